@@ -1,0 +1,22 @@
+"""Objects under keys, and links to them that expire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class ClipStore(Protocol):
+    async def put(
+        self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        """Store or replace. Metadata values are ASCII. Repeating it changes nothing."""
+        ...
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def presign(self, key: str, *, expires_s: int) -> str:
+        """A URL that serves the object to anyone until it expires. No network round trip."""
+        ...
+
+    async def close(self) -> None: ...

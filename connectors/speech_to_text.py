@@ -1,0 +1,68 @@
+"""Speech recognition as a stream: samples in, hypotheses out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word; times in seconds from the stream's first sample."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What the recogniser believes now.
+
+    ``words`` are all words behind the last final result, in order; a later result replaces them
+    until ``is_final``, after which they never change and later results start behind them.
+    ``through_s``: all audio up to here has been considered. Non-speech is not in ``words``.
+    """
+
+    words: tuple[Word, ...]
+    is_final: bool
+    through_s: float
+
+
+class SpeechStream(Protocol):
+    """One open recognition. ``send`` from one task, iterate from another.
+
+    Iteration yields Recognition in order and ends after ``finish`` once all audio sent has been
+    answered (the last result is final and its ``through_s`` is all audio sent). After at most
+    ``SpeechToText.report_every_s`` of audio there is a result, also in silence, so that
+    ``through_s`` follows the audio. Errors of the service surface in the iteration, as
+    RetryableError (open a new stream, send again), ThrottledError or PermanentError.
+    """
+
+    async def send(self, pcm: bytes) -> None:
+        """Mono s16le at the stream's rate. Waits when the recogniser is behind (backpressure)."""
+        ...
+
+    async def finish(self) -> None:
+        """No more audio."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Recognition]: ...
+
+    async def close(self) -> None:
+        """Drop the stream at once, finished or not; frees everything it holds. May be repeated."""
+        ...
+
+
+class SpeechToText(Protocol):
+    @property
+    def report_every_s(self) -> float: ...
+
+    def can_recognise(self, language: str) -> bool: ...
+
+    async def open(self, language: str, *, sample_rate_hz: int) -> SpeechStream:
+        """PermanentError: the language is not offered. ThrottledError: too many streams."""
+        ...
+
+    async def close(self) -> None: ...

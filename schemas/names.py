@@ -1,0 +1,84 @@
+"""Every stored name and key format, in one place (``shared/protocol.md``, stored names)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RECOGNISED_STAGES = (
+    "capture",
+    "ingest",
+    "read",
+    "window",
+    "recognise",
+    "commit",
+    "languages",
+    "translate",
+    "synthesize",
+    "publish",
+)
+LISTENERS_INDEX = "sessionId-targetLanguage-index"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one deployment stage (``dev``, ``prod``, ``demo``...)."""
+
+    stage: str
+
+    @property
+    def audio_stream(self) -> str:
+        return f"audio-ingestion-{self.stage}"
+
+    @property
+    def dead_letter_stream(self) -> str:
+        return f"dead-letters-{self.stage}"
+
+    @property
+    def clip_bucket(self) -> str:
+        return f"translation-audio-{self.stage}"
+
+    @property
+    def audio_bucket(self) -> str:
+        return f"low-latency-audio-{self.stage}"
+
+    @property
+    def sessions_table(self) -> str:
+        """Key: sessionId."""
+        return f"Sessions-{self.stage}"
+
+    @property
+    def connections_table(self) -> str:
+        """Key: connectionId; index LISTENERS_INDEX on (sessionId, targetLanguage)."""
+        return f"Connections-{self.stage}"
+
+    @property
+    def rate_limits_table(self) -> str:
+        """Key: limitKey; TTL attribute expiresAt."""
+        return f"RateLimits-{self.stage}"
+
+    @property
+    def utterances_table(self) -> str:
+        """The ledger. Key: sessionId, sequenceNumber (number)."""
+        return f"Utterances-{self.stage}"
+
+    @property
+    def listener_counts_table(self) -> str:
+        """Key: sessionId; one row a session: revision and a count per language, updated at once."""
+        return f"ListenerCounts-{self.stage}"
+
+    @property
+    def positions_table(self) -> str:
+        """Key: jobName, shardId."""
+        return f"Positions-{self.stage}"
+
+
+def clip_key(session_id: str, language: str, timestamp_ms: int) -> str:
+    return f"sessions/{session_id}/translated/{language}/{timestamp_ms}.mp3"
+
+
+def chunk_key(session_id: str, timestamp_ms: int) -> str:
+    return f"sessions/{session_id}/chunks/{timestamp_ms}.pcm"
+
+
+def dead_letter_key(stage: str, at_ms: int, digest: str) -> str:
+    return f"dead-letters/{stage}/{at_ms}-{digest}.json"

@@ -1,0 +1,245 @@
+"""What flows through the system, as frozen values.
+
+Units stand in the names: ``_ms`` are milliseconds since the Unix epoch when the name ends in
+``at_ms``; ``_s`` are seconds of audio; ``sample`` counts 16 kHz mono samples that were received
+in one (session, epoch), from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SAMPLE_RATE_HZ = 16_000
+BYTES_PER_SAMPLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """A run of PCM s16le samples that a speaker's client numbered.
+
+    ``sequence`` counts the chunks of one speaker stream from 0 without holes; ``epoch`` counts the
+    speaker streams of a session. ``captured_at_ms`` is the time of the first sample by the
+    speaker's clock, corrected by the gateway.
+    """
+
+    session_id: str
+    epoch: int
+    sequence: int
+    captured_at_ms: int
+    received_at_ms: int
+    pcm: bytes
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    channels: int = 1
+    encoding: str = "s16le"
+
+    @property
+    def samples(self) -> int:
+        return len(self.pcm) // BYTES_PER_SAMPLE
+
+
+class ControlKind(StrEnum):
+    PAUSE = "pause"
+    RESUME = "resume"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    END = "end"
+    GAP = "gap"
+    LISTENERS = "listeners"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionControl:
+    """What a gateway says about a session, in order with the session's audio.
+
+    It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
+    ``listeners`` carries ``languages`` (sorted, those heard now) and ``revision`` (highest wins).
+    ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
+    """
+
+    session_id: str
+    epoch: int
+    after_sequence: int
+    revision: int
+    kind: ControlKind
+    at_ms: int
+    languages: tuple[str, ...] | None = None
+    next_sequence: int | None = None
+
+
+StreamRecord = AudioChunk | SessionControl
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How long each stage took, in milliseconds; the names are the protocol's.
+
+    ``mark`` closes a stage: it lasted from the previous mark until ``now_ms``.
+    """
+
+    started_at_ms: int
+    marked_at_ms: int
+    stages: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def start(cls, at_ms: int) -> Timeline:
+        return cls(at_ms, at_ms)
+
+    def mark(self, stage: str, now_ms: int) -> Timeline:
+        now_ms = max(now_ms, self.marked_at_ms)
+        return Timeline(
+            self.started_at_ms, now_ms, (*self.stages, (stage, now_ms - self.marked_at_ms))
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        return dict(self.stages)
+
+
+class EntryKind(StrEnum):
+    SPEECH = "speech"
+    SILENCE = "silence"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One committed stretch of a session: the row (session_id, number) of the ledger.
+
+    It covers the samples ``first_sample`` up to, not including, ``end_sample`` of ``epoch``; the
+    entries of an epoch follow one another without a hole. A ``gap`` covers no sample: it says
+    that the chunks ``gap_from_sequence`` up to, not including, ``gap_until_sequence`` never came.
+
+    What a recogniser needs to go on behind this entry without the job's state:
+    ``resume_sample`` is the end of the last committed word (at most ``end_sample``: audio from
+    there on may hold the start of an uncommitted word), and chunk ``resume_sequence``, whose first
+    sample is ``resume_sequence_sample``, holds it. ``next_sequence`` is the chunk that holds
+    ``end_sample`` or comes behind it, and ``next_sequence_sample`` its first sample.
+    """
+
+    session_id: str
+    number: int
+    epoch: int
+    kind: EntryKind
+    first_sample: int
+    end_sample: int
+    text: str
+    language: str
+    captured_at_ms: int
+    committed_at_ms: int
+    writer: str
+    resume_sample: int
+    resume_sequence: int
+    resume_sequence_sample: int
+    gap_from_sequence: int | None = None
+    gap_until_sequence: int | None = None
+    routes: tuple[Route, ...] | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_sample - self.first_sample) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A language that an utterance goes to, and the number before it in that language."""
+
+    language: str
+    previous_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A committed ledger entry on its way to listeners, with the time it has taken so far."""
+
+    entry: LedgerEntry
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedUtterance:
+    """An utterance and the languages that had listeners when it was spoken."""
+
+    utterance: Utterance
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One utterance in one language. A gap or a failure travels as ``skipped`` with its reason."""
+
+    entry: LedgerEntry
+    route: Route
+    text: str
+    timeline: Timeline
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Encoded speech: ``body`` is a complete file, ``duration_s`` exact (encoder padding off)."""
+
+    body: bytes
+    duration_s: float
+    content_type: str = "audio/mpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class VoicedTranslation:
+    """A translation with its clip; ``clip`` is None exactly when ``translation.skipped`` is set."""
+
+    translation: Translation
+    clip: Clip | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one (session, utterance, language): a clip or a ``skipped`` notice."""
+
+    session_id: str
+    number: int
+    language: str
+    clip_key: str | None
+    skipped: str | None
+    notified: int
+    listeners: int
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be done, and why; never any text or audio in clear.
+
+    ``key`` names the thing (``session/number/language``, or shard and sequence number for a
+    record); ``record_sha256`` and ``record_bytes`` describe undecodable input.
+    """
+
+    stage: str
+    cause: str
+    key: str
+    at_ms: int
+    session_id: str | None = None
+    record_sha256: str | None = None
+    record_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerLanguages:
+    """The languages that have at least one live listener, as of a revision (highest wins)."""
+
+    languages: tuple[str, ...] = ()
+    revision: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session as its table row tells it; times are UTC milliseconds."""
+
+    session_id: str
+    speaker_id: str
+    source_language: str
+    target_languages: tuple[str, ...]
+    quality_tier: str
+    status: str
+    created_at_ms: int
+    ended_at_ms: int | None = None
+    extra: dict[str, str] = field(default_factory=dict)
