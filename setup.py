@@ -1,0 +1,60 @@
+"""Packaging. Versions of Beam and Flink come from versions.toml, the one place they stand."""
+
+import tomllib
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSIONS = tomllib.loads((HERE / "versions.toml").read_text())
+
+setup(
+    name="live-speech-translation",
+    version="0.1.0",
+    description="Live one-to-many speech translation on Apache Beam and Apache Flink",
+    python_requires=">=3.11,<3.13",
+    packages=[
+        "schemas",
+        "connectors",
+        "pipelines",
+        "pipelines.core",
+        "pipelines.transforms",
+        "ingest_gateway",
+    ],
+    package_data={"schemas": ["*.avsc"], "ingest_gateway": ["web/*"]},
+    install_requires=[
+        f"apache-beam=={VERSIONS['beam']}",
+        "aiobotocore",
+        "av",
+        "boto3",
+        "coolname",
+        "fastavro",
+        "joserfc",
+        "litestar",
+        "msgspec",
+        "pocketsphinx",
+        "prometheus-client",
+        "pydantic-settings",
+        "stamina",
+        "structlog",
+        "typer",
+        "uvicorn",
+        "websockets",
+    ],
+    extras_require={
+        "dev": [
+            "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
+            "httpx",
+            "hypothesis",
+            "jiwer",
+            "matplotlib",
+            "ministack==1.5.33",
+            "psutil",
+            "pyright",
+            "pytest",
+            "pytest-asyncio",
+            "rich",
+            "ruff",
+        ],
+    },
+)
