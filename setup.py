@@ -55,6 +55,7 @@ setup(
             "pytest-asyncio",
             "rich",
             "ruff",
+            "types-aiobotocore[dynamodb,kinesis,s3]",
         ],
     },
 )

@@ -1,0 +1,246 @@
+"""Clients of AWS (or of a local stand-in), kept open for the process, and their errors.
+
+The settings of connections and the meaning of botocore's errors stand here and nowhere else.
+botocore's own retries are off: ``policy`` retries, so that attempts, deadlines and rates are
+counted once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    ResponseStreamingError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from connectors.errors import (
+    ConnectorError,
+    ExpiredIteratorError,
+    GoneError,
+    PermanentError,
+    RetryableError,
+    ThrottledError,
+)
+from schemas.names import Names
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_kinesis import KinesisClient
+    from types_aiobotocore_s3 import S3Client
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """Where AWS is and whose names to use.
+
+    ``endpoint_url`` None: the real services of ``region``. Without keys the SDK finds credentials
+    its own way (environment, role). ``max_connections`` bounds the sockets of each service.
+    """
+
+    stage: str
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    connect_timeout_s: float = 3.0
+    read_timeout_s: float = 10.0
+    max_connections: int = 64
+
+    @classmethod
+    def local(cls, endpoint_url: str, stage: str) -> AwsSettings:
+        """A stand-in on this machine, which takes any key."""
+        key = "test"
+        return cls(stage, endpoint_url=endpoint_url, access_key_id=key, secret_access_key=key)
+
+    @property
+    def names(self) -> Names:
+        return Names(self.stage)
+
+
+def boto_options(settings: AwsSettings) -> dict[str, Any]:
+    """Keyword arguments of a client of boto3 or aiobotocore, all but its ``config``."""
+    return {
+        "region_name": settings.region,
+        "endpoint_url": settings.endpoint_url,
+        "aws_access_key_id": settings.access_key_id,
+        "aws_secret_access_key": settings.secret_access_key,
+    }
+
+
+def boto_config_options(settings: AwsSettings) -> dict[str, Any]:
+    """Keyword arguments of botocore's ``Config`` and aiobotocore's ``AioConfig``."""
+    return {
+        "connect_timeout": settings.connect_timeout_s,
+        "read_timeout": settings.read_timeout_s,
+        "max_pool_connections": settings.max_connections,
+        "retries": {"total_max_attempts": 1, "mode": "standard"},
+        # Our own types say what is sent; botocore would walk every item again.
+        "parameter_validation": False,
+        # Browsers reach a local stand-in by address, where a bucket cannot be a host name.
+        "s3": {"addressing_style": "path" if settings.endpoint_url else "virtual"},
+    }
+
+
+def boto_config(settings: AwsSettings) -> Config:
+    """For blocking clients; run those in a thread pool of their own."""
+    return Config(**boto_config_options(settings))
+
+
+class AwsClients:
+    """One asynchronous client per service, opened when first asked for, on the running loop.
+
+    Connectors share them; whoever made this object closes it, after the connectors.
+    """
+
+    def __init__(self, settings: AwsSettings) -> None:
+        self.settings = settings
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._clients: dict[str, Any] = {}
+        self._session: Any = None
+        self._closed = False
+
+    async def kinesis(self) -> KinesisClient:
+        return cast("KinesisClient", await self._client("kinesis"))
+
+    async def dynamodb(self) -> DynamoDBClient:
+        return cast("DynamoDBClient", await self._client("dynamodb"))
+
+    async def s3(self) -> S3Client:
+        return cast("S3Client", await self._client("s3"))
+
+    async def _client(self, service: str) -> Any:
+        client = self._clients.get(service)
+        if client is not None:
+            return client
+        async with self._opening:
+            if self._closed:
+                raise PermanentError("these AWS clients are closed")
+            if service not in self._clients:
+                self._session = self._session or get_session()
+                config = AioConfig(**boto_config_options(self.settings))
+                opening = self._session.create_client(
+                    service, config=config, **boto_options(self.settings)
+                )
+                with aws_errors(f"open {service}"):
+                    self._clients[service] = await self._stack.enter_async_context(opening)
+        return self._clients[service]
+
+    async def close(self) -> None:
+        """Close every connection. May be repeated."""
+        async with self._opening:
+            self._closed = True
+            self._clients.clear()
+            await self._stack.aclose()
+
+
+_THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_RETRYABLE = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InternalError",
+        "InternalFailure",
+        "InternalFailureException",
+        "InternalServerError",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ReplicatedWriteConflictException",
+        "ServiceUnavailable",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+_BROKEN_CONNECTION = (
+    HTTPClientError,
+    BotoConnectionError,
+    ResponseStreamingError,
+    IncompleteReadError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+)
+
+
+@contextmanager
+def aws_errors(action: str) -> Generator[None, None, None]:
+    """Raise what botocore raises as one of ``errors``; ``action`` says what was tried.
+
+    The service's own text may repeat what was sent (speech), so it goes no further than DEBUG.
+    """
+    try:
+        yield
+    except ConnectorError:
+        raise
+    except ClientError as error:
+        _log.debug("%s: %s", action, error)
+        raise connector_error(action, error) from None
+    except _BROKEN_CONNECTION as error:
+        raise RetryableError(f"{action}: {type(error).__name__}") from error
+    except BotoCoreError as error:
+        _log.debug("%s: %s", action, error)
+        raise PermanentError(f"{action}: {type(error).__name__}") from None
+
+
+def error_code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def connector_error(action: str, error: ClientError) -> ConnectorError:
+    """What a service's refusal means for a retry policy."""
+    code = error_code(error)
+    answer = cast("dict[str, Any]", error.response.get("ResponseMetadata", {}))
+    status = int(answer.get("HTTPStatusCode", 0))
+    text = f"{action}: {code} (HTTP {status}, request {answer.get('RequestId', 'unknown')})"
+    if code == "ExpiredIteratorException":
+        return ExpiredIteratorError(text)
+    if code == "GoneException" or status == 410:
+        return GoneError(text)
+    if code in _THROTTLED or status == 429:
+        return ThrottledError(text, _retry_after_s(answer.get("HTTPHeaders", {})))
+    if code in _RETRYABLE or status >= 500:
+        return RetryableError(text)
+    return PermanentError(text)
+
+
+def _retry_after_s(headers: dict[str, str]) -> float | None:
+    """``Retry-After`` as seconds; its other form, a date, is not used by these services."""
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
