@@ -1,0 +1,135 @@
+"""What every test may use: the local cloud, and the rule that each test names its category."""
+
+from __future__ import annotations
+
+import ctypes
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from connectors.amazon_clients import AwsClients, AwsSettings
+from connectors.amazon_resources import create_resources
+
+CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration"})
+_START_TIMEOUT_S = 60
+_PR_SET_PDEATHSIG = 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fail the whole run for a test without a category: it would run in no target of make."""
+    without = [
+        item.nodeid
+        for item in items
+        if not CATEGORIES & {marker.name for marker in item.iter_markers()}
+    ]
+    if without:
+        listed = "\n  ".join(without)
+        raise pytest.UsageError(
+            f"no category; set pytestmark to one of {', '.join(sorted(CATEGORIES))} in:\n  {listed}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCloud:
+    """A MiniStack on 127.0.0.1 that lives as long as the test run and holds all in memory."""
+
+    endpoint_url: str
+    port: int
+
+    def settings(self, stage: str | None = None) -> AwsSettings:
+        """Settings with a stage of their own, so that tests never meet each other's data."""
+        return AwsSettings.local(self.endpoint_url, stage or f"t{uuid.uuid4().hex[:10]}")
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """Started once per run, in about five seconds; stopped by its id, also after a failure."""
+    port = _free_port()
+    home = tmp_path_factory.mktemp("local-cloud")
+    log_path = home / "ministack.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("ministack"))],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            preexec_fn=_die_with_parent,
+            env={
+                **os.environ,
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(port),
+                "MINISTACK_HOST": "127.0.0.1",
+                "MINISTACK_REGION": "us-east-1",
+                "PERSIST_STATE": "0",
+                "S3_PERSIST": "0",
+                "STATE_DIR": str(home / "state"),
+                "S3_DATA_DIR": str(home / "s3"),
+                "LOG_LEVEL": "WARNING",
+            },
+        )
+    try:
+        cloud = LocalCloud(f"http://127.0.0.1:{port}", port)
+        _wait_until_healthy(cloud, process, log_path)
+        yield cloud
+    finally:
+        _stop(process)
+
+
+@pytest.fixture
+async def aws_clients(local_cloud: LocalCloud) -> AsyncIterator[AwsClients]:
+    """Clients of a stage that this test has for itself, with every table, stream and bucket."""
+    settings = local_cloud.settings()
+    await create_resources(settings)
+    clients = AwsClients(settings)
+    yield clients
+    await clients.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    """A run that is killed cannot stop its server; Linux then does."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _wait_until_healthy(
+    cloud: LocalCloud, process: subprocess.Popen[bytes], log_path: Path
+) -> None:
+    give_up_at = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < give_up_at:
+        if process.poll() is not None:
+            pytest.fail(
+                f"MiniStack ended with {process.returncode}: {log_path.read_text()[-2000:]}"
+            )
+        try:
+            asking = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=1)
+            asking.request("GET", "/_ministack/health")
+            if asking.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    pytest.fail(f"MiniStack was not healthy after {_START_TIMEOUT_S} s: {log_path}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
