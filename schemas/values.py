@@ -99,6 +99,8 @@ class EntryKind(StrEnum):
     SPEECH = "speech"
     SILENCE = "silence"
     GAP = "gap"
+    FAILED = "failed"
+    """Audio that no recogniser would take: it counts, has no text, and listeners are told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The Beam job that turns a session's audio into translated clips."""

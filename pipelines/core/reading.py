@@ -1,0 +1,145 @@
+"""Which reader reads what, from where, and in which order: the poller's decisions.
+
+A fixed number of readers share the hash-key space in equal slices. A reader reads every shard that
+overlaps its slice and keeps only records whose partition key hashes into the slice, so that a
+session has one reader for ever, however shards split and merge; a child is read after its parents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """An inclusive range of hash keys."""
+
+    first: int
+    last: int
+
+    def holds(self, partition_key: str) -> bool:
+        return self.first <= hash_key(partition_key) <= self.last
+
+    def overlaps(self, shard: Shard) -> bool:
+        return shard.first_hash <= self.last and shard.last_hash >= self.first
+
+
+def hash_key(partition_key: str) -> int:
+    """Kinesis hashes a partition key with MD5 into 128 bits."""
+    return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest())
+
+
+def slice_of(reader: int, readers: int) -> Slice:
+    width = (MAX_HASH_KEY + 1) // readers
+    last = MAX_HASH_KEY if reader == readers - 1 else (reader + 1) * width - 1
+    return Slice(reader * width, last)
+
+
+def readers_of(shard: Shard, readers: int) -> int:
+    """How many readers read this shard: they share its quota of reads."""
+    return sum(slice_of(reader, readers).overlaps(shard) for reader in range(readers))
+
+
+@dataclass(frozen=True, slots=True)
+class ShardProgress:
+    """How far one reader is in one shard. ``sequence_number`` empty: at ``start`` still."""
+
+    parents: tuple[str, ...]
+    start_kind: str
+    start_value: str = ""
+    sequence_number: str = ""
+    read_through_ms: int = 0
+    finished: bool = False
+
+    @property
+    def position(self) -> StartAt:
+        if self.sequence_number:
+            return StartAt(StartKind.AFTER_SEQUENCE_NUMBER, self.sequence_number)
+        return StartAt(StartKind(self.start_kind), self.start_value)
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderState:
+    """What a reader remembers. ``since_ms``: records that arrived before may be unread."""
+
+    since_ms: int
+    shards: dict[str, ShardProgress] = field(default_factory=dict)
+
+    def readable(self) -> tuple[str, ...]:
+        """Shards that may be read now: unfinished, with every known parent finished."""
+        return tuple(
+            shard_id
+            for shard_id, progress in self.shards.items()
+            if not progress.finished
+            and all(
+                parent not in self.shards or self.shards[parent].finished
+                for parent in progress.parents
+            )
+        )
+
+    def advanced(
+        self, shard_id: str, *, sequence_number: str, read_through_ms: int, finished: bool
+    ) -> ReaderState:
+        old = self.shards[shard_id]
+        new = replace(
+            old,
+            sequence_number=sequence_number or old.sequence_number,
+            read_through_ms=max(old.read_through_ms, read_through_ms),
+            finished=finished,
+        )
+        return replace(self, shards={**self.shards, shard_id: new})
+
+
+def first_state(
+    start: StartAt,
+    now_ms: int,
+    shards: Iterable[Shard],
+    saved: Mapping[str, str],
+    share: Slice,
+) -> ReaderState:
+    """Where a reader without state begins.
+
+    LATEST becomes AT_TIMESTAMP of now, so that the first read is already a position. ``saved`` are
+    positions by shard (a resumed job); shards that have none begin at ``start``.
+    """
+    if start.kind is StartKind.LATEST:
+        start = StartAt(StartKind.AT_TIMESTAMP, str(now_ms))
+    since = 0 if start.kind is StartKind.TRIM_HORIZON or saved else int(start.value)
+    known = {
+        shard.shard_id: ShardProgress(
+            shard.parent_ids, start.kind.value, start.value, saved.get(shard.shard_id, "")
+        )
+        for shard in shards
+        if share.overlaps(shard)
+    }
+    return ReaderState(since, known)
+
+
+def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> ReaderState:
+    """Add shards that appeared; they are read from their beginning. Forget those that are gone.
+
+    A finished shard is kept while it is still listed, so that its children know it is finished.
+    """
+    listed = {shard.shard_id: shard for shard in shards if share.overlaps(shard)}
+    kept = {
+        shard_id: progress
+        for shard_id, progress in state.shards.items()
+        if shard_id in listed or not progress.finished
+    }
+    new = {
+        shard_id: ShardProgress(shard.parent_ids, StartKind.TRIM_HORIZON.value)
+        for shard_id, shard in listed.items()
+        if shard_id not in kept and not _older_than(state, shard_id, listed)
+    }
+    return replace(state, shards={**kept, **new}) if new or len(kept) != len(state.shards) else state
+
+
+def _older_than(state: ReaderState, shard_id: str, listed: Mapping[str, Shard]) -> bool:
+    """Whether a shard is an ancestor of one we already read: it was done with before."""
+    return any(
+        shard_id in listed[known].parent_ids for known in state.shards if known in listed
+    )
