@@ -15,6 +15,13 @@ class ClipStore(Protocol):
 
     async def get(self, key: str) -> bytes | None: ...
 
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        """What ``put`` was given as metadata (keys in lower case); None: no such object.
+
+        The gateway reads a clip's transcript from it, for late joiners and transcripts.
+        """
+        ...
+
     async def presign(self, key: str, *, expires_s: int) -> str:
         """A URL that serves the object to anyone until it expires. No network round trip."""
         ...
