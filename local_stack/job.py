@@ -1,0 +1,167 @@
+"""The live job on embedded Flink: submitted, watched, cancelled, and broken on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+import psutil
+
+from local_stack.flink import (
+    ROOT,
+    FlinkError,
+    FlinkRest,
+    FlinkSettings,
+    start_expansion_service,
+    start_job_server,
+    start_worker_pool,
+)
+from local_stack.ports import LOOPBACK
+from local_stack.processes import POLL_S, ProcessError, Processes, Running
+
+START_TIMEOUT_S = 120.0
+_WORKER_MODULE = "apache_beam.runners.worker.sdk_worker_main"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """The job's own options, by the names of ``python -m pipelines.main``."""
+
+    stage: str
+    aws_endpoint: str
+    notify_endpoint: str
+    speech_to_text: str = "offline"
+    translation: str = "offline"
+    speech_synthesis: str = "offline"
+    notifier: str = "api_gateway"
+    parallelism: int = 1
+    checkpointing_interval_ms: int = 2000
+    job_name: str = "live-translation"
+    more: tuple[str, ...] = ()
+
+    def arguments(self, flink: FlinkSettings, start: str) -> list[str]:
+        return [
+            f"--job_endpoint={LOOPBACK}:{flink.job_port}",
+            f"--expansion_service={LOOPBACK}:{flink.expansion_port}",
+            f"--worker_pool={LOOPBACK}:{flink.worker_pool_port}",
+            f"--aws_endpoint={self.aws_endpoint}",
+            f"--stage={self.stage}",
+            f"--job_name={self.job_name}",
+            f"--start={start}",
+            f"--speech_to_text={self.speech_to_text}",
+            f"--translation={self.translation}",
+            f"--speech_synthesis={self.speech_synthesis}",
+            f"--notifier={self.notifier}",
+            f"--notify_endpoint={self.notify_endpoint}",
+            f"--parallelism={self.parallelism}",
+            f"--checkpointing_interval={self.checkpointing_interval_ms}",
+            "--no_wait",
+            *self.more,
+        ]
+
+
+class LiveJob:
+    """One job on one embedded Flink. ``start`` begins, ``wait_until_running`` ends the start-up."""
+
+    def __init__(self, processes: Processes, flink: FlinkSettings, job: JobSettings) -> None:
+        self._processes = processes
+        self._flink = flink
+        self._job = job
+        self._server: Running | None = None
+        self._expansion: Running | None = None
+        self._pool: Running | None = None
+        self._submission: Running | None = None
+        self.rest = FlinkRest(flink.rest_port)
+
+    def start(self, start: str = "latest") -> None:
+        """Start every process of the job at once and submit it.
+
+        The submission imports Beam while the job server's JVM comes up: it waits for the server
+        by itself, but not for the expansion service, which is the quickest of all.
+        """
+        self._pool = self._pool or start_worker_pool(self._processes, self._flink)
+        self._server = self._server or start_job_server(self._processes, self._flink)
+        self._expansion = start_expansion_service(self._processes, self._flink)
+        self._expansion.wait_for_port(self._flink.expansion_port)
+        self._submission = self._processes.start(
+            "submission",
+            [sys.executable, "-m", "pipelines.main", *self._job.arguments(self._flink, start)],
+            cwd=ROOT,
+        )
+
+    def wait_until_running(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Until every task of the submitted job runs; then drop what only submitting needs."""
+        server, submission = self._server, self._submission
+        if server is None or submission is None or self._expansion is None:
+            raise ProcessError("the job was never started")
+        submission.wait_for_exit(timeout_s)
+        server.wait_until(self._is_running, "the job ran", timeout_s)
+        self._processes.stop(self._expansion)
+        self._processes.stop(submission)
+
+    def job_id(self) -> str | None:
+        """The job that is not done for good yet, whatever its state."""
+        try:
+            states = self.rest.job_states()
+        except FlinkError:
+            return None
+        over = ("FINISHED", "CANCELED", "CANCELLING", "FAILED")
+        return next((job for job, state in states.items() if state not in over), None)
+
+    def cancel(self, timeout_s: float = 30.0) -> None:
+        """End the job; Flink and the worker pool stay."""
+        job = self.job_id()
+        if job is None or self._server is None:
+            return
+        self.rest.cancel(job)
+        self._server.wait_until(lambda: self.job_id() is None, "the job ended", timeout_s)
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """The Python workers that run now."""
+        if self._pool is None or not self._pool.is_alive:
+            return ()
+        children = psutil.Process(self._pool.pid).children(recursive=True)
+        return tuple(child.pid for child in children if _is_worker(child))
+
+    def kill_workers(self) -> tuple[int, ...]:
+        """``kill -9`` of the Python workers. Flink restarts the job from its last checkpoint."""
+        pids = self.worker_pids()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return pids
+
+    def kill_flink(self) -> None:
+        """``kill -9`` of the JVM, and with it of the job; ``start("resume")`` begins again."""
+        if self._server is not None:
+            self._processes.kill(self._server)
+            self._server = None
+
+    def _is_running(self) -> bool:
+        job = self.job_id()
+        try:
+            return job is not None and self.rest.all_tasks_run(job)
+        except FlinkError:
+            return False
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return _WORKER_MODULE in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def wait_for_new_workers(job: LiveJob, old: tuple[int, ...], timeout_s: float) -> tuple[int, ...]:
+    """Until Flink has asked for workers in place of ``old``. ProcessError: it has not."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        new = tuple(pid for pid in job.worker_pids() if pid not in old)
+        if new:
+            return new
+        time.sleep(POLL_S)
+    raise ProcessError(f"no new worker in {timeout_s:.0f} s")

@@ -1,0 +1,136 @@
+"""``with LocalStack(settings) as stack:`` and a talk can begin."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_resources import create_resources
+from local_stack.flink import ROOT, FlinkSettings
+from local_stack.job import JobSettings, LiveJob
+from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
+from local_stack.ports import LOOPBACK, free_ports
+from local_stack.processes import Processes, Running
+
+
+@dataclass(frozen=True, slots=True)
+class StackSettings:
+    """What runs. ``directory`` (under build/) takes logs and checkpoints and is emptied first.
+
+    ``gateway_port`` 0: any free one. ``job_options`` are handed to ``pipelines.main`` as they are,
+    ``gateway_options`` to ``ingest_gateway``.
+    """
+
+    directory: Path
+    stage: str = "demo"
+    gateway_port: int = 0
+    shards: int = 2
+    speech_to_text: str = "offline"
+    translation: str = "offline"
+    speech_synthesis: str = "offline"
+    notifier: str = "api_gateway"
+    parallelism: int = 1
+    checkpointing_interval_ms: int = 2000
+    job_options: tuple[str, ...] = ()
+    gateway_options: tuple[str, ...] = ()
+    start: str = "latest"
+
+
+def _say_nothing(_step: str) -> None: ...
+
+
+@dataclass(slots=True)
+class LocalStack:
+    """The running system. Everything starts at once, as far as one thing does not need another."""
+
+    settings: StackSettings
+    say: Callable[[str], None] = _say_nothing
+    _exits: ExitStack = field(default_factory=ExitStack, init=False)
+    processes: Processes = field(init=False)
+    cloud: LocalCloud = field(init=False)
+    gateway: Running = field(init=False)
+    gateway_port: int = field(init=False)
+    job: LiveJob = field(init=False)
+
+    def __enter__(self) -> LocalStack:
+        with self._exits:
+            self._start()
+            self._exits = self._exits.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exits.close()
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.gateway_port}"
+
+    @property
+    def aws(self) -> AwsSettings:
+        return AwsSettings.local(self.cloud.endpoint, self.settings.stage)
+
+    def _start(self) -> None:
+        settings = self.settings
+        began = time.monotonic()
+        shutil.rmtree(settings.directory, ignore_errors=True)
+        self.processes = self._exits.enter_context(Processes(settings.directory / "logs"))
+        use_local_credentials()
+        cloud_port, gateway_port, *flink_ports = free_ports(8)
+        self.gateway_port = settings.gateway_port or gateway_port
+        self.say("local cloud, Flink and worker pool")
+        self.cloud = start_local_cloud(self.processes, cloud_port)
+        self.job = LiveJob(
+            self.processes,
+            FlinkSettings(settings.directory / "flink", *flink_ports),
+            JobSettings(
+                stage=settings.stage,
+                aws_endpoint=self.cloud.endpoint,
+                notify_endpoint=self.gateway_url,
+                speech_to_text=settings.speech_to_text,
+                translation=settings.translation,
+                speech_synthesis=settings.speech_synthesis,
+                notifier=settings.notifier,
+                parallelism=settings.parallelism,
+                checkpointing_interval_ms=settings.checkpointing_interval_ms,
+                more=settings.job_options,
+            ),
+        )
+        self.job.start(settings.start)
+        self.cloud.process.wait_for_port(cloud_port)
+        self.say("tables, streams and buckets")
+        asyncio.run(create_resources(self.aws, shards=settings.shards))
+        self.start_gateway()
+        self.say("gateway and job")
+        self.gateway.wait_for_port(self.gateway_port)
+        self.job.wait_until_running()
+        self.say(f"ready after {time.monotonic() - began:.1f} s")
+
+    def start_gateway(self) -> None:
+        """Start the gateway; ``gateway.wait_for_port`` says when it answers."""
+        self.gateway = self.processes.start(
+            "gateway",
+            [
+                sys.executable,
+                "-m",
+                "ingest_gateway",
+                f"--host={LOOPBACK}",
+                f"--port={self.gateway_port}",
+                f"--aws-endpoint={self.cloud.endpoint}",
+                f"--stage={self.settings.stage}",
+                *self.settings.gateway_options,
+            ],
+            cwd=ROOT,
+        )
