@@ -1,0 +1,186 @@
+"""The suite every shard source passes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from connectors.amazon_clients import AwsClients
+from connectors.amazon_shard_source import AmazonShardSource
+from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentError
+from connectors.scripted_shard_source import ScriptedShardSource
+from connectors.shard_source import (
+    MAX_HASH_KEY,
+    RecordBatch,
+    ShardSource,
+    StartAt,
+    StartKind,
+)
+
+pytestmark = pytest.mark.contract
+
+Put = Callable[[str, bytes], Awaitable[object]]
+TRIM_HORIZON = StartAt(StartKind.TRIM_HORIZON)
+
+
+def owner_hash(partition_key: str) -> int:
+    return int(hashlib.md5(partition_key.encode(), usedforsecurity=False).hexdigest(), 16)
+
+
+async def shard_of(source: ShardSource, partition_key: str) -> str:
+    key = owner_hash(partition_key)
+    shards = await source.list_shards()
+    return next(one.shard_id for one in shards if one.first_hash <= key <= one.last_hash)
+
+
+async def read_from(source: ShardSource, shard_id: str, start: StartAt) -> RecordBatch:
+    return await source.read(await source.iterator(shard_id, start), 100)
+
+
+class ShardSourceContract(ABC):
+    """Two shards, and ``put`` to write into them."""
+
+    @pytest.fixture
+    @abstractmethod
+    def source(self) -> ShardSource: ...
+
+    @pytest.fixture
+    @abstractmethod
+    def put(self, source: ShardSource) -> Put: ...
+
+    async def test_shards_share_the_hash_space_without_a_hole(self, source: ShardSource) -> None:
+        shards = sorted(await source.list_shards(), key=lambda shard: shard.first_hash)
+        assert [shard.parent_ids for shard in shards] == [(), ()]
+        assert shards[0].first_hash == 0
+        assert shards[1].first_hash == shards[0].last_hash + 1
+        assert shards[1].last_hash == MAX_HASH_KEY
+
+    async def test_a_session_stays_in_the_shard_of_its_hash(
+        self, source: ShardSource, put: Put
+    ) -> None:
+        keys = [f"session-{index}" for index in range(12)]
+        for key in keys:
+            await put(key, key.encode())
+        found: dict[str, str] = {}
+        for shard in await source.list_shards():
+            batch = await read_from(source, shard.shard_id, TRIM_HORIZON)
+            found |= {record.partition_key: shard.shard_id for record in batch.records}
+        assert found == {key: await shard_of(source, key) for key in keys}
+        assert len(set(found.values())) == 2
+
+    async def test_records_come_in_order_page_by_page(self, source: ShardSource, put: Put) -> None:
+        before_ms = int(time.time() * 1000) - 5
+        for index in range(5):
+            await put("one", bytes([0, 255, index]))
+        iterator: str | None = await source.iterator(await shard_of(source, "one"), TRIM_HORIZON)
+        pages: list[RecordBatch] = []
+        for _ in range(3):
+            assert iterator is not None
+            pages.append(await source.read(iterator, 2))
+            iterator = pages[-1].next_iterator
+        records = [record for page in pages for record in page.records]
+        assert [len(page.records) for page in pages] == [2, 2, 1]
+        assert [record.data for record in records] == [bytes([0, 255, n]) for n in range(5)]
+        numbers = [int(record.sequence_number) for record in records]
+        assert numbers == sorted(set(numbers))
+        arrivals = [record.arrived_at_ms for record in records]
+        assert arrivals == sorted(arrivals)
+        assert before_ms <= arrivals[0] <= arrivals[-1] <= time.time() * 1000 + 5
+        assert pages[0].behind_ms >= 0
+        assert pages[-1].behind_ms == 0
+
+    async def test_at_the_tip_a_read_is_empty_and_goes_on(
+        self, source: ShardSource, put: Put
+    ) -> None:
+        shard_id = await shard_of(source, "one")
+        empty = await read_from(source, shard_id, TRIM_HORIZON)
+        assert (empty.records, empty.behind_ms) == ((), 0)
+        assert empty.next_iterator is not None
+        await put("one", b"later")
+        batch = await source.read(empty.next_iterator, 100)
+        assert [record.data for record in batch.records] == [b"later"]
+
+    async def test_an_iterator_can_be_read_again(self, source: ShardSource, put: Put) -> None:
+        await put("one", b"a")
+        iterator = await source.iterator(await shard_of(source, "one"), TRIM_HORIZON)
+        first, again = await source.read(iterator, 100), await source.read(iterator, 100)
+        assert first.records == again.records
+        assert [record.data for record in again.records] == [b"a"]
+
+    async def test_latest_starts_behind_what_is_there(self, source: ShardSource, put: Put) -> None:
+        await put("one", b"old")
+        iterator = await source.iterator(await shard_of(source, "one"), StartAt(StartKind.LATEST))
+        await put("one", b"new")
+        batch = await source.read(iterator, 100)
+        assert [record.data for record in batch.records] == [b"new"]
+
+    async def test_after_a_sequence_number(self, source: ShardSource, put: Put) -> None:
+        for data in (b"a", b"b", b"c"):
+            await put("one", data)
+        shard_id = await shard_of(source, "one")
+        records = (await read_from(source, shard_id, TRIM_HORIZON)).records
+        start = StartAt(StartKind.AFTER_SEQUENCE_NUMBER, records[0].sequence_number)
+        behind = await read_from(source, shard_id, start)
+        assert behind.records == records[1:]
+
+    async def test_at_a_timestamp_to_the_millisecond(self, source: ShardSource, put: Put) -> None:
+        """A job that starts at LATEST stores this time; a second off would be heard twice."""
+        await put("one", b"before")
+        await asyncio.sleep(0.02)
+        at_ms = int(time.time() * 1000)
+        await asyncio.sleep(0.02)
+        await put("one", b"behind")
+        start = StartAt(StartKind.AT_TIMESTAMP, str(at_ms))
+        batch = await read_from(source, await shard_of(source, "one"), start)
+        assert [record.data for record in batch.records] == [b"behind"]
+
+    async def test_a_shard_that_is_not_there(self, source: ShardSource) -> None:
+        with pytest.raises(PermanentError):
+            await source.iterator("shardId-000000000999", TRIM_HORIZON)
+
+    async def test_an_iterator_that_is_too_old(self, source: ShardSource) -> None:
+        with pytest.raises(ExpiredIteratorError):
+            await source.read("no-such-iterator", 100)
+
+
+class TestScriptedShardSource(ShardSourceContract):
+    @pytest.fixture
+    def source(self) -> ScriptedShardSource:
+        return ScriptedShardSource(shards=2)
+
+    @pytest.fixture
+    def put(self, source: ScriptedShardSource) -> Put:  # type: ignore[override]
+        async def put(partition_key: str, data: bytes) -> object:
+            return source.put(partition_key, data)
+
+        return put
+
+
+class TestAmazonShardSource(ShardSourceContract):
+    @pytest.fixture
+    def source(self, aws_clients: AwsClients) -> AmazonShardSource:
+        return AmazonShardSource(aws_clients)
+
+    @pytest.fixture
+    def put(self, source: ShardSource, aws_clients: AwsClients) -> Put:
+        async def put(partition_key: str, data: bytes) -> object:
+            kinesis = await aws_clients.kinesis()
+            return await kinesis.put_record(
+                StreamName=aws_clients.settings.names.audio_stream,
+                PartitionKey=partition_key,
+                Data=data,
+            )
+
+        return put
+
+    async def test_a_stream_that_is_not_there(self, aws_clients: AwsClients) -> None:
+        source = AmazonShardSource(aws_clients, "no-such-stream")
+        with pytest.raises(ConnectorError) as refused:
+            await source.list_shards()
+        assert isinstance(refused.value, PermanentError)
+        assert "ResourceNotFoundException" in str(refused.value)
