@@ -103,7 +103,9 @@ def _read(schema: Schema, data: bytes) -> dict[str, Any]:
     try:
         record = cast("dict[str, Any]", fastavro.schemaless_reader(body, schema, None))
     except Exception as error:  # fastavro raises many kinds, IndexError and struct.error among them
-        raise UndecodableRecordError(f"truncated or malformed Avro: {type(error).__name__}") from None
+        raise UndecodableRecordError(
+            f"truncated or malformed Avro: {type(error).__name__}"
+        ) from None
     if body.tell() != len(data):
         raise UndecodableRecordError("bytes behind the Avro record")
     return record

@@ -111,11 +111,10 @@ class LedgerEntry:
     entries of an epoch follow one another without a hole. A ``gap`` covers no sample: it says
     that the chunks ``gap_from_sequence`` up to, not including, ``gap_until_sequence`` never came.
 
-    What a recogniser needs to go on behind this entry without the job's state:
-    ``resume_sample`` is the end of the last committed word (at most ``end_sample``: audio from
-    there on may hold the start of an uncommitted word), and chunk ``resume_sequence``, whose first
-    sample is ``resume_sequence_sample``, holds it. ``next_sequence`` is the chunk that holds
-    ``end_sample`` or comes behind it, and ``next_sequence_sample`` its first sample.
+    What a recogniser needs to go on behind this entry without the job's state: ``resume_sample`` is
+    the end of the last committed word (at most ``end_sample``: audio from there on may hold the
+    start of an uncommitted word); it lies in chunk ``resume_sequence``, whose first sample is
+    ``resume_sequence_sample``.
     """
 
     session_id: str

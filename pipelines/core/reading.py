@@ -135,11 +135,11 @@ def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> Rea
         for shard_id, shard in listed.items()
         if shard_id not in kept and not _older_than(state, shard_id, listed)
     }
-    return replace(state, shards={**kept, **new}) if new or len(kept) != len(state.shards) else state
+    return (
+        replace(state, shards={**kept, **new}) if new or len(kept) != len(state.shards) else state
+    )
 
 
 def _older_than(state: ReaderState, shard_id: str, listed: Mapping[str, Shard]) -> bool:
     """Whether a shard is an ancestor of one we already read: it was done with before."""
-    return any(
-        shard_id in listed[known].parent_ids for known in state.shards if known in listed
-    )
+    return any(shard_id in listed[known].parent_ids for known in state.shards if known in listed)

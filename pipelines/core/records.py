@@ -43,7 +43,7 @@ class PaneItem:
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """What a window's trigger let through, in order. ``closing``: nothing came for a window's gap."""
+    """What a window's trigger let through, in order. ``closing``: nothing came for the gap."""
 
     session_id: str
     fired_at_ms: int

@@ -1,0 +1,50 @@
+"""All connectors of a job, opened together and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from connectors.clip_store import ClipStore
+from connectors.dead_letters import DeadLetters
+from connectors.ledger import Ledger
+from connectors.notifier import Notifier
+from connectors.policy import Policies
+from connectors.positions import Positions
+from connectors.session_directory import SessionDirectory
+from connectors.shard_source import ShardSource
+from connectors.speech_synthesis import SpeechSynthesizer
+from connectors.speech_to_text import SpeechToText
+from connectors.translation import Translator
+
+
+@dataclass(frozen=True)
+class Connectors:
+    """What a worker process holds open: one object of each kind."""
+
+    shard_source: ShardSource
+    positions: Positions
+    speech_to_text: SpeechToText
+    ledger: Ledger
+    directory: SessionDirectory
+    translator: Translator
+    synthesizer: SpeechSynthesizer
+    clip_store: ClipStore
+    notifier: Notifier
+    dead_letters: DeadLetters
+    policies: Policies = field(default_factory=Policies)
+
+    async def close(self) -> None:
+        await asyncio.gather(
+            self.shard_source.close(),
+            self.positions.close(),
+            self.speech_to_text.close(),
+            self.ledger.close(),
+            self.directory.close(),
+            self.translator.close(),
+            self.synthesizer.close(),
+            self.clip_store.close(),
+            self.notifier.close(),
+            self.dead_letters.close(),
+            return_exceptions=True,
+        )

@@ -1,0 +1,153 @@
+"""The event loop that runs slow calls, in real time or in a test's time."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class WorkerLoop(Protocol):
+    """Runs coroutines for DoFns, which are called from Beam's threads."""
+
+    def now_ms(self) -> int: ...
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin ``work`` and return at once."""
+        ...
+
+    def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
+        """Its result. Only bounded runs and ``setup`` may wait."""
+        ...
+
+    def advance(self, now_ms: int) -> None:
+        """A tick: in virtual time everything due until now happens; in real time it has."""
+        ...
+
+    def stop(self) -> None:
+        """Cancel what runs and end."""
+        ...
+
+
+class LiveLoop:
+    """An asyncio loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="worker-loop", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
+        return future.result(timeout_s)
+
+    def advance(self, now_ms: int) -> None:
+        """Real time advances by itself."""
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+class VirtualLoop:
+    """An asyncio loop whose time moves only when a tick says so, and then without waiting.
+
+    Whoever sleeps until T is woken at T in order, whatever the step of the ticks. Only for work
+    that waits by ``asyncio.sleep``: threads and sockets know nothing of this time.
+    """
+
+    def __init__(self) -> None:
+        self._selector = _TimeTravel()
+        self._loop = asyncio.SelectorEventLoop(self._selector)
+        self._loop.time = lambda: self._selector.now_s  # type: ignore[method-assign]
+        self._lock = threading.RLock()
+
+    def now_ms(self) -> int:
+        return round(self._selector.now_s * 1000)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        future: Future[T] = Future()
+
+        async def run() -> None:
+            try:
+                result = await work
+            except BaseException as error:  # handed to whoever asks for the result
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        with self._lock:
+            self._loop.create_task(run())
+            self._turn()
+        return future
+
+    def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
+        with self._lock:
+            deadline_s = self._selector.now_s + (timeout_s or 3600)
+            while not future.done() and self._selector.now_s < deadline_s:
+                self._sleep_until(self._selector.now_s + 0.01)
+        return future.result(0)
+
+    def advance(self, now_ms: int) -> None:
+        with self._lock:
+            self._sleep_until(now_ms / 1000)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._loop.run_until_complete(_cancel_all())
+            self._loop.close()
+
+    def _sleep_until(self, at_s: float) -> None:
+        if self._selector.now_s == 0.0:
+            self._selector.now_s = at_s  # the first tick sets the clock; nothing is due before it
+        delay_s = at_s - self._selector.now_s
+        if delay_s > 0:
+            self._loop.run_until_complete(asyncio.sleep(delay_s))
+            self._selector.now_s = max(at_s, self._selector.now_s)
+        self._turn()
+
+    def _turn(self) -> None:
+        """Let everything that is ready now run, and what that makes ready."""
+
+        async def turns() -> None:
+            for _ in range(100):
+                await asyncio.sleep(0)
+
+        self._loop.run_until_complete(turns())
+
+
+class _TimeTravel(selectors.SelectSelector):
+    """Where a selector would wait for the next timer, it moves the time there instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout > 0:
+            self.now_s += timeout
+        return super().select(0)
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

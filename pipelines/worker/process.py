@@ -1,0 +1,107 @@
+"""The one object a worker process keeps: its loop, its connections, its work in flight.
+
+DoFns acquire it in ``setup`` and release it in ``teardown``; the last one out closes it. Beam may
+run several DoFns, and several instances of each, in one process, so they are counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from connectors.registry import Connectors
+from pipelines.worker.calls import CallRegistry
+from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
+from pipelines.worker.reading import ReaderRegistry
+from pipelines.worker.transcribing import TranscriberRegistry
+
+
+class TimeMode(StrEnum):
+    LIVE = "live"
+    """Calls run beside the bundles; ticks collect their answers."""
+    INLINE = "inline"
+    """A bounded run: a bundle waits for its own calls; there are no ticks."""
+    VIRTUAL = "virtual"
+    """Tests: like live, in a time that only ticks move."""
+
+
+class ConnectorFactory(Protocol):
+    """Picklable and hashable: it travels to the workers inside the DoFns."""
+
+    def build(self) -> Connectors: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What makes two DoFns share a worker: equal settings."""
+
+    connectors: ConnectorFactory
+    time: TimeMode = TimeMode.LIVE
+    loops: Callable[[], WorkerLoop] | None = None
+
+
+class Worker:
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.loop: WorkerLoop = VirtualLoop() if settings.time is TimeMode.VIRTUAL else LiveLoop()
+        self.connectors = settings.connectors.build()
+        self.calls = CallRegistry(self.loop)
+        self.readers = ReaderRegistry(self.loop, self.connectors)
+        self.transcribers = TranscriberRegistry(self.loop, self.connectors)
+
+    def close(self) -> None:
+        self.readers.close()
+        self.transcribers.close()
+        self.calls.close()
+        self.loop.wait(self.loop.start(self.connectors.close()), 10)
+        self.loop.stop()
+
+
+class _Holder:
+    """Counts who uses which worker of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._workers: dict[WorkerSettings, tuple[Worker, int]] = {}
+
+    def acquire(self, settings: WorkerSettings) -> Worker:
+        with self._lock:
+            worker, users = self._workers.get(settings) or (Worker(settings), 0)
+            self._workers[settings] = (worker, users + 1)
+            return worker
+
+    def release(self, settings: WorkerSettings) -> None:
+        with self._lock:
+            worker, users = self._workers.pop(settings)
+            if users > 1:
+                self._workers[settings] = (worker, users - 1)
+                return
+        worker.close()
+
+
+_HOLDER = _Holder()
+
+
+class WorkerDoFn:
+    """Mixin of every DoFn that uses the worker: ``self.worker`` is there from ``setup`` on."""
+
+    settings: WorkerSettings
+    _worker: Worker | None = None
+
+    def setup(self) -> None:
+        self._worker = _HOLDER.acquire(self.settings)
+
+    def teardown(self) -> None:
+        if self._worker is not None:
+            self._worker = None
+            _HOLDER.release(self.settings)
+
+    @property
+    def worker(self) -> Worker:
+        assert self._worker is not None, "setup has not run"
+        return self._worker
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_worker"}

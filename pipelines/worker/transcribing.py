@@ -1,0 +1,166 @@
+"""The recognisers of this process: one per live session, kept across panes.
+
+A ``SessionTranscriber`` is soft state. What it must not lose is in the journal (Beam state) and in
+the ledger; from those two a new one goes on behind the last committed word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+
+from connectors.registry import Connectors
+from pipelines.core.journal import Coverage, JournalItem, JournalKind
+from pipelines.core.window_cut import WindowCutter
+from pipelines.worker.committing import Committer
+from pipelines.worker.loops import WorkerLoop
+from pipelines.worker.recognising import SessionRecogniser
+from schemas.values import Utterance
+
+_log = logging.getLogger(__name__)
+
+WAKE_AGAIN_AFTER_MS = 200
+
+
+class SessionTranscriber:
+    """Journal items in, committed utterances out. Its methods are called from Beam's threads."""
+
+    def __init__(
+        self,
+        session_id: str,
+        loop: WorkerLoop,
+        connectors: Connectors,
+        cutter: WindowCutter,
+        coverage: Coverage,
+        next_index: int,
+    ) -> None:
+        self.next_index = next_index
+        self.delivered_number = coverage.last_number
+        self._loop = loop
+        self._outbox: deque[Utterance] = deque()
+        self._queue: asyncio.Queue[JournalItem | None] = asyncio.Queue()
+        self._woken_at_ms = 0
+        committer = Committer(
+            session_id, connectors, loop, coverage, f"{uuid.uuid4()}", self._outbox.append
+        )
+        self._recogniser = SessionRecogniser(
+            session_id, connectors, cutter, committer, lambda: self._queue.put_nowait(None)
+        )
+        self._committer = committer
+        self._task: Future[None] = loop.start(self._run())
+
+    def feed(self, items: Iterable[JournalItem]) -> None:
+        items = tuple(items)
+        if items:
+            self.next_index = items[-1].index + 1
+            self._loop.start(self._put(items))
+
+    def drain(self) -> list[Utterance]:
+        """What was committed since the last time, in order."""
+        out: list[Utterance] = []
+        while self._outbox:
+            out.append(self._outbox.popleft())
+        if out:
+            self.delivered_number = out[-1].entry.number
+        return out
+
+    def wants_attention(self, now_ms: int) -> bool:
+        """Whether something waits to be drained; says so again only after a while."""
+        if not self._outbox or now_ms - self._woken_at_ms < WAKE_AGAIN_AFTER_MS:
+            return False
+        self._woken_at_ms = now_ms
+        return True
+
+    def settle(self) -> None:
+        """Wait until all that was fed is worked off (bounded runs)."""
+        self._loop.wait(self._loop.start(self._queue.join()))
+
+    def close(self) -> None:
+        self._task.cancel()
+        self._loop.start(self._recogniser.close())
+
+    async def _put(self, items: tuple[JournalItem, ...]) -> None:
+        for item in items:
+            self._queue.put_nowait(item)
+
+    async def _run(self) -> None:
+        await self._committer.recover()
+        while True:
+            item = await self._queue.get()
+            try:
+                await self._work(item)
+            except Exception:
+                _log.exception("recognition step failed; the stream is opened again")
+                await self._recogniser.broken()
+            finally:
+                self._queue.task_done()
+
+    async def _work(self, item: JournalItem | None) -> None:
+        if item is None:
+            await self._recogniser.mend()
+        elif item.kind is JournalKind.AUDIO:
+            await self._recogniser.hear(item)
+        elif item.kind is JournalKind.GAP:
+            await self._recogniser.gap(item)
+        else:
+            await self._recogniser.flush()
+
+
+class TranscriberRegistry:
+    """The transcribers of this process, by session."""
+
+    def __init__(self, loop: WorkerLoop, connectors: Connectors) -> None:
+        self._loop = loop
+        self._connectors = connectors
+        self._sessions: dict[str, SessionTranscriber] = {}
+
+    def attached(
+        self, session_id: str, next_index: int, last_number: int
+    ) -> SessionTranscriber | None:
+        """The session's transcriber, if it stands where Beam's state stands.
+
+        One that does not belongs to a past that the job has gone back behind: it is dropped.
+        """
+        transcriber = self._sessions.get(session_id)
+        if transcriber is None:
+            return None
+        if (transcriber.next_index, transcriber.delivered_number) != (next_index, last_number):
+            self.discard(session_id)
+            return None
+        return transcriber
+
+    def open(
+        self,
+        session_id: str,
+        cutter: WindowCutter,
+        coverage: Coverage,
+        next_index: int,
+        journal: Iterable[JournalItem],
+    ) -> SessionTranscriber:
+        transcriber = SessionTranscriber(
+            session_id, self._loop, self._connectors, cutter, coverage, next_index
+        )
+        self._sessions[session_id] = transcriber
+        transcriber.feed(journal)
+        transcriber.next_index = next_index
+        return transcriber
+
+    def wanting_attention(self, now_ms: int) -> list[str]:
+        return [
+            session_id
+            for session_id, transcriber in list(self._sessions.items())
+            if transcriber.wants_attention(now_ms)
+        ]
+
+    def discard(self, session_id: str) -> None:
+        transcriber = self._sessions.pop(session_id, None)
+        if transcriber is not None:
+            transcriber.close()
+
+    def close(self) -> None:
+        for session_id in list(self._sessions):
+            self.discard(session_id)
