@@ -1,0 +1,180 @@
+"""What the gateway keeps about sessions, connections, listeners and request rates.
+
+One implementation stands on DynamoDB, one in memory; both pass the same contract suite.
+Times are UTC milliseconds. Implementations try once and raise ``errors.*``; callers retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from connectors.session_directory import SessionDirectory
+from schemas.values import ListenerLanguages, SessionInfo
+
+ACTIVE = "active"
+PAUSED = "paused"
+ENDED = "ended"
+
+SETTLED_AFTER_MS = 60_000
+"""A counter that changed less than this ago is not checked against the connections: their index
+is only eventually consistent, and a join writes the row and the counter one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session and where its audio stands.
+
+    ``epoch`` counts the speaker's streams (-1: nobody has spoken yet) and ``stream_id`` names the
+    newest. Chunks of it up to ``durable_sequence`` (-1: none) are on the stream; the row may lag
+    behind by some seconds. ``clock_offset_ms``: the gateway's clock less the speaker's.
+    """
+
+    info: SessionInfo
+    epoch: int = -1
+    stream_id: str | None = None
+    durable_sequence: int = -1
+    clock_offset_ms: int | None = None
+    speaker_seen_at_ms: int | None = None
+    muted: bool = False
+    volume: float = 1.0
+
+    @property
+    def session_id(self) -> str:
+        return self.info.session_id
+
+    def with_status(self, status: str, ended_at_ms: int | None = None) -> SessionRow:
+        return replace(self, info=replace(self.info, status=status, ended_at_ms=ended_at_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a speaker's stream has come; written every few seconds."""
+
+    session_id: str
+    epoch: int
+    durable_sequence: int
+    clock_offset_ms: int | None
+    speaker_seen_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What is to change; None leaves as it is. Ending is not a change but ``end``."""
+
+    status: str | None = None
+    muted: bool | None = None
+    volume: float | None = None
+    target_languages: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A listener's connection. It counts as gone from ``expires_at_ms`` on."""
+
+    connection_id: str
+    session_id: str
+    language: str
+    gateway_id: str
+    connected_at_ms: int
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerCounts:
+    """Listeners per language as of a revision (-1: nobody ever listened)."""
+
+    by_language: Mapping[str, int] = field(default_factory=dict)
+    revision: int = -1
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(sorted(name for name, count in self.by_language.items() if count > 0))
+
+    @property
+    def total(self) -> int:
+        return sum(count for count in self.by_language.values() if count > 0)
+
+    def heard(self) -> ListenerLanguages:
+        return ListenerLanguages(self.languages, self.revision)
+
+
+def counted(rows: tuple[ConnectionRow, ...]) -> dict[str, int]:
+    """Listeners per language of these connections."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.language] = counts.get(row.language, 0) + 1
+    return counts
+
+
+class SessionTables(SessionDirectory, Protocol):
+    async def create(self, row: SessionRow) -> bool:
+        """False: the id is taken."""
+        ...
+
+    async def get(self, session_id: str) -> SessionRow | None: ...
+
+    async def open_stream(
+        self, session_id: str, speaker_id: str, stream_id: str, now_ms: int
+    ) -> SessionRow | None:
+        """The row with ``stream_id`` as its newest stream: the epoch is counted up for a new
+        one and kept for the same. None: no such session, not this speaker's, or ended."""
+        ...
+
+    async def save_progress(self, progress: Progress) -> None:
+        """Ignored when the epoch is no longer the session's; the sequence never goes back."""
+        ...
+
+    async def change(self, session_id: str, change: SessionChange) -> SessionRow | None:
+        """The row after the change. None: no such session, or ended."""
+        ...
+
+    async def end(self, session_id: str, now_ms: int) -> SessionRow | None:
+        """The row if this call ended it; None when it had ended before or never was."""
+        ...
+
+    async def live_sessions(self) -> tuple[SessionRow, ...]:
+        """Every session that has not ended. Reads the whole table: for sweeps, not for requests."""
+        ...
+
+    async def add_connection(self, row: ConnectionRow) -> None: ...
+
+    async def remove_connection(self, connection_id: str) -> bool:
+        """Whether it was there."""
+        ...
+
+    async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
+        """Put off the expiry. False: the row is gone (it is not made anew)."""
+        ...
+
+    async def connections(self, session_id: str, now_ms: int) -> tuple[ConnectionRow, ...]:
+        """Those that have not expired, of every gateway. May miss changes of the last second."""
+        ...
+
+    async def connections_of_gateway(self, gateway_id: str) -> tuple[ConnectionRow, ...]:
+        """Expired ones included. Reads the whole table: for a gateway's start."""
+        ...
+
+    async def count_listeners(
+        self, session_id: str, changes: Mapping[str, int], now_ms: int
+    ) -> ListenerCounts:
+        """Add ``changes`` per language and one to the revision, at once; the counts after it."""
+        ...
+
+    async def listener_counts(self, session_id: str) -> ListenerCounts: ...
+
+    async def mend_listener_counts(
+        self, session_id: str, seen: ListenerCounts, by_language: Mapping[str, int], now_ms: int
+    ) -> ListenerCounts | None:
+        """Replace the counts if they are still at the revision of ``seen``; None: they are not."""
+        ...
+
+    async def listeners(self, session_id: str) -> ListenerLanguages:
+        """As the directory's; a counter that disagrees with the connections, and has for
+        SETTLED_AFTER_MS, is mended first: its gateway died before it could count down."""
+        ...
+
+    async def count_request(self, limit_key: str, expires_at_ms: int) -> int:
+        """One more under this key; how many there are now. Forgotten some time after expiry."""
+        ...
