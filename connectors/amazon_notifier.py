@@ -13,12 +13,13 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import boto3
 
 from connectors.amazon_clients import AwsSettings, aws_errors, boto_config, boto_options
 from connectors.errors import ConnectorError, GoneError, RetryableError
+from connectors.listener_connections import ListenerConnections
 from connectors.notifier import Delivery
 from connectors.policy import Policies, Policy, call
 
@@ -28,18 +29,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _MOST_LISTS = 1024
 _MOST_SUSPECTS = 10_000
-
-
-class ListenerConnections(Protocol):
-    """The connections of a session's listeners, as the gateway's tables know them."""
-
-    async def connections(self, session_id: str, language: str) -> tuple[str, ...]:
-        """The ids of all connections that listen to ``language`` now."""
-        ...
-
-    async def remove(self, connection_id: str) -> None:
-        """Delete a connection and count its session's listeners right. May be repeated."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +84,23 @@ class AmazonNotifier:
         self._listeners: dict[tuple[str, str], asyncio.Task[_Listeners]] = {}
 
     async def notify(self, session_id: str, language: str, message: dict[str, object]) -> Delivery:
+        """As the interface says; looks up once, posts as often as ``settings.post`` says."""
         ids = await self._listening(session_id, language)
         data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
         results = await asyncio.gather(*(self._post(connection, data) for connection in ids))
         failures = [result for result in results if result is not None]
-        gone = sum(isinstance(failure, GoneError) for failure in failures)
+        gone = [
+            connection
+            for connection, result in zip(ids, results, strict=True)
+            if isinstance(result, GoneError)
+        ]
         if gone:
             self._listeners.pop((session_id, language), None)
+            await asyncio.gather(*(self._remove(session_id, language, one) for one in gone))
         unreached = [failure for failure in failures if isinstance(failure, RetryableError)]
         if ids and len(unreached) == len(ids):
             raise unreached[0]
-        return Delivery(delivered=len(ids) - len(failures), listeners=len(ids), gone=gone)
+        return Delivery(delivered=len(ids) - len(failures), listeners=len(ids), gone=len(gone))
 
     async def close(self) -> None:
         """Waits for no post: one that is under way ends with its timeout."""
@@ -128,7 +123,6 @@ class AmazonNotifier:
             )
         except GoneError as error:
             self._suspects.discard(connection_id)
-            await self._remove(connection_id)
             return error
         except ConnectorError as error:
             _log.warning("a listener was not reached: %s", error)
@@ -155,9 +149,9 @@ class AmazonNotifier:
                 )
             return self._client
 
-    async def _remove(self, connection_id: str) -> None:
+    async def _remove(self, session_id: str, language: str, connection_id: str) -> None:
         try:
-            await self._connections.remove(connection_id)
+            await self._connections.remove(session_id, language, connection_id)
         except ConnectorError as error:
             # Its row expires by itself, and the slow reconciliation counts again.
             _log.warning("a connection that has gone was not removed: %s", error)

@@ -38,15 +38,21 @@ class MemoryNotifier:
         """Every message to this connection fails from now on."""
         self._faults[connection_id] = error
 
+    def disconnect(self, connection_id: str) -> None:
+        del self._listening[connection_id]
+
+    def fault(self, connection_id: str) -> ConnectorError | None:
+        return self._faults.get(connection_id)
+
+    def listening(self, session_id: str, language: str) -> tuple[str, ...]:
+        heard = (session_id, language)
+        return tuple(one for one, listens in self._listening.items() if listens == heard)
+
     def is_connected(self, connection_id: str) -> bool:
         return connection_id in self._listening
 
     async def notify(self, session_id: str, language: str, message: dict[str, object]) -> Delivery:
-        ids = [
-            connection
-            for connection, heard in self._listening.items()
-            if heard == (session_id, language)
-        ]
+        ids = self.listening(session_id, language)
         faults = {
             connection: self._faults[connection] for connection in ids if connection in self._faults
         }
@@ -56,7 +62,7 @@ class MemoryNotifier:
         self.notices.append(Notice(session_id, language, message))
         gone = [connection for connection, fault in faults.items() if isinstance(fault, GoneError)]
         for connection in gone:
-            del self._listening[connection]
+            self.disconnect(connection)
         for connection in ids:
             if connection not in faults:
                 self.inboxes[connection].append(message)

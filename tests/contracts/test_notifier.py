@@ -1,0 +1,340 @@
+"""The suite every notifier passes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pytest
+from aiohttp import web
+
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
+from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
+from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.memory_notifier import MemoryNotifier
+from connectors.notifier import Delivery, Notifier
+from connectors.policy import Policy
+
+pytestmark = pytest.mark.contract
+
+SESSION = "joyful-mountain-789"
+MESSAGE: dict[str, object] = {"type": "translatedAudio", "transcript": "¿Qué?", "stages": {"a": 1}}
+ONCE = Policy(attempts=1, deadline_s=5.0, per_call_s=5.0)
+
+
+class Listeners(Protocol):
+    """The other end, as a suite needs it."""
+
+    inboxes: dict[str, list[dict[str, object]]]
+
+    def connect(self, session_id: str, language: str, connection_id: str) -> None: ...
+
+    def hang_up(self, connection_id: str) -> None: ...
+
+    def fail(self, connection_id: str, error: ConnectorError) -> None: ...
+
+    def is_connected(self, connection_id: str) -> bool: ...
+
+
+class NotifierContract(ABC):
+    @pytest.fixture
+    @abstractmethod
+    def listeners(self) -> Listeners: ...
+
+    @pytest.fixture
+    @abstractmethod
+    def notifier(self, listeners: Listeners) -> Notifier: ...
+
+    async def test_all_of_one_session_and_language_get_it(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        listeners.connect(SESSION, "es", "a=")
+        listeners.connect(SESSION, "es", "b=")
+        listeners.connect(SESSION, "ca", "other-language=")
+        listeners.connect("other-river-1", "es", "other-session=")
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(2, 2, 0)
+        assert listeners.inboxes == {
+            "a=": [MESSAGE],
+            "b=": [MESSAGE],
+            "other-language=": [],
+            "other-session=": [],
+        }
+
+    async def test_nobody_listens(self, notifier: Notifier, listeners: Listeners) -> None:
+        listeners.connect(SESSION, "ca", "a=")
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(0, 0, 0)
+
+    async def test_who_has_gone_is_removed(self, notifier: Notifier, listeners: Listeners) -> None:
+        listeners.connect(SESSION, "es", "stays=")
+        listeners.connect(SESSION, "es", "went=")
+        listeners.hang_up("went=")
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(1, 2, 1)
+        assert not listeners.is_connected("went=")
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(1, 1, 0)
+        assert listeners.inboxes["stays="] == [MESSAGE, MESSAGE]
+
+    async def test_all_have_gone(self, notifier: Notifier, listeners: Listeners) -> None:
+        listeners.connect(SESSION, "es", "went=")
+        listeners.hang_up("went=")
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(0, 1, 1)
+
+    async def test_one_failure_is_nobody_elses(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        listeners.connect(SESSION, "es", "well=")
+        listeners.connect(SESSION, "es", "ill=")
+        listeners.fail("ill=", RetryableError("broken"))
+        for _ in range(2):
+            assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(1, 2, 0)
+        assert listeners.inboxes == {"well=": [MESSAGE, MESSAGE], "ill=": []}
+        assert listeners.is_connected("ill=")
+
+    async def test_a_message_one_listener_cannot_take(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        listeners.connect(SESSION, "es", "refuses=")
+        listeners.fail("refuses=", PermanentError("too large"))
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(0, 1, 0)
+
+    async def test_nobody_could_be_asked(self, notifier: Notifier, listeners: Listeners) -> None:
+        listeners.connect(SESSION, "es", "a=")
+        listeners.connect(SESSION, "es", "b=")
+        for connection in ("a=", "b="):
+            listeners.fail(connection, RetryableError("broken"))
+        with pytest.raises(RetryableError):
+            await notifier.notify(SESSION, "es", MESSAGE)
+
+
+class TestMemoryNotifier(NotifierContract):
+    @pytest.fixture
+    def listeners(self) -> MemoryNotifier:
+        return MemoryNotifier()
+
+    @pytest.fixture
+    def notifier(self, listeners: Listeners) -> Notifier:
+        assert isinstance(listeners, MemoryNotifier)
+        return listeners
+
+
+class WebGateway:
+    """The two HTTP faces of a gateway over listeners in memory; posts can be held back."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryNotifier()
+        self.inboxes = self.memory.inboxes
+        self.look_ups = 0
+        self.posts = 0
+        self.holding: dict[str, asyncio.Event] = {}
+        self.arrived: dict[str, asyncio.Event] = {}
+        self.refuse_all: web.Response | None = None
+        self.authorization: str | None = None
+        self.url = ""
+
+    def connect(self, session_id: str, language: str, connection_id: str) -> None:
+        self.memory.connect(session_id, language, connection_id)
+        self.arrived[connection_id] = asyncio.Event()
+
+    def hang_up(self, connection_id: str) -> None:
+        self.memory.hang_up(connection_id)
+
+    def fail(self, connection_id: str, error: ConnectorError) -> None:
+        self.memory.fail(connection_id, error)
+
+    def is_connected(self, connection_id: str) -> bool:
+        return self.memory.is_connected(connection_id)
+
+    # ListenerConnections
+
+    async def connections(self, session_id: str, language: str) -> tuple[str, ...]:
+        self.look_ups += 1
+        return self.memory.listening(session_id, language)
+
+    async def remove(self, session_id: str, language: str, connection_id: str) -> None:
+        assert connection_id in self.memory.listening(session_id, language)
+        self.memory.disconnect(connection_id)
+
+    # HTTP
+
+    async def post_to_connection(self, request: web.Request) -> web.Response:
+        connection_id = request.match_info["connection"]
+        self.posts += 1
+        if connection_id in self.holding:
+            await self.holding[connection_id].wait()
+        status, code = self._status(self.memory.fault(connection_id))
+        if status == 200:
+            self.inboxes[connection_id].append(await request.json())
+            self.arrived[connection_id].set()
+        return web.json_response({}, status=status, headers={"x-amzn-errortype": code})
+
+    async def notify(self, request: web.Request) -> web.Response:
+        self.authorization = request.headers.get("Authorization")
+        if self.refuse_all is not None:
+            return self.refuse_all
+        names = request.match_info
+        message = await request.json()
+        try:
+            done = await self.memory.notify(names["session"], names["language"], message)
+        except RetryableError:
+            return web.json_response({"error": "nobody was reached"}, status=503)
+        return web.json_response(
+            {"delivered": done.delivered, "listeners": done.listeners, "gone": done.gone}
+        )
+
+    def _status(self, fault: ConnectorError | None) -> tuple[int, str]:
+        if fault is None:
+            return 200, ""
+        if isinstance(fault, RetryableError):
+            return 500, "InternalServerError"
+        if "hung up" in str(fault):
+            return 410, "GoneException"
+        return 413, "PayloadTooLargeException"
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        app = web.Application()
+        app.router.add_post("/@connections/{connection}", self.post_to_connection)
+        app.router.add_post("/notify/{session}/{language}", self.notify)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+
+@pytest.fixture
+async def web_gateway() -> AsyncIterator[WebGateway]:
+    gateway = WebGateway()
+    async with gateway.serving():
+        yield gateway
+
+
+def amazon_notifier(gateway: WebGateway, **options: object) -> AmazonNotifier:
+    settings = AmazonNotifierSettings(
+        **{"endpoint_url": gateway.url, "post": ONCE, "listeners_cached_s": 0.0, **options}  # type: ignore[arg-type]
+    )
+    return AmazonNotifier(settings, AwsSettings.local(gateway.url, "test"), gateway)
+
+
+class TestAmazonNotifier(NotifierContract):
+    @pytest.fixture
+    def listeners(self, web_gateway: WebGateway) -> WebGateway:
+        return web_gateway
+
+    @pytest.fixture
+    async def notifier(self, web_gateway: WebGateway) -> AsyncIterator[Notifier]:
+        notifier = amazon_notifier(web_gateway)
+        yield notifier
+        await notifier.close()
+
+    async def test_a_hanging_listener_delays_nobody(
+        self, notifier: Notifier, web_gateway: WebGateway
+    ) -> None:
+        web_gateway.connect(SESSION, "es", "hangs=")
+        web_gateway.connect(SESSION, "es", "well=")
+        web_gateway.holding["hangs="] = asyncio.Event()
+        notifying = asyncio.create_task(notifier.notify(SESSION, "es", MESSAGE))
+        async with asyncio.timeout(5):
+            await web_gateway.arrived["well="].wait()
+        assert not notifying.done()
+        web_gateway.holding["hangs="].set()
+        assert await notifying == Delivery(2, 2, 0)
+
+    async def test_listeners_that_hung_before_leave_the_threads_to_others(
+        self, web_gateway: WebGateway
+    ) -> None:
+        """Two hang on a notifier of two threads; from the second message on they wait apart."""
+        notifier = amazon_notifier(web_gateway, threads=2, slow_threads=1, answer_timeout_s=0.3)
+        web_gateway.holding = {"hangs-1=": asyncio.Event(), "hangs-2=": asyncio.Event()}
+        for connection in (*web_gateway.holding, "well="):
+            web_gateway.connect(SESSION, "es", connection)
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(1, 3, 0)
+
+        web_gateway.arrived["well="].clear()
+        second = asyncio.create_task(notifier.notify(SESSION, "es", MESSAGE))
+        async with asyncio.timeout(0.25):  # less than one post that hangs
+            await web_gateway.arrived["well="].wait()
+        assert await second == Delivery(1, 3, 0)
+
+        for event in web_gateway.holding.values():
+            event.set()
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(3, 3, 0)
+        await notifier.close()
+
+    async def test_listeners_are_looked_up_once_for_messages_close_together(
+        self, web_gateway: WebGateway
+    ) -> None:
+        notifier = amazon_notifier(web_gateway, listeners_cached_s=60.0)
+        web_gateway.connect(SESSION, "es", "a=")
+        await asyncio.gather(*(notifier.notify(SESSION, "es", MESSAGE) for _ in range(5)))
+        await notifier.notify(SESSION, "es", MESSAGE)
+        assert web_gateway.inboxes["a="] == [MESSAGE] * 6
+        assert web_gateway.look_ups == 1
+        await notifier.close()
+
+    async def test_a_failed_post_is_tried_again(self, web_gateway: WebGateway) -> None:
+        retrying = Policy(attempts=3, deadline_s=5.0, per_call_s=2.0, first_wait_s=0.001)
+        notifier = amazon_notifier(web_gateway, post=retrying)
+        web_gateway.connect(SESSION, "es", "ill=")
+        web_gateway.fail("ill=", RetryableError("broken"))
+        with pytest.raises(RetryableError):
+            await notifier.notify(SESSION, "es", MESSAGE)
+        assert web_gateway.posts == 3
+        await notifier.close()
+
+    async def test_nobody_answers_at_the_endpoint(self, web_gateway: WebGateway) -> None:
+        web_gateway.url = "http://127.0.0.1:9"
+        notifier = amazon_notifier(web_gateway)
+        web_gateway.connect(SESSION, "es", "a=")
+        with pytest.raises(RetryableError):
+            await notifier.notify(SESSION, "es", MESSAGE)
+        await notifier.close()
+
+
+class TestGatewayNotifier(NotifierContract):
+    @pytest.fixture
+    def listeners(self, web_gateway: WebGateway) -> WebGateway:
+        return web_gateway
+
+    @pytest.fixture
+    async def notifier(self, web_gateway: WebGateway) -> AsyncIterator[Notifier]:
+        notifier = GatewayNotifier(GatewayNotifierSettings(web_gateway.url, token="made-up"))
+        yield notifier
+        await notifier.close()
+
+    async def test_the_job_says_who_it_is(
+        self, notifier: Notifier, web_gateway: WebGateway
+    ) -> None:
+        await notifier.notify(SESSION, "es", MESSAGE)
+        assert web_gateway.authorization == "Bearer made-up"
+
+    async def test_a_busy_gateway_says_when_to_come_back(
+        self, notifier: Notifier, web_gateway: WebGateway
+    ) -> None:
+        web_gateway.refuse_all = web.Response(status=429, headers={"Retry-After": "7"})
+        with pytest.raises(ThrottledError) as throttled:
+            await notifier.notify(SESSION, "es", MESSAGE)
+        assert throttled.value.retry_after_s == 7
+
+    @pytest.mark.parametrize(
+        "refusal", [web.Response(status=401), web.Response(text="delivered: all")]
+    )
+    async def test_what_no_retry_mends(
+        self, notifier: Notifier, web_gateway: WebGateway, refusal: web.Response
+    ) -> None:
+        web_gateway.refuse_all = refusal
+        with pytest.raises(PermanentError):
+            await notifier.notify(SESSION, "es", MESSAGE)
+
+    async def test_no_gateway_there(self) -> None:
+        notifier = GatewayNotifier(GatewayNotifierSettings("http://127.0.0.1:9"))
+        with pytest.raises(RetryableError):
+            await notifier.notify(SESSION, "es", MESSAGE)
+        await notifier.close()
