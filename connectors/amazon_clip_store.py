@@ -57,6 +57,17 @@ class AmazonClipStore:
             async with answer["Body"] as body:
                 return await body.read()
 
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        s3 = await self._clients.s3()
+        with aws_errors(f"look up in {self._bucket}"):
+            try:
+                answer = await s3.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in {"NoSuchKey", "404"}:
+                    return None
+                raise
+        return {name.lower(): value for name, value in answer["Metadata"].items()}
+
     async def presign(self, key: str, *, expires_s: int) -> str:
         signer = await (self._own_signers or self._clients).s3()
         with aws_errors(f"sign a URL into {self._bucket}"):

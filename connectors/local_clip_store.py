@@ -35,6 +35,14 @@ class LocalClipStore:
     async def get(self, key: str) -> bytes | None:
         return await asyncio.to_thread(_read, self._path(key))
 
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        path = self._path(key)
+        described = await asyncio.to_thread(_read, path.with_name(path.name + METADATA_SUFFIX))
+        if described is None:
+            return None
+        metadata: dict[str, str] = json.loads(described)["metadata"]
+        return {name.lower(): value for name, value in metadata.items()}
+
     async def presign(self, key: str, *, expires_s: int) -> str:
         return self._path(key).as_uri()
 

@@ -28,6 +28,12 @@ class MemoryClipStore:
         stored = self.clips.get(key)
         return None if stored is None else stored.body
 
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        stored = self.clips.get(key)
+        if stored is None:
+            return None
+        return {name.lower(): value for name, value in stored.metadata.items()}
+
     async def presign(self, key: str, *, expires_s: int) -> str:
         return f"memory://{key}?expires={expires_s}"
 
