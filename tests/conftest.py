@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import http.client
 import os
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,6 +24,7 @@ from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.amazon_resources import create_resources
 
 CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration"})
+T = TypeVar("T")
 _START_TIMEOUT_S = 60
 _PR_SET_PDEATHSIG = 1
 
@@ -93,6 +97,39 @@ async def aws_clients(local_cloud: LocalCloud) -> AsyncIterator[AwsClients]:
     clients = AwsClients(settings)
     yield clients
     await clients.close()
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Instead of waiting for a timer, sets the clock to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("the test waits for something that will never happen")
+        self.now_s += max(timeout, 0.0)
+        return super().select(0)
+
+
+class _VirtualTimeLoop(asyncio.SelectorEventLoop):
+    def __init__(self, selector: _JumpingSelector) -> None:
+        super().__init__(selector)
+        self._jumping = selector
+
+    def time(self) -> float:
+        return self._jumping.now_s
+
+
+@pytest.fixture
+def run_virtual() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
+    """Run a coroutine on a loop whose time starts at 0 and jumps to the next timer.
+
+    For code that waits on nothing but the loop: no threads, no sockets. Waiting for ever fails.
+    """
+    with asyncio.Runner(loop_factory=lambda: _VirtualTimeLoop(_JumpingSelector())) as runner:
+        yield runner.run
 
 
 def _free_port() -> int:

@@ -1,0 +1,33 @@
+"""How a dead letter is written down, the same on a stream, on S3 and in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from schemas.names import dead_letter_key
+from schemas.values import DeadLetter
+
+_LONGEST_CAUSE = 500
+_DIGEST_DIGITS = 16
+
+
+def letter_json(letter: DeadLetter) -> bytes:
+    """One JSON object with the protocol's camelCase names; members without a value are left out."""
+    members = {
+        "stage": letter.stage,
+        "cause": letter.cause[:_LONGEST_CAUSE],
+        "key": letter.key,
+        "at": letter.at_ms,
+        "sessionId": letter.session_id,
+        "recordSha256": letter.record_sha256,
+        "recordBytes": letter.record_bytes,
+    }
+    given = {name: value for name, value in members.items() if value is not None}
+    return json.dumps(given, ensure_ascii=False, sort_keys=True).encode()
+
+
+def letter_key(letter: DeadLetter) -> str:
+    """Where it is stored, by the stage of the pipeline; the same letter has the same key."""
+    digest = hashlib.sha256(letter_json(letter)).hexdigest()[:_DIGEST_DIGITS]
+    return dead_letter_key(letter.stage, letter.at_ms, digest)
