@@ -65,7 +65,10 @@ class JobSettings:
 
 
 class LiveJob:
-    """One job on one embedded Flink. ``start`` begins, ``wait_until_running`` ends the start-up."""
+    """One job on one embedded Flink.
+
+    Starting up is ``start_servers``, ``submit``, ``wait_until_running``, with other work between.
+    """
 
     def __init__(self, processes: Processes, flink: FlinkSettings, job: JobSettings) -> None:
         self._processes = processes
@@ -77,15 +80,20 @@ class LiveJob:
         self._submission: Running | None = None
         self.rest = FlinkRest(flink.rest_port)
 
-    def start(self, start: str = "latest") -> None:
-        """Start every process of the job at once and submit it.
-
-        The submission imports Beam while the job server's JVM comes up: it waits for the server
-        by itself, but not for the expansion service, which is the quickest of all.
-        """
+    def start_servers(self) -> None:
+        """Start what is not there of job server, worker pool and expansion service, all at once."""
         self._pool = self._pool or start_worker_pool(self._processes, self._flink)
         self._server = self._server or start_job_server(self._processes, self._flink)
         self._expansion = start_expansion_service(self._processes, self._flink)
+
+    def submit(self, start: str = "latest") -> None:
+        """Submit the job; what it reads and writes must be there.
+
+        The submission imports Beam while the job server's JVM still comes up: it waits for the
+        server by itself, but not for the expansion service, which is the quickest of all.
+        """
+        if self._expansion is None:
+            raise ProcessError("submit comes after start_servers")
         self._expansion.wait_for_port(self._flink.expansion_port)
         self._submission = self._processes.start(
             "submission",
@@ -136,7 +144,7 @@ class LiveJob:
         return pids
 
     def kill_flink(self) -> None:
-        """``kill -9`` of the JVM, and with it of the job; ``start("resume")`` begins again."""
+        """``kill -9`` of the JVM, and with it of the job; start again with ``submit("resume")``."""
         if self._server is not None:
             self._processes.kill(self._server)
             self._server = None

@@ -1,0 +1,146 @@
+"""Is anything missing? Decided from the ledger and from what reached the listeners.
+
+Two promises: every sample that the gateway acknowledged is in exactly one entry, and every spoken
+entry has one outcome in every language it was routed to. Pure: the demo, the chaos run and the
+soak run ask the same questions of what they collected.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from schemas.values import EntryKind, LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What the gateway called durable: ``samples`` of ``epoch``, counted from 0."""
+
+    epoch: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFault:
+    """A run of acknowledged samples that is in ``times`` entries instead of in one."""
+
+    epoch: int
+    first_sample: int
+    end_sample: int
+    times: int
+
+    def __str__(self) -> str:
+        what = "in no entry" if self.times == 0 else f"in {self.times} entries"
+        return f"samples {self.first_sample}-{self.end_sample} of epoch {self.epoch} are {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingOutcome:
+    """An utterance that did not reach a language it was for; ``language`` None: never routed."""
+
+    number: int
+    language: str | None
+
+    def __str__(self) -> str:
+        if self.language is None:
+            return f"utterance {self.number} was never given its languages"
+        return f"utterance {self.number} in {self.language}"
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """The verdict on one session."""
+
+    session_id: str
+    expected: int
+    missing: tuple[MissingOutcome, ...]
+    sample_faults: tuple[SampleFault, ...]
+    number_faults: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        return (
+            *(str(one) for one in self.missing),
+            *(str(one) for one in self.sample_faults),
+            *self.number_faults,
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.faults
+
+
+def judge(
+    session_id: str,
+    entries: Sequence[LedgerEntry],
+    acknowledged: Iterable[Acknowledged],
+    reached: Collection[tuple[int, str]],
+) -> Completeness:
+    """``reached``: the (number, language) pairs that ended well, by the caller's own measure."""
+    expected = expected_outcomes(entries)
+    return Completeness(
+        session_id=session_id,
+        expected=len(expected),
+        missing=tuple(
+            MissingOutcome(number, language)
+            for number, language in expected
+            if language is None or (number, language) not in reached
+        ),
+        sample_faults=tuple(
+            fault for promise in acknowledged for fault in sample_faults(entries, promise)
+        ),
+        number_faults=number_faults(entries),
+    )
+
+
+def expected_outcomes(entries: Iterable[LedgerEntry]) -> tuple[tuple[int, str | None], ...]:
+    """(number, language) of everything that must reach somebody, in the ledger's order.
+
+    A spoken entry without recorded routes stands there with None: nobody knows who was to hear it.
+    """
+    expected: list[tuple[int, str | None]] = []
+    for entry in entries:
+        if entry.kind is not EntryKind.SPEECH:
+            continue
+        if entry.routes is None:
+            expected.append((entry.number, None))
+        else:
+            expected.extend((entry.number, route.language) for route in entry.routes)
+    return tuple(expected)
+
+
+def sample_faults(
+    entries: Iterable[LedgerEntry], acknowledged: Acknowledged
+) -> tuple[SampleFault, ...]:
+    """Where the entries of an epoch cover an acknowledged sample not at all or more than once."""
+    changes: dict[int, int] = {0: 0, acknowledged.samples: 0}
+    for entry in entries:
+        if entry.epoch != acknowledged.epoch or entry.kind is EntryKind.GAP:
+            continue
+        first = min(entry.first_sample, acknowledged.samples)
+        end = min(entry.end_sample, acknowledged.samples)
+        changes[first] = changes.get(first, 0) + 1
+        changes[end] = changes.get(end, 0) - 1
+    faults: list[SampleFault] = []
+    edges = sorted(changes)
+    times = 0
+    for first, end in itertools.pairwise(edges):
+        times += changes[first]
+        if times == 1:
+            continue
+        if faults and faults[-1].end_sample == first and faults[-1].times == times:
+            first = faults.pop().first_sample
+        faults.append(SampleFault(acknowledged.epoch, first, end, times))
+    return tuple(faults)
+
+
+def number_faults(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
+    """Entries are numbered from 0 without holes, or a listener would wait for one for ever."""
+    numbers = sorted(entry.number for entry in entries)
+    return tuple(
+        f"entry {expected} is not in the ledger, {number} stands there"
+        for expected, number in enumerate(numbers)
+        if number != expected
+    )[:1]

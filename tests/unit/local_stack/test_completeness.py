@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from local_stack.completeness import (
+    Acknowledged,
+    MissingOutcome,
+    SampleFault,
+    judge,
+    sample_faults,
+)
+from schemas.values import EntryKind, LedgerEntry, Route
+
+pytestmark = pytest.mark.unit
+
+SESSION = "joyful-mountain-789"
+
+
+def entry(
+    number: int,
+    first_sample: int,
+    end_sample: int,
+    languages: tuple[str, ...] | None = (),
+    kind: EntryKind = EntryKind.SPEECH,
+    epoch: int = 0,
+) -> LedgerEntry:
+    routes = None if languages is None else tuple(Route(one, None) for one in languages)
+    return LedgerEntry(
+        session_id=SESSION,
+        number=number,
+        epoch=epoch,
+        kind=kind,
+        first_sample=first_sample,
+        end_sample=end_sample,
+        text="",
+        language="en",
+        captured_at_ms=0,
+        committed_at_ms=0,
+        writer="w",
+        resume_sample=end_sample,
+        resume_sequence=0,
+        resume_sequence_sample=0,
+        routes=routes,
+    )
+
+
+def test_a_talk_that_reached_everybody_is_complete() -> None:
+    entries = (
+        entry(0, 0, 100, ("ca", "es")),
+        entry(1, 100, 150, kind=EntryKind.SILENCE, languages=None),
+        entry(2, 150, 300, ("ca", "es", "fr")),
+    )
+    reached = {(0, "ca"), (0, "es"), (2, "ca"), (2, "es"), (2, "fr")}
+
+    verdict = judge(SESSION, entries, [Acknowledged(0, 300)], reached)
+
+    assert verdict.is_complete
+    assert verdict.expected == 5
+
+
+def test_a_clip_that_did_not_arrive_is_named() -> None:
+    entries = (entry(0, 0, 100, ("ca", "es")),)
+
+    verdict = judge(SESSION, entries, [Acknowledged(0, 100)], {(0, "es")})
+
+    assert verdict.missing == (MissingOutcome(0, "ca"),)
+    assert verdict.faults == ("utterance 0 in ca",)
+
+
+def test_an_utterance_that_was_never_routed_is_missing_although_no_clip_was_due() -> None:
+    verdict = judge(SESSION, (entry(0, 0, 100, None),), [Acknowledged(0, 100)], set())
+
+    assert verdict.faults == ("utterance 0 was never given its languages",)
+
+
+def test_an_utterance_nobody_listened_to_needs_no_clip() -> None:
+    assert judge(SESSION, (entry(0, 0, 100, ()),), [Acknowledged(0, 100)], set()).is_complete
+
+
+def test_samples_between_entries_are_in_none() -> None:
+    entries = (entry(0, 0, 100), entry(1, 130, 200))
+
+    assert sample_faults(entries, Acknowledged(0, 200)) == (SampleFault(0, 100, 130, 0),)
+
+
+def test_samples_behind_the_last_entry_are_in_none() -> None:
+    assert sample_faults((entry(0, 0, 100),), Acknowledged(0, 250)) == (
+        SampleFault(0, 100, 250, 0),
+    )
+
+
+def test_samples_of_an_empty_ledger_are_in_none() -> None:
+    assert sample_faults((), Acknowledged(0, 50)) == (SampleFault(0, 0, 50, 0),)
+
+
+def test_samples_in_two_entries_are_a_fault() -> None:
+    entries = (entry(0, 0, 100), entry(1, 80, 200))
+
+    assert sample_faults(entries, Acknowledged(0, 200)) == (SampleFault(0, 80, 100, 2),)
+
+
+def test_one_hole_is_one_fault_although_an_empty_entry_lies_in_it() -> None:
+    entries = (entry(0, 0, 100), entry(1, 120, 120), entry(2, 150, 200))
+
+    assert sample_faults(entries, Acknowledged(0, 200)) == (SampleFault(0, 100, 150, 0),)
+
+
+def test_a_gap_covers_no_sample() -> None:
+    entries = (entry(0, 0, 100), entry(1, 100, 200, kind=EntryKind.GAP))
+
+    assert sample_faults(entries, Acknowledged(0, 200)) == (SampleFault(0, 100, 200, 0),)
+
+
+def test_audio_behind_the_acknowledged_samples_is_nobodys_fault() -> None:
+    assert sample_faults((entry(0, 0, 400),), Acknowledged(0, 250)) == ()
+
+
+def test_each_epoch_is_counted_by_itself() -> None:
+    entries = (entry(0, 0, 100), entry(1, 0, 60, epoch=1))
+    acknowledged = [Acknowledged(0, 100), Acknowledged(1, 80)]
+
+    verdict = judge(SESSION, entries, acknowledged, set())
+
+    assert verdict.sample_faults == (SampleFault(1, 60, 80, 0),)
+
+
+def test_a_number_that_is_skipped_is_a_fault() -> None:
+    entries = (entry(0, 0, 100), replace(entry(1, 100, 200), number=2))
+
+    verdict = judge(SESSION, entries, [Acknowledged(0, 200)], set())
+
+    assert verdict.faults == ("entry 1 is not in the ledger, 2 stands there",)
