@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from connectors.positions import ShardPosition
 from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
 
 
@@ -104,11 +105,14 @@ def first_state(
     """Where a reader without state begins.
 
     LATEST becomes AT_TIMESTAMP of now, so that the first read is already a position. ``saved`` are
-    positions by shard (a resumed job); shards that have none begin at ``start``.
+    positions by shard (a resumed job); shards that have none appeared since and begin at their
+    beginning.
     """
-    if start.kind is StartKind.LATEST:
+    if saved:
+        start = StartAt(StartKind.TRIM_HORIZON)
+    elif start.kind is StartKind.LATEST:
         start = StartAt(StartKind.AT_TIMESTAMP, str(now_ms))
-    since = 0 if start.kind is StartKind.TRIM_HORIZON or saved else int(start.value)
+    since = 0 if start.kind is StartKind.TRIM_HORIZON else int(start.value)
     known = {
         shard.shard_id: ShardProgress(
             shard.parent_ids, start.kind.value, start.value, saved.get(shard.shard_id, "")
@@ -138,6 +142,29 @@ def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> Rea
     return (
         replace(state, shards={**kept, **new}) if new or len(kept) != len(state.shards) else state
     )
+
+
+def saved_position(saved: Mapping[str, ShardPosition], shard_id: str, reader: int) -> str:
+    """Where ``reader`` may go on in a shard, or empty.
+
+    Rows are written per shard and reader. After a change of the number of readers the earliest
+    position of any of them is safe: what was sent before is recognised by the ledger.
+    """
+    own = saved.get(f"{shard_id}/{reader}")
+    if own is not None:
+        return own.sequence_number
+    of_shard = [row for key, row in saved.items() if key.rsplit("/", 1)[0] == shard_id]
+    if not of_shard or any(not row.sequence_number for row in of_shard):
+        return ""
+    return min((row.sequence_number for row in of_shard), key=int)
+
+
+def read_through(saved: Mapping[str, ShardPosition], session_id: str, readers: int) -> int:
+    """Up to which arrival time everything of a session has been read; 0 when unknown."""
+    key = hash_key(session_id)
+    reader = next(each for each in range(readers) if key <= slice_of(each, readers).last)
+    mine = [row.read_through_ms for name, row in saved.items() if name.endswith(f"/{reader}")]
+    return min(mine, default=0)
 
 
 def _older_than(state: ReaderState, shard_id: str, listed: Mapping[str, Shard]) -> bool:

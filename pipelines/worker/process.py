@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from connectors.registry import Connectors
 from pipelines.worker.calls import CallRegistry
+from pipelines.worker.lookups import ListenerLookups
 from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
 from pipelines.worker.reading import ReaderRegistry
 from pipelines.worker.transcribing import TranscriberRegistry
@@ -49,6 +50,7 @@ class Worker:
         self.connectors = settings.connectors.build()
         self.calls = CallRegistry(self.loop)
         self.readers = ReaderRegistry(self.loop, self.connectors)
+        self.lookups = ListenerLookups(self.loop, self.connectors)
         self.transcribers = TranscriberRegistry(self.loop, self.connectors)
 
     def close(self) -> None:

@@ -14,6 +14,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentError
+from connectors.policy import call
+from connectors.positions import ShardPosition
 from connectors.registry import Connectors
 from connectors.shard_source import Shard, ShardRecord, StartAt, StartKind
 from pipelines.worker.loops import WorkerLoop
@@ -63,11 +65,20 @@ class ShardReader:
         self._connectors = connectors
         self._shards: dict[str, _ShardAhead] = {}
         self._listed: tuple[Shard, ...] | None = None
+        self._saved: Future[dict[str, ShardPosition]] | None = None
         self._listing = loop.start(self._list_for_ever())
 
     def listed_shards(self) -> tuple[Shard, ...] | None:
         """The newest listing, or None while there is none."""
         return self._listed
+
+    def saved_positions(self, job_name: str) -> dict[str, ShardPosition] | None:
+        """What the job saved when it last ran, or None while the answer is under way."""
+        if self._saved is None or (self._saved.done() and self._saved.exception()):
+            load = self._connectors.positions.load
+            policy = self._connectors.policies.positions
+            self._saved = self._loop.start(call(policy, lambda: load(job_name)))
+        return self._saved.result() if self._saved.done() else None
 
     def take(self, shard_id: str, position: StartAt, quota_shares: int) -> list[ReadBatch]:
         """The batches that continue ``position``; begins to read there if nobody does.

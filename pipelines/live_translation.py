@@ -1,0 +1,76 @@
+"""The graph: it reads like the README's picture.
+
+The live form is driven by ticks; the bounded form (a file, a folder of chunks) has none, waits for
+its own calls, and takes the languages as a side input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.core.records import ReadRecord
+from pipelines.core.window_cut import WindowCutter
+from pipelines.transforms.active_languages import JoinLanguages, LookUpLanguages
+from pipelines.transforms.calls import CallOptions
+from pipelines.transforms.dead_letter import SendDeadLetters
+from pipelines.transforms.publish import Publish, Report
+from pipelines.transforms.read_audio import ReadAudio, ReadOptions
+from pipelines.transforms.synthesize import Synthesize
+from pipelines.transforms.transcribe import Transcribe
+from pipelines.transforms.translate import Translate
+from pipelines.transforms.window_audio import WindowAudio, WindowOptions
+from pipelines.worker.process import WorkerSettings
+from schemas.values import ListenerLanguages, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    read: ReadOptions
+    window: WindowOptions
+    cutter: WindowCutter
+    settings: WorkerSettings
+    partitions: int = 4
+
+    @property
+    def calls(self) -> CallOptions:
+        return CallOptions(self.settings, self.partitions)
+
+
+def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollection[Outcome]:
+    """From the clock's ticks to outcomes: reads the stream itself, ends never."""
+    settings, calls = options.settings, options.calls
+    read: Any = ticks | "1 read_audio" >> ReadAudio(options.read, settings)
+    panes = read.records | "2 window_audio" >> WindowAudio(options.window, settings)
+    events = panes | "3 transcribe" >> Transcribe(options.cutter, settings, ticks)
+    routed = events | "4 active_languages" >> JoinLanguages(settings)
+    translated: Any = routed | "5 translate" >> Translate(calls, ticks)
+    voiced: Any = translated.main | "6 synthesize" >> Synthesize(calls, ticks)
+    published: Any = voiced.main | "7 publish" >> Publish(calls, ticks)
+    failures = [each.dead_letters for each in (read, translated, voiced, published)]
+    _ = failures | "x dead_letter" >> SendDeadLetters(calls, ticks)
+    return _reported(published)
+
+
+def bounded(
+    records: beam.PCollection[tuple[str, ReadRecord]],
+    languages: beam.PCollection[tuple[str, ListenerLanguages]],
+    options: GraphOptions,
+) -> beam.PCollection[Outcome]:
+    """The same steps over records that are there already, for the given languages."""
+    settings, calls = options.settings, options.calls
+    panes = records | "2 window_audio" >> WindowAudio(options.window, settings)
+    events = panes | "3 transcribe" >> Transcribe(options.cutter, settings)
+    routed = events | "4 active_languages" >> LookUpLanguages(languages, settings)
+    translated: Any = routed | "5 translate" >> Translate(calls)
+    voiced: Any = translated.main | "6 synthesize" >> Synthesize(calls)
+    published: Any = voiced.main | "7 publish" >> Publish(calls)
+    failures = [each.dead_letters for each in (translated, voiced, published)]
+    _ = failures | "x dead_letter" >> SendDeadLetters(calls)
+    return _reported(published)
+
+
+def _reported(published: Any) -> beam.PCollection[Outcome]:
+    return published.main | "Report outcomes" >> beam.ParDo(Report()).with_output_types(Outcome)

@@ -1,0 +1,1 @@
+"""The graph's steps, one file each, in the order of the README's picture."""

@@ -1,0 +1,173 @@
+"""How a step makes slow calls without holding its bundle.
+
+Live, calls run beside the bundles. The step's keys are a fixed number of partitions; a partition's
+state remembers the items in flight, the worker's registry holds their running calls, and a tick
+collects the answers. Bounded runs wait for each call instead. (docs/decisions/0004)
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.userstate import BagStateSpec
+
+from pipelines.coders import ValueCoder
+from pipelines.worker.calls import CallHandler, CallSite, run_to_end
+from pipelines.worker.process import WorkerDoFn, WorkerSettings
+from schemas.values import DeadLetter
+
+DEAD_LETTERS = "dead_letters"
+RECONCILE_EVERY_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """``partitions``: keys of the live form, fixed for the life of the state."""
+
+    settings: WorkerSettings
+    partitions: int = 4
+
+
+class RunCalls(beam.PTransform[Any, Any]):
+    """items -> main: the handler's answers; dead_letters: those that are DeadLetter.
+
+    ``ticks`` None: the bounded form.
+    """
+
+    def __init__(
+        self,
+        handler: CallHandler[Any, Any],
+        item_type: type,
+        output_type: type,
+        options: CallOptions,
+        ticks: beam.PCollection[int] | None,
+    ) -> None:
+        super().__init__()
+        self._handler = handler
+        self._item_coder = ValueCoder(item_type)
+        self._output_type = output_type
+        self._options = options
+        self._ticks = ticks
+
+    def expand(self, items: Any) -> Any:
+        if self._ticks is None:
+            dofn: Any = CallAndWait(self._handler, self._options.settings)
+            return items | "Call" >> beam.ParDo(dofn).with_output_types(
+                self._output_type
+            ).with_outputs(DEAD_LETTERS, main="main")
+        handler, coder, partitions = self._handler, self._item_coder, self._options.partitions
+
+        def keyed(item: Any) -> tuple[str, bytes]:
+            number = zlib.crc32(handler.call_id(item).encode()) % partitions
+            return f"{number}", coder.encode(item)
+
+        def ticked(_: int) -> Iterator[tuple[str, bytes]]:
+            for number in range(partitions):
+                yield f"{number}", b""
+
+        keyed_items = items | "Partition items" >> beam.Map(keyed).with_output_types(
+            tuple[str, bytes]
+        )
+        ticks = self._ticks | "Partition ticks" >> beam.FlatMap(ticked).with_output_types(
+            tuple[str, bytes]
+        )
+        return (
+            (keyed_items, ticks)
+            | "Items and ticks" >> beam.Flatten()
+            | "Call"
+            >> beam.ParDo(DrainCalls(handler, coder, self._options.settings))
+            .with_output_types(self._output_type)
+            .with_outputs(DEAD_LETTERS, main="main")
+        )
+
+
+class CallAndWait(WorkerDoFn, beam.DoFn):
+    def __init__(self, handler: CallHandler[Any, Any], settings: WorkerSettings) -> None:
+        self.settings = settings
+        self._handler = handler
+
+    def process(self, element: Any) -> Iterator[Any]:
+        loop = self.worker.loop
+        at = CallSite(self.worker.connectors, loop)
+        for value in loop.wait(loop.start(run_to_end(self._handler, element, at))):
+            yield _tagged(value)
+
+
+class DrainCalls(WorkerDoFn, beam.DoFn):
+    """Elements are (partition, encoded item) or (partition, empty): a tick."""
+
+    IN_FLIGHT = BagStateSpec("in_flight", BytesCoder())
+
+    def __init__(
+        self, handler: CallHandler[Any, Any], coder: ValueCoder, settings: WorkerSettings
+    ) -> None:
+        self.settings = settings
+        self._handler = handler
+        self._coder = coder
+        self._reconciled_at_ms: dict[str, int] = {}
+
+    def process(
+        self,
+        element: tuple[str, bytes],
+        timestamp: Any = beam.DoFn.TimestampParam,
+        in_flight: Any = beam.DoFn.StateParam(IN_FLIGHT),
+    ) -> Iterator[Any]:
+        partition, encoded = element
+        slot = (self._handler.stage, partition)
+        if encoded:
+            in_flight.add(encoded)
+            self._submit(slot, self._coder.decode(encoded))
+            return
+        self.worker.loop.advance(timestamp.micros // 1000)
+        if self.worker.calls.has_answers(slot):
+            yield from self._collect(slot, in_flight)
+        self._reconcile(slot, in_flight)
+
+    def _submit(self, slot: tuple[str, str], item: Any) -> None:
+        at = CallSite(self.worker.connectors, self.worker.loop)
+        self.worker.calls.submit(slot, self._handler, item, at)
+
+    def _collect(self, slot: tuple[str, str], in_flight: Any) -> Iterator[Any]:
+        remembered = self._remembered(in_flight)
+        finished: set[str] = set()
+        for answer in self.worker.calls.collect(slot):
+            if answer.call_id not in remembered:
+                continue  # of a past that the job has gone back behind
+            if answer.finished:
+                finished.add(answer.call_id)
+            else:
+                yield _tagged(answer.value)
+        if finished:
+            in_flight.clear()
+            for call_id, encoded in remembered.items():
+                if call_id not in finished:
+                    in_flight.add(encoded)
+
+    def _reconcile(self, slot: tuple[str, str], in_flight: Any) -> None:
+        """Make the registry run what the state remembers, and nothing else."""
+        now_ms = self.worker.loop.now_ms()
+        if now_ms - self._reconciled_at_ms.get(slot[1], 0) < RECONCILE_EVERY_MS:
+            return
+        self._reconciled_at_ms[slot[1]] = now_ms
+        remembered = self._remembered(in_flight)
+        known = self.worker.calls.known(slot)
+        self.worker.calls.drop(slot, known - remembered.keys())
+        for call_id, encoded in remembered.items():
+            if call_id not in known:
+                self._submit(slot, self._coder.decode(encoded))
+
+    def _remembered(self, in_flight: Any) -> dict[str, bytes]:
+        return {
+            self._handler.call_id(self._coder.decode(encoded)): encoded
+            for encoded in in_flight.read()
+        }
+
+
+def _tagged(value: Any) -> Any:
+    return TaggedOutput(DEAD_LETTERS, value) if isinstance(value, DeadLetter) else value

@@ -1,0 +1,63 @@
+"""Step 6: one clip per translation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+
+from connectors.policy import call
+from pipelines.transforms.calls import CallOptions, RunCalls
+from pipelines.worker.calls import CallSite
+from schemas.values import DeadLetter, Translation, VoicedTranslation
+
+
+class Synthesize(beam.PTransform[Any, Any]):
+    """Translation -> main: VoicedTranslation; dead_letters. A skipped one passes without a clip."""
+
+    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
+        super().__init__()
+        self._options = options
+        self._ticks = ticks
+
+    def expand(self, translations: beam.PCollection[Translation]) -> Any:
+        return translations | "Synthesize calls" >> RunCalls(
+            SynthesizeTranslation(), Translation, VoicedTranslation, self._options, self._ticks
+        )
+
+
+class SynthesizeTranslation:
+    stage = "synthesize"
+
+    def call_id(self, item: Translation) -> str:
+        return f"{item.entry.session_id}/{item.entry.number}/{item.route.language}"
+
+    async def answers(
+        self, item: Translation, at: CallSite
+    ) -> AsyncIterator[VoicedTranslation | DeadLetter]:
+        if item.skipped is not None:
+            yield VoicedTranslation(item, None)
+            return
+        synthesizer = at.connectors.synthesizer
+        clip = await call(
+            at.connectors.policies.synthesize,
+            lambda: synthesizer.synthesize(item.text, item.route.language),
+        )
+        timeline = item.timeline.mark("synthesize", at.now_ms())
+        yield VoicedTranslation(replace(item, timeline=timeline), clip)
+
+    def failed(
+        self, item: Translation, error: Exception, at: CallSite
+    ) -> Iterable[VoicedTranslation | DeadLetter]:
+        now_ms = at.now_ms()
+        timeline = item.timeline.mark("synthesize", now_ms)
+        yield VoicedTranslation(replace(item, timeline=timeline, skipped="failed"), None)
+        yield DeadLetter(
+            self.stage,
+            type(error).__name__,
+            self.call_id(item),
+            now_ms,
+            session_id=item.entry.session_id,
+        )

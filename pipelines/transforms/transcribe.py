@@ -1,0 +1,248 @@
+"""Step 3: one recogniser per session; utterances leave it committed in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import (
+    BagStateSpec,
+    ReadModifyWriteStateSpec,
+    TimerSpec,
+    on_timer,
+)
+
+from pipelines.coders import ValueCoder
+from pipelines.core.journal import (
+    Coverage,
+    JournalItem,
+    journal_items,
+    uncovered,
+)
+from pipelines.core.records import Pane, SessionEvent
+from pipelines.core.window_cut import WindowCutter
+from pipelines.worker.process import TimeMode, WorkerDoFn, WorkerSettings
+from pipelines.worker.transcribing import SessionTranscriber
+from schemas.values import ControlKind, ListenerLanguages, Utterance
+
+LOOK_AGAIN_MS = 5_000
+"""How soon uncommitted audio is looked at when no panes come."""
+ENDED_KEPT_MS = 60_000
+"""Late repeats of an ended session meet its state for so long."""
+IDLE_KEPT_MS = 3_600_000
+WAKE_EVERY_TICKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptState:
+    """What is remembered of a session, beside the journal itself."""
+
+    coverage: Coverage = field(default_factory=Coverage)
+    next_index: int = 0
+    active_at_ms: int = 0
+    ended: bool = False
+    look_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """One append to the journal."""
+
+    items: tuple[JournalItem, ...]
+
+
+class Transcribe(beam.PTransform[Any, Any]):
+    """panes: tuple[session, Pane], ticks: int (live) -> tuple[session, SessionEvent]."""
+
+    def __init__(
+        self,
+        cutter: WindowCutter,
+        settings: WorkerSettings,
+        ticks: beam.PCollection[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self._cutter = cutter
+        self._settings = settings
+        self._ticks = ticks
+
+    def expand(self, panes: beam.PCollection[tuple[str, Pane]]) -> Any:
+        if self._ticks is not None:
+            wakes = (
+                self._ticks
+                | "Thin ticks" >> beam.Filter(_wakes)
+                | "Wake sessions"
+                >> beam.ParDo(WakeSessions(self._settings)).with_output_types(tuple[str, Pane])
+            )
+            panes = (panes, wakes) | "With wakes" >> beam.Flatten()
+        return panes | "Recognise" >> beam.ParDo(
+            RecogniseSessions(self._cutter, self._settings)
+        ).with_output_types(tuple[str, SessionEvent])
+
+
+def _wakes(tick: int) -> bool:
+    return tick % WAKE_EVERY_TICKS == 0
+
+
+class WakeSessions(WorkerDoFn, beam.DoFn):
+    """Names the sessions of this process that have committed something since their last pane.
+
+    The session's key may live in another process; it is reached by the shuffle. A lost wake does
+    no harm: the next pane, or the look-again timer, finds the same.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+
+    def process(
+        self, tick: int, timestamp: Any = beam.DoFn.TimestampParam
+    ) -> Iterator[tuple[str, Pane]]:
+        self.worker.loop.advance(timestamp.micros // 1000)
+        now_ms = self.worker.loop.now_ms()
+        for session_id in self.worker.transcribers.wanting_attention(now_ms):
+            yield session_id, Pane(session_id, now_ms, ())
+
+
+class RecogniseSessions(WorkerDoFn, beam.DoFn):
+    STATE = ReadModifyWriteStateSpec("transcript", ValueCoder(TranscriptState))
+    JOURNAL = BagStateSpec("journal", ValueCoder(JournalPage))
+    LOOK = TimerSpec("look", TimeDomain.WATERMARK)
+
+    def __init__(self, cutter: WindowCutter, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self._cutter = cutter
+
+    def process(
+        self,
+        element: tuple[str, Pane],
+        state_cell: Any = beam.DoFn.StateParam(STATE),
+        journal: Any = beam.DoFn.StateParam(JOURNAL),
+        look: Any = beam.DoFn.TimerParam(LOOK),
+    ) -> Iterator[tuple[str, SessionEvent]]:
+        session_id, pane = element
+        known: TranscriptState | None = state_cell.read()
+        if known is None and not pane.items:
+            return  # a wake, or the end of a window, of a session that is over
+        before = known or TranscriptState()
+        for listeners in _listeners(pane):
+            yield session_id, SessionEvent(listeners=listeners)
+        items = journal_items(
+            pane.items,
+            first_index=before.next_index,
+            fired_at_ms=pane.fired_at_ms,
+            closing=pane.closing,
+        )
+        if items:
+            journal.add(JournalPage(items))
+        transcriber = self._transcriber(session_id, before, items, journal)
+        state = replace(
+            before,
+            next_index=before.next_index + len(items),
+            ended=before.ended or _ends(pane),
+            active_at_ms=pane.fired_at_ms if items else before.active_at_ms,
+        )
+        if self.settings.time is TimeMode.INLINE:
+            transcriber.settle()
+        state, out = self._drained(state, transcriber, journal)
+        state = self._look_again(state, look, LOOK_AGAIN_MS)
+        if state != before:
+            state_cell.write(state)
+        for utterance in out:
+            yield session_id, SessionEvent(utterance=utterance)
+
+    @on_timer(LOOK)
+    def look_again(
+        self,
+        key: Any = beam.DoFn.KeyParam,
+        state_cell: Any = beam.DoFn.StateParam(STATE),
+        journal: Any = beam.DoFn.StateParam(JOURNAL),
+        look: Any = beam.DoFn.TimerParam(LOOK),
+    ) -> Iterator[tuple[str, SessionEvent]]:
+        """Go on with what no pane asks for (after a restart, say); forget what is over."""
+        state: TranscriptState | None = state_cell.read()
+        if state is None:
+            return
+        state = replace(state, look_at_ms=0)
+        if not _journal_empty(journal):
+            transcriber = self._transcriber(key, state, (), journal)
+            state, out = self._drained(state, transcriber, journal)
+            for utterance in out:
+                yield key, SessionEvent(utterance=utterance)
+            state_cell.write(self._look_again(state, look, LOOK_AGAIN_MS))
+            return
+        idle_ms = self.worker.loop.now_ms() - state.active_at_ms
+        if idle_ms >= (ENDED_KEPT_MS if state.ended else IDLE_KEPT_MS):
+            self.worker.transcribers.discard(key)
+            state_cell.clear()
+        else:
+            state_cell.write(self._look_again(state, look, ENDED_KEPT_MS))
+
+    def _transcriber(
+        self,
+        session_id: str,
+        state: TranscriptState,
+        items: tuple[JournalItem, ...],
+        journal: Any,
+    ) -> SessionTranscriber:
+        """The session's transcriber, fed with ``items``; one is opened from state if need be."""
+        registry = self.worker.transcribers
+        last_number = state.coverage.last_number
+        transcriber = registry.attached(session_id, state.next_index, last_number)
+        if transcriber is not None:
+            transcriber.feed(items)
+            return transcriber
+        left = uncovered(_journal(journal), state.coverage)
+        next_index = state.next_index + len(items)
+        return registry.open(session_id, self._cutter, state.coverage, next_index, left)
+
+    def _drained(
+        self, state: TranscriptState, transcriber: SessionTranscriber, journal: Any
+    ) -> tuple[TranscriptState, list[Utterance]]:
+        """Take what was committed and forget its audio."""
+        out = transcriber.drain()
+        if not out:
+            return state, out
+        left = _journal(journal)
+        coverage = state.coverage
+        for utterance in out:
+            coverage = coverage.with_entry(utterance.entry)
+            left = uncovered(left, coverage)
+        journal.clear()
+        if left:
+            journal.add(JournalPage(left))
+        return replace(state, coverage=coverage), out
+
+    def _look_again(self, state: TranscriptState, look: Any, within_ms: int) -> TranscriptState:
+        """Have the timer set within ``within_ms``; one that is due by then already will do."""
+        now_ms = self.worker.loop.now_ms()
+        if now_ms < state.look_at_ms <= now_ms + within_ms:
+            return state
+        look.set((now_ms + within_ms) / 1000)
+        return replace(state, look_at_ms=now_ms + within_ms)
+
+
+def _listeners(pane: Pane) -> Iterator[ListenerLanguages]:
+    for item in pane.items:
+        control = item.read.control if item.read is not None else None
+        if control is not None and control.kind is ControlKind.LISTENERS:
+            yield ListenerLanguages(control.languages or (), control.revision)
+
+
+def _ends(pane: Pane) -> bool:
+    return any(
+        item.read is not None
+        and item.read.control is not None
+        and item.read.control.kind is ControlKind.END
+        for item in pane.items
+    )
+
+
+def _journal(journal: Any) -> tuple[JournalItem, ...]:
+    items = [item for page in journal.read() for item in page.items]
+    return tuple(sorted(items, key=lambda item: item.index))
+
+
+def _journal_empty(journal: Any) -> bool:
+    return next(iter(journal.read()), None) is None

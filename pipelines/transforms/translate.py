@@ -1,0 +1,101 @@
+"""Step 5: one call per active language, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import apache_beam as beam
+
+from connectors.errors import ConnectorError
+from connectors.policy import call
+from pipelines.transforms.calls import CallOptions, RunCalls
+from pipelines.worker.calls import CallSite
+from schemas.values import (
+    DeadLetter,
+    EntryKind,
+    LedgerEntry,
+    Route,
+    RoutedUtterance,
+    Timeline,
+    Translation,
+)
+
+_SKIPPED = {EntryKind.GAP: "gap", EntryKind.FAILED: "failed"}
+
+
+class Translate(beam.PTransform[Any, Any]):
+    """RoutedUtterance -> main: Translation, one per language; dead_letters."""
+
+    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
+        super().__init__()
+        self._options = options
+        self._ticks = ticks
+
+    def expand(self, routed: beam.PCollection[RoutedUtterance]) -> Any:
+        return routed | "Translate calls" >> RunCalls(
+            TranslateUtterance(), RoutedUtterance, Translation, self._options, self._ticks
+        )
+
+
+class TranslateUtterance:
+    """The routes are recorded in the ledger before anything is said in them: after a restart the
+    same utterance goes to the same languages, and a checker knows what was owed."""
+
+    stage = "translate"
+
+    def call_id(self, item: RoutedUtterance) -> str:
+        entry = item.utterance.entry
+        return f"{entry.session_id}/{entry.number}"
+
+    async def answers(
+        self, item: RoutedUtterance, at: CallSite
+    ) -> AsyncIterator[Translation | DeadLetter]:
+        entry, timeline = item.utterance.entry, item.utterance.timeline
+        ledger = at.connectors.ledger
+        routes = await call(
+            at.connectors.policies.ledger,
+            lambda: ledger.set_routes(entry.session_id, entry.number, item.routes),
+        )
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._one(entry, route, timeline, at)) for route in routes]
+            for done in asyncio.as_completed(tasks):
+                for answer in await done:
+                    yield answer
+
+    def failed(
+        self, item: RoutedUtterance, error: Exception, at: CallSite
+    ) -> Iterable[Translation | DeadLetter]:
+        for route in item.routes:
+            yield from _failed(
+                item.utterance.entry, route, item.utterance.timeline, error, at.now_ms()
+            )
+
+    async def _one(
+        self, entry: LedgerEntry, route: Route, timeline: Timeline, at: CallSite
+    ) -> list[Translation | DeadLetter]:
+        skipped = _SKIPPED.get(entry.kind)
+        if skipped is not None:
+            return [Translation(entry, route, "", timeline, skipped)]
+        if route.language == entry.language:
+            return [Translation(entry, route, entry.text, timeline.mark("translate", at.now_ms()))]
+        translator = at.connectors.translator
+        try:
+            text = await call(
+                at.connectors.policies.translate,
+                lambda: translator.translate(entry.text, entry.language, route.language),
+            )
+        except ConnectorError as error:
+            return _failed(entry, route, timeline, error, at.now_ms())
+        return [Translation(entry, route, text, timeline.mark("translate", at.now_ms()))]
+
+
+def _failed(
+    entry: LedgerEntry, route: Route, timeline: Timeline, error: Exception, now_ms: int
+) -> list[Translation | DeadLetter]:
+    key = f"{entry.session_id}/{entry.number}/{route.language}"
+    return [
+        Translation(entry, route, "", timeline.mark("translate", now_ms), "failed"),
+        DeadLetter("translate", type(error).__name__, key, now_ms, session_id=entry.session_id),
+    ]

@@ -1,0 +1,197 @@
+"""Step 2: session windows of 3 s, let through in panes, each pane in order and each chunk once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms import trigger, window
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import (
+    BagStateSpec,
+    ReadModifyWriteStateSpec,
+    TimerSpec,
+    on_timer,
+)
+from apache_beam.utils.windowed_value import PaneInfoTiming
+
+from connectors.policy import call
+from connectors.positions import ShardPosition
+from pipelines.coders import ValueCoder
+from pipelines.core.order import OrderState, OrderStep, number_by_arrival, restore_order
+from pipelines.core.reading import read_through
+from pipelines.core.records import Pane, PaneItem, ReadRecord
+from pipelines.worker.process import WorkerDoFn, WorkerSettings
+
+_log = logging.getLogger(__name__)
+
+HOLE_CHECK_MS = 10_000
+"""A pane's wait and the way to here, with room: what was read before is here by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    """``pane_records`` 0: panes by time alone (what DirectRunner's triggers can do)."""
+
+    job_name: str
+    gap_s: int = 3
+    pane_s: int = 3
+    pane_records: int = 100
+    retry_deadline_ms: int = 35_000
+    readers: int = 4
+    record_format: str = "avro"
+
+
+class WindowAudio(beam.PTransform[Any, Any]):
+    """tuple[session, ReadRecord] -> tuple[session, Pane]."""
+
+    def __init__(self, options: WindowOptions, settings: WorkerSettings) -> None:
+        super().__init__()
+        self._options = options
+        self._settings = settings
+
+    def expand(self, records: beam.PCollection[tuple[str, ReadRecord]]) -> Any:
+        options = self._options
+        return (
+            records
+            | "Session windows"
+            >> beam.WindowInto(
+                window.Sessions(options.gap_s),
+                trigger=trigger.AfterWatermark(early=early_panes(options)),
+                accumulation_mode=trigger.AccumulationMode.DISCARDING,
+                allowed_lateness=0,
+            )
+            | "Group by session" >> beam.GroupByKey()
+            | "Name panes"
+            >> beam.ParDo(NamePanes(self._settings)).with_output_types(tuple[str, Pane])
+            | "Leave windows" >> beam.WindowInto(window.GlobalWindows())
+            | "Restore order"
+            >> beam.ParDo(RestoreOrder(options, self._settings)).with_output_types(tuple[str, Pane])
+        )
+
+
+def early_panes(options: WindowOptions) -> Any:
+    by_time = trigger.AfterProcessingTime(options.pane_s)
+    if options.pane_records <= 0:
+        return by_time
+    return trigger.AfterAny(trigger.AfterCount(options.pane_records), by_time)
+
+
+class NamePanes(WorkerDoFn, beam.DoFn):
+    """Makes a Pane, unordered still, of what fired; the last one of a window closes."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+
+    def process(
+        self,
+        element: tuple[str, Iterable[ReadRecord]],
+        pane: Any = beam.DoFn.PaneInfoParam,
+    ) -> Iterator[tuple[str, Pane]]:
+        session_id, records = element
+        items = tuple(PaneItem(read=record) for record in records)
+        closing = pane.timing != PaneInfoTiming.EARLY
+        yield session_id, Pane(session_id, self.worker.loop.now_ms(), items, closing)
+
+
+class RestoreOrder(WorkerDoFn, beam.DoFn):
+    ORDER = ReadModifyWriteStateSpec("order", ValueCoder(OrderState))
+    HELD = BagStateSpec("held", ValueCoder(ReadRecord))
+    HOLE = TimerSpec("hole", TimeDomain.WATERMARK)
+
+    def __init__(self, options: WindowOptions, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self._options = options
+        self._read_through: dict[str, Future[dict[str, ShardPosition]]] = {}
+
+    def process(
+        self,
+        element: tuple[str, Pane],
+        order: Any = beam.DoFn.StateParam(ORDER),
+        held: Any = beam.DoFn.StateParam(HELD),
+        hole: Any = beam.DoFn.TimerParam(HOLE),
+    ) -> Iterator[tuple[str, Pane]]:
+        session_id, pane = element
+        state: OrderState = order.read() or OrderState()
+        incoming = [item.read for item in pane.items if item.read is not None]
+        if self._options.record_format == "pcm":
+            step = number_by_arrival(state, incoming)
+        else:
+            waiting = list(held.read()) if state.holding else []
+            step = restore_order(
+                state, waiting, incoming, retry_deadline_ms=self._options.retry_deadline_ms
+            )
+        self._remember(step, state, order, held, hole)
+        _log_pane(session_id, step)
+        yield session_id, Pane(session_id, pane.fired_at_ms, step.items, pane.closing)
+
+    @on_timer(HOLE)
+    def look_at_hole(
+        self,
+        key: Any = beam.DoFn.KeyParam,
+        order: Any = beam.DoFn.StateParam(ORDER),
+        held: Any = beam.DoFn.StateParam(HELD),
+        hole: Any = beam.DoFn.TimerParam(HOLE),
+    ) -> Iterator[tuple[str, Pane]]:
+        """No more records came to prove a hole: ask how far the log has been read."""
+        state: OrderState = order.read() or OrderState()
+        if not state.holding:
+            return
+        step = restore_order(
+            state,
+            list(held.read()),
+            (),
+            retry_deadline_ms=self._options.retry_deadline_ms,
+            read_through_ms=self._known_read_through_ms(key),
+        )
+        self._remember(step, state, order, held, hole)
+        if step.items:
+            _log_pane(key, step)
+            yield key, Pane(key, self.worker.loop.now_ms(), step.items)
+
+    def _remember(
+        self, step: OrderStep, before: OrderState, order: Any, held: Any, hole: Any
+    ) -> None:
+        if step.state != before:
+            order.write(step.state)
+        if before.holding:
+            held.clear()
+        for record in step.held:
+            held.add(record)
+        if step.held:
+            hole.set((self.worker.loop.now_ms() + HOLE_CHECK_MS) / 1000)
+
+    def _known_read_through_ms(self, session_id: str) -> int:
+        """What an earlier look asked the positions table for; asks again for the next look.
+
+        The answer is used one look later, when everything read before it was asked is here.
+        """
+        asked = self._read_through.pop(session_id, None)
+        positions = self.worker.connectors.positions
+        policy = self.worker.connectors.policies.positions
+        self._read_through[session_id] = self.worker.loop.start(
+            call(policy, lambda: positions.load(self._options.job_name))
+        )
+        if asked is None or not asked.done() or asked.exception() is not None:
+            return 0
+        return read_through(asked.result(), session_id, self._options.readers)
+
+
+def _log_pane(session_id: str, step: OrderStep) -> None:
+    chunks = [item.read.chunk for item in step.items if item.read and item.read.chunk]
+    if not chunks and not step.held:
+        return
+    samples = sum(chunk.samples for chunk in chunks)
+    _log.info(
+        "pane session=%s chunks=%d bytes=%d seconds=%.2f held=%d repeats=%d",
+        session_id,
+        len(chunks),
+        sum(len(chunk.pcm) for chunk in chunks),
+        samples / 16_000,
+        len(step.held),
+        step.repeats,
+    )
