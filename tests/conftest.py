@@ -79,6 +79,12 @@ def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud
                 "STATE_DIR": str(home / "state"),
                 "S3_DATA_DIR": str(home / "s3"),
                 "LOG_LEVEL": "WARNING",
+                # It checks presigned URLs against these keys and no others.
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                # Services that open ports of their own, on every interface.
+                "IOT_MTLS_ENABLED": "false",
+                "SFTP_ENABLED": "false",
             },
         )
     try:

@@ -62,6 +62,15 @@ class ClipStoreContract(ABC):
         await asyncio.gather(*(self.put(store, key.encode(), key) for key in keys))
         assert [await store.get(key) for key in keys] == [key.encode() for key in keys]
 
+    async def test_metadata_come_without_the_clip(self, store: ClipStore) -> None:
+        await self.put(store, b"clip")
+        assert await store.metadata(KEY) == {
+            "sessionid": "joyful-mountain-789",
+            "sequencenumber": "4",
+            "transcript": "as%C3%AD",
+        }
+        assert await store.metadata(KEY.replace("/es/", "/ca/")) is None
+
     async def test_the_url_alone_serves_clip_type_and_metadata(self, store: ClipStore) -> None:
         await self.put(store, b"clip")
         fetched = await self.fetch(store, await store.presign(KEY, expires_s=600))
