@@ -1,0 +1,123 @@
+# Everything a person does with this repository. `make help` lists it.
+# Each target does all of its own set-up; what is there already is reused.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+JAR := build/flink-job-server.jar
+PACKAGES := schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
+
+# Offline speech: translation, voices, and the demo's talk.
+DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat apertium-spa-cat \
+	apertium-es-pt espeak-ng pocketsphinx-testdata
+
+version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
+say = @echo "set-up: $(1)"
+
+.PHONY: help setup demo live test lint typecheck format lock chaos-worker soak standby bench-window \
+	clean debian-packages
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: debian-packages $(VENV)/installed $(JAR) ## all that the others need; they call it themselves
+
+demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/
+	@$(PYTHON) -m local_stack.demo
+
+live: setup ## keep everything running for your own microphone; Ctrl-C stops it
+	@$(PYTHON) -m local_stack.live
+
+test: setup lint typecheck ## all checks and all tests
+	@$(PYTHON) -m pytest
+
+lint: $(VENV)/installed ## style and common mistakes
+	@$(VENV)/bin/ruff check $(PACKAGES)
+	@$(VENV)/bin/ruff format --check $(PACKAGES)
+
+typecheck: $(VENV)/installed ## types, strictly
+	@$(VENV)/bin/pyright
+
+format: $(VENV)/installed ## rewrite the code in the project's format
+	@$(VENV)/bin/ruff check --fix $(PACKAGES)
+	@$(VENV)/bin/ruff format $(PACKAGES)
+
+lock: ## choose new versions of all Python packages: requirements.txt
+	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --python-version 3.11 \
+		--no-header --no-emit-index-url -o requirements.txt
+
+chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost
+	@$(PYTHON) -m benchmarks.chaos_worker
+
+soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
+	@$(PYTHON) -m benchmarks.soak
+
+standby: setup ## what it costs to stand by, with no session and with ten
+	@$(PYTHON) -m benchmarks.standby
+
+bench-window: setup ## what the job adds to the latency of the 3 s window, by stage
+	@$(PYTHON) -m benchmarks.window_overhead
+
+clean: ## remove what runs left in build/; the set-up stays
+	@mkdir -p build
+	@find build -mindepth 1 -maxdepth 1 ! -name $(notdir $(JAR)) -exec rm -rf {} +
+
+# --- set-up ---------------------------------------------------------------------------------------
+
+# One line for each tool that is missing, naming what to install.
+define need
+	command -v $(1) > /dev/null || { echo "set-up: $(1) is missing: $(2)" >&2; exit 1; }
+endef
+
+define need-java
+	$(call need,java,apt-get install openjdk-17-jre-headless) && java -version 2>&1 | grep -q 'version "17' \
+		|| { echo "set-up: java is not 17: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+endef
+
+# uv from the machine, or one of our own under .cache/.
+define find-uv
+	uv=$$(command -v uv || echo .cache/uv/bin/uv); \
+	if [[ ! -x "$$uv" ]]; then \
+		echo "set-up: uv"; \
+		python3.11 -m venv .cache/uv 2> /dev/null \
+			|| { echo "set-up: python3.11 -m venv fails: apt-get install python3.11-venv" >&2; exit 1; }; \
+		.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; \
+	fi
+endef
+
+debian-packages:
+	@missing=$$(for one in $(DEBIAN_PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$one 2> /dev/null | grep -q 'ok installed' || echo $$one; done); \
+	if [[ -n "$$missing" ]]; then \
+		echo "set-up: Debian packages:" $$missing; \
+		as_root=; [[ $$(id -u) = 0 ]] || as_root="sudo -n"; \
+		$$as_root apt-get update -qq \
+			&& DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -qq -y $$missing > /dev/null \
+			|| { echo "set-up: as root: apt-get install" $$missing >&2; exit 1; }; \
+	fi
+
+$(VENV)/installed: requirements.txt setup.py versions.toml
+	@$(call need,python3.11,apt-get install python3.11 python3.11-venv)
+	$(call say,Python packages into $(VENV) (a minute the first time))
+	@$(call find-uv); \
+	[[ -x $(PYTHON) ]] || "$$uv" venv --quiet --python python3.11 $(VENV); \
+	"$$uv" pip install --quiet --python $(PYTHON) -r requirements.txt; \
+	"$$uv" pip install --quiet --python $(PYTHON) --no-deps --editable .
+	@touch $@
+
+$(JAR): docker/job-server/pom.xml versions.toml
+	@$(need-java)
+	@$(call need,mvn,apt-get install maven)
+	$(call say,Flink job server (half a minute to three the first time))
+	@mkdir -p build
+	@mvn -q -B -f docker/job-server/pom.xml package \
+		-Dbeam=$(call version,beam) -Dbeam.job.service=$(call version,beam_job_service) \
+		-Dflink=$(call version,flink) -Dflink.runner=$(call version,flink_runner) \
+		-Doutput.directory=$(CURDIR)/build/job-server
+	@mv build/job-server/flink-job-server-1.jar $@
+	@rm -rf build/job-server

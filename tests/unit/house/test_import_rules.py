@@ -1,0 +1,148 @@
+"""Who may import what: the layout of the design, kept by a test."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[3]
+PROJECT = ("schemas", "connectors", "pipelines", "ingest_gateway", "local_stack", "benchmarks")
+CONNECTOR_INTERFACES = {
+    f"connectors.{name}"
+    for name in (
+        "clip_store",
+        "dead_letters",
+        "errors",
+        "ledger",
+        "notifier",
+        "positions",
+        "session_directory",
+        "shard_source",
+        "speech_synthesis",
+        "speech_to_text",
+        "translation",
+    )
+}
+# Retries, deadlines and rates, around any connector whatever it is.
+CONNECTOR_POLICY = "connectors.policy"
+# What reaches outside the process, or waits for it. (importlib.resources reads the schemas.)
+STANDARD_IO = {
+    "asyncio",
+    "concurrent",
+    "ftplib",
+    "http",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "selectors",
+    "shutil",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+}
+
+
+def modules_under(folder: str) -> list[Path]:
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found, f"{folder} holds no Python: this test would pass for nothing"
+    return found
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Every module that ``file`` imports, dotted, at any depth of the file; also for typing."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            module = node.module or ""
+            # `from connectors import ledger` names a module by its last part.
+            nested = [f"{module}.{alias.name}" for alias in node.names]
+            submodules = [name for name in nested if _is_module(name)]
+            yield from submodules or [module]
+
+
+def _is_module(dotted: str) -> bool:
+    path = ROOT.joinpath(*dotted.split("."))
+    return path.with_suffix(".py").exists() or path.is_dir()
+
+
+def is_within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def breaches(folder: str, allowed_outside: set[str], allowed_inside: set[str]) -> list[str]:
+    """Imports that are neither the standard library without I/O, nor one of the allowed."""
+    found: list[str] = []
+    for file in modules_under(folder):
+        for module in imports_of(file):
+            root = module.partition(".")[0]
+            if root in PROJECT:
+                fine = any(is_within(module, allowed) for allowed in allowed_inside)
+            elif root in sys.stdlib_module_names:
+                fine = root not in STANDARD_IO
+            else:
+                fine = root in allowed_outside
+            if not fine:
+                found.append(f"{file.relative_to(ROOT)} imports {module}")
+    return found
+
+
+def test_schemas_know_nothing_but_avro() -> None:
+    assert breaches("schemas", {"fastavro"}, {"schemas"}) == []
+
+
+def test_the_core_has_no_beam_and_no_io() -> None:
+    allowed = {"schemas", "pipelines.core", *CONNECTOR_INTERFACES}
+    assert breaches("pipelines/core", set(), allowed) == []
+
+
+def test_transforms_know_connectors_by_their_interfaces_only() -> None:
+    allowed = {*CONNECTOR_INTERFACES, CONNECTOR_POLICY}
+    breaking = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in modules_under("pipelines/transforms")
+        for module in imports_of(file)
+        if is_within(module, "connectors") and module not in allowed
+    ]
+    assert breaking == []
+
+
+def test_connectors_know_neither_job_nor_gateway() -> None:
+    breaking = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in modules_under("connectors")
+        for module in imports_of(file)
+        if module.partition(".")[0] in PROJECT
+        and not (is_within(module, "connectors") or is_within(module, "schemas"))
+    ]
+    assert breaking == []
+
+
+@pytest.mark.parametrize("folder", ["schemas", "connectors", "pipelines", "ingest_gateway"])
+def test_the_product_does_not_need_what_runs_it_locally(folder: str) -> None:
+    breaking = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in modules_under(folder)
+        for module in imports_of(file)
+        if module.partition(".")[0] in {"local_stack", "benchmarks", "tests"}
+    ]
+    assert breaking == []
+
+
+def test_interfaces_are_all_there() -> None:
+    for module in CONNECTOR_INTERFACES:
+        assert _is_module(module), f"{module} is gone: take it off the list"
