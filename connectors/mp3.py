@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
-from typing import cast
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from schemas.values import Clip
@@ -45,7 +43,7 @@ def encode_clip(samples: NDArray[np.float32], bit_rate: int = 48_000) -> Clip:
     body = io.BytesIO()
     options = {"id3v2_version": "0", "write_xing": "1"}
     with av.open(body, "w", format="mp3", options=options) as container:
-        stream = cast("AudioStream", container.add_stream("libmp3lame", rate=RATE_HZ))
+        stream = container.add_stream("libmp3lame", rate=RATE_HZ)
         stream.layout = _LAYOUT
         stream.format = _FORMAT
         stream.bit_rate = bit_rate
@@ -58,7 +56,7 @@ def encode_clip(samples: NDArray[np.float32], bit_rate: int = 48_000) -> Clip:
 
 def decode_clip(body: bytes) -> NDArray[np.float32]:
     """What a player makes of it: mono samples (n,) at ``RATE_HZ``, the encoder's own cut off."""
-    with av.open(io.BytesIO(body)) as container:
+    with av.open(io.BytesIO(body), "r") as container:
         frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
     return np.concatenate(frames).astype(np.float32)
 

@@ -102,7 +102,9 @@ def _encode(wave: bytes, bit_rate: int) -> Clip:
     if len(wave) <= _HEADER_BYTES or wave[:4] != b"RIFF":
         raise PermanentError("nothing in the text can be voiced")
     (rate_hz,) = struct.unpack_from("<I", wave, 24)
-    samples = np.frombuffer(wave[_HEADER_BYTES:], dtype="<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(wave[_HEADER_BYTES:], dtype="<i2").astype(np.float32) / np.float32(
+        32768
+    )
     return encode_clip(resample(_trimmed(samples, rate_hz), rate_hz), bit_rate)
 
 

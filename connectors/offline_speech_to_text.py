@@ -232,9 +232,11 @@ class OfflineSpeechStream:
         """None at the end of the stream, whatever ended it."""
         assert self._reader is not None
         try:
-            if self._next_length is None:
-                (self._next_length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
-            content = await self._reader.readexactly(self._next_length)
+            length = self._next_length
+            if length is None:
+                (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+                self._next_length = length
+            content = await self._reader.readexactly(length)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         self._next_length = None

@@ -27,7 +27,7 @@ class OfflineTranslatorSettings:
 
 
 def find_modes(names: Iterable[str]) -> dict[tuple[str, str], str]:
-    """(source, target) by our codes -> the mode's name; variants (``eng-cat_valencia``) are left."""
+    """(source, target) by our codes -> the mode's name. Variants (``eng-cat_valencia``) are out."""
     code_of = {name: code for code, language in LANGUAGES.items() for name in language.apertium}
     modes: dict[tuple[str, str], str] = {}
     for name in sorted(names):
@@ -42,7 +42,7 @@ def shortest_route(
 ) -> tuple[str, ...] | None:
     """The languages from source to target, both included; the first in order of equal ones."""
     ordered = sorted(pairs)
-    routes = deque([(source,)])
+    routes: deque[tuple[str, ...]] = deque([(source,)])
     seen = {source}
     while routes:
         route = routes.popleft()
