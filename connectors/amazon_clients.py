@@ -92,8 +92,6 @@ def boto_config_options(settings: AwsSettings) -> dict[str, Any]:
         "read_timeout": settings.read_timeout_s,
         "max_pool_connections": settings.max_connections,
         "retries": {"total_max_attempts": 1, "mode": "standard"},
-        # Our own types say what is sent; botocore would walk every item again.
-        "parameter_validation": False,
         # Browsers reach a local stand-in by address, where a bucket cannot be a host name.
         "s3": {"addressing_style": "path" if settings.endpoint_url else "virtual"},
         # TLS already protects what travels; a checksum of each clip would be paid for twice.
