@@ -1,0 +1,53 @@
+"""``make live``: everything runs until Ctrl-C, for a person's own microphone."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from local_stack.flink import ROOT
+from local_stack.ports import is_free
+from local_stack.processes import ProcessError, stop_on_terminate
+from local_stack.stack import LocalStack, StackSettings
+
+DIRECTORY = ROOT / "build" / "live"
+PORT = 8080
+LOOK_EVERY_S = 1.0
+
+
+def run() -> int:
+    settings = StackSettings(
+        DIRECTORY,
+        stage="live",
+        gateway_port=PORT if is_free(PORT) else 0,
+    )
+    with LocalStack(settings, say=lambda step: print(f"live: {step}", flush=True)) as stack:
+        print(f"live: open {stack.gateway_url}/ to speak and to listen; Ctrl-C stops everything")
+        print(f"live: Flink's own pages: {stack.job.rest.url}/; logs: {DIRECTORY / 'logs'}/")
+        return _wait_for_an_end(stack)
+
+
+def _wait_for_an_end(stack: LocalStack) -> int:
+    """Until a process that must run has ended; Ctrl-C and SIGTERM leave by their exceptions."""
+    while True:
+        ended = next((one for one in stack.processes if not one.is_alive), None)
+        if ended is not None:
+            print(f"live: {ended.name} ended by itself, see {ended.log}", file=sys.stderr)
+            return 1
+        time.sleep(LOOK_EVERY_S)
+
+
+def main() -> int:
+    stop_on_terminate()
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print("\nlive: stopped")
+        return 0
+    except ProcessError as error:
+        print(f"live: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
