@@ -21,6 +21,15 @@ ROOT = Path(__file__).parent.parent
 JOB_SERVER_JAR = ROOT / "build" / "flink-job-server.jar"
 _OPENED_PACKAGES = ("java.lang", "java.util", "java.nio", "sun.nio.ch")
 # A short-lived JVM gains nothing from the optimising compiler or from parallel collection.
+_LOG_FORMAT = tuple(
+    f"-Dorg.slf4j.simpleLogger.{key}={value}"
+    for key, value in {
+        "showDateTime": "true",
+        "dateTimeFormat": "HH:mm:ss.SSS",
+        "showThreadName": "false",
+        "showShortLogName": "true",
+    }.items()
+)
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m")
 
 
@@ -90,6 +99,7 @@ def start_job_server(
             f"-XX:MaxDirectMemorySize={settings.direct_memory_mb}m",
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
+            *_LOG_FORMAT,
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED_PACKAGES),
             "-jar",
             str(jar),
@@ -119,6 +129,7 @@ def start_expansion_service(
         [
             "java",
             *_SHORT_LIVED,
+            *_LOG_FORMAT,
             "-cp",
             str(jar),
             "org.apache.beam.sdk.expansion.service.ExpansionService",
