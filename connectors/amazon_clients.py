@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
@@ -59,7 +59,7 @@ class AwsSettings:
     region: str = "us-east-1"
     endpoint_url: str | None = None
     access_key_id: str | None = None
-    secret_access_key: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
     connect_timeout_s: float = 3.0
     read_timeout_s: float = 10.0
     max_connections: int = 64

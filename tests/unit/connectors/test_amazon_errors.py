@@ -131,3 +131,7 @@ def test_names_follow_the_stage() -> None:
     assert AwsSettings.local("http://127.0.0.1:1", "demo").names.audio_stream == (
         "audio-ingestion-demo"
     )
+
+
+def test_a_key_is_not_shown_with_the_settings() -> None:
+    assert "made-up" not in repr(AwsSettings("demo", secret_access_key="made-up"))
