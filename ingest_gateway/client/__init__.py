@@ -4,7 +4,12 @@
 these functions with a command line around them.
 """
 
-from ingest_gateway.client.account import create_session, end_session, fetch_token
+from ingest_gateway.client.account import (
+    GatewayRefusedError,
+    create_session,
+    end_session,
+    fetch_token,
+)
 from ingest_gateway.client.listener import listen
 from ingest_gateway.client.reports import (
     ListenReport,
@@ -16,6 +21,7 @@ from ingest_gateway.client.reports import (
 from ingest_gateway.client.speaker import speak
 
 __all__ = [
+    "GatewayRefusedError",
     "ListenReport",
     "ReceivedClip",
     "ReceivedMessage",

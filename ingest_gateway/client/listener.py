@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ingest_gateway.client.reports import ListenReport, ReceivedClip, ReceivedMessage
+import aiohttp
+
+from ingest_gateway.client.account import GatewayRefusedError
+from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
+from ingest_gateway.client.reports import (
+    ListenReport,
+    ReceivedClip,
+    ReceivedMessage,
+    ReceivedSkip,
+)
+from ingest_gateway.client.saved_talk import SavedTalk
+
+_DOWNLOAD_ATTEMPTS = 4
+_DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 async def listen(
@@ -30,6 +46,237 @@ async def listen(
     Every clip is downloaded once (``download`` False: for load tests) and given to ``on_clip``;
     every message to ``on_message``. ``on_joined`` is called after each (re)join. ``save_to``
     receives ``messages.jsonl``, ``clips/000012.mp3``, ``{language}.mp3`` and ``{language}.vtt``.
-    Raises ListenerRefusedError when the gateway refuses for good (no session, no such language).
+    Raises GatewayRefusedError when the gateway refuses for good (no session, no such language),
+    OSError when it was out of reach for a minute.
     """
-    raise NotImplementedError
+    saved = SavedTalk(save_to, language) if save_to is not None else None
+
+    def seen(message: ReceivedMessage) -> None:
+        if saved is not None:
+            saved.add_message(message)
+        if on_message is not None:
+            on_message(message)
+
+    capabilities = [
+        name
+        for name, wanted in (("inlineAudio", inline_audio), ("partialCaptions", partial_captions))
+        if wanted
+    ]
+    async with aiohttp.ClientSession(timeout=_DOWNLOAD_TIMEOUT) as http:
+        listener = _Listener(
+            url=url,
+            session_id=session_id,
+            language=language,
+            token=token,
+            capabilities=capabilities,
+            download=download,
+            on_joined=on_joined,
+            on_message=seen,
+            on_clip=on_clip,
+            linger_s=linger_s,
+            stop=stop or asyncio.Event(),
+            http=http,
+            saved=saved,
+        )
+        try:
+            await listener.run()
+        finally:
+            if saved is not None:
+                saved.finish()
+    return listener.report()
+
+
+@dataclass(slots=True)
+class _Listener:
+    url: str
+    session_id: str
+    language: str
+    token: str | None
+    capabilities: list[str]
+    download: bool
+    on_joined: Callable[[], None] | None
+    on_message: Callable[[ReceivedMessage], None]
+    on_clip: Callable[[ReceivedClip], None] | None
+    linger_s: float
+    stop: asyncio.Event
+    http: aiohttp.ClientSession
+    saved: SavedTalk | None
+    clips: list[ReceivedClip] = field(default_factory=list[ReceivedClip])
+    skips: list[ReceivedSkip] = field(default_factory=list[ReceivedSkip])
+    errors: list[ReceivedMessage] = field(default_factory=list[ReceivedMessage])
+    repeats: int = 0
+    _previous: dict[int, int | None] = field(default_factory=dict[int, "int | None"])
+    _heard_before: int = -1
+    _joined_before: bool = False
+    _ended: bool = False
+    _last_at_s: float = 0.0
+    _downloads: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _reconnect: Reconnect = field(default_factory=Reconnect)
+
+    async def run(self) -> None:
+        while not self._is_over():
+            try:
+                await self._one_connection()
+            except GatewayRefusedError as error:
+                if error.code == "SESSION_ENDED" and self._joined_before:
+                    break
+                if is_final(error):
+                    raise
+                await self._reconnect.failed(error)
+            except BROKEN as error:
+                await self._reconnect.failed(error)
+        await asyncio.gather(*self._downloads)
+
+    def report(self) -> ListenReport:
+        return ListenReport(
+            session_id=self.session_id,
+            language=self.language,
+            clips=tuple(self.clips),
+            skips=tuple(self.skips),
+            repeats=self.repeats,
+            reconnects=self._reconnect.attempts,
+            errors=tuple(self.errors),
+        )
+
+    def _is_over(self) -> bool:
+        if self.stop.is_set():
+            return True
+        quiet_s = asyncio.get_running_loop().time() - self._last_at_s
+        return self._ended and quiet_s >= self.linger_s and not self._downloads
+
+    async def _one_connection(self) -> None:
+        async with open_line(self.url, self.token, self.on_message) as line:
+            wanted: dict[str, Any] = {
+                "sessionId": self.session_id,
+                "targetLanguage": self.language,
+                "capabilities": self.capabilities,
+            }
+            if self._joined_before:
+                wanted["sinceSequence"] = self._complete_until()
+            await line.send("joinSession", **wanted)
+            async with asyncio.timeout(20):
+                joined = await self._joined(line)
+            self._reconnect.connected()
+            history = joined.fields.get("history", [])
+            if self._joined_before:
+                for caption in history:
+                    self._take(caption, joined.received_at_ms, from_history=True)
+            elif history:
+                self._heard_before = int(history[-1]["sequenceNumber"])
+            self._joined_before = True
+            self._touch()
+            if self.on_joined is not None:
+                self.on_joined()
+            beating = asyncio.create_task(line.beat())
+            try:
+                while not self._is_over():
+                    await self._receive_for_a_moment(line)
+            finally:
+                beating.cancel()
+
+    async def _joined(self, line: Line) -> ReceivedMessage:
+        """What comes for us before the answer is taken too."""
+        while True:
+            message = await line.receive()
+            if message.type == "sessionJoined":
+                return message
+            if message.type == "error":
+                raise GatewayRefusedError(
+                    str(message.fields.get("code")), str(message.fields.get("message"))
+                )
+            self._handle(message)
+
+    async def _receive_for_a_moment(self, line: Line) -> None:
+        receiving = asyncio.create_task(line.receive())
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait(
+                {receiving, stopping}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED
+            )
+            if receiving.done():
+                self._handle(receiving.result())
+        finally:
+            receiving.cancel()
+            stopping.cancel()
+            await asyncio.gather(receiving, stopping, return_exceptions=True)
+
+    def _handle(self, message: ReceivedMessage) -> None:
+        if message.type in ("translatedAudio", "skipped"):
+            self._take(message.fields, message.received_at_ms, from_history=False)
+        elif message.type == "broadcastState":
+            self._ended = message.fields.get("state") == "ended"
+            self._touch()
+        elif message.type == "error":
+            self.errors.append(message)
+
+    def _take(self, fields: Mapping[str, Any], at_ms: int, *, from_history: bool) -> None:
+        self._touch()
+        number = int(fields["sequenceNumber"])
+        if number in self._previous:
+            self.repeats += not from_history
+            return
+        self._previous[number] = fields.get("previousSequenceNumber")
+        reason = fields.get("skipped") or fields.get("reason")
+        if reason is not None:
+            previous = fields.get("previousSequenceNumber")
+            self.skips.append(ReceivedSkip(number, previous, str(reason), at_ms))
+            return
+        task = asyncio.create_task(self._fetch(dict(fields), at_ms, from_history))
+        self._downloads.add(task)
+        task.add_done_callback(self._downloads.discard)
+
+    async def _fetch(self, fields: dict[str, Any], at_ms: int, from_history: bool) -> None:
+        body: bytes | None = None
+        failure: str | None = None
+        if fields.get("audio") is not None:
+            body = base64.b64decode(fields["audio"])
+        elif self.download:
+            body, failure = await self._download(str(fields["url"]))
+        clip = ReceivedClip(
+            session_id=self.session_id,
+            language=self.language,
+            sequence_number=int(fields["sequenceNumber"]),
+            previous_sequence_number=fields.get("previousSequenceNumber"),
+            timestamp_ms=int(fields["timestamp"]),
+            duration_s=fields.get("duration"),
+            transcript=str(fields.get("transcript") or ""),
+            source_transcript=str(fields.get("sourceTranscript") or ""),
+            url=str(fields.get("url") or ""),
+            received_at_ms=at_ms,
+            downloaded_at_ms=now_ms(),
+            body=body,
+            from_history=from_history,
+            stages_ms=fields.get("stages") or {},
+            failure=failure,
+        )
+        self.clips.append(clip)
+        if self.saved is not None:
+            await asyncio.to_thread(self.saved.add_clip, clip)
+        if self.on_clip is not None:
+            self.on_clip(clip)
+
+    async def _download(self, url: str) -> tuple[bytes | None, str | None]:
+        """The clip, or why there is none."""
+        failure = "never tried"
+        for attempt in range(_DOWNLOAD_ATTEMPTS):
+            try:
+                async with self.http.get(url) as answer:
+                    if answer.status == 200:
+                        return await answer.read(), None
+                    failure = f"HTTP {answer.status}"
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                failure = type(error).__name__
+            await asyncio.sleep(0.2 * 2**attempt)
+        return None, failure
+
+    def _complete_until(self) -> int:
+        """The last number before which nothing is missing, by the chain of previous numbers."""
+        until = self._heard_before
+        for number in sorted(self._previous):
+            if until not in (self._heard_before, self._previous[number]):
+                break
+            until = number
+        return until
+
+    def _touch(self) -> None:
+        self._last_at_s = asyncio.get_running_loop().time()

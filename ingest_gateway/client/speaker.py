@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
+import wave
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest_gateway.client.account import (
+    GatewayRefusedError,
+    create_session,
+    fetch_token,
+)
+from ingest_gateway.client.account import end_session as end_session_over_http
+from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
 from ingest_gateway.client.reports import ReceivedMessage, SpeakReport
+from ingest_gateway.frames import AudioFrame, encode_frame
+from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 CHUNK_SAMPLES = 4096
+_ACK_TIMEOUT_S = 60.0
+_BREATH_S = 0.02
+"""Between chunks that are sent again: other sessions' sockets are read meanwhile."""
 
 
 async def speak(
@@ -33,7 +49,202 @@ async def speak(
     ``on_session`` gets its id as soon as it is joined. ``token`` None: ask the gateway's local
     issuer. ``pace`` 1 is real time, 2 twice as fast. Without ``end_session`` the session goes on
     and can be spoken into again. ``stop`` ends early: what was sent is still acknowledged first.
-    Raises ConnectionRefusedError-like OSError only when the gateway was never reached within 30 s,
-    SpeakerRefusedError when it refuses for good (another speaker, session ended).
+    Raises OSError when the gateway was out of reach for a minute, TimeoutError when sent audio
+    was not acknowledged for a minute, GatewayRefusedError when it refuses for good (another
+    speaker, session ended).
     """
-    raise NotImplementedError
+    pcm = await asyncio.to_thread(read_wav, audio) if isinstance(audio, Path) else audio
+    token = token or await fetch_token(url)
+    if session_id is None:
+        session_id = await create_session(
+            url, token=token, source_language=source_language, target_languages=target_languages
+        )
+    speaker = _Speaker(
+        url=url,
+        token=token,
+        session_id=session_id,
+        stream_id=stream_id or uuid.uuid4().hex,
+        chunks=_cut(pcm, chunk_samples),
+        chunk_ms=chunk_samples * 1000 / SAMPLE_RATE_HZ / pace,
+        on_session=on_session,
+        on_message=on_message,
+        stop=stop or asyncio.Event(),
+    )
+    await speaker.run()
+    if end_session:
+        await end_session_over_http(url, session_id, token=token)
+    return speaker.report()
+
+
+def read_wav(path: Path) -> bytes:
+    """The samples of a WAV file. Raises ValueError for another format."""
+    with wave.open(str(path)) as file:
+        found = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+        if found != (SAMPLE_RATE_HZ, 1, BYTES_PER_SAMPLE):
+            raise ValueError(
+                f"{path.name}: {found[0]} Hz, {found[1]} channels, {found[2] * 8} bit;"
+                f" make it mono, {SAMPLE_RATE_HZ} Hz, 16 bit"
+            )
+        return file.readframes(file.getnframes())
+
+
+def _cut(pcm: bytes, samples: int) -> list[bytes]:
+    size = samples * BYTES_PER_SAMPLE
+    return [pcm[start : start + size] for start in range(0, len(pcm), size)]
+
+
+@dataclass(slots=True)
+class _Speaker:
+    """``unacknowledged`` holds what was spoken and is not durable yet, oldest first."""
+
+    url: str
+    token: str
+    session_id: str
+    stream_id: str
+    chunks: list[bytes]
+    chunk_ms: float
+    on_session: Callable[[str], None] | None
+    on_message: Callable[[ReceivedMessage], None] | None
+    stop: asyncio.Event
+    unacknowledged: deque[AudioFrame] = field(default_factory=deque[AudioFrame])
+    spoken: int = 0
+    sent_until: int = -1
+    acknowledged: int = -1
+    epoch: int = -1
+    started_at_ms: int = 0
+    resent: int = 0
+    errors: list[ReceivedMessage] = field(default_factory=list[ReceivedMessage])
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _reconnect: Reconnect = field(default_factory=Reconnect)
+    _refused: GatewayRefusedError | None = None
+
+    async def run(self) -> None:
+        self.started_at_ms = now_ms()
+        speaking = asyncio.create_task(self._speak())
+        try:
+            while not self._is_done(speaking):
+                try:
+                    await self._one_connection(speaking)
+                except GatewayRefusedError as error:
+                    if is_final(error):
+                        raise
+                    await self._reconnect.failed(error)
+                except BROKEN as error:
+                    if isinstance(error, TimeoutError) and error.args:
+                        raise
+                    await self._reconnect.failed(error)
+        finally:
+            speaking.cancel()
+
+    def report(self) -> SpeakReport:
+        acknowledged = self.chunks[: self.acknowledged + 1]
+        spoken = self.chunks[: self.spoken]
+        return SpeakReport(
+            session_id=self.session_id,
+            stream_id=self.stream_id,
+            epoch=self.epoch,
+            chunks=self.spoken,
+            samples=sum(map(len, spoken)) // BYTES_PER_SAMPLE,
+            acknowledged_sequence=self.acknowledged,
+            acknowledged_samples=sum(map(len, acknowledged)) // BYTES_PER_SAMPLE,
+            first_sent_at_ms=self.started_at_ms,
+            reconnects=self._reconnect.attempts,
+            resent_chunks=self.resent,
+            errors=tuple(self.errors),
+        )
+
+    def _is_done(self, speaking: asyncio.Task[None]) -> bool:
+        return speaking.done() and not self.unacknowledged
+
+    async def _speak(self) -> None:
+        """The person: talks on whether there is a connection or not."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for number, pcm in enumerate(self.chunks):
+            due_s = began_s + (number + 1) * self.chunk_ms / 1000  # when its last sample is there
+            try:
+                async with asyncio.timeout(max(0.0, due_s - loop.time())):
+                    await self.stop.wait()
+                return
+            except TimeoutError:
+                pass
+            timestamp_ms = self.started_at_ms + round(number * self.chunk_ms)
+            self.unacknowledged.append(AudioFrame(number, timestamp_ms, pcm))
+            self.spoken = number + 1
+            self._changed.set()
+
+    async def _one_connection(self, speaking: asyncio.Task[None]) -> None:
+        async with open_line(self.url, self.token, self.on_message) as line:
+            first = self.unacknowledged[0].sequence if self.unacknowledged else self.spoken
+            await line.send(
+                "joinAsSpeaker",
+                sessionId=self.session_id,
+                streamId=self.stream_id,
+                nextSequence=first,
+            )
+            async with asyncio.timeout(20):
+                joined = await line.expect("speakerJoined")
+            self._reconnect.connected()
+            self.epoch = int(joined.fields["epoch"])
+            self._acknowledge(int(joined.fields["sequence"]))
+            if self.on_session is not None:
+                self.on_session(self.session_id)
+            tasks = [
+                asyncio.create_task(self._send(line, speaking)),
+                asyncio.create_task(self._receive(line)),
+                asyncio.create_task(line.beat()),
+            ]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, line: Line, speaking: asyncio.Task[None]) -> None:
+        """Everything that is not acknowledged, then what is spoken, until all is acknowledged."""
+        sent = -1
+        loop = asyncio.get_running_loop()
+        progress_at_s, progress = loop.time(), self.acknowledged
+        while not self._is_done(speaking):
+            for frame in [one for one in self.unacknowledged if one.sequence > sent]:
+                again = frame.sequence <= self.sent_until
+                self.resent += again
+                await line.send_binary(encode_frame(frame))
+                sent = frame.sequence
+                self.sent_until = max(self.sent_until, sent)
+                if again:
+                    await asyncio.sleep(_BREATH_S)
+            if self.acknowledged != progress or not self.unacknowledged:
+                progress_at_s, progress = loop.time(), self.acknowledged
+            elif loop.time() - progress_at_s > _ACK_TIMEOUT_S:
+                raise TimeoutError(f"no acknowledgement for {_ACK_TIMEOUT_S:g} s")
+            try:
+                async with asyncio.timeout(0.25):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+
+    async def _receive(self, line: Line) -> None:
+        while True:
+            message = await line.receive()
+            if message.type == "audioAck":
+                self._acknowledge(int(message.fields["sequence"]))
+            elif message.type == "broadcastState" and message.fields.get("state") == "ended":
+                raise GatewayRefusedError("SESSION_ENDED", "the session was ended")
+            elif message.type == "error":
+                self.errors.append(message)
+                refused = GatewayRefusedError(
+                    str(message.fields.get("code")), str(message.fields.get("message"))
+                )
+                if refused.code in ("SPEAKER_TAKEN", "SESSION_ENDED", "UNAUTHORIZED"):
+                    raise refused
+
+    def _acknowledge(self, sequence: int) -> None:
+        self.acknowledged = max(self.acknowledged, sequence)
+        while self.unacknowledged and self.unacknowledged[0].sequence <= sequence:
+            self.unacknowledged.popleft()
+        self._changed.set()

@@ -1,0 +1,108 @@
+"""``python -m ingest_gateway``: serve until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import uvicorn
+from pydantic_settings import CliApp
+
+from connectors.amazon_clients import AwsClients
+from connectors.amazon_clip_store import AmazonClipStore
+from connectors.amazon_ledger import AmazonLedger
+from connectors.amazon_record_sink import AmazonRecordSink
+from connectors.amazon_session_tables import AmazonSessionTables
+from connectors.offline_speech_synthesis import OfflineSynthesizer
+from connectors.offline_translation import OfflineTranslator
+from ingest_gateway.app import create_app
+from ingest_gateway.auth import LocalIssuer
+from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
+from ingest_gateway.languages import Languages
+from ingest_gateway.settings import GatewaySettings
+
+MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024
+"""A message over the protocol's limit is answered with an error; one over this ends its socket."""
+GRACEFUL_S = 10
+
+
+class _AnnouncingServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, settings: GatewaySettings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            url = f"{self._settings.scheme}://{self._settings.host}:{port}"
+            sys.stdout.write(f"gateway ready: {self._settings.public_url or url}\n")
+            sys.stdout.flush()
+
+
+def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDependencies:
+    issuer = LocalIssuer(settings.token_key)
+    return GatewayDependencies(
+        tables=AmazonSessionTables(clients, wall_clock_ms),
+        sink=AmazonRecordSink(clients),
+        ledger=AmazonLedger(clients),
+        clips=AmazonClipStore(clients, public_endpoint_url=settings.clips_endpoint),
+        languages=_languages(settings),
+        verifier=issuer,
+        issuer=issuer,
+        open_issuer=settings.open_tokens,
+        job_token=settings.job_token,
+        gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
+        limits=settings.limits(),
+    )
+
+
+def _languages(settings: GatewaySettings) -> Languages:
+    if settings.languages == "any":
+        return Languages(
+            can_hear=lambda _source: True,
+            can_translate=lambda source, target: source != target,
+            can_speak=lambda _target: True,
+        )
+    return Languages(
+        can_hear=lambda source: source == "en",  # the one model in pocketsphinx's wheel
+        can_translate=OfflineTranslator().can_translate,
+        can_speak=OfflineSynthesizer().can_speak,
+    )
+
+
+async def serve(settings: GatewaySettings) -> None:
+    clients = AwsClients(settings.aws())
+    try:
+        gateway = Gateway(dependencies(settings, clients))
+        config = uvicorn.Config(
+            create_app(gateway),
+            host=settings.host,
+            port=settings.port,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            ws="websockets-sansio",
+            ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
+            access_log=False,
+            server_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=GRACEFUL_S,
+        )
+        await _AnnouncingServer(config, settings).serve()
+    finally:
+        await clients.close()
+
+
+def main() -> None:
+    settings = CliApp.run(GatewaySettings)
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

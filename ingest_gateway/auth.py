@@ -1,0 +1,121 @@
+"""Who speaks: signed tokens (RS256) and their keys (JWKS).
+
+A verifier is all the gateway needs; the local issuer is one with its own key. Where a client
+puts its token: ``Authorization: Bearer`` (programs), the WebSocket subprotocol ``token.<jwt>``
+beside ``live-translation`` (browsers cannot set headers, and a subprotocol does not end up in
+logs as an address does), or the query ``?token=`` as API Gateway's authorizers read it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, RSAKey
+
+SUBPROTOCOL = "live-translation"
+TOKEN_SUBPROTOCOL = "token."  # noqa: S105 - a prefix, not a token
+LOCAL_ISSUER = "local-issuer"
+AUDIENCE = "live-translation"
+_ALGORITHMS = ["RS256"]
+_CLOCK_LEEWAY_S = 30
+
+
+class InvalidTokenError(Exception):
+    """The message says what is wrong, never what the token holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    subject: str
+
+
+class TokenVerifier(Protocol):
+    def verify(self, token: str) -> Identity:
+        """Raises InvalidTokenError."""
+        ...
+
+
+class KeySetVerifier:
+    """Accepts tokens that a key of this set signed, for our audience and from this issuer."""
+
+    def __init__(self, keys: KeySet, issuer: str, audience: str = AUDIENCE) -> None:
+        self._keys = keys
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=_CLOCK_LEEWAY_S,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            sub={"essential": True, "allow_blank": False},
+        )
+
+    def verify(self, token: str) -> Identity:
+        try:
+            decoded = jwt.decode(token, self._keys, algorithms=_ALGORITHMS)
+            self._claims.validate(decoded.claims)
+        except (JoseError, ValueError) as error:
+            raise InvalidTokenError(f"invalid token: {type(error).__name__}") from None
+        subject = decoded.claims["sub"]
+        if not isinstance(subject, str) or len(subject) > 128:
+            raise InvalidTokenError("invalid token: sub is a text of at most 128 characters")
+        return Identity(subject)
+
+
+class LocalIssuer:
+    """Signs and verifies with a key of its own. ``key_path``: kept there, so that tokens outlive
+    a restart of the gateway; made (readable by its owner only) when it is missing."""
+
+    def __init__(self, key_path: Path | None = None) -> None:
+        self._key = _load_or_make(key_path)
+        self._key.ensure_kid()
+        self._verifier = KeySetVerifier(KeySet([self._key]), LOCAL_ISSUER)
+
+    def issue(self, subject: str, lifetime_s: int = 12 * 3600) -> str:
+        now_s = int(time.time())
+        claims = {
+            "iss": LOCAL_ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "iat": now_s,
+            "exp": now_s + lifetime_s,
+        }
+        header = {"alg": "RS256", "kid": self._key.kid}
+        return jwt.encode(cast("dict[str, Any]", header), claims, self._key, _ALGORITHMS)
+
+    def verify(self, token: str) -> Identity:
+        return self._verifier.verify(token)
+
+    def jwks(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", KeySet([self._key]).as_dict(private=False))
+
+
+def _load_or_make(path: Path | None) -> RSAKey:
+    if path is None:
+        return RSAKey.generate_key(2048, private=True)
+    if path.exists():
+        return RSAKey.import_key(path.read_bytes())
+    key = RSAKey.generate_key(2048, private=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.as_pem(private=True))
+    return key
+
+
+def presented_token(
+    headers: Mapping[str, str], query: Mapping[str, str], subprotocols: list[str]
+) -> str | None:
+    """The token of a request, wherever the client could put it."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    for name in subprotocols:
+        if name.startswith(TOKEN_SUBPROTOCOL):
+            return name.removeprefix(TOKEN_SUBPROTOCOL)
+    return query.get("token") or None

@@ -1,0 +1,156 @@
+"""A gateway put together: what it needs, what it is made of, how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from connectors.clip_store import ClipStore
+from connectors.ledger import Ledger
+from connectors.policy import Policies
+from connectors.record_sink import RecordSink
+from connectors.session_tables import SessionTables
+from ingest_gateway.auth import LocalIssuer, TokenVerifier
+from ingest_gateway.captions import Captions
+from ingest_gateway.conversation import Conversation, Desk
+from ingest_gateway.hub import Connection, Hub
+from ingest_gateway.languages import Languages
+from ingest_gateway.limits import Limits
+from ingest_gateway.listeners import ListenerDependencies, Listeners
+from ingest_gateway.live_sessions import LiveSessions
+from ingest_gateway.metrics import Metrics
+from ingest_gateway.put_queue import PutQueue
+from ingest_gateway.record_writer import RecordWriter
+from ingest_gateway.request_limits import RequestLimits
+from ingest_gateway.session_ids import NewId, memorable_id
+from ingest_gateway.speakers import SpeakerDependencies, Speakers
+from ingest_gateway.sweeper import Sweeper
+from ingest_gateway.talk import Talk
+
+DRAIN_S = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDependencies:
+    """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
+    finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
+    are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them."""
+
+    tables: SessionTables
+    sink: RecordSink
+    ledger: Ledger
+    clips: ClipStore
+    languages: Languages
+    verifier: TokenVerifier
+    issuer: LocalIssuer | None = None
+    open_issuer: bool = False
+    job_token: str | None = None
+    gateway_id: str = "gateway"
+    limits: Limits = field(default_factory=Limits)
+    policies: Policies = field(default_factory=Policies)
+    now_ms: Callable[[], int] = wall_clock_ms
+    new_session_id: NewId = memorable_id
+    fraction: Callable[[], float] = random.random
+
+
+class Gateway:
+    def __init__(self, needs: GatewayDependencies) -> None:
+        self.needs = needs
+        self.metrics = Metrics()
+        self.hub = Hub(self.metrics)
+        self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
+        self.captions = Captions(
+            needs.ledger, needs.clips, needs.policies, needs.limits, self.metrics, needs.now_ms
+        )
+        self.talk = Talk(needs.ledger, needs.clips, needs.policies)
+        request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
+        self.speakers = Speakers(
+            SpeakerDependencies(
+                live=self.live,
+                hub=self.hub,
+                captions=self.captions,
+                languages=needs.languages,
+                request_limits=request_limits,
+                limits=needs.limits,
+                metrics=self.metrics,
+                new_session_id=needs.new_session_id,
+                now_ms=needs.now_ms,
+            )
+        )
+        self.writer = RecordWriter(
+            needs.sink,
+            PutQueue(deadline_ms=needs.limits.put_deadline_ms, fraction=needs.fraction),
+            self.speakers.settled,
+            now_ms=needs.now_ms,
+            metrics=self.metrics,
+            room_bytes=needs.limits.pending_bytes_per_session,
+        )
+        self.speakers.writer = self.writer
+        self.listeners = Listeners(
+            ListenerDependencies(
+                live=self.live,
+                hub=self.hub,
+                captions=self.captions,
+                languages=needs.languages,
+                request_limits=request_limits,
+                limits=needs.limits,
+                writer=self.writer,
+                gateway_id=needs.gateway_id,
+                now_ms=needs.now_ms,
+            )
+        )
+        self.sweeper = Sweeper(
+            live=self.live,
+            hub=self.hub,
+            captions=self.captions,
+            speakers=self.speakers,
+            listeners=self.listeners,
+            limits=needs.limits,
+            gateway_id=needs.gateway_id,
+            now_ms=needs.now_ms,
+        )
+        self._desk = Desk(
+            speakers=self.speakers,
+            listeners=self.listeners,
+            captions=self.captions,
+            writer=self.writer,
+            limits=needs.limits,
+            metrics=self.metrics,
+            now_ms=needs.now_ms,
+        )
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def conversation(self, connection: Connection) -> Conversation:
+        return Conversation(connection, self._desk)
+
+    async def start(self) -> None:
+        self.writer.start()
+        await self.sweeper.recover()
+        self._sweeping = asyncio.create_task(self.sweeper.run(), name="sweeper")
+
+    async def stop(self) -> None:
+        """After the sockets are closed: what was taken is made durable first."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+        if not await self.writer.drain(DRAIN_S):
+            _log.error("records were left that the stream did not take in %g s", DRAIN_S)
+        await self.sweeper.save_progress()
+        await self.writer.close()
+        await asyncio.gather(
+            self.needs.tables.close(),
+            self.needs.sink.close(),
+            self.needs.ledger.close(),
+            self.needs.clips.close(),
+            return_exceptions=True,
+        )

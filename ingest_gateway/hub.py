@@ -1,0 +1,139 @@
+"""The open WebSockets of this gateway: each has an outbox, so a slow one never delays another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ingest_gateway.auth import Identity
+from ingest_gateway.messages import ServerMessage, encode
+from ingest_gateway.metrics import Metrics
+
+STUCK_S = 20.0
+"""One message takes no longer to leave; a listener that far behind is cut off."""
+
+
+class Socket(Protocol):
+    """What the outbox needs of a WebSocket."""
+
+    async def send_text(self, data: str) -> None: ...
+
+    async def close(self, code: int, reason: str | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end; ``identity`` None: an anonymous guest."""
+
+    address: str
+    user_agent: str
+    identity: Identity | None
+
+    @property
+    def limit_name(self) -> str:
+        """Whom a rate limit counts: a person, or an address for guests."""
+        if self.identity is not None:
+            return f"person:{self.identity.subject}"
+        return f"address:{self.address}"
+
+
+@dataclass(slots=True)
+class Connection:
+    connection_id: str
+    peer: Peer
+    socket: Socket
+    connected_at_ms: int
+    outbox_limit_bytes: int
+    last_active_at_ms: int = 0
+    inline_audio: bool = False
+    partial_captions: bool = False
+    session_id: str | None = None
+    language: str | None = None
+    closing: tuple[int, str] | None = None
+    _outbox: deque[str] = field(default_factory=deque[str])
+    _outbox_bytes: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def post(self, text: str) -> bool:
+        """Hand over a text frame. False: it is closing, or so far behind that it is cut off."""
+        if self.closing is not None:
+            return False
+        if self._outbox_bytes + len(text) > self.outbox_limit_bytes:
+            self.close(1013, "too slow: connect again")
+            return False
+        self._outbox.append(text)
+        self._outbox_bytes += len(text)
+        self._wake.set()
+        return True
+
+    def send(self, message: ServerMessage) -> bool:
+        return self.post(encode(message))
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what waits (unless it is too much), then close."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            if code == 1013:
+                self._outbox.clear()
+            self._wake.set()
+
+    async def write(self) -> None:
+        """Empty the outbox into the socket until closed. TimeoutError: the other end is stuck."""
+        while True:
+            while self._outbox:
+                text = self._outbox.popleft()
+                self._outbox_bytes -= len(text)
+                async with asyncio.timeout(STUCK_S):
+                    await self.socket.send_text(text)
+            if self.closing is not None:
+                await self.socket.close(*self.closing)
+                return
+            await self._wake.wait()
+            self._wake.clear()
+
+
+class Hub:
+    def __init__(self, metrics: Metrics) -> None:
+        self._connections: dict[str, Connection] = {}
+        self._listeners: dict[str, dict[str, Connection]] = {}
+        self._metrics = metrics
+
+    def add(self, connection: Connection) -> None:
+        self._connections[connection.connection_id] = connection
+        self._metrics.connections.labels("any").inc()
+
+    def drop(self, connection: Connection) -> None:
+        """From now on a post to it is told that it has gone; it may still be counted out."""
+        if self._connections.pop(connection.connection_id, None) is not None:
+            self._metrics.connections.labels("any").dec()
+
+    def get(self, connection_id: str) -> Connection | None:
+        found = self._connections.get(connection_id)
+        return None if found is None or found.closing is not None else found
+
+    def all(self) -> tuple[Connection, ...]:
+        return tuple(self._connections.values())
+
+    def start_listening(self, connection: Connection, session_id: str, language: str) -> None:
+        connection.session_id = session_id
+        connection.language = language
+        self._listeners.setdefault(session_id, {})[connection.connection_id] = connection
+
+    def stop_listening(self, connection: Connection) -> None:
+        if connection.session_id is None:
+            return
+        members = self._listeners.get(connection.session_id, {})
+        members.pop(connection.connection_id, None)
+        if not members:
+            self._listeners.pop(connection.session_id, None)
+        connection.session_id = None
+        connection.language = None
+
+    def listeners(self, session_id: str, language: str | None = None) -> list[Connection]:
+        members = self._listeners.get(session_id, {}).values()
+        return [one for one in members if language is None or one.language == language]
+
+    def listened_sessions(self) -> tuple[str, ...]:
+        return tuple(self._listeners)

@@ -1,0 +1,55 @@
+"""Every limit and waiting time of the gateway, with the protocol's defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_FRAME_BYTES = 32 * 1024
+MAX_MESSAGE_BYTES = 128 * 1024
+MAX_INLINE_AUDIO_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``creates`` and ``joins`` count per person, or per address for guests."""
+
+    creates_per_minute: int = 5
+    joins_per_minute: int = 60
+    frames_per_s: float = 20.0
+    frame_burst: int = 200
+    commands_per_s: float = 20.0
+    command_burst: int = 100
+    listeners_per_session: int = 500
+
+    pending_bytes_per_session: int = 512 * 1024
+    outbox_bytes_per_connection: int = 2 * 1024 * 1024
+    put_deadline_ms: int = 30_000
+    ack_every_ms: int = 250
+
+    heartbeat_timeout_ms: int = 60_000
+    without_speaker_ms: int = 10 * 60_000
+    session_lifetime_ms: int = 8 * 3600_000
+
+    history_captions: int = 10
+    resumed_captions: int = 200
+    clip_url_s: int = 600
+
+
+class TokenBucket:
+    """``per_s`` events a second with a burst; time is an argument."""
+
+    def __init__(self, per_s: float, burst: int, now_ms: int) -> None:
+        self._per_ms = per_s / 1000
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._at_ms = now_ms
+
+    def take(self, now_ms: int) -> int:
+        """0: taken. Otherwise the milliseconds until the next one, and nothing was taken."""
+        elapsed_ms = max(0, now_ms - self._at_ms)
+        self._tokens = min(self._burst, self._tokens + elapsed_ms * self._per_ms)
+        self._at_ms = max(self._at_ms, now_ms)
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0
+        return max(1, round((1 - self._tokens) / self._per_ms))

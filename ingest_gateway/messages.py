@@ -1,0 +1,280 @@
+"""The protocol's JSON messages as types: ``action`` from clients, ``type`` from the gateway.
+
+Field names are the wire's (camelCase in JSON, renamed by msgspec). Unknown fields are ignored,
+missing ones and wrong types are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Language = Annotated[str, Meta(min_length=2, max_length=16)]
+Counter = Annotated[int, Meta(ge=0, lt=2**53)]
+TimestampMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
+"""Until the year 9999; what is merely wrong by years is corrected (``speaker_stream``)."""
+
+
+class ClientMessage(Struct, frozen=True, rename="camel"):
+    """Base of what clients send; the action is looked at before."""
+
+
+class CreateSession(ClientMessage, frozen=True):
+    source_language: Language
+    target_languages: Annotated[tuple[Language, ...], Meta(max_length=64)] = ()
+    quality_tier: Literal["standard", "premium"] = "standard"
+
+
+class JoinAsSpeaker(ClientMessage, frozen=True):
+    session_id: Id
+    stream_id: Id
+    next_sequence: Counter = 0
+
+
+class AudioChunkMessage(ClientMessage, frozen=True):
+    session_id: Id
+    audio_data: str
+    timestamp: TimestampMs
+    format: str
+    sample_rate: int
+    channels: int
+    encoding: str
+    stream_id: Id | None = None
+    sequence: Counter | None = None
+
+
+class PauseBroadcast(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class ResumeBroadcast(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class MuteBroadcast(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class UnmuteBroadcast(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class SetVolume(ClientMessage, frozen=True):
+    session_id: Id
+    volume: Annotated[float, Meta(ge=0, le=1)]
+
+
+class EndSession(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class GetSessionStatus(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class JoinSession(ClientMessage, frozen=True):
+    session_id: Id
+    target_language: Language
+    capabilities: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
+    since_sequence: Annotated[int, Meta(ge=-1, lt=2**53)] | None = None
+
+
+class ChangeLanguage(ClientMessage, frozen=True):
+    session_id: Id
+    target_language: Language
+
+
+class LeaveSession(ClientMessage, frozen=True):
+    session_id: Id
+
+
+class RefreshUrl(ClientMessage, frozen=True):
+    session_id: Id
+    target_language: Language
+    sequence_number: Counter
+
+
+class Heard(ClientMessage, frozen=True):
+    sequence_number: Counter
+    heard_at: TimestampMs
+
+
+class Heartbeat(ClientMessage, frozen=True):
+    pass
+
+
+Command = (
+    CreateSession
+    | JoinAsSpeaker
+    | AudioChunkMessage
+    | PauseBroadcast
+    | ResumeBroadcast
+    | MuteBroadcast
+    | UnmuteBroadcast
+    | SetVolume
+    | EndSession
+    | GetSessionStatus
+    | JoinSession
+    | ChangeLanguage
+    | LeaveSession
+    | RefreshUrl
+    | Heard
+    | Heartbeat
+)
+
+ACTIONS: dict[str, type[ClientMessage]] = {
+    "createSession": CreateSession,
+    "joinAsSpeaker": JoinAsSpeaker,
+    "audioChunk": AudioChunkMessage,
+    "pauseBroadcast": PauseBroadcast,
+    "resumeBroadcast": ResumeBroadcast,
+    "muteBroadcast": MuteBroadcast,
+    "unmuteBroadcast": UnmuteBroadcast,
+    "setVolume": SetVolume,
+    "endSession": EndSession,
+    "getSessionStatus": GetSessionStatus,
+    "joinSession": JoinSession,
+    "changeLanguage": ChangeLanguage,
+    "leaveSession": LeaveSession,
+    "refreshUrl": RefreshUrl,
+    "heard": Heard,
+    "heartbeat": Heartbeat,
+}
+ACTION_OF: dict[type[ClientMessage], str] = {kind: action for action, kind in ACTIONS.items()}
+
+ErrorCode = Literal[
+    "BAD_JSON",
+    "UNKNOWN_ACTION",
+    "BAD_FIELD",
+    "BAD_AUDIO",
+    "TOO_LARGE",
+    "NO_SESSION",
+    "SESSION_ENDED",
+    "NOT_SPEAKER",
+    "SPEAKER_TAKEN",
+    "BAD_LANGUAGE",
+    "UNAUTHORIZED",
+    "FORBIDDEN",
+    "RATE_LIMITED",
+    "SLOW_DOWN",
+    "INTERNAL",
+]
+
+
+class ServerMessage(Struct, frozen=True, rename="camel", tag_field="type"):
+    """Base of what the gateway sends."""
+
+
+class ErrorMessage(ServerMessage, frozen=True, tag="error"):
+    code: ErrorCode
+    message: str
+    action: str | UnsetType = UNSET
+    sequence: int | UnsetType = UNSET
+    retry_after_ms: int | UnsetType = UNSET
+
+
+class SessionView(Struct, frozen=True, rename="camel"):
+    """A session as HTTP and ``sessionCreated`` show it."""
+
+    session_id: str
+    speaker_id: str
+    source_language: str
+    target_languages: tuple[str, ...]
+    quality_tier: str
+    status: str
+    created_at: int
+    ended_at: int | None = None
+
+
+class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
+    session_id: str
+    speaker_id: str
+    source_language: str
+    target_languages: tuple[str, ...]
+    quality_tier: str
+    status: str
+    created_at: int
+    ended_at: int | None = None
+
+
+class SpeakerJoined(ServerMessage, frozen=True, tag="speakerJoined"):
+    session_id: str
+    epoch: int
+    sequence: int
+    state: str
+
+
+class AudioAck(ServerMessage, frozen=True, tag="audioAck"):
+    session_id: str
+    sequence: int
+
+
+class BroadcastState(ServerMessage, frozen=True, tag="broadcastState"):
+    session_id: str
+    state: str
+    volume: float
+
+
+class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):
+    session_id: str
+    state: str
+    listeners: dict[str, int]
+    lag_ms: dict[str, int]
+    sequence: int
+
+
+class Caption(Struct, frozen=True, rename="camel"):
+    """A past utterance in ``history``; with ``skipped`` it has no clip."""
+
+    sequence_number: int
+    target_language: str
+    timestamp: int
+    source_transcript: str
+    source_duration: float
+    previous_sequence_number: int | None = None
+    transcript: str | None = None
+    url: str | None = None
+    duration: float | None = None
+    content_type: str | None = None
+    skipped: str | None = None
+
+
+class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):
+    session_id: str
+    source_language: str
+    target_language: str
+    target_languages: tuple[str, ...]
+    state: str
+    volume: float
+    history: tuple[Caption, ...]
+
+
+class SessionLeft(ServerMessage, frozen=True, tag="sessionLeft"):
+    session_id: str
+
+
+class ClipUrl(ServerMessage, frozen=True, tag="clipUrl"):
+    session_id: str
+    target_language: str
+    sequence_number: int
+    url: str
+
+
+class ListenerCount(ServerMessage, frozen=True, tag="listenerCount"):
+    session_id: str
+    by_language: dict[str, int]
+
+
+class HeartbeatAck(ServerMessage, frozen=True, tag="heartbeatAck"):
+    pass
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: ServerMessage | Struct | dict[str, Any]) -> str:
+    """A text frame."""
+    return _encoder.encode(message).decode()

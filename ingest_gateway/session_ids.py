@@ -1,0 +1,19 @@
+"""Ids that a person can say aloud: joyful-mountain-789."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from coolname import generate_slug
+
+
+def memorable_id() -> str:
+    return f"{generate_slug(2)}-{secrets.randbelow(900) + 100}"
+
+
+def new_connection_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+NewId = Callable[[], str]

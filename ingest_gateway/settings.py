@@ -1,0 +1,72 @@
+"""The command line of the gateway, checked once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connectors.amazon_clients import AwsSettings
+from ingest_gateway.limits import Limits
+
+
+class GatewaySettings(BaseSettings):
+    """Options, or environment variables as ``GATEWAY_PORT``; options win.
+
+    ``public_url`` is where others reach this gateway; ``aws_endpoint`` None: AWS itself.
+    ``gateway_id`` must stay the same over restarts and differ between gateways of one stage.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_",
+        cli_prog_name="python -m ingest_gateway",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+    )
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    stage: str = "dev"
+    region: str = "us-east-1"
+    aws_endpoint: str | None = None
+    clips_endpoint: str | None = None
+    gateway_id: str | None = None
+
+    languages: Literal["offline", "any"] = "offline"
+    token_key: Path | None = None
+    open_tokens: bool = False
+    job_token: str | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    creates_per_minute: int = Limits.creates_per_minute
+    joins_per_minute: int = Limits.joins_per_minute
+    listeners_per_session: int = Limits.listeners_per_session
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("give --tls-cert and --tls-key together")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_cert is not None else "http"
+
+    def aws(self) -> AwsSettings:
+        if self.aws_endpoint is not None:
+            return AwsSettings.local(self.aws_endpoint, self.stage)
+        return AwsSettings(self.stage, region=self.region)
+
+    def limits(self) -> Limits:
+        return Limits(
+            creates_per_minute=self.creates_per_minute,
+            joins_per_minute=self.joins_per_minute,
+            listeners_per_session=self.listeners_per_session,
+        )

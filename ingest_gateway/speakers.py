@@ -1,0 +1,398 @@
+"""The speaker's side: sessions made, streams joined and taken over, audio in, state told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from connectors.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
+from ingest_gateway.auth import Identity
+from ingest_gateway.captions import Captions
+from ingest_gateway.hub import Connection, Hub, Peer
+from ingest_gateway.languages import Languages
+from ingest_gateway.limits import Limits
+from ingest_gateway.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.messages import (
+    AudioAck,
+    BroadcastState,
+    CreateSession,
+    ErrorMessage,
+    ServerMessage,
+    SessionStatus,
+    SpeakerJoined,
+)
+from ingest_gateway.metrics import Metrics
+from ingest_gateway.protocol import Audio, Refusal
+from ingest_gateway.put_queue import Pending, Settled
+from ingest_gateway.record_writer import RecordWriter
+from ingest_gateway.request_limits import RequestLimits
+from ingest_gateway.session_ids import NewId
+from ingest_gateway.speaker_stream import SequenceJumpError, SpeakerStream
+from schemas.values import AudioChunk, ControlKind, SessionControl, SessionInfo, StreamRecord
+
+CLOSE_TAKEN = 4409
+_NOTICE_EVERY_MS = 1000
+_ID_ATTEMPTS = 20
+_CONTROLS = {
+    "pause": (SessionChange(status=PAUSED), ControlKind.PAUSE),
+    "resume": (SessionChange(status=ACTIVE), ControlKind.RESUME),
+    "mute": (SessionChange(muted=True), ControlKind.MUTE),
+    "unmute": (SessionChange(muted=False), ControlKind.UNMUTE),
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerDependencies:
+    live: LiveSessions
+    hub: Hub
+    captions: Captions
+    languages: Languages
+    request_limits: RequestLimits
+    limits: Limits
+    metrics: Metrics
+    new_session_id: NewId
+    now_ms: Callable[[], int]
+
+
+class Speakers:
+    """``writer`` is set by whoever wires both: it reports back here."""
+
+    writer: RecordWriter
+
+    def __init__(self, needs: SpeakerDependencies) -> None:
+        self._needs = needs
+        self._live = needs.live
+        self._now_ms = needs.now_ms
+
+    async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
+        """Raises Refusal: UNAUTHORIZED, RATE_LIMITED, BAD_LANGUAGE."""
+        identity = known(peer)
+        await self._needs.request_limits.check_create(peer)
+        self._needs.languages.check_source(wanted.source_language)
+        for language in wanted.target_languages:
+            self._needs.languages.check_target(wanted.source_language, language)
+        for _ in range(_ID_ATTEMPTS):
+            row = SessionRow(
+                SessionInfo(
+                    session_id=self._needs.new_session_id(),
+                    speaker_id=identity.subject,
+                    source_language=wanted.source_language,
+                    target_languages=wanted.target_languages,
+                    quality_tier=wanted.quality_tier,
+                    status=ACTIVE,
+                    created_at_ms=self._now_ms(),
+                )
+            )
+            if await self._live.ask(lambda row=row: self._live.tables.create(row)):
+                self._live.add(row)
+                _log.info("session %s created", row.session_id)
+                return row
+        raise Refusal("INTERNAL", "no free session id was found: try again")
+
+    async def join(self, connection: Connection, session_id: str, stream_id: str) -> SpeakerJoined:
+        """Raises Refusal: UNAUTHORIZED, NO_SESSION, SESSION_ENDED, FORBIDDEN."""
+        identity = known(connection.peer)
+        live = await self._live.find_going_on(session_id)
+        self._must_be_speaker(live, identity)
+        async with live.joining:
+            row = await self._live.ask(
+                lambda: self._live.tables.open_stream(
+                    session_id, identity.subject, stream_id, self._now_ms()
+                )
+            )
+            if row is None:
+                await self._reload(live)
+                raise Refusal("SESSION_ENDED", "this session has ended")
+            self._follow(live, row, stream_id)
+            if live.speaker is not None and live.speaker is not connection:
+                _taken(live.speaker)
+            live.speaker = connection
+        _log.info("session %s: speaker joined, epoch %d", session_id, live.row.epoch)
+        return SpeakerJoined(
+            session_id=session_id,
+            epoch=live.row.epoch,
+            sequence=live.durable_sequence,
+            state=live.state,
+        )
+
+    def take_audio(self, connection: Connection, audio: Audio) -> None:
+        """Number it, correct its time, queue it. Raises Refusal."""
+        now_ms = self._now_ms()
+        live = self._live.loaded(audio.session_id)
+        if live is None or live.speaker is not connection or live.stream is None:
+            raise Refusal(
+                "SPEAKER_TAKEN",
+                "another connection speaks into this session now",
+                sequence=audio.sequence,
+            )
+        if live.ended:
+            raise Refusal("SESSION_ENDED", "this session has ended", sequence=audio.sequence)
+        if live.row.info.status == PAUSED:
+            raise Refusal(
+                "FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=audio.sequence
+            )
+        # Muted audio is silence of the same length: numbers and time go on without a hole.
+        pcm = bytes(len(audio.pcm)) if live.row.muted else audio.pcm
+        try:
+            taken = live.stream.take(audio.sequence, audio.timestamp_ms, pcm, now_ms)
+        except SequenceJumpError as error:
+            raise Refusal("BAD_FIELD", str(error), sequence=audio.sequence) from None
+        if taken is None:
+            live.ack_due = True
+            self.acknowledge(live)
+            return
+        if taken.hole is not None:
+            self.writer.add(
+                _gap(
+                    live,
+                    live.stream.epoch,
+                    taken.hole.after_sequence,
+                    taken.hole.next_sequence,
+                    now_ms,
+                )
+            )
+        self._needs.metrics.chunks.inc()
+        self.writer.add(taken.chunk)
+
+    async def control(self, identity: Identity, session_id: str, name: str) -> LiveSession:
+        """``name``: pause, resume, mute, unmute. Repeating it changes nothing."""
+        change, kind = _CONTROLS[name]
+        return await self._change(identity, session_id, change, kind)
+
+    async def set_volume(self, identity: Identity, session_id: str, volume: float) -> LiveSession:
+        return await self._change(identity, session_id, SessionChange(volume=volume), None)
+
+    async def set_targets(
+        self, identity: Identity, session_id: str, languages: tuple[str, ...]
+    ) -> LiveSession:
+        live = await self._live.find_going_on(session_id)
+        for language in languages:
+            self._needs.languages.check_target(live.row.info.source_language, language)
+        change = SessionChange(target_languages=languages)
+        return await self._change(identity, session_id, change, None)
+
+    async def end(self, identity: Identity, session_id: str) -> LiveSession:
+        live = await self._live.find(session_id)
+        self._must_be_speaker(live, identity)
+        await self.end_by_itself(live)
+        return live
+
+    async def end_by_itself(self, live: LiveSession) -> None:
+        """End it, whoever wants so; ending again changes nothing."""
+        if live.ended:
+            return
+        await self._live.save_progress(live)
+        row = await self._live.ask(lambda: self._live.tables.end(live.session_id, self._now_ms()))
+        if row is None:  # another gateway, or an attempt of ours whose answer was lost
+            await self._reload(live)
+        else:
+            live.row = row
+        self.writer.add(live.control(ControlKind.END, self._now_ms()))
+        self._tell_all(live)
+        _log.info("session %s ended", live.session_id)
+
+    async def status(self, session_id: str) -> SessionStatus:
+        live = await self._live.find(session_id)
+        counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+        heard = {language: counts.by_language[language] for language in counts.languages}
+        return SessionStatus(
+            session_id=session_id,
+            state=live.state,
+            listeners=heard,
+            lag_ms=self._needs.captions.lag_ms(session_id),
+            sequence=live.durable_sequence,
+        )
+
+    async def disconnected(self, connection: Connection, session_id: str) -> None:
+        live = self._live.loaded(session_id)
+        if live is None or live.speaker is not connection:
+            return
+        live.speaker = None
+        live.row = replace(live.row, speaker_seen_at_ms=self._now_ms())
+        live.saved = None  # when the speaker was last here must be known, whatever else is new
+        await self._live.save_progress(live)
+
+    def settled(self, settled: Settled) -> Sequence[StreamRecord]:
+        """The writer's report: acknowledge what is durable, declare a gap for what is lost."""
+        live = self._live.loaded(settled.session_id)
+        if live is None:
+            return ()
+        before = live.durable_sequence
+        for pending in settled.stored:
+            live.durable_sequence = _durable_after(live, pending)
+        if live.durable_sequence > before:
+            live.ack_due = True
+            self.acknowledge(live)
+        if not settled.lost:
+            return ()
+        gaps = _gaps(live, settled.lost, self._now_ms())
+        _log.error("session %s: %d records lost", live.session_id, len(settled.lost))
+        if live.speaker is not None and gaps:
+            live.speaker.send(
+                ErrorMessage(
+                    code="INTERNAL",
+                    message="audio could not be stored in time; it is marked as a gap",
+                    action="audioChunk",
+                    sequence=max(gap.after_sequence for gap in gaps) + 1,
+                )
+            )
+        return gaps
+
+    def acknowledge(self, live: LiveSession) -> None:
+        """Now, or when the last acknowledgement is old enough."""
+        if not live.ack_due or live.speaker is None:
+            return
+        now_ms = self._now_ms()
+        wait_ms = live.acked_at_ms + self._needs.limits.ack_every_ms - now_ms
+        if wait_ms > 0:
+            if not live.ack_timer_set:
+                live.ack_timer_set = True
+                asyncio.get_running_loop().call_later(wait_ms / 1000, self._ack_timer, live)
+            return
+        live.ack_due = False
+        live.acked_at_ms = now_ms
+        live.speaker.send(AudioAck(session_id=live.session_id, sequence=live.durable_sequence))
+
+    def _ack_timer(self, live: LiveSession) -> None:
+        live.ack_timer_set = False
+        self.acknowledge(live)
+
+    def slow_down(self, connection: Connection, session_id: str) -> None:
+        """Say, at most once a second, that this socket is not read for a while."""
+        live = self._live.loaded(session_id)
+        now_ms = self._now_ms()
+        if live is None or now_ms - live.slowed_at_ms < _NOTICE_EVERY_MS:
+            return
+        live.slowed_at_ms = now_ms
+        connection.send(
+            ErrorMessage(
+                code="SLOW_DOWN",
+                message="audio is kept but read slowly: send no faster than it is acknowledged",
+                action="audioChunk",
+            )
+        )
+
+    def tell(self, live: LiveSession, message: ServerMessage) -> None:
+        """To the speaker, if one is connected here."""
+        if live.speaker is not None:
+            live.speaker.send(message)
+
+    async def _change(
+        self,
+        identity: Identity,
+        session_id: str,
+        change: SessionChange,
+        kind: ControlKind | None,
+    ) -> LiveSession:
+        live = await self._live.find_going_on(session_id)
+        self._must_be_speaker(live, identity)
+        before = (live.row.info.status, live.row.muted)
+        row = await self._live.ask(lambda: self._live.tables.change(session_id, change))
+        if row is None:
+            await self._reload(live)
+            raise Refusal("SESSION_ENDED", "this session has ended")
+        live.row = replace(
+            live.row,
+            info=replace(
+                live.row.info,
+                status=row.info.status,
+                target_languages=row.info.target_languages,
+            ),
+            muted=row.muted,
+            volume=row.volume,
+        )
+        if kind is not None and before != (row.info.status, row.muted):
+            self.writer.add(live.control(kind, self._now_ms()))
+        self._tell_all(live)
+        return live
+
+    def _follow(self, live: LiveSession, row: SessionRow, stream_id: str) -> None:
+        """Go on with the stream we know, or start one where the row says."""
+        same = live.stream is not None and (live.stream.stream_id, live.stream.epoch) == (
+            stream_id,
+            row.epoch,
+        )
+        live.row = row
+        if same:
+            return
+        live.durable_sequence = row.durable_sequence
+        live.stream = SpeakerStream(
+            live.session_id,
+            stream_id,
+            row.epoch,
+            durable_sequence=row.durable_sequence,
+            clock_offset_ms=row.clock_offset_ms,
+            captured_until_ms=live.stream.captured_at_ms if live.stream else 0,
+        )
+
+    async def _reload(self, live: LiveSession) -> None:
+        row = await self._live.ask(lambda: self._live.tables.get(live.session_id))
+        live.row = row if row is not None else live.row.with_status(ENDED, self._now_ms())
+
+    def _tell_all(self, live: LiveSession) -> None:
+        message = BroadcastState(
+            session_id=live.session_id, state=live.state, volume=live.row.volume
+        )
+        self.tell(live, message)
+        for listener in self._needs.hub.listeners(live.session_id):
+            listener.send(message)
+
+    def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
+        if live.row.info.speaker_id != identity.subject:
+            raise Refusal("FORBIDDEN", "this session belongs to another speaker")
+
+
+def known(peer: Peer) -> Identity:
+    """Raises Refusal: UNAUTHORIZED."""
+    if peer.identity is None:
+        raise Refusal("UNAUTHORIZED", "present a speaker's token")
+    return peer.identity
+
+
+def _taken(connection: Connection) -> None:
+    connection.send(
+        ErrorMessage(code="SPEAKER_TAKEN", message="the speaker goes on in another connection")
+    )
+    connection.close(CLOSE_TAKEN, "SPEAKER_TAKEN")
+
+
+def _durable_after(live: LiveSession, pending: Pending) -> int:
+    """A stored gap makes the stream durable up to its end: nothing more will come of it."""
+    value = pending.value
+    if live.stream is None or value.epoch != live.stream.epoch:
+        return live.durable_sequence
+    if isinstance(value, AudioChunk):
+        return max(live.durable_sequence, value.sequence)
+    if value.kind is ControlKind.GAP and value.next_sequence is not None:
+        return max(live.durable_sequence, value.next_sequence - 1)
+    return live.durable_sequence
+
+
+def _gaps(live: LiveSession, lost: Sequence[Pending], now_ms: int) -> tuple[SessionControl, ...]:
+    """One per epoch, from before its first lost chunk until behind its last."""
+    sequences: dict[int, list[int]] = {}
+    for pending in lost:
+        if isinstance(pending.value, AudioChunk):
+            sequences.setdefault(pending.value.epoch, []).append(pending.value.sequence)
+    return tuple(
+        _gap(live, epoch, min(numbers) - 1, max(numbers) + 1, now_ms)
+        for epoch, numbers in sorted(sequences.items())
+    )
+
+
+def _gap(
+    live: LiveSession, epoch: int, after_sequence: int, next_sequence: int, now_ms: int
+) -> SessionControl:
+    return SessionControl(
+        session_id=live.session_id,
+        epoch=epoch,
+        after_sequence=after_sequence,
+        revision=0,
+        kind=ControlKind.GAP,
+        at_ms=now_ms,
+        next_sequence=next_sequence,
+    )
