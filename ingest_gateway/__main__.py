@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import signal
 import sys
+from collections.abc import Generator
 
 import uvicorn
 from pydantic_settings import CliApp
@@ -31,6 +34,24 @@ class _AnnouncingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, settings: GatewaySettings) -> None:
         super().__init__(config)
         self._settings = settings
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn's own raises the signal again behind the shutdown, which ends the process
+        before connections are closed, and with a code that says it was killed."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit  # asked for a second time: wait for nobody
+        self.should_exit = True
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
@@ -89,6 +110,7 @@ async def serve(settings: GatewaySettings) -> None:
             access_log=False,
             server_header=False,
             log_config=None,
+            log_level=logging.WARNING,  # its INFO writes addresses with their query: tokens
             timeout_graceful_shutdown=GRACEFUL_S,
         )
         await _AnnouncingServer(config, settings).serve()

@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from connectors.amazon_clients import AwsSettings
 from ingest_gateway.limits import Limits
 
+_LIMITS = Limits()
+
 
 class GatewaySettings(BaseSettings):
     """Options, or environment variables as ``GATEWAY_PORT``; options win.
@@ -25,6 +27,7 @@ class GatewaySettings(BaseSettings):
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_hide_none_type=True,
+        hide_input_in_errors=True,
     )
 
     host: str = "127.0.0.1"
@@ -45,9 +48,9 @@ class GatewaySettings(BaseSettings):
     job_token: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    creates_per_minute: int = Limits.creates_per_minute
-    joins_per_minute: int = Limits.joins_per_minute
-    listeners_per_session: int = Limits.listeners_per_session
+    creates_per_minute: int = _LIMITS.creates_per_minute
+    joins_per_minute: int = _LIMITS.joins_per_minute
+    listeners_per_session: int = _LIMITS.listeners_per_session
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
