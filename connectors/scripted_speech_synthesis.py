@@ -17,7 +17,8 @@ from schemas.values import Clip
 
 _TONE_HZ = 220.0
 _LEVEL = 0.2
-_FADE_S = 0.01
+_SILENT_EDGE_S = 0.02
+_FADE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class ScriptedSynthesizer:
 
 def _tone(duration_s: float) -> Clip:
     seconds = np.arange(round(duration_s * RATE_HZ), dtype=np.float32) / RATE_HZ
-    loudness = np.clip(np.minimum(seconds, seconds[::-1]) / _FADE_S, 0.0, 1.0)
+    from_edge_s = np.minimum(seconds, seconds[::-1])
+    loudness = np.clip((from_edge_s - _SILENT_EDGE_S) / _FADE_S, 0.0, 1.0)
     tone = _LEVEL * loudness * np.sin(2 * np.pi * _TONE_HZ * seconds)
     return encode_clip(tone.astype(np.float32))
