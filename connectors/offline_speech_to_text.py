@@ -72,7 +72,8 @@ class OfflineSpeechToText:
         stream = OfflineSpeechStream(self._streams)
         try:
             async with asyncio.timeout(self._settings.open_timeout_s):
-                await stream.connect(await self._request_stream(), self._settings.ahead_bytes)
+                if not await self._connect(stream) and not await self._connect(stream):
+                    raise RetryableError("the decoder process died while it started")
         except TimeoutError:
             await stream.close()
             raise RetryableError("the decoder process did not start in time") from None
@@ -89,19 +90,24 @@ class OfflineSpeechToText:
             await self._model.stop()
             self._model = None
 
-    async def _request_stream(self) -> socket.socket:
-        for _ in range(2):  # the model process may turn out dead at the first try
-            model = await self._running_model()
-            ours, theirs = socket.socketpair()
-            with theirs:
-                try:
-                    model.request_stream(theirs, self._settings.report_every_s)
-                except OSError:
-                    ours.close()
-                    await model.stop()
-                else:
-                    return ours
-        raise RetryableError("the model process died")
+    async def _connect(self, stream: OfflineSpeechStream) -> bool:
+        """False: the model process turned out to be dead or unable; the next call starts another.
+
+        Streams that are open already do not need it.
+        """
+        model = await self._running_model()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                model.request_stream(theirs, self._settings.report_every_s)
+            except OSError:
+                ours.close()
+                await model.stop()
+                return False
+        if await stream.connect(ours, self._settings.ahead_bytes):
+            return True
+        await model.stop()
+        return False
 
     async def _running_model(self) -> _ModelProcess:
         async with self._starting:
@@ -174,12 +180,15 @@ class OfflineSpeechStream:
         self._last: Recognition | None = None
         registry.add(self)
 
-    async def connect(self, connection: socket.socket, ahead_bytes: int) -> None:
+    async def connect(self, connection: socket.socket, ahead_bytes: int) -> bool:
+        """Whether there is a decoder at the other end."""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ahead_bytes // 2)
         self._reader, self._writer = await asyncio.open_connection(sock=connection)
         self._writer.transport.set_write_buffer_limits(high=ahead_bytes // 2)
-        if await self._read_frame() != READY:
-            raise RetryableError("the decoder process died while it started")
+        if await self._read_frame() == READY:
+            return True
+        self._writer.transport.abort()
+        return False
 
     async def send(self, pcm: bytes) -> None:
         if self._is_closed or self._is_finished:

@@ -135,7 +135,7 @@ class _Mode:
             except BaseException as error:
                 await pipeline.stop()
                 if isinstance(error, TimeoutError):
-                    raise RetryableError("a translation process gave no answer") from None
+                    raise RetryableError("a translation program gave no answer") from None
                 raise
             if self._is_closed:
                 await pipeline.stop()
@@ -166,4 +166,4 @@ class _Mode:
             async with asyncio.timeout(self.settings.start_timeout_s):
                 self._idle.append(await ModePipeline.start(self.mode_file))
         except TimeoutError:
-            raise RetryableError("a translation process did not start in time") from None
+            raise RetryableError("translation programs did not start in time") from None

@@ -26,7 +26,8 @@ from pathlib import Path
 from connectors.errors import PermanentError, RetryableError
 
 _PUSHERS = 2
-_SENTENCE_END = ".[]"
+_BLANK = "[]"
+_SENTENCE_END = "." + _BLANK
 _LONGEST_ANSWER_BYTES = 1 << 20
 
 
@@ -82,7 +83,9 @@ class ModePipeline:
         return tuple(process.pid for process in self._processes)
 
     async def translate(self, text: str) -> str:
-        """``text`` in Apertium's stream format, without NUL and without a full stop at its end."""
+        """``text`` in Apertium's stream format, on one line, to the same."""
+        if any(process.poll() is not None for process in self._processes):
+            raise RetryableError("a translation program died")
         self._writer.write((text + _SENTENCE_END).encode() + b"\0" * (1 + _PUSHERS))
         try:
             await self._writer.drain()
@@ -90,9 +93,13 @@ class ModePipeline:
                 await self._reader.readuntil(b"\0")
             answer = await self._reader.readuntil(b"\0")
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise RetryableError("a translation process died") from None
+            raise RetryableError("a translation program died") from None
         self._owed = _PUSHERS
-        return answer[:-1].decode("utf-8", "replace").removesuffix("[]").removesuffix(".")
+        translated = answer[:-1].decode("utf-8", "replace")
+        # A row that lost a program answers with nothing but NULs: that is no translation.
+        if not translated.endswith(_BLANK):
+            raise RetryableError("a translation program lost the text")
+        return translated.removesuffix(_BLANK).removesuffix(".")
 
     async def stop(self) -> None:
         """Kill what still runs, and reap it. May be repeated."""
@@ -114,6 +121,7 @@ def _spawn(commands: list[list[str]], end: socket.socket) -> list[subprocess.Pop
                 stdin=incoming,
                 stdout=end.fileno() if is_last else subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the worker, which ends them when it is done
                 env={**os.environ, "LC_ALL": "C.UTF-8"},  # Apertium takes bytes for Latin-1 in "C"
             )
             if processes and (pipe := processes[-1].stdout) is not None:
