@@ -2,5 +2,5 @@
 
 An interface module (``shard_source``, ``speech_to_text``...) holds Protocols and values only;
 ``amazon_*``, ``offline_*``, ``local_*``, ``memory_*`` and ``scripted_*`` implement them, and
-``registry`` chooses by name. All interfaces are asynchronous and raise only ``errors.*``.
+``job_connectors`` chooses by name. All interfaces are asynchronous and raise only ``errors.*``.
 """

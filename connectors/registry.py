@@ -1,8 +1,9 @@
-"""All connectors of a job, opened together and closed together."""
+"""All connectors of a job, opened together and closed together (``job_connectors`` chooses)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from connectors.clip_store import ClipStore
@@ -33,6 +34,8 @@ class Connectors:
     notifier: Notifier
     dead_letters: DeadLetters
     policies: Policies = field(default_factory=Policies)
+    on_close: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """What they share, closed after them."""
 
     async def close(self) -> None:
         await asyncio.gather(
@@ -48,3 +51,5 @@ class Connectors:
             self.dead_letters.close(),
             return_exceptions=True,
         )
+        for close in self.on_close:
+            await close()

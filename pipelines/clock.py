@@ -27,7 +27,7 @@ class LiveClock(beam.PTransform[Any, Any]):
         super().__init__()
         self._expansion_service = expansion_service
 
-    def expand(self, pbegin: PBegin) -> beam.PCollection[int]:
+    def expand(self, pbegin: PBegin) -> Any:
         return (
             pbegin
             | ExternalTransform(

@@ -50,7 +50,7 @@ def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollectio
     voiced: Any = translated.main | "6 synthesize" >> Synthesize(calls, ticks)
     published: Any = voiced.main | "7 publish" >> Publish(calls, ticks)
     failures = [each.dead_letters for each in (read, translated, voiced, published)]
-    _ = failures | "x dead_letter" >> SendDeadLetters(calls, ticks)
+    _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls, ticks)
     return _reported(published)
 
 
@@ -68,7 +68,7 @@ def bounded(
     voiced: Any = translated.main | "6 synthesize" >> Synthesize(calls)
     published: Any = voiced.main | "7 publish" >> Publish(calls)
     failures = [each.dead_letters for each in (translated, voiced, published)]
-    _ = failures | "x dead_letter" >> SendDeadLetters(calls)
+    _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls)
     return _reported(published)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import apache_beam as beam
@@ -17,30 +17,18 @@ _log = logging.getLogger(__name__)
 
 
 class SendDeadLetters(beam.PTransform[Any, Any]):
-    """Sequence of PCollection[DeadLetter] -> PCollection[str], the keys that were sent."""
+    """DeadLetter -> str, the keys that were sent."""
 
     def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
         super().__init__()
         self._options = options
         self._ticks = ticks
 
-    def expand(self, letters: Sequence[beam.PCollection[DeadLetter]]) -> Any:
-        # A PCollection may not feed a Flatten directly and another step too: hence the Maps.
-        separate = [
-            each | f"Letters {number}" >> beam.Map(_same).with_output_types(DeadLetter)
-            for number, each in enumerate(letters)
-        ]
-        calls = (
-            separate
-            | "All letters" >> beam.Flatten()
-            | "Letter calls"
-            >> RunCalls(SendDeadLetter(), DeadLetter, str, self._options, self._ticks)
+    def expand(self, letters: beam.PCollection[DeadLetter]) -> Any:
+        calls: Any = letters | "Letter calls" >> RunCalls(
+            SendDeadLetter(), DeadLetter, str, self._options, self._ticks
         )
         return calls.main
-
-
-def _same(letter: DeadLetter) -> DeadLetter:
-    return letter
 
 
 class SendDeadLetter:

@@ -217,6 +217,8 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
     def _look_again(self, state: TranscriptState, look: Any, within_ms: int) -> TranscriptState:
         """Have the timer set within ``within_ms``; one that is due by then already will do."""
         now_ms = self.worker.loop.now_ms()
+        if self.settings.time is TimeMode.INLINE:
+            return state  # everything is worked off; event time has no end to look again at
         if now_ms < state.look_at_ms <= now_ms + within_ms:
             return state
         look.set((now_ms + within_ms) / 1000)

@@ -25,17 +25,20 @@ from pipelines.coders import ValueCoder
 from pipelines.core.order import OrderState, OrderStep, number_by_arrival, restore_order
 from pipelines.core.reading import read_through
 from pipelines.core.records import Pane, PaneItem, ReadRecord
-from pipelines.worker.process import WorkerDoFn, WorkerSettings
+from pipelines.worker.process import TimeMode, WorkerDoFn, WorkerSettings
 
 _log = logging.getLogger(__name__)
 
 HOLE_CHECK_MS = 10_000
 """A pane's wait and the way to here, with room: what was read before is here by then."""
 
+WHOLE_INPUT_MS = 2**53
+
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
-    """``pane_records`` 0: panes by time alone (what DirectRunner's triggers can do)."""
+    """``pane_records`` 0: early panes by time alone (DirectRunner's TestStream cannot do more);
+    ``pane_s`` 0 as well: none, a window is one pane (bounded runs, where no time passes)."""
 
     job_name: str
     gap_s: int = 3
@@ -61,7 +64,7 @@ class WindowAudio(beam.PTransform[Any, Any]):
             | "Session windows"
             >> beam.WindowInto(
                 window.Sessions(options.gap_s),
-                trigger=trigger.AfterWatermark(early=early_panes(options)),
+                trigger=panes(options),
                 accumulation_mode=trigger.AccumulationMode.DISCARDING,
                 allowed_lateness=0,
             )
@@ -74,11 +77,14 @@ class WindowAudio(beam.PTransform[Any, Any]):
         )
 
 
-def early_panes(options: WindowOptions) -> Any:
-    by_time = trigger.AfterProcessingTime(options.pane_s)
-    if options.pane_records <= 0:
-        return by_time
-    return trigger.AfterAny(trigger.AfterCount(options.pane_records), by_time)
+def panes(options: WindowOptions) -> Any:
+    """When a window lets its chunks through: early, and the rest when it closes."""
+    if options.pane_s <= 0:
+        return trigger.AfterWatermark()
+    early: Any = trigger.AfterProcessingTime(options.pane_s)
+    if options.pane_records > 0:
+        early = trigger.AfterAny(trigger.AfterCount(options.pane_records), early)
+    return trigger.AfterWatermark(early=early)
 
 
 class NamePanes(WorkerDoFn, beam.DoFn):
@@ -106,6 +112,7 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
     def __init__(self, options: WindowOptions, settings: WorkerSettings) -> None:
         self.settings = settings
         self._options = options
+        self._bounded = settings.time is TimeMode.INLINE
         self._read_through: dict[str, Future[dict[str, ShardPosition]]] = {}
 
     def process(
@@ -121,9 +128,13 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         if self._options.record_format == "pcm":
             step = number_by_arrival(state, incoming)
         else:
-            waiting = list(held.read()) if state.holding else []
             step = restore_order(
-                state, waiting, incoming, retry_deadline_ms=self._options.retry_deadline_ms
+                state,
+                list(held.read()) if state.holding else [],
+                incoming,
+                retry_deadline_ms=self._options.retry_deadline_ms,
+                # A bounded input is read to its end: what is missing will never come.
+                read_through_ms=WHOLE_INPUT_MS if self._bounded else 0,
             )
         self._remember(step, state, order, held, hole)
         _log_pane(session_id, step)

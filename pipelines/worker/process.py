@@ -7,7 +7,6 @@ run several DoFns, and several instances of each, in one process, so they are co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -41,7 +40,6 @@ class WorkerSettings:
 
     connectors: ConnectorFactory
     time: TimeMode = TimeMode.LIVE
-    loops: Callable[[], WorkerLoop] | None = None
 
 
 class Worker:
@@ -90,20 +88,15 @@ class WorkerDoFn:
     """Mixin of every DoFn that uses the worker: ``self.worker`` is there from ``setup`` on."""
 
     settings: WorkerSettings
-    _worker: Worker | None = None
+    worker: Worker
 
     def setup(self) -> None:
-        self._worker = _HOLDER.acquire(self.settings)
+        self.worker = _HOLDER.acquire(self.settings)
 
     def teardown(self) -> None:
-        if self._worker is not None:
-            self._worker = None
+        if "worker" in self.__dict__:
+            del self.worker
             _HOLDER.release(self.settings)
 
-    @property
-    def worker(self) -> Worker:
-        assert self._worker is not None, "setup has not run"
-        return self._worker
-
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_worker"}
+        return {key: value for key, value in self.__dict__.items() if key != "worker"}

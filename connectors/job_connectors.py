@@ -1,0 +1,161 @@
+"""The job's choice of connectors, as settings that travel to the workers and open there."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.amazon_clients import AwsClients, AwsSettings
+from connectors.amazon_clip_store import AmazonClipStore
+from connectors.amazon_dead_letters import AmazonDeadLetters
+from connectors.amazon_ledger import AmazonLedger
+from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
+from connectors.amazon_positions import AmazonPositions
+from connectors.amazon_session_tables import AmazonSessionTables
+from connectors.amazon_shard_source import AmazonShardSource
+from connectors.errors import PermanentError
+from connectors.folder_dead_letters import FolderDeadLetters
+from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.listener_connections import TableListenerConnections
+from connectors.local_clip_store import LocalClipStore
+from connectors.memory_ledger import MemoryLedger
+from connectors.memory_notifier import MemoryNotifier
+from connectors.memory_positions import MemoryPositions
+from connectors.memory_session_tables import MemorySessionTables
+from connectors.notifier import Notifier
+from connectors.offline_speech_synthesis import OfflineSynthesizer
+from connectors.offline_speech_to_text import OfflineSpeechToText
+from connectors.offline_translation import OfflineTranslator
+from connectors.policy import Policies
+from connectors.registry import Connectors
+from connectors.scripted_shard_source import ScriptedShardSource
+from connectors.scripted_speech_synthesis import (
+    ScriptedSynthesizer,
+    ScriptedSynthesizerSettings,
+)
+from connectors.scripted_speech_to_text import (
+    ScriptedSpeechToText,
+    ScriptedSpeechToTextSettings,
+)
+from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.speech_synthesis import SpeechSynthesizer
+from connectors.speech_to_text import SpeechToText
+from connectors.translation import Translator
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChoice:
+    """Which engine does what: ``offline`` or ``scripted`` each.
+
+    ``scripted`` is for tests and benchmarks; it recognises only words written into the audio, and
+    ``scripted_sessions`` (a prefix of session ids) sends some sessions to it while the others
+    are recognised by ``speech_to_text``.
+    """
+
+    speech_to_text: str = "offline"
+    translation: str = "offline"
+    speech_synthesis: str = "offline"
+    scripted_stt: ScriptedSpeechToTextSettings = field(default_factory=ScriptedSpeechToTextSettings)
+    scripted_translation: ScriptedTranslatorSettings = field(
+        default_factory=ScriptedTranslatorSettings
+    )
+    scripted_synthesis: ScriptedSynthesizerSettings = field(
+        default_factory=ScriptedSynthesizerSettings
+    )
+
+    def open_speech_to_text(self) -> SpeechToText:
+        return {
+            "offline": lambda: OfflineSpeechToText(),
+            "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
+        }[self.speech_to_text]()
+
+    def open_translator(self) -> Translator:
+        return {
+            "offline": lambda: OfflineTranslator(),
+            "scripted": lambda: ScriptedTranslator(self.scripted_translation),
+        }[self.translation]()
+
+    def open_synthesizer(self) -> SpeechSynthesizer:
+        return {
+            "offline": lambda: OfflineSynthesizer(),
+            "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
+        }[self.speech_synthesis]()
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyChoice:
+    """``api_gateway``: a post per connection; ``gateway``: one call to our own gateway."""
+
+    kind: str = "api_gateway"
+    endpoint_url: str = "http://127.0.0.1:8080"
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConnectors:
+    """Of the live job: everything on AWS, or on its local stand-in."""
+
+    aws: AwsSettings
+    speech: SpeechChoice
+    notify: NotifyChoice
+    policies: Policies = field(default_factory=Policies)
+
+    def build(self) -> Connectors:
+        clients = AwsClients(self.aws)
+        tables = AmazonSessionTables(clients, _wall_clock_ms)
+        return Connectors(
+            shard_source=AmazonShardSource(clients),
+            positions=AmazonPositions(clients),
+            speech_to_text=self.speech.open_speech_to_text(),
+            ledger=AmazonLedger(clients),
+            directory=tables,
+            translator=self.speech.open_translator(),
+            synthesizer=self.speech.open_synthesizer(),
+            clip_store=AmazonClipStore(clients),
+            notifier=self._notifier(tables),
+            dead_letters=AmazonDeadLetters(clients),
+            policies=self.policies,
+            on_close=(clients.close,),
+        )
+
+    def _notifier(self, tables: AmazonSessionTables) -> Notifier:
+        if self.notify.kind == "gateway":
+            return GatewayNotifier(
+                GatewayNotifierSettings(self.notify.endpoint_url, self.notify.token)
+            )
+        if self.notify.kind == "api_gateway":
+            return AmazonNotifier(
+                AmazonNotifierSettings(endpoint_url=self.notify.endpoint_url),
+                self.aws,
+                TableListenerConnections(tables, _wall_clock_ms),
+            )
+        raise PermanentError(f"no such notifier: {self.notify.kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderConnectors:
+    """Of a bounded run: real engines, results in a folder, nobody to notify."""
+
+    folder: Path
+    speech: SpeechChoice
+    policies: Policies = field(default_factory=Policies)
+
+    def build(self) -> Connectors:
+        return Connectors(
+            shard_source=ScriptedShardSource(),
+            positions=MemoryPositions(),
+            speech_to_text=self.speech.open_speech_to_text(),
+            ledger=MemoryLedger(),
+            directory=MemorySessionTables(_wall_clock_ms),
+            translator=self.speech.open_translator(),
+            synthesizer=self.speech.open_synthesizer(),
+            clip_store=LocalClipStore(self.folder),
+            notifier=MemoryNotifier(),
+            dead_letters=FolderDeadLetters(self.folder),
+            policies=self.policies,
+        )
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,163 @@
+"""The job's options, read once and checked with errors that say what to do."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from connectors.amazon_clients import AwsSettings
+from connectors.job_connectors import (
+    FolderConnectors,
+    LiveConnectors,
+    NotifyChoice,
+    SpeechChoice,
+)
+from connectors.shard_source import StartAt, StartKind
+from pipelines.core.window_cut import WindowCutter
+from pipelines.live_translation import GraphOptions
+from pipelines.transforms.read_audio import ReadOptions
+from pipelines.transforms.window_audio import WindowOptions
+from pipelines.worker.process import TimeMode, WorkerSettings
+from schemas.values import SAMPLE_RATE_HZ
+
+ENGINES = ("offline", "scripted")
+
+
+class UsageError(ValueError):
+    """The command line cannot be run as it is; the message says what to change."""
+
+
+class JobOptions(PipelineOptions):
+    """The options that are ours; Beam's own (``--parallelism``, ...) stand beside them."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        live = parser.add_argument_group("live job")
+        live.add_argument("--expansion_service", default="localhost:8097")
+        live.add_argument("--worker_pool", default="localhost:50000")
+        live.add_argument("--aws_endpoint", default="", help="empty: the real AWS")
+        live.add_argument("--aws_region", default="us-east-1")
+        live.add_argument("--stage", default="dev", help="names of tables, stream and buckets")
+        live.add_argument(
+            "--start",
+            default="latest",
+            help="latest, trim_horizon, resume, or a time such as 2026-11-21T10:00:00Z",
+        )
+        live.add_argument("--record_format", default="avro", choices=("avro", "pcm"))
+        live.add_argument("--readers", type=int, default=4)
+        live.add_argument("--partitions", type=int, default=4)
+        live.add_argument("--notifier", default="api_gateway", choices=("api_gateway", "gateway"))
+        live.add_argument("--notify_endpoint", default="http://127.0.0.1:8080")
+        live.add_argument("--notify_token", default="")
+        live.add_argument("--no_wait", action="store_true", help="return once it is submitted")
+
+        window = parser.add_argument_group("windows and speech")
+        window.add_argument("--pane_seconds", type=int, default=3)
+        window.add_argument("--pane_records", type=int, default=100)
+        window.add_argument("--settle_ms", type=int, default=0)
+        for service in ("speech_to_text", "translation", "speech_synthesis"):
+            window.add_argument(f"--{service}", default="offline", choices=ENGINES)
+
+        bounded = parser.add_argument_group("bounded run")
+        bounded.add_argument("--input", default="", help="a WAV file or a folder of chunks")
+        bounded.add_argument("--language", default="es", help="es,ca,fr")
+        bounded.add_argument("--output", default="", help="a folder for clips and captions")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    graph: GraphOptions
+    expansion_service: str
+    worker_pool: str
+    no_wait: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedJob:
+    graph: GraphOptions
+    source: Path
+    languages: tuple[str, ...]
+    output: Path
+
+
+def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJob:
+    """Raises UsageError."""
+    given: Any = options.view_as(JobOptions)
+    if given.input:
+        return _bounded(given, job_name)
+    aws = (
+        AwsSettings.local(given.aws_endpoint, given.stage)
+        if given.aws_endpoint
+        else AwsSettings(given.stage, region=given.aws_region)
+    )
+    notify = NotifyChoice(given.notifier, given.notify_endpoint, given.notify_token or None)
+    factory = LiveConnectors(aws, _speech(given), notify)
+    return LiveJob(
+        _graph(given, job_name, WorkerSettings(factory)),
+        given.expansion_service,
+        given.worker_pool,
+        given.no_wait,
+    )
+
+
+def _bounded(given: Any, job_name: str) -> BoundedJob:
+    source = Path(given.input)
+    if not source.exists():
+        raise UsageError(f"--input={source}: there is no such file or folder")
+    if not given.output:
+        raise UsageError("--input needs --output=DIR, a folder for the clips")
+    languages = tuple(each.strip() for each in given.language.split(",") if each.strip())
+    if not languages:
+        raise UsageError("--language needs at least one language, such as es,ca")
+    output = Path(given.output).absolute()
+    settings = WorkerSettings(FolderConnectors(output, _speech(given)), TimeMode.INLINE)
+    return BoundedJob(_graph(given, job_name, settings), source, languages, output)
+
+
+def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
+    if given.pane_seconds < 1 or given.readers < 1 or given.partitions < 1:
+        raise UsageError("--pane_seconds, --readers and --partitions are at least 1")
+    bounded = settings.time is TimeMode.INLINE
+    start, resume = start_at(given.start, time.time_ns() // 1_000_000)
+    return GraphOptions(
+        ReadOptions(job_name, start, resume, given.record_format, given.readers),
+        WindowOptions(
+            job_name,
+            pane_s=0 if bounded else given.pane_seconds,
+            pane_records=0 if bounded else given.pane_records,
+            readers=given.readers,
+            record_format=given.record_format,
+        ),
+        WindowCutter(settle_samples=given.settle_ms * SAMPLE_RATE_HZ // 1000),
+        settings,
+        given.partitions,
+    )
+
+
+def _speech(given: Any) -> SpeechChoice:
+    return SpeechChoice(given.speech_to_text, given.translation, given.speech_synthesis)
+
+
+def start_at(text: str, now_ms: int) -> tuple[StartAt, bool]:
+    """(where to begin, whether saved positions come first). LATEST is the time of submission, so
+    that a restart before the first checkpoint begins at the same place."""
+    if text == "trim_horizon":
+        return StartAt(StartKind.TRIM_HORIZON), False
+    if text in ("latest", "resume"):
+        return StartAt(StartKind.AT_TIMESTAMP, str(now_ms)), text == "resume"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--start={text}: use latest, trim_horizon, resume or a time "
+            "such as 2026-11-21T10:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return StartAt(StartKind.AT_TIMESTAMP, str(int(moment.timestamp() * 1000))), False
