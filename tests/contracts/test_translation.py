@@ -108,6 +108,23 @@ class TestOfflineTranslator(TranslationContract):
     def opened(self) -> Translator:
         return OfflineTranslator()
 
+    @pytest.mark.parametrize(
+        ("text", "target", "translation"),
+        [
+            ("the young man has a big house", "es", "el hombre joven tiene una casa grande"),
+            ("Hello World. The End", "es", "Hola Mundo. El Fin"),
+            ("Hello World. The End", "ca", "Hola Món. El Final"),
+            ("hello.", "fr", "salut."),
+            ("is the house big?", "es", "es la casa grande?"),
+            ("i am fine", "es", "soy bien"),
+            ("NASA is big", "pt", "NASA é grande"),
+        ],
+    )
+    async def test_ends_case_and_punctuation(
+        self, translator: Translator, text: str, target: str, translation: str
+    ) -> None:
+        assert await translator.translate(text, "en", target) == translation
+
 
 class TestScriptedTranslator(TranslationContract):
     @pytest.fixture
