@@ -23,6 +23,15 @@ _OPENED_PACKAGES = ("java.lang", "java.util", "java.nio", "sun.nio.ch")
 # Two cores are better spent on speech than on compiling Flink well: with the quick compiler alone
 # the job is ready 5 CPU seconds earlier and stands by with no more CPU (docs/decisions/0001).
 _QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+_LOG_FORMAT = tuple(
+    f"-Dorg.slf4j.simpleLogger.{key}={value}"
+    for key, value in {
+        "showDateTime": "true",
+        "dateTimeFormat": "HH:mm:ss.SSS",
+        "showThreadName": "false",
+        "showShortLogName": "true",
+    }.items()
+)
 _EXPANSION_HEAP = "-Xmx128m"
 
 
