@@ -7,6 +7,7 @@ import ipaddress
 from typing import Any
 
 from litestar import Request
+from litestar.di import NamedDependency
 
 from ingest_gateway.auth import InvalidTokenError, presented_token
 from ingest_gateway.gateway import Gateway
@@ -14,6 +15,7 @@ from ingest_gateway.hub import Peer
 from ingest_gateway.protocol import Refusal
 
 AnyRequest = Request[Any, Any, Any]
+ItsGateway = NamedDependency[Gateway]
 JOB_TOKEN_HEADER = "x-job-token"  # noqa: S105 - the name of a header
 
 

@@ -10,13 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response, delete, get, post
+from litestar import MediaType, Response, delete, get, post
+from litestar.params import FromPath
 
-from ingest_gateway.callers import is_the_job
-from ingest_gateway.gateway import Gateway
+from ingest_gateway.callers import AnyRequest, ItsGateway, is_the_job
 from ingest_gateway.limits import MAX_MESSAGE_BYTES
-
-AnyRequest = Request[Any, Any, Any]
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -56,7 +54,7 @@ def _iso(at_ms: int) -> str:
 
 @post("/@connections/{connection_id:str}", status_code=200)
 async def post_to_connection(
-    connection_id: str, request: AnyRequest, gateway: Gateway
+    connection_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     if not is_the_job(request, gateway):
         return _forbidden()
@@ -76,7 +74,7 @@ async def post_to_connection(
 
 @get("/@connections/{connection_id:str}")
 async def get_connection(
-    connection_id: str, request: AnyRequest, gateway: Gateway
+    connection_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     if not is_the_job(request, gateway):
         return _forbidden()
@@ -96,7 +94,7 @@ async def get_connection(
 
 @delete("/@connections/{connection_id:str}", status_code=200)
 async def delete_connection(
-    connection_id: str, request: AnyRequest, gateway: Gateway
+    connection_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     if not is_the_job(request, gateway):
         return _forbidden()
@@ -110,7 +108,7 @@ async def delete_connection(
 
 @post("/notify/{session_id:str}/{language:str}", status_code=200)
 async def notify(
-    session_id: str, language: str, request: AnyRequest, gateway: Gateway
+    session_id: FromPath[str], language: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     """Hand a message to everybody who listens to this language here (``ownCaption``: to the
     speaker). Nobody is waited for: each listener has an outbox."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from litestar import MediaType, Request, Response, delete, get, patch, post
+from litestar import MediaType, Response, delete, get, patch, post
+from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import Meta, Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ingest_gateway.callers import is_on_this_machine, peer_of
-from ingest_gateway.gateway import Gateway
+from ingest_gateway.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
 from ingest_gateway.messages import CreateSession, Language
 from ingest_gateway.protocol import Refusal
 from ingest_gateway.session_ids import memorable_id
@@ -20,7 +20,6 @@ from ingest_gateway.speakers import known
 from ingest_gateway.talk import plain_text, web_vtt
 from ingest_gateway.views import session_view
 
-AnyRequest = Request[Any, Any, Any]
 T = TypeVar("T")
 _PAGE = Path(__file__).with_name("web") / "index.html"
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
@@ -55,7 +54,7 @@ def _json(value: object, status: int = 200) -> Response[bytes]:
 
 
 @post("/sessions")
-async def create_session(request: AnyRequest, gateway: Gateway) -> Response[bytes]:
+async def create_session(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     peer = peer_of(request, gateway)
     known(peer)  # before the body: a stranger learns nothing from validation
     row = await gateway.speakers.create(peer, await _body(request, CreateSession))
@@ -63,13 +62,15 @@ async def create_session(request: AnyRequest, gateway: Gateway) -> Response[byte
 
 
 @get("/sessions/{session_id:str}")
-async def get_session(session_id: str, gateway: Gateway) -> Response[bytes]:
+async def get_session(session_id: FromPath[str], gateway: ItsGateway) -> Response[bytes]:
     live = await gateway.live.find(session_id)
     return _json(session_view(live.row.info))
 
 
 @patch("/sessions/{session_id:str}")
-async def patch_session(session_id: str, request: AnyRequest, gateway: Gateway) -> Response[bytes]:
+async def patch_session(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
     identity = known(peer_of(request, gateway))
     wanted = await _body(request, SessionPatch)
     live = await gateway.live.find_going_on(session_id)
@@ -82,19 +83,25 @@ async def patch_session(session_id: str, request: AnyRequest, gateway: Gateway) 
 
 
 @delete("/sessions/{session_id:str}", status_code=200)
-async def delete_session(session_id: str, request: AnyRequest, gateway: Gateway) -> Response[bytes]:
+async def delete_session(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
     live = await gateway.speakers.end(known(peer_of(request, gateway)), session_id)
     return _json(session_view(live.row.info))
 
 
 @get("/audio/{session_id:str}/{language:str}")
-async def talk_audio(session_id: str, language: str, gateway: Gateway) -> Stream:
+async def talk_audio(
+    session_id: FromPath[str], language: FromPath[str], gateway: ItsGateway
+) -> Stream:
     await gateway.live.find(session_id)
     return Stream(gateway.talk.audio(session_id, language), media_type="audio/mpeg")
 
 
 @get("/transcripts/{session_id:str}/{name:str}")
-async def transcript(session_id: str, name: str, gateway: Gateway) -> Response[str]:
+async def transcript(
+    session_id: FromPath[str], name: FromPath[str], gateway: ItsGateway
+) -> Response[str]:
     language, _, form = name.rpartition(".")
     if form not in ("vtt", "txt") or not language:
         return Response("use LANGUAGE.vtt or LANGUAGE.txt", status_code=404)
@@ -106,7 +113,7 @@ async def transcript(session_id: str, name: str, gateway: Gateway) -> Response[s
 
 
 @post("/tokens", status_code=201)
-async def issue_token(request: AnyRequest, gateway: Gateway) -> Response[bytes]:
+async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     """A token of the local issuer, for whoever is on this machine (or anybody, if so set up)."""
     issuer = gateway.needs.issuer
     if issuer is None:
@@ -119,7 +126,7 @@ async def issue_token(request: AnyRequest, gateway: Gateway) -> Response[bytes]:
 
 
 @get("/.well-known/jwks.json")
-async def jwks(gateway: Gateway) -> Response[bytes]:
+async def jwks(gateway: ItsGateway) -> Response[bytes]:
     issuer = gateway.needs.issuer
     return _json({"keys": []} if issuer is None else issuer.jwks())
 
@@ -130,7 +137,7 @@ async def healthz() -> Response[bytes]:
 
 
 @get("/metrics")
-async def metrics(gateway: Gateway) -> Response[bytes]:
+async def metrics(gateway: ItsGateway) -> Response[bytes]:
     body = generate_latest(gateway.metrics.registry)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 

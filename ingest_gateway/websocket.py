@@ -17,6 +17,7 @@ from typing import Any
 from litestar import WebSocket, websocket
 
 from ingest_gateway.auth import SUBPROTOCOL, Identity, InvalidTokenError, presented_token
+from ingest_gateway.callers import ItsGateway
 from ingest_gateway.conversation import Conversation
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hub import Connection, Peer
@@ -42,7 +43,7 @@ class _Outgoing:
 
 
 @websocket(["/", "/ws"])
-async def talk_and_listen(socket: AnySocket, gateway: Gateway) -> None:
+async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
     offered: list[str] = list(socket.scope.get("subprotocols", []))
     await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
     identity, problem = _identify(socket, gateway, offered)

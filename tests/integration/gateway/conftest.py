@@ -1,0 +1,241 @@
+"""A whole gateway on a loopback port, over tables and a stream in memory that tests look into."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from connectors.memory_clip_store import MemoryClipStore
+from connectors.memory_ledger import MemoryLedger
+from connectors.memory_record_sink import MemoryRecordSink
+from connectors.memory_session_tables import MemorySessionTables
+from ingest_gateway.app import create_app
+from ingest_gateway.auth import LocalIssuer
+from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
+from ingest_gateway.languages import Languages
+from ingest_gateway.limits import Limits
+from schemas.avro_codec import decode
+from schemas.values import AudioChunk, SessionControl, StreamRecord
+
+ISSUER = LocalIssuer()
+WAIT_S = 10.0
+ROUTES = {("en", "es"), ("en", "ca"), ("en", "fr"), ("es", "en")}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, not for a time."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@dataclass
+class Client:
+    """One WebSocket; what comes in is kept and waited for by type."""
+
+    socket: ClientConnection
+    received: list[dict[str, Any]] = field(default_factory=list)
+    taken: int = 0
+
+    async def send(self, action: str, **fields: Any) -> None:
+        await self.socket.send(json.dumps({"action": action, **fields}))
+
+    async def frame(self, sequence: int, pcm: bytes = b"\x01\x00" * 1600, at_ms: int = 0) -> None:
+        at_ms = at_ms or wall_clock_ms() - 100
+        await self.socket.send(encode_frame(AudioFrame(sequence, at_ms, pcm)))
+
+    async def expect(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The next message of this type with these fields; others are passed over."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                while self.taken < len(self.received):
+                    message = self.received[self.taken]
+                    self.taken += 1
+                    if message["type"] == kind and fields.items() <= message.items():
+                        return message
+                self.received.append(json.loads(await self.socket.recv()))
+
+    async def ask(self, action: str, answer: str, **fields: Any) -> dict[str, Any]:
+        await self.send(action, **fields)
+        return await self.expect(answer)
+
+    async def acknowledged(self, sequence: int) -> None:
+        while (await self.expect("audioAck"))["sequence"] < sequence:
+            pass
+
+    async def closed(self) -> tuple[int, str]:
+        """How the gateway closed it."""
+        async with asyncio.timeout(WAIT_S):
+            with pytest.raises(ConnectionClosed) as raised:
+                await self._receive_on()
+        close = raised.value.rcvd
+        assert close is not None
+        return close.code, close.reason
+
+    async def _receive_on(self) -> None:
+        while True:
+            self.received.append(json.loads(await self.socket.recv()))
+
+
+class RunningGateway:
+    """``restart`` is a new process' life over the same tables and stream."""
+
+    def __init__(self, needs: GatewayDependencies) -> None:
+        self.needs = needs
+        self._exits = AsyncExitStack()
+        self._server: uvicorn.Server
+        self._serving: asyncio.Task[None]
+
+    async def start(self) -> None:
+        self.gateway = Gateway(self.needs)
+        config = uvicorn.Config(
+            create_app(self.gateway),
+            host="127.0.0.1",
+            port=0,
+            ws="websockets-sansio",
+            ws_ping_interval=None,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server._serve())
+        await until(lambda: self._server.started or self._serving.done())
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        await self._exits.aclose()
+        self._server.should_exit = True
+        await self._serving
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sink(self) -> MemoryRecordSink:
+        assert isinstance(self.needs.sink, MemoryRecordSink)
+        return self.needs.sink
+
+    @property
+    def tables(self) -> MemorySessionTables:
+        assert isinstance(self.needs.tables, MemorySessionTables)
+        return self.needs.tables
+
+    def records(self) -> list[StreamRecord]:
+        return [decode(record.data) for record in self.sink.stored]
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """(epoch, sequence) in the order they became durable."""
+        return [(one.epoch, one.sequence) for one in self.records() if isinstance(one, AudioChunk)]
+
+    def controls(self, *kinds: str) -> list[SessionControl]:
+        return [
+            one for one in self.records() if isinstance(one, SessionControl) and one.kind in kinds
+        ]
+
+    def token(self, subject: str = "ada") -> str:
+        return ISSUER.issue(subject)
+
+    async def connect(self, token: str | None = None) -> Client:
+        subprotocols = ["live-translation"] + ([f"token.{token}"] if token else [])
+        socket = await self._exits.enter_async_context(
+            connect(
+                f"ws://127.0.0.1:{self.port}/ws",
+                subprotocols=subprotocols,  # type: ignore[arg-type]
+                proxy=None,
+                ping_interval=None,
+                close_timeout=1,
+                max_size=None,
+            )
+        )
+        return Client(socket)
+
+    async def speaker(
+        self, session_id: str | None = None, stream: str = "s1", subject: str = "ada"
+    ) -> tuple[Client, str]:
+        """Somebody who has joined as the speaker of a session."""
+        client = await self.connect(self.token(subject))
+        if session_id is None:
+            created = await client.ask("createSession", "sessionCreated", sourceLanguage="en")
+            session_id = str(created["sessionId"])
+        await client.ask(
+            "joinAsSpeaker", "speakerJoined", sessionId=session_id, streamId=stream, nextSequence=0
+        )
+        return client, session_id
+
+    async def listener(self, session_id: str, language: str = "es", **more: Any) -> Client:
+        client = await self.connect()
+        await client.ask(
+            "joinSession", "sessionJoined", sessionId=session_id, targetLanguage=language, **more
+        )
+        return client
+
+
+LIMITS = Limits(creates_per_minute=1000, joins_per_minute=1000)
+
+
+def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
+    numbers = itertools.count(100)
+    needs = GatewayDependencies(
+        tables=MemorySessionTables(wall_clock_ms),
+        sink=MemoryRecordSink(),
+        ledger=MemoryLedger(),
+        clips=MemoryClipStore(),
+        languages=Languages(
+            can_hear=lambda source: source in ("en", "es"),
+            can_translate=lambda source, target: (source, target) in ROUTES,
+            can_speak=lambda target: target != "fr",
+        ),
+        verifier=ISSUER,
+        issuer=ISSUER,
+        gateway_id="gateway-1",
+        limits=limits,
+        new_session_id=lambda: f"joyful-mountain-{next(numbers)}",
+        fraction=lambda: 0.0,
+    )
+    return replace(needs, **changes)
+
+
+Start = Callable[..., Awaitable[RunningGateway]]
+
+
+@asynccontextmanager
+async def running(needs: GatewayDependencies) -> AsyncIterator[RunningGateway]:
+    gateway = RunningGateway(needs)
+    await gateway.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.stop()
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """``await start(limits, sink=...)``: a gateway with other limits or parts."""
+    async with AsyncExitStack() as exits:
+
+        async def start_one(limits: Limits = LIMITS, **changes: Any) -> RunningGateway:
+            return await exits.enter_async_context(running(in_memory(limits, **changes)))
+
+        yield start_one
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[RunningGateway]:
+    async with running(in_memory()) as one:
+        yield one
