@@ -32,6 +32,7 @@ setup(
         "joserfc",
         "litestar",
         "msgspec",
+        "numpy",
         "pocketsphinx",
         "prometheus-client",
         "pydantic-settings",
