@@ -23,11 +23,8 @@ from ingest_gateway.app import create_app
 from ingest_gateway.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.languages import Languages
+from ingest_gateway.serving import server_config
 from ingest_gateway.settings import GatewaySettings
-
-MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024
-"""A message over the protocol's limit is answered with an error; one over this ends its socket."""
-GRACEFUL_S = 10
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -97,21 +94,12 @@ async def serve(settings: GatewaySettings) -> None:
     clients = AwsClients(settings.aws())
     try:
         gateway = Gateway(dependencies(settings, clients))
-        config = uvicorn.Config(
+        config = server_config(
             create_app(gateway),
-            host=settings.host,
-            port=settings.port,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-            ws="websockets-sansio",
-            ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
-            ws_ping_interval=None,
-            ws_per_message_deflate=False,
-            access_log=False,
-            server_header=False,
-            log_config=None,
-            log_level=logging.WARNING,  # its INFO writes addresses with their query: tokens
-            timeout_graceful_shutdown=GRACEFUL_S,
+            settings.host,
+            settings.port,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
         )
         await _AnnouncingServer(config, settings).serve()
     finally:

@@ -25,6 +25,7 @@ from ingest_gateway.frames import AudioFrame, encode_frame
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.languages import Languages
 from ingest_gateway.limits import Limits
+from ingest_gateway.serving import server_config
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
 
@@ -36,7 +37,9 @@ ROUTES = {("en", "es"), ("en", "ca"), ("en", "fr"), ("es", "en")}
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition, not for a time."""
     async with asyncio.timeout(WAIT_S):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.005)
 
 
@@ -97,17 +100,12 @@ class RunningGateway:
         self._server: uvicorn.Server
         self._serving: asyncio.Task[None]
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await until(condition)
+
     async def start(self) -> None:
         self.gateway = Gateway(self.needs)
-        config = uvicorn.Config(
-            create_app(self.gateway),
-            host="127.0.0.1",
-            port=0,
-            ws="websockets-sansio",
-            ws_ping_interval=None,
-            log_config=None,
-            timeout_graceful_shutdown=5,
-        )
+        config = server_config(create_app(self.gateway), "127.0.0.1", 0)
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server._serve())
         await until(lambda: self._server.started or self._serving.done())
