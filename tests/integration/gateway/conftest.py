@@ -103,9 +103,9 @@ class RunningGateway:
     async def until(self, condition: Callable[[], bool]) -> None:
         await until(condition)
 
-    async def start(self) -> None:
+    async def start(self, port: int = 0) -> None:
         self.gateway = Gateway(self.needs)
-        config = server_config(create_app(self.gateway), "127.0.0.1", 0)
+        config = server_config(create_app(self.gateway), "127.0.0.1", port)
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server._serve())
         await until(lambda: self._server.started or self._serving.done())
@@ -116,9 +116,9 @@ class RunningGateway:
         self._server.should_exit = True
         await self._serving
 
-    async def restart(self) -> None:
+    async def restart(self, port: int = 0) -> None:
         await self.stop()
-        await self.start()
+        await self.start(port)
 
     @property
     def url(self) -> str:
@@ -140,6 +140,15 @@ class RunningGateway:
     def chunks(self) -> list[tuple[int, int]]:
         """(epoch, sequence) in the order they became durable."""
         return [(one.epoch, one.sequence) for one in self.records() if isinstance(one, AudioChunk)]
+
+    def stored_pcm(self, session_id: str) -> bytes:
+        """The samples of a session's first epoch as a reader puts them together."""
+        chunks = {
+            one.sequence: one.pcm
+            for one in self.records()
+            if isinstance(one, AudioChunk) and one.session_id == session_id and one.epoch == 0
+        }
+        return b"".join(chunks[number] for number in sorted(chunks))
 
     def controls(self, *kinds: str) -> list[SessionControl]:
         return [
