@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.errors import ConnectorError
+from ingest_gateway.audio_intake import AudioIntake
 from ingest_gateway.captions import Captions
 from ingest_gateway.hub import Connection
 from ingest_gateway.limits import Limits, TokenBucket
@@ -62,6 +63,7 @@ _log = logging.getLogger(__name__)
 class Desk:
     """Everything that a conversation turns to."""
 
+    intake: AudioIntake
     speakers: Speakers
     listeners: Listeners
     captions: Captions
@@ -131,12 +133,12 @@ class Conversation:
         self._connection.send(error)
 
     async def _audio(self, audio: Audio) -> None:
-        self._desk.speakers.take_audio(self._connection, audio)
+        self._desk.intake.take(self._connection, audio)
         if not self._desk.writer.has_room(audio.session_id):
-            self._desk.speakers.slow_down(self._connection, audio.session_id)
+            self._desk.intake.slow_down(self._connection, audio.session_id)
             await self._desk.writer.wait_for_room(audio.session_id)
         while wait_ms := self._frames.take(self._desk.now_ms()):
-            self._desk.speakers.slow_down(self._connection, audio.session_id)
+            self._desk.intake.slow_down(self._connection, audio.session_id)
             await asyncio.sleep(wait_ms / 1000)
 
     async def _command(self, command: Command) -> ServerMessage | None:

@@ -14,6 +14,7 @@ from connectors.ledger import Ledger
 from connectors.policy import Policies
 from connectors.record_sink import RecordSink
 from connectors.session_tables import SessionTables
+from ingest_gateway.audio_intake import AudioIntake
 from ingest_gateway.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.captions import Captions
 from ingest_gateway.conversation import Conversation, Desk
@@ -74,6 +75,16 @@ class Gateway:
         )
         self.talk = Talk(needs.ledger, needs.clips, needs.policies)
         request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
+        self.intake = AudioIntake(self.live, needs.limits, self.metrics, needs.now_ms)
+        self.writer = RecordWriter(
+            needs.sink,
+            PutQueue(deadline_ms=needs.limits.put_deadline_ms, fraction=needs.fraction),
+            self.intake.settled,
+            now_ms=needs.now_ms,
+            metrics=self.metrics,
+            room_bytes=needs.limits.pending_bytes_per_session,
+        )
+        self.intake.writer = self.writer
         self.speakers = Speakers(
             SpeakerDependencies(
                 live=self.live,
@@ -81,21 +92,11 @@ class Gateway:
                 captions=self.captions,
                 languages=needs.languages,
                 request_limits=request_limits,
-                limits=needs.limits,
-                metrics=self.metrics,
+                writer=self.writer,
                 new_session_id=needs.new_session_id,
                 now_ms=needs.now_ms,
             )
         )
-        self.writer = RecordWriter(
-            needs.sink,
-            PutQueue(deadline_ms=needs.limits.put_deadline_ms, fraction=needs.fraction),
-            self.speakers.settled,
-            now_ms=needs.now_ms,
-            metrics=self.metrics,
-            room_bytes=needs.limits.pending_bytes_per_session,
-        )
-        self.speakers.writer = self.writer
         self.listeners = Listeners(
             ListenerDependencies(
                 live=self.live,
@@ -120,6 +121,7 @@ class Gateway:
             now_ms=needs.now_ms,
         )
         self._desk = Desk(
+            intake=self.intake,
             speakers=self.speakers,
             listeners=self.listeners,
             captions=self.captions,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from connectors.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
@@ -12,10 +11,8 @@ from ingest_gateway.auth import Identity
 from ingest_gateway.captions import Captions
 from ingest_gateway.hub import Connection, Hub, Peer
 from ingest_gateway.languages import Languages
-from ingest_gateway.limits import Limits
 from ingest_gateway.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.messages import (
-    AudioAck,
     BroadcastState,
     CreateSession,
     ErrorMessage,
@@ -23,14 +20,12 @@ from ingest_gateway.messages import (
     SessionStatus,
     SpeakerJoined,
 )
-from ingest_gateway.metrics import Metrics
-from ingest_gateway.protocol import Audio, Refusal
-from ingest_gateway.put_queue import Pending, Settled
+from ingest_gateway.protocol import Refusal
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.request_limits import RequestLimits
 from ingest_gateway.session_ids import NewId
-from ingest_gateway.speaker_stream import SequenceJumpError, SpeakerStream
-from schemas.values import AudioChunk, ControlKind, SessionControl, SessionInfo, StreamRecord
+from ingest_gateway.speaker_stream import SpeakerStream
+from schemas.values import ControlKind, SessionInfo
 
 CLOSE_TAKEN = 4409
 _NOTICE_EVERY_MS = 1000
@@ -52,20 +47,16 @@ class SpeakerDependencies:
     captions: Captions
     languages: Languages
     request_limits: RequestLimits
-    limits: Limits
-    metrics: Metrics
+    writer: RecordWriter
     new_session_id: NewId
     now_ms: Callable[[], int]
 
 
 class Speakers:
-    """``writer`` is set by whoever wires both: it reports back here."""
-
-    writer: RecordWriter
-
     def __init__(self, needs: SpeakerDependencies) -> None:
         self._needs = needs
         self._live = needs.live
+        self._writer = needs.writer
         self._now_ms = needs.now_ms
 
     async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
@@ -119,45 +110,6 @@ class Speakers:
             state=live.state,
         )
 
-    def take_audio(self, connection: Connection, audio: Audio) -> None:
-        """Number it, correct its time, queue it. Raises Refusal."""
-        now_ms = self._now_ms()
-        live = self._live.loaded(audio.session_id)
-        if live is None or live.speaker is not connection or live.stream is None:
-            raise Refusal(
-                "SPEAKER_TAKEN",
-                "another connection speaks into this session now",
-                sequence=audio.sequence,
-            )
-        if live.ended:
-            raise Refusal("SESSION_ENDED", "this session has ended", sequence=audio.sequence)
-        if live.row.info.status == PAUSED:
-            raise Refusal(
-                "FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=audio.sequence
-            )
-        # Muted audio is silence of the same length: numbers and time go on without a hole.
-        pcm = bytes(len(audio.pcm)) if live.row.muted else audio.pcm
-        try:
-            taken = live.stream.take(audio.sequence, audio.timestamp_ms, pcm, now_ms)
-        except SequenceJumpError as error:
-            raise Refusal("BAD_FIELD", str(error), sequence=audio.sequence) from None
-        if taken is None:
-            live.ack_due = True
-            self.acknowledge(live)
-            return
-        if taken.hole is not None:
-            self.writer.add(
-                _gap(
-                    live,
-                    live.stream.epoch,
-                    taken.hole.after_sequence,
-                    taken.hole.next_sequence,
-                    now_ms,
-                )
-            )
-        self._needs.metrics.chunks.inc()
-        self.writer.add(taken.chunk)
-
     async def control(self, identity: Identity, session_id: str, name: str) -> LiveSession:
         """``name``: pause, resume, mute, unmute. Repeating it changes nothing."""
         change, kind = _CONTROLS[name]
@@ -191,7 +143,7 @@ class Speakers:
             await self._reload(live)
         else:
             live.row = row
-        self.writer.add(live.control(ControlKind.END, self._now_ms()))
+        self._writer.add(live.control(ControlKind.END, self._now_ms()))
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
 
@@ -215,66 +167,6 @@ class Speakers:
         live.row = replace(live.row, speaker_seen_at_ms=self._now_ms())
         live.saved = None  # when the speaker was last here must be known, whatever else is new
         await self._live.save_progress(live)
-
-    def settled(self, settled: Settled) -> Sequence[StreamRecord]:
-        """The writer's report: acknowledge what is durable, declare a gap for what is lost."""
-        live = self._live.loaded(settled.session_id)
-        if live is None:
-            return ()
-        before = live.durable_sequence
-        for pending in settled.stored:
-            live.durable_sequence = _durable_after(live, pending)
-        if live.durable_sequence > before:
-            live.ack_due = True
-            self.acknowledge(live)
-        if not settled.lost:
-            return ()
-        gaps = _gaps(live, settled.lost, self._now_ms())
-        _log.error("session %s: %d records lost", live.session_id, len(settled.lost))
-        if live.speaker is not None and gaps:
-            live.speaker.send(
-                ErrorMessage(
-                    code="INTERNAL",
-                    message="audio could not be stored in time; it is marked as a gap",
-                    action="audioChunk",
-                    sequence=max(gap.after_sequence for gap in gaps) + 1,
-                )
-            )
-        return gaps
-
-    def acknowledge(self, live: LiveSession) -> None:
-        """Now, or when the last acknowledgement is old enough."""
-        if not live.ack_due or live.speaker is None:
-            return
-        now_ms = self._now_ms()
-        wait_ms = live.acked_at_ms + self._needs.limits.ack_every_ms - now_ms
-        if wait_ms > 0:
-            if not live.ack_timer_set:
-                live.ack_timer_set = True
-                asyncio.get_running_loop().call_later(wait_ms / 1000, self._ack_timer, live)
-            return
-        live.ack_due = False
-        live.acked_at_ms = now_ms
-        live.speaker.send(AudioAck(session_id=live.session_id, sequence=live.durable_sequence))
-
-    def _ack_timer(self, live: LiveSession) -> None:
-        live.ack_timer_set = False
-        self.acknowledge(live)
-
-    def slow_down(self, connection: Connection, session_id: str) -> None:
-        """Say, at most once a second, that this socket is not read for a while."""
-        live = self._live.loaded(session_id)
-        now_ms = self._now_ms()
-        if live is None or now_ms - live.slowed_at_ms < _NOTICE_EVERY_MS:
-            return
-        live.slowed_at_ms = now_ms
-        connection.send(
-            ErrorMessage(
-                code="SLOW_DOWN",
-                message="audio is kept but read slowly: send no faster than it is acknowledged",
-                action="audioChunk",
-            )
-        )
 
     def tell(self, live: LiveSession, message: ServerMessage) -> None:
         """To the speaker, if one is connected here."""
@@ -306,7 +198,7 @@ class Speakers:
             volume=row.volume,
         )
         if kind is not None and before != (row.info.status, row.muted):
-            self.writer.add(live.control(kind, self._now_ms()))
+            self._writer.add(live.control(kind, self._now_ms()))
         self._tell_all(live)
         return live
 
@@ -358,41 +250,3 @@ def _taken(connection: Connection) -> None:
         ErrorMessage(code="SPEAKER_TAKEN", message="the speaker goes on in another connection")
     )
     connection.close(CLOSE_TAKEN, "SPEAKER_TAKEN")
-
-
-def _durable_after(live: LiveSession, pending: Pending) -> int:
-    """A stored gap makes the stream durable up to its end: nothing more will come of it."""
-    value = pending.value
-    if live.stream is None or value.epoch != live.stream.epoch:
-        return live.durable_sequence
-    if isinstance(value, AudioChunk):
-        return max(live.durable_sequence, value.sequence)
-    if value.kind is ControlKind.GAP and value.next_sequence is not None:
-        return max(live.durable_sequence, value.next_sequence - 1)
-    return live.durable_sequence
-
-
-def _gaps(live: LiveSession, lost: Sequence[Pending], now_ms: int) -> tuple[SessionControl, ...]:
-    """One per epoch, from before its first lost chunk until behind its last."""
-    sequences: dict[int, list[int]] = {}
-    for pending in lost:
-        if isinstance(pending.value, AudioChunk):
-            sequences.setdefault(pending.value.epoch, []).append(pending.value.sequence)
-    return tuple(
-        _gap(live, epoch, min(numbers) - 1, max(numbers) + 1, now_ms)
-        for epoch, numbers in sorted(sequences.items())
-    )
-
-
-def _gap(
-    live: LiveSession, epoch: int, after_sequence: int, next_sequence: int, now_ms: int
-) -> SessionControl:
-    return SessionControl(
-        session_id=live.session_id,
-        epoch=epoch,
-        after_sequence=after_sequence,
-        revision=0,
-        kind=ControlKind.GAP,
-        at_ms=now_ms,
-        next_sequence=next_sequence,
-    )

@@ -1,0 +1,174 @@
+"""Audio in: numbered, queued, acknowledged when it is durable, declared a gap when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from connectors.session_tables import PAUSED
+from ingest_gateway.hub import Connection
+from ingest_gateway.limits import Limits
+from ingest_gateway.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.messages import AudioAck, ErrorMessage
+from ingest_gateway.metrics import Metrics
+from ingest_gateway.protocol import Audio, Refusal
+from ingest_gateway.put_queue import Pending, Settled
+from ingest_gateway.record_writer import RecordWriter
+from ingest_gateway.speaker_stream import SequenceJumpError
+from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
+
+_NOTICE_EVERY_MS = 1000
+
+_log = logging.getLogger(__name__)
+
+
+class AudioIntake:
+    """``writer`` is set by whoever wires both: it reports back to ``settled``."""
+
+    writer: RecordWriter
+
+    def __init__(
+        self, live: LiveSessions, limits: Limits, metrics: Metrics, now_ms: Callable[[], int]
+    ) -> None:
+        self._live = live
+        self._limits = limits
+        self._metrics = metrics
+        self._now_ms = now_ms
+
+    def take(self, connection: Connection, audio: Audio) -> None:
+        """Number it, correct its time, queue it. Raises Refusal."""
+        now_ms = self._now_ms()
+        live = self._live.loaded(audio.session_id)
+        if live is None or live.speaker is not connection or live.stream is None:
+            raise Refusal(
+                "SPEAKER_TAKEN",
+                "another connection speaks into this session now",
+                sequence=audio.sequence,
+            )
+        if live.ended:
+            raise Refusal("SESSION_ENDED", "this session has ended", sequence=audio.sequence)
+        if live.row.info.status == PAUSED:
+            raise Refusal(
+                "FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=audio.sequence
+            )
+        # Muted audio is silence of the same length: numbers and time go on without a hole.
+        pcm = bytes(len(audio.pcm)) if live.row.muted else audio.pcm
+        try:
+            taken = live.stream.take(audio.sequence, audio.timestamp_ms, pcm, now_ms)
+        except SequenceJumpError as error:
+            raise Refusal("BAD_FIELD", str(error), sequence=audio.sequence) from None
+        if taken is None:
+            live.ack_due = True
+            self.acknowledge(live)
+            return
+        if taken.hole is not None:
+            self.writer.add(
+                _gap(
+                    live,
+                    live.stream.epoch,
+                    taken.hole.after_sequence,
+                    taken.hole.next_sequence,
+                    now_ms,
+                )
+            )
+        self._metrics.chunks.inc()
+        self.writer.add(taken.chunk)
+
+    def settled(self, settled: Settled) -> Sequence[StreamRecord]:
+        """The writer's report: acknowledge what is durable, declare a gap for what is lost."""
+        live = self._live.loaded(settled.session_id)
+        if live is None:
+            return ()
+        before = live.durable_sequence
+        for pending in settled.stored:
+            live.durable_sequence = _durable_after(live, pending)
+        if live.durable_sequence > before:
+            live.ack_due = True
+            self.acknowledge(live)
+        if not settled.lost:
+            return ()
+        gaps = _gaps(live, settled.lost, self._now_ms())
+        _log.error("session %s: %d records lost", live.session_id, len(settled.lost))
+        if live.speaker is not None and gaps:
+            live.speaker.send(
+                ErrorMessage(
+                    code="INTERNAL",
+                    message="audio could not be stored in time; it is marked as a gap",
+                    action="audioChunk",
+                    sequence=max(gap.after_sequence for gap in gaps) + 1,
+                )
+            )
+        return gaps
+
+    def acknowledge(self, live: LiveSession) -> None:
+        """Now, or when the last acknowledgement is old enough."""
+        if not live.ack_due or live.speaker is None:
+            return
+        now_ms = self._now_ms()
+        wait_ms = live.acked_at_ms + self._limits.ack_every_ms - now_ms
+        if wait_ms > 0:
+            if not live.ack_timer_set:
+                live.ack_timer_set = True
+                asyncio.get_running_loop().call_later(wait_ms / 1000, self._ack_timer, live)
+            return
+        live.ack_due = False
+        live.acked_at_ms = now_ms
+        live.speaker.send(AudioAck(session_id=live.session_id, sequence=live.durable_sequence))
+
+    def _ack_timer(self, live: LiveSession) -> None:
+        live.ack_timer_set = False
+        self.acknowledge(live)
+
+    def slow_down(self, connection: Connection, session_id: str) -> None:
+        """Say, at most once a second, that this socket is not read for a while."""
+        live = self._live.loaded(session_id)
+        now_ms = self._now_ms()
+        if live is None or now_ms - live.slowed_at_ms < _NOTICE_EVERY_MS:
+            return
+        live.slowed_at_ms = now_ms
+        connection.send(
+            ErrorMessage(
+                code="SLOW_DOWN",
+                message="audio is kept but read slowly: send no faster than it is acknowledged",
+                action="audioChunk",
+            )
+        )
+
+
+def _durable_after(live: LiveSession, pending: Pending) -> int:
+    """A stored gap makes the stream durable up to its end: nothing more will come of it."""
+    value = pending.value
+    if live.stream is None or value.epoch != live.stream.epoch:
+        return live.durable_sequence
+    if isinstance(value, AudioChunk):
+        return max(live.durable_sequence, value.sequence)
+    if value.kind is ControlKind.GAP and value.next_sequence is not None:
+        return max(live.durable_sequence, value.next_sequence - 1)
+    return live.durable_sequence
+
+
+def _gaps(live: LiveSession, lost: Sequence[Pending], now_ms: int) -> tuple[SessionControl, ...]:
+    """One per epoch, from before its first lost chunk until behind its last."""
+    sequences: dict[int, list[int]] = {}
+    for pending in lost:
+        if isinstance(pending.value, AudioChunk):
+            sequences.setdefault(pending.value.epoch, []).append(pending.value.sequence)
+    return tuple(
+        _gap(live, epoch, min(numbers) - 1, max(numbers) + 1, now_ms)
+        for epoch, numbers in sorted(sequences.items())
+    )
+
+
+def _gap(
+    live: LiveSession, epoch: int, after_sequence: int, next_sequence: int, now_ms: int
+) -> SessionControl:
+    return SessionControl(
+        session_id=live.session_id,
+        epoch=epoch,
+        after_sequence=after_sequence,
+        revision=0,
+        kind=ControlKind.GAP,
+        at_ms=now_ms,
+        next_sequence=next_sequence,
+    )
