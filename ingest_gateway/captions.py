@@ -137,7 +137,7 @@ class Captions:
                 (entry, route)
                 for entry in entries
                 for route in entry.routes or ()
-                if route.language == language and entry.kind is not EntryKind.SILENCE
+                if route.language == language
             ]
             limit = (
                 self._limits.history_captions if since is None else self._limits.resumed_captions

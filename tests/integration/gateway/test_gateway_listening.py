@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.listener_connections import TableListenerConnections
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.notifier import Delivery
 from connectors.session_tables import ConnectionRow, ListenerCounts
@@ -109,6 +110,26 @@ async def test_a_restart_counts_its_earlier_lifes_listeners_out(gateway: Running
     assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"ca": 1}, 2)
     assert await gateway.tables.connections(session_id, 0) == (foreign,)
     assert await heard(gateway, session_id) == [(2, ("ca",))]
+
+
+async def test_a_listener_that_the_job_counted_out_is_not_counted_out_twice(
+    gateway: RunningGateway,
+) -> None:
+    """The job met a 410 and removed the row before the gateway came to it."""
+    _, session_id = await gateway.speaker()
+    lost = await gateway.listener(session_id, "es")
+    await gateway.listener(session_id, "ca")
+    row = next(
+        one for one in await gateway.tables.connections(session_id, 0) if one.language == "es"
+    )
+    await TableListenerConnections(gateway.tables, gateway.needs.now_ms).remove(
+        session_id, "es", row.connection_id
+    )
+    await closed(gateway, lost)
+    # The job cannot write into the session's stream; the gateway tells it there what is heard.
+    await gateway.until(lambda: gateway.controls("listeners")[-1].revision == 2)
+    assert (await heard(gateway, session_id))[-1] == (2, ("ca",))
+    assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"ca": 1}, 2)
 
 
 async def test_a_listener_that_says_nothing_for_too_long_is_gone(start: Start) -> None:
@@ -285,6 +306,15 @@ async def test_boto3s_management_client_works_against_the_gateway(
             await asyncio.to_thread(call, ConnectionId=row.connection_id)
     with pytest.raises(client.exceptions.GoneException):
         await asyncio.to_thread(client.post_to_connection, ConnectionId="never-was", Data=b"{}")
+
+
+async def test_a_gone_connection_answers_as_api_gateway_does(gateway: RunningGateway) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        for method in ("POST", "GET", "DELETE"):
+            answer = await http.request(method, "/%40connections/never-was")
+            assert answer.status_code == 410
+            assert answer.headers["x-amzn-errortype"] == "GoneException"
+            assert answer.json()["message"] == "Gone"
 
 
 @pytest.mark.parametrize("path", ["/@connections/x", "/notify/s/es"])
