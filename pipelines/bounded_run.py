@@ -13,6 +13,7 @@ from connectors.stored_chunks import StoredAudioError, stored_chunks
 from pipelines.core.records import ReadRecord
 from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
+from pipelines.worker.process import held_worker
 from schemas.values import AudioChunk, ListenerLanguages
 
 
@@ -24,7 +25,7 @@ def run(job: BoundedJob) -> int:
         sys.stderr.write(f"pipelines.main: {error}\n")
         return 2
     options = PipelineOptions(["--runner=DirectRunner"])
-    with beam.Pipeline(options=options) as pipeline:
+    with held_worker(job.graph.settings), beam.Pipeline(options=options) as pipeline:
         records = (
             pipeline
             | "Stored chunks" >> beam.Create(stored_records(chunks), reshuffle=False)

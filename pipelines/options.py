@@ -60,7 +60,7 @@ class JobOptions(PipelineOptions):
         window = parser.add_argument_group("windows and speech")
         window.add_argument("--pane_seconds", type=int, default=3)
         window.add_argument("--pane_records", type=int, default=100)
-        window.add_argument("--settle_ms", type=int, default=0)
+        window.add_argument("--settle_ms", type=int, default=250)
         for service in ("speech_to_text", "translation", "speech_synthesis"):
             window.add_argument(f"--{service}", default="offline", choices=ENGINES)
 

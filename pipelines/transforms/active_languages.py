@@ -108,13 +108,14 @@ class JoinByState(WorkerDoFn, beam.DoFn):
     def look_for_answer(
         self,
         key: Any = beam.DoFn.KeyParam,
+        fired_at: Any = beam.DoFn.TimestampParam,
         cell: Any = beam.DoFn.StateParam(STATE),
         waiting: Any = beam.DoFn.StateParam(WAITING),
         lookup: Any = beam.DoFn.TimerParam(LOOKUP),
     ) -> Iterator[RoutedUtterance]:
         """Utterances that came before any ``listeners`` record wait for the tables' answer."""
         state: JoinState = cell.read() or JoinState()
-        if not state.waiting:
+        if not state.waiting or self.time_is_over(fired_at):
             return
         answer = self.worker.lookups.answer(key)
         if answer is None:

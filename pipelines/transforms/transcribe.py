@@ -156,13 +156,14 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
     def look_again(
         self,
         key: Any = beam.DoFn.KeyParam,
+        fired_at: Any = beam.DoFn.TimestampParam,
         state_cell: Any = beam.DoFn.StateParam(STATE),
         journal: Any = beam.DoFn.StateParam(JOURNAL),
         look: Any = beam.DoFn.TimerParam(LOOK),
     ) -> Iterator[tuple[str, SessionEvent]]:
         """Go on with what no pane asks for (after a restart, say); forget what is over."""
         state: TranscriptState | None = state_cell.read()
-        if state is None:
+        if state is None or self.time_is_over(fired_at):
             return
         state = replace(state, look_at_ms=0)
         if not _journal_empty(journal):

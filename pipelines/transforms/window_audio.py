@@ -144,13 +144,14 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
     def look_at_hole(
         self,
         key: Any = beam.DoFn.KeyParam,
+        fired_at: Any = beam.DoFn.TimestampParam,
         order: Any = beam.DoFn.StateParam(ORDER),
         held: Any = beam.DoFn.StateParam(HELD),
         hole: Any = beam.DoFn.TimerParam(HOLE),
     ) -> Iterator[tuple[str, Pane]]:
         """No more records came to prove a hole: ask how far the log has been read."""
         state: OrderState = order.read() or OrderState()
-        if not state.holding:
+        if not state.holding or self.time_is_over(fired_at):
             return
         step = restore_order(
             state,

@@ -76,11 +76,14 @@ class VirtualLoop:
     def __init__(self) -> None:
         self._selector = _TimeTravel()
         self._loop = asyncio.SelectorEventLoop(self._selector)
+        # Seconds since the first tick, not since 1970: asyncio reckons in nanoseconds, for which
+        # a double of 1970's seconds is too coarse.
         self._loop.time = lambda: self._selector.now_s  # type: ignore[method-assign]
+        self._started_at_ms: int | None = None
         self._lock = threading.RLock()
 
     def now_ms(self) -> int:
-        return round(self._selector.now_s * 1000)
+        return (self._started_at_ms or 0) + round(self._selector.now_s * 1000)
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         future: Future[T] = Future()
@@ -89,12 +92,15 @@ class VirtualLoop:
             try:
                 result = await work
             except BaseException as error:  # handed to whoever asks for the result
-                future.set_exception(error)
+                if not future.cancelled():
+                    future.set_exception(error)
             else:
-                future.set_result(result)
+                if not future.cancelled():
+                    future.set_result(result)
 
         with self._lock:
-            self._loop.create_task(run())
+            task = self._loop.create_task(run())
+            future.add_done_callback(lambda done: task.cancel() if done.cancelled() else None)
             self._turn()
         return future
 
@@ -107,7 +113,9 @@ class VirtualLoop:
 
     def advance(self, now_ms: int) -> None:
         with self._lock:
-            self._sleep_until(now_ms / 1000)
+            if self._started_at_ms is None:
+                self._started_at_ms = now_ms
+            self._sleep_until((now_ms - self._started_at_ms) / 1000)
 
     def stop(self) -> None:
         with self._lock:
@@ -115,8 +123,6 @@ class VirtualLoop:
             self._loop.close()
 
     def _sleep_until(self, at_s: float) -> None:
-        if self._selector.now_s == 0.0:
-            self._selector.now_s = at_s  # the first tick sets the clock; nothing is due before it
         delay_s = at_s - self._selector.now_s
         if delay_s > 0:
             self._loop.run_until_complete(asyncio.sleep(delay_s))

@@ -7,6 +7,8 @@ run several DoFns, and several instances of each, in one process, so they are co
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -82,6 +84,17 @@ class _Holder:
 
 
 _HOLDER = _Holder()
+_AHEAD_OF_CLOCK_MS = 1_000
+
+
+@contextmanager
+def held_worker(settings: WorkerSettings) -> Iterator[Worker]:
+    """Keep a worker for the length of a run: DirectRunner sets up and tears down at every bundle,
+    and with the last DoFn everything in flight would go."""
+    try:
+        yield _HOLDER.acquire(settings)
+    finally:
+        _HOLDER.release(settings)
 
 
 class WorkerDoFn:
@@ -97,6 +110,11 @@ class WorkerDoFn:
         if "worker" in self.__dict__:
             del self.worker
             _HOLDER.release(self.settings)
+
+    def time_is_over(self, fired_at: Any) -> bool:
+        """Whether a timer fired ahead of the clock: the source has ended or is being drained, the
+        watermark has left for the end of time, and a timer set again would fire for ever."""
+        return fired_at.micros // 1000 > self.worker.loop.now_ms() + _AHEAD_OF_CLOCK_MS
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "worker"}

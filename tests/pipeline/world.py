@@ -1,0 +1,248 @@
+"""A world in memory and in virtual time around the live graph: what the tests in here script.
+
+Speech is written into the audio (``scripted_words``), so every word that was said can be looked
+for in what listeners got. One tick of the clock is ``TICK_MS`` of a ``TestStream``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import TimestampedValue
+
+from connectors.memory_clip_store import MemoryClipStore
+from connectors.memory_dead_letters import MemoryDeadLetters
+from connectors.memory_ledger import MemoryLedger
+from connectors.memory_notifier import MemoryNotifier
+from connectors.memory_positions import MemoryPositions
+from connectors.memory_session_tables import MemorySessionTables
+from connectors.registry import Connectors
+from connectors.scripted_shard_source import ScriptedShardSource
+from connectors.scripted_speech_synthesis import (
+    ScriptedSynthesizer,
+    ScriptedSynthesizerSettings,
+)
+from connectors.scripted_speech_to_text import (
+    ScriptedSpeechToText,
+    ScriptedSpeechToTextSettings,
+)
+from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.shard_source import StartAt, StartKind
+from pipelines.coders import register_coders
+from pipelines.core.window_cut import WindowCutter
+from pipelines.live_translation import GraphOptions, live
+from pipelines.transforms.read_audio import ReadOptions
+from pipelines.transforms.window_audio import WindowOptions
+from pipelines.worker.process import TimeMode, WorkerSettings, held_worker
+from schemas.avro_codec import encode
+from schemas.values import (
+    SAMPLE_RATE_HZ,
+    AudioChunk,
+    ControlKind,
+    LedgerEntry,
+    SessionControl,
+    StreamRecord,
+)
+
+START_MS = 1_800_000_000_000
+TICK_MS = 200
+CHUNK_SAMPLES = 4096
+CHUNK_MS = CHUNK_SAMPLES * 1000 // SAMPLE_RATE_HZ
+
+
+
+
+@dataclass
+class World:
+    """``at_s`` everywhere: seconds from the beginning of the test."""
+
+    stt: ScriptedSpeechToTextSettings = field(default_factory=ScriptedSpeechToTextSettings)
+    translation: ScriptedTranslatorSettings = field(default_factory=ScriptedTranslatorSettings)
+    synthesis: ScriptedSynthesizerSettings = field(default_factory=ScriptedSynthesizerSettings)
+    shards: int = 1
+
+    def __post_init__(self) -> None:
+        self.name = uuid.uuid4().hex
+        self.now_ms: Callable[[], int] = lambda: START_MS
+        self.source = ScriptedShardSource(self.shards, now_ms=lambda: self.now_ms())
+        self.ledger = MemoryLedger()
+        self.notifier = MemoryNotifier()
+        self.clips = MemoryClipStore()
+        self.letters = MemoryDeadLetters()
+        self.positions = MemoryPositions()
+        self.tables = MemorySessionTables(lambda: self.now_ms())
+        self._at: list[tuple[float, Callable[[], None]]] = []
+        _WORLDS[self.name] = self
+
+    # What happens -------------------------------------------------------------------------------
+
+    def put(self, at_s: float, record: StreamRecord, data: bytes | None = None) -> None:
+        """A record arrives on the stream."""
+        encoded = encode(record) if data is None else data
+        self.source.put(record.session_id, encoded, at_ms=ms(at_s))
+
+    def speak(
+        self,
+        session_id: str,
+        pcm: bytes,
+        at_s: float,
+        *,
+        epoch: int = 0,
+        first_sequence: int = 0,
+        late_by_s: Callable[[int], float | None] = lambda _sequence: 0.0,
+    ) -> int:
+        """Chunks of ``pcm`` in real time; ``late_by_s`` None loses one. Returns the next number."""
+        step = CHUNK_SAMPLES * 2
+        sequence = first_sequence
+        for start in range(0, len(pcm), step):
+            captured_s = at_s + (start // 2) / SAMPLE_RATE_HZ
+            late_s = late_by_s(sequence)
+            if late_s is not None:
+                ready_s = captured_s + CHUNK_MS / 1000 + late_s
+                self.put(
+                    ready_s,
+                    AudioChunk(
+                        session_id,
+                        epoch,
+                        sequence,
+                        ms(captured_s),
+                        ms(captured_s) + CHUNK_MS,
+                        pcm[start : start + step],
+                    ),
+                )
+            sequence += 1
+        return sequence
+
+    def control(
+        self,
+        session_id: str,
+        kind: ControlKind,
+        at_s: float,
+        *,
+        epoch: int = 0,
+        after: int = -1,
+        next_sequence: int | None = None,
+    ) -> None:
+        self.put(
+            at_s,
+            SessionControl(
+                session_id, epoch, after, 0, kind, ms(at_s), next_sequence=next_sequence
+            ),
+        )
+
+    def listen(self, session_id: str, at_s: float, *languages: str, revision: int) -> None:
+        """From ``at_s`` on exactly these languages are heard; the record is in the stream."""
+        self.put(
+            at_s,
+            SessionControl(
+                session_id, -1, -1, revision, ControlKind.LISTENERS, ms(at_s), languages
+            ),
+        )
+        for language in languages:
+            self.notifier.connect(session_id, language, f"{session_id}-{language}")
+
+    # What came of it ----------------------------------------------------------------------------
+
+    def entries(self, session_id: str) -> tuple[LedgerEntry, ...]:
+        return asyncio.run(self.ledger.after(session_id, -1))
+
+    def words(self, session_id: str) -> list[str]:
+        """All words of the ledger, in order."""
+        return [word for entry in self.entries(session_id) for word in entry.text.split()]
+
+    def messages(self, session_id: str, language: str) -> list[dict[str, object]]:
+        return [
+            notice.message
+            for notice in self.notifier.notices
+            if (notice.session_id, notice.language) == (session_id, language)
+        ]
+
+    def numbers(self, session_id: str, language: str) -> list[object]:
+        return [message["sequenceNumber"] for message in self.messages(session_id, language)]
+
+    # Running it ---------------------------------------------------------------------------------
+
+    def run(
+        self,
+        until_s: float,
+        *,
+        start: StartAt | None = None,
+        resume: bool = False,
+        record_format: str = "avro",
+        from_s: float = 0.0,
+        stops: Iterable[tuple[float, float]] = (),
+    ) -> None:
+        """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes."""
+        register_coders()
+        settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL)
+        options = GraphOptions(
+            ReadOptions(
+                "test",
+                start or StartAt(StartKind.AT_TIMESTAMP, str(ms(from_s))),
+                resume,
+                record_format,
+                readers=1,
+                poll_every_ticks=1,
+            ),
+            WindowOptions("test", pane_records=0, readers=1, record_format=record_format),
+            WindowCutter(),
+            settings,
+            partitions=1,
+        )
+        stream = TestStream().advance_watermark_to(ms(from_s) / 1000)
+        stopped = list(stops)
+        ticks = range(ms(from_s) + TICK_MS, ms(until_s) + 1, TICK_MS)
+        last_ms = ms(from_s)
+        for number, tick_ms in enumerate(ticks):
+            at_s = (tick_ms - START_MS) / 1000
+            if any(begin < at_s < end for begin, end in stopped):
+                continue
+            stream = (
+                stream.advance_processing_time((tick_ms - last_ms) / 1000)
+                .add_elements([TimestampedValue(number * 2, tick_ms / 1000)])
+                .advance_watermark_to(tick_ms / 1000)
+            )
+            last_ms = tick_ms
+        stream = stream.advance_watermark_to_infinity()
+        pipeline_options = PipelineOptions(["--runner=DirectRunner", "--streaming"])
+        with (
+            held_worker(settings) as worker,
+            beam.Pipeline(options=pipeline_options) as pipeline,
+        ):
+            self.now_ms = worker.loop.now_ms
+            live(pipeline | stream.with_output_types(int), options)
+
+
+_WORLDS: dict[str, World] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class WorldConnectors:
+    """The connectors of the world of this name, in this process."""
+
+    name: str
+
+    def build(self) -> Connectors:
+        world = _WORLDS[self.name]
+        return Connectors(
+            shard_source=world.source,
+            positions=world.positions,
+            speech_to_text=ScriptedSpeechToText(world.stt),
+            ledger=world.ledger,
+            directory=world.tables,
+            translator=ScriptedTranslator(world.translation),
+            synthesizer=ScriptedSynthesizer(world.synthesis),
+            clip_store=world.clips,
+            notifier=world.notifier,
+            dead_letters=world.letters,
+        )
+
+
+def ms(at_s: float) -> int:
+    return START_MS + round(at_s * 1000)
