@@ -20,6 +20,7 @@ setup(
         "pipelines.core",
         "pipelines.transforms",
         "ingest_gateway",
+        "ingest_gateway.client",
     ],
     package_data={"schemas": ["*.avsc"], "ingest_gateway": ["web/*"]},
     install_requires=[
