@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from connectors.amazon_clients import AwsClients, AwsSettings
@@ -42,6 +43,7 @@ from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslat
 from connectors.speech_synthesis import SpeechSynthesizer
 from connectors.speech_to_text import SpeechToText
 from connectors.translation import Translator
+from schemas.values import SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,11 @@ class LiveConnectors:
     def build(self) -> Connectors:
         clients = AwsClients(self.aws)
         tables = AmazonSessionTables(clients, _wall_clock_ms)
+        speech_to_text = self.speech.open_speech_to_text()
         return Connectors(
             shard_source=AmazonShardSource(clients),
             positions=AmazonPositions(clients),
-            speech_to_text=self.speech.open_speech_to_text(),
+            speech_to_text=speech_to_text,
             ledger=AmazonLedger(clients),
             directory=tables,
             translator=self.speech.open_translator(),
@@ -116,6 +119,7 @@ class LiveConnectors:
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
             policies=self.policies,
+            on_open=(partial(_load_models, speech_to_text),),
             on_close=(clients.close,),
         )
 
@@ -155,6 +159,12 @@ class FolderConnectors:
             dead_letters=FolderDeadLetters(self.folder),
             policies=self.policies,
         )
+
+
+async def _load_models(speech_to_text: SpeechToText) -> None:
+    """A recogniser loads its models with its first stream."""
+    stream = await speech_to_text.open("en", sample_rate_hz=SAMPLE_RATE_HZ)
+    await stream.close()
 
 
 def _wall_clock_ms() -> int:

@@ -34,6 +34,8 @@ class Connectors:
     notifier: Notifier
     dead_letters: DeadLetters
     policies: Policies = field(default_factory=Policies)
+    on_open: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """What a live worker does at once, so that the first words need not wait for it."""
     on_close: tuple[Callable[[], Awaitable[None]], ...] = ()
     """What they share, closed after them."""
 

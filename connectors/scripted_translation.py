@@ -38,6 +38,9 @@ class ScriptedTranslator:
             and (source, target) not in self._settings.without_route
         )
 
+    async def warm(self, source: str, target: str) -> None:
+        """Nothing to load."""
+
     async def translate(self, text: str, source: str, target: str) -> str:
         if self._is_closed:
             raise PermanentError("this translator is closed")

@@ -10,6 +10,10 @@ class Translator(Protocol):
         """Whether there is a route, direct or through other languages. Codes as ``en``, ``pt``."""
         ...
 
+    async def warm(self, source: str, target: str) -> None:
+        """Load what the route needs ahead of its first text; a pair without a route is fine."""
+        ...
+
     async def translate(self, text: str, source: str, target: str) -> str:
         """Clean text (no engine marks). PermanentError: no route, or text it cannot take."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -53,7 +54,7 @@ def stored_records(chunks: Iterable[AudioChunk]) -> list[tuple[str, ReadRecord]]
     ]
 
 
-def _at_capture_time(element: tuple[str, ReadRecord]) -> TimestampedValue:
+def _at_capture_time(element: tuple[str, ReadRecord]) -> Any:
     chunk = element[1].chunk
     assert chunk is not None
     return TimestampedValue(element, chunk.captured_at_ms / 1000)

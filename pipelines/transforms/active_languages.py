@@ -88,6 +88,9 @@ class JoinByState(WorkerDoFn, beam.DoFn):
         state = before
         if event.listeners is not None:
             state = replace(state, routing=heard(state.routing, event.listeners))
+            new = {*state.routing.listeners.languages} - {*before.routing.listeners.languages}
+            if new:
+                self.worker.warming.expect(session_id, new)
         if state.waiting and state.routing.knows_listeners:
             state, routed = self._release(state, waiting)
             yield from routed

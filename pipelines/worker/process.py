@@ -7,7 +7,7 @@ run several DoFns, and several instances of each, in one process, so they are co
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ from pipelines.worker.lookups import ListenerLookups
 from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
 from pipelines.worker.reading import ReaderRegistry
 from pipelines.worker.transcribing import TranscriberRegistry
+from pipelines.worker.warming import Warming
 
 
 class TimeMode(StrEnum):
@@ -51,6 +52,9 @@ class Worker:
         self.calls = CallRegistry(self.loop)
         self.readers = ReaderRegistry(self.loop, self.connectors)
         self.lookups = ListenerLookups(self.loop, self.connectors)
+        self.warming = Warming(self.loop, self.connectors)
+        if settings.time is TimeMode.LIVE:
+            self.warming.load()
         self.transcribers = TranscriberRegistry(self.loop, self.connectors)
 
     def close(self) -> None:
@@ -88,7 +92,7 @@ _AHEAD_OF_CLOCK_MS = 1_000
 
 
 @contextmanager
-def held_worker(settings: WorkerSettings) -> Iterator[Worker]:
+def held_worker(settings: WorkerSettings) -> Generator[Worker]:
     """Keep a worker for the length of a run: DirectRunner sets up and tears down at every bundle,
     and with the last DoFn everything in flight would go."""
     try:

@@ -51,11 +51,9 @@ from schemas.values import (
 )
 
 START_MS = 1_800_000_000_000
-TICK_MS = 200
+TICK_MS = 500
 CHUNK_SAMPLES = 4096
 CHUNK_MS = CHUNK_SAMPLES * 1000 // SAMPLE_RATE_HZ
-
-
 
 
 @dataclass
