@@ -115,7 +115,7 @@ $(JAR): docker/job-server/pom.xml versions.toml
 	@$(call need,mvn,apt-get install maven)
 	$(call say,Flink job server (half a minute to three the first time))
 	@mkdir -p build
-	@mvn -q -B -f docker/job-server/pom.xml package \
+	@mvn -q -B -Dstyle.color=never -f docker/job-server/pom.xml package \
 		-Dbeam=$(call version,beam) -Dbeam.job.service=$(call version,beam_job_service) \
 		-Dflink=$(call version,flink) -Dflink.runner=$(call version,flink_runner) \
 		-Doutput.directory=$(CURDIR)/build/job-server
