@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from connectors.errors import ConnectorError, RetryableError
@@ -31,6 +30,9 @@ DEFAULT_LANGUAGE = "en"
 
 GIVE_UP_AFTER_S = 60.0
 """Audio that no stream has taken for so long is committed as failed; the talk goes on."""
+
+PAUSE_AFTER_GIVING_UP_S = 3.0
+"""So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 
 FINISH_WITHIN_S = 30.0
 
@@ -58,6 +60,7 @@ class _OpenStream:
         self.first_sample = first_sample
         self.through_sample = first_sample
         self.error: Exception | None = None
+        self.finishing = False
         self.reader: asyncio.Task[None] | None = None
         self._final: list[TimedWord] = []
         self._partial: list[TimedWord] = []
@@ -108,6 +111,7 @@ class SessionRecogniser:
         self._open: _OpenStream | None = None
         self._language: str | None = None
         self._failing_since_s: float | None = None
+        self._open_again_at_s = 0.0
         self._committing = asyncio.Lock()
 
     async def hear(self, item: JournalItem) -> None:
@@ -117,16 +121,19 @@ class SessionRecogniser:
             return
         if item.sequence > self._next_sequence:  # read from behind where the ledger ends
             await self._pass_over(self._next_sequence, item.sequence)
+            if item.sequence < self._next_sequence:
+                return
         chunk = PendingChunk(item, self._available_sample)
         self._next_sequence = item.sequence + 1
         self._available_sample = chunk.end_sample
-        if chunk.end_sample <= self._position.resume_sample and chunk.item.samples:
+        committed = item.samples > 0 and chunk.end_sample <= self._position.resume_sample
+        if committed and self._open is None:  # an open stream counts its samples: it gets them all
             return
         self._pending.append(chunk)
-        if self._open is None:
-            await self._open_stream()  # sends all that is pending
-        else:
+        if self._open is not None:
             await self._send(self._open, chunk)
+        elif self._wait_to_open_s() == 0.0:
+            await self._open_stream()  # sends all that is pending
 
     async def gap(self, item: JournalItem) -> None:
         """Chunks that will never come: commit what is in front of them, then the gap itself."""
@@ -136,41 +143,59 @@ class SessionRecogniser:
 
     async def flush(self) -> None:
         """Commit everything that was heard; the stream ends."""
-        while self._position.end_sample < self._available_sample:
+        while self._has_uncommitted:
             if self._open is None:
+                await asyncio.sleep(self._wait_to_open_s())
                 await self._open_stream()
             opened = self._open
-            if opened is None:  # given up: committed as failed
-                break
+            if opened is None:  # not yet, or given up: committed as failed
+                continue
             if opened.error is None:
                 await self._finish(opened)
             if opened.error is not None:
                 await self.mend()
                 continue
             await self._cut_due(finished=True)
-            break
         await self._close_stream()
-        self._pending.clear()
+        await self._leave_nothing_pending()
 
     async def mend(self) -> None:
         """Open the stream again if it broke, and send what is not committed."""
-        if self._open is not None and self._open.error is not None:
-            error = self._open.error
+        opened = self._open
+        if opened is not None and opened.error is not None:
             await self._close_stream()
-            await self._note_failure(error)
-            if self._position.end_sample < self._available_sample:
-                await self._open_stream()
-
-    async def broken(self) -> None:
-        """Something unexpected happened: start the stream afresh."""
-        await self._close_stream()
+            if self._has_uncommitted:
+                await self._note_failure(opened.error)
+        elif opened is None and self._has_uncommitted and self._wait_to_open_s() == 0.0:
+            await self._open_stream()
 
     async def close(self) -> None:
+        """Drop the stream. What is pending stays: the next chunk opens another for it."""
         await self._close_stream()
 
     @property
     def _position(self) -> EpochPosition:
         return self._committer.position(self._epoch)
+
+    @property
+    def _has_uncommitted(self) -> bool:
+        return self._position.end_sample < self._available_sample
+
+    def _wait_to_open_s(self) -> float:
+        wait_s = self._open_again_at_s - asyncio.get_running_loop().time()
+        return wait_s if wait_s > 0.001 else 0.0  # a timer may fire a hair early
+
+    async def _leave_nothing_pending(self) -> None:
+        """Every sample is committed; say so also of chunks, which the journal is kept by.
+
+        A last cut on the grid leaves the chunks behind its last word open, and chunks without
+        samples are never cut: an entry without samples covers them.
+        """
+        if self._pending and self._position.resume_sequence < self._next_sequence:
+            async with self._committing:
+                end = self._available_sample
+                await self._commit(Cut(end, end, ""), EntryKind.SILENCE)
+        self._pending.clear()
 
     async def _enter(self, epoch: int, sequence: int) -> None:
         """Begin an epoch where the ledger stands, or at its first chunk that we see."""
@@ -196,28 +221,28 @@ class SessionRecogniser:
             gap_from_sequence=from_sequence,
             gap_until_sequence=until_sequence,
         )
-        await self._committer.commit(draft, Timeline.start(self._committer.now_ms()))
-        self._available_sample = at
-        self._next_sequence = until_sequence
+        # Another writer's entry may stand under our number: the gap is still to be written then.
+        while self._position.resume_sequence < until_sequence:
+            await self._committer.commit(draft, Timeline.start(self._committer.now_ms()))
+        self._available_sample = self._position.resume_sequence_sample
+        self._next_sequence = self._position.resume_sequence
 
     async def _open_stream(self) -> None:
-        while self._open is None:
-            try:
-                if self._language is None:
-                    self._language = await self._source_language()
-                language = self._language
-                stream = await self._connectors.speech_to_text.open(
-                    language, sample_rate_hz=SAMPLE_RATE_HZ
-                )
-            except ConnectorError as error:
-                if await self._note_failure(error):
-                    return
-                continue
-            opened = _OpenStream(stream, self._position.resume_sample)
-            self._open = opened
-            opened.reader = asyncio.create_task(self._read(opened))
-            for chunk in list(self._pending):
-                await self._send(opened, chunk)
+        """One attempt; a failure says when to try again."""
+        try:
+            if self._language is None:
+                self._language = await self._source_language()
+            stream = await self._connectors.speech_to_text.open(
+                self._language, sample_rate_hz=SAMPLE_RATE_HZ
+            )
+        except ConnectorError as error:
+            await self._note_failure(error)
+            return
+        opened = _OpenStream(stream, self._position.resume_sample)
+        self._open = opened
+        opened.reader = asyncio.create_task(self._read(opened))
+        for chunk in list(self._pending):
+            await self._send(opened, chunk)
 
     async def _source_language(self) -> str:
         info = await call(
@@ -241,8 +266,13 @@ class SessionRecogniser:
                 opened.take(result)
                 if opened is self._open:
                     await self._cut_due()
+            if not opened.finishing:
+                self._fail(opened, RetryableError("the stream ended by itself"))
         except ConnectorError as error:
             self._fail(opened, error)
+        except Exception as error:  # a bug, ours or an adapter's: the talk goes on all the same
+            _log.exception("reading the stream of %s failed", self._session_id)
+            self._fail(opened, RetryableError(type(error).__name__))
 
     def _fail(self, opened: _OpenStream, error: Exception) -> None:
         if opened.error is None:
@@ -250,15 +280,26 @@ class SessionRecogniser:
             self._call_for_mending()
 
     async def _finish(self, opened: _OpenStream) -> None:
+        opened.finishing = True
+        ending = asyncio.create_task(self._end(opened))
         try:
-            async with asyncio.timeout(FINISH_WITHIN_S):
-                await opened.stream.finish()
-                if opened.reader is not None:
-                    await opened.reader
-        except TimeoutError:
-            self._fail(opened, RetryableError(f"no end of stream within {FINISH_WITHIN_S:g} s"))
+            while not ending.done():
+                await asyncio.wait((ending,), timeout=FINISH_WITHIN_S)
+                if not ending.done() and not self._committing.locked():
+                    slow = f"no end of stream within {FINISH_WITHIN_S:g} s"
+                    self._fail(opened, RetryableError(slow))
+                    return
+                # The recogniser is not to blame for a ledger that keeps its reader waiting.
+        finally:
+            ending.cancel()
+
+    async def _end(self, opened: _OpenStream) -> None:
+        try:
+            await opened.stream.finish()
         except ConnectorError as error:
             self._fail(opened, error)
+        if opened.reader is not None:
+            await asyncio.wait((opened.reader,))
 
     async def _close_stream(self) -> None:
         opened, self._open = self._open, None
@@ -266,33 +307,37 @@ class SessionRecogniser:
             return
         if opened.reader is not None and opened.reader is not asyncio.current_task():
             opened.reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await opened.reader
-        await opened.stream.close()
+            await asyncio.wait((opened.reader,))  # unlike awaiting it, this lets us be cancelled
+        try:
+            await opened.stream.close()
+        except ConnectorError as error:
+            _log.warning("closing the stream of %s failed: %s", self._session_id, error)
 
-    async def _note_failure(self, error: Exception) -> bool:
-        """Wait a little, or give the audio up; True when it was given up."""
-        now_s = asyncio.get_running_loop().time()
+    async def _note_failure(self, error: Exception) -> None:
+        """Ask to be mended a little later; what has failed for too long is given up."""
+        loop = asyncio.get_running_loop()
         if self._failing_since_s is None:
-            self._failing_since_s = now_s
-        failing_s = now_s - self._failing_since_s
+            self._failing_since_s = loop.time()
+        failing_s = loop.time() - self._failing_since_s
         if isinstance(error, RetryableError) and failing_s < GIVE_UP_AFTER_S:
             _log.warning("recognition of %s interrupted: %s", self._session_id, error)
-            await asyncio.sleep(min(0.2 + failing_s / 4, 5.0))
-            return False
-        self._failing_since_s = None
-        await self._give_up(type(error).__name__)
-        return True
+            wait_s = min(0.2 + failing_s / 4, 5.0)
+        else:
+            self._failing_since_s = None
+            await self._give_up(type(error).__name__)
+            wait_s = PAUSE_AFTER_GIVING_UP_S
+        self._open_again_at_s = loop.time() + wait_s
+        loop.call_later(wait_s, self._call_for_mending)
 
     async def _give_up(self, cause: str) -> None:
         """The audio that could not be recognised is counted, and listeners are told."""
         async with self._committing:
             end = self._available_sample
-            if self._position.end_sample >= end:
-                return
-            cut = Cut(end, end, "")
-            entry = await self._commit(cut, EntryKind.FAILED)
-        await self._committer.dead_letter(cause, entry.number)
+            entry: LedgerEntry | None = None
+            while self._position.end_sample < end:  # another writer may take our number
+                entry = await self._commit(Cut(end, end, ""), EntryKind.FAILED)
+        if entry is not None and entry.kind is EntryKind.FAILED:
+            await self._committer.dead_letter(cause, entry.number)
 
     async def _cut_due(self, *, finished: bool = False) -> None:
         """Commit every cut that is due. Called by the reader, and once more at the end."""
@@ -344,6 +389,9 @@ class SessionRecogniser:
             if sample < chunk.end_sample:
                 into_chunk_ms = (sample - chunk.first_sample) * 1000 // SAMPLE_RATE_HZ
                 return chunk.item.captured_at_ms + into_chunk_ms
+        if self._pending:
+            last = self._pending[-1].item
+            return last.captured_at_ms + last.samples * 1000 // SAMPLE_RATE_HZ
         return self._committer.now_ms()
 
     def _timeline(self, first: int, end: int) -> Timeline:

@@ -24,6 +24,7 @@ from schemas.values import Utterance
 _log = logging.getLogger(__name__)
 
 WAKE_AGAIN_AFTER_MS = 200
+ATTEMPTS_AN_ITEM = 5
 
 
 class SessionTranscriber:
@@ -92,12 +93,22 @@ class SessionTranscriber:
         while True:
             item = await self._queue.get()
             try:
+                await self._insist(item)
+            finally:
+                self._queue.task_done()
+
+    async def _insist(self, item: JournalItem | None) -> None:
+        """Work on an item; again if something fell over that should not have, for an item that is
+        passed over leaves a hole. Working twice on one is harmless."""
+        for _ in range(ATTEMPTS_AN_ITEM):
+            try:
                 await self._work(item)
             except Exception:
                 _log.exception("recognition step failed; the stream is opened again")
-                await self._recogniser.broken()
-            finally:
-                self._queue.task_done()
+                await self._recogniser.close()
+                await asyncio.sleep(1)
+            else:
+                return
 
     async def _work(self, item: JournalItem | None) -> None:
         if item is None:
