@@ -98,11 +98,12 @@ def judge(
 def expected_outcomes(entries: Iterable[LedgerEntry]) -> tuple[tuple[int, str | None], ...]:
     """(number, language) of everything that must reach somebody, in the ledger's order.
 
-    A spoken entry without recorded routes stands there with None: nobody knows who was to hear it.
+    Audio that could not be recognised was spoken too: its listeners are to be told. A spoken entry
+    without recorded routes stands there with None: nobody knows who was to hear it.
     """
     expected: list[tuple[int, str | None]] = []
     for entry in entries:
-        if entry.kind is not EntryKind.SPEECH:
+        if entry.kind not in (EntryKind.SPEECH, EntryKind.FAILED):
             continue
         if entry.routes is None:
             expected.append((entry.number, None))

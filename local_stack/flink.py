@@ -149,7 +149,15 @@ def start_expansion_service(
 def start_worker_pool(processes: Processes, settings: FlinkSettings) -> Running:
     return processes.start(
         "worker-pool",
-        [sys.executable, "-m", "local_stack.worker_pool", f"--port={settings.worker_pool_port}"],
+        [
+            sys.executable,
+            "-m",
+            "local_stack.worker_pool",
+            f"--port={settings.worker_pool_port}",
+            "--preload",
+            "pipelines.live_translation",
+            "connectors.job_connectors",
+        ],
         cwd=ROOT,
     )
 

@@ -22,9 +22,9 @@ from local_stack.flink import (
 )
 from local_stack.ports import LOOPBACK
 from local_stack.processes import POLL_S, ProcessError, Processes, Running
+from local_stack.waiting_worker import WORKER_NAME
 
 START_TIMEOUT_S = 120.0
-_WORKER_MODULE = "apache_beam.runners.worker.sdk_worker_main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +78,37 @@ class LiveJob:
         self._expansion: Running | None = None
         self._pool: Running | None = None
         self._submission: Running | None = None
+        self._go = flink.directory / "submit"
         self.rest = FlinkRest(flink.rest_port)
 
-    def start_servers(self) -> None:
-        """Start what is not there of job server, worker pool and expansion service, all at once."""
+    def start_servers(self, start: str = "latest") -> None:
+        """Start what is not there of job server, worker pool and expansion service, all at once,
+        and the submission, which imports Beam meanwhile and waits for ``submit``."""
         self._pool = self._pool or start_worker_pool(self._processes, self._flink)
         self._server = self._server or start_job_server(self._processes, self._flink)
         self._expansion = start_expansion_service(self._processes, self._flink)
+        self._go.unlink(missing_ok=True)
+        self._submission = self._processes.start(
+            "submission",
+            [
+                sys.executable,
+                "-m",
+                "local_stack.submission",
+                str(self._go),
+                *self._job.arguments(self._flink, start),
+            ],
+            cwd=ROOT,
+        )
 
-    def submit(self, start: str = "latest") -> None:
-        """Submit the job; what it reads and writes must be there.
+    def submit(self) -> None:
+        """Let the job be submitted; what it reads and writes must be there.
 
-        The submission imports Beam while the job server's JVM still comes up: it waits for the
-        server by itself, but not for the expansion service, which is the quickest of all.
+        It waits for the job server by itself, but not for the expansion service.
         """
         if self._expansion is None:
             raise ProcessError("submit comes after start_servers")
         self._expansion.wait_for_port(self._flink.expansion_port)
-        self._submission = self._processes.start(
-            "submission",
-            [sys.executable, "-m", "pipelines.main", *self._job.arguments(self._flink, start)],
-            cwd=ROOT,
-        )
+        self._go.touch()
 
     def wait_until_running(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Until every task of the submitted job runs; then drop what only submitting needs."""
@@ -144,7 +153,7 @@ class LiveJob:
         return pids
 
     def kill_flink(self) -> None:
-        """``kill -9`` of the JVM, and with it of the job; start again with ``submit("resume")``."""
+        """``kill -9`` of the JVM, and the job with it; ``start_servers("resume")`` is the way back."""
         if self._server is not None:
             self._processes.kill(self._server)
             self._server = None
@@ -159,7 +168,7 @@ class LiveJob:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return _WORKER_MODULE in process.cmdline()
+        return process.name() == WORKER_NAME
     except psutil.Error:
         return False
 

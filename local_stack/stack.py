@@ -108,12 +108,12 @@ class LocalStack:
                 more=settings.job_options,
             ),
         )
-        self.job.start_servers()
+        self.job.start_servers(settings.start)
         self.cloud.process.wait_for_port(cloud_port)
         self.say("tables, streams and buckets")
         asyncio.run(create_resources(self.aws, shards=settings.shards))
         self.start_gateway()
-        self.job.submit(settings.start)
+        self.job.submit()
         self.say("gateway and job")
         self.gateway.wait_for_port(self.gateway_port)
         self.job.wait_until_running()

@@ -1,19 +1,21 @@
 """Starts Beam's Python workers, each a process of its own, when Flink asks for one.
 
 Does for the EXTERNAL environment what ``apache_beam.runners.worker.worker_pool_main`` does, with
-three differences that matter here: it listens on the loopback interface only, hands the job's
-options to the worker (state cache, log level), and never lets a worker wait on a pipe nobody reads.
+differences that matter here: it listens on the loopback interface only, hands the job's options to
+the worker (state cache, log level), never lets a worker wait on a pipe nobody reads, and keeps one
+worker waiting that has imported everything already.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
-import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent import futures
 from types import FrameType
 
@@ -30,29 +32,57 @@ from local_stack.ports import LOOPBACK
 
 _LOG = logging.getLogger(__name__)
 STOP_GRACE_S = 5.0
+PREPARE_AFTER_S = 15.0
 
 
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Worker processes by the id that Flink gave them."""
+    """Worker processes by the id that Flink gave them, and one that waits for an id."""
 
-    def __init__(self) -> None:
+    def __init__(self, preloaded: tuple[str, ...]) -> None:
+        self._preloaded = preloaded
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+        self._waiting: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Have a worker waiting, unless there is one."""
+        with self._lock:
+            if not self._is_closed and (self._waiting is None or self._waiting.poll() is not None):
+                self._waiting = self._import_ahead()
 
     def StartWorker(  # noqa: N802 (named by Beam's service)
         self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
     ) -> beam_fn_api_pb2.StartWorkerResponse:
         try:
             environment = worker_environment(request)
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "apache_beam.runners.worker.sdk_worker_main"],
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-            )
+            worker = self._tell_waiting(environment)
         except (grpc.RpcError, OSError) as error:
             return beam_fn_api_pb2.StartWorkerResponse(error=repr(error))
         self._workers[request.worker_id] = worker
-        _LOG.info("worker %s started as process %d", request.worker_id, worker.pid)
+        _LOG.info("worker %s is process %d", request.worker_id, worker.pid)
         return beam_fn_api_pb2.StartWorkerResponse()
+
+    def _tell_waiting(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        self.prepare()
+        with self._lock:
+            worker, self._waiting = self._waiting, None
+        if worker is None or worker.stdin is None:
+            raise BrokenPipeError("the worker pool is closed")
+        worker.stdin.write(json.dumps(environment).encode() + b"\n")
+        worker.stdin.close()
+        # Not at once: starting up is when the processor is wanted most.
+        again = threading.Timer(PREPARE_AFTER_S, self.prepare)
+        again.daemon = True
+        again.start()
+        return worker
+
+    def _import_ahead(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local_stack.waiting_worker", *self._preloaded],
+            stdin=subprocess.PIPE,
+        )
 
     def StopWorker(  # noqa: N802 (named by Beam's service)
         self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
@@ -64,7 +94,10 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def stop_all(self) -> None:
-        for worker in self._workers.values():
+        with self._lock:
+            self._is_closed = True
+            waiting, self._waiting = self._waiting, None
+        for worker in (*self._workers.values(), *([waiting] if waiting else [])):
             _stop(worker)
         self._workers.clear()
 
@@ -96,9 +129,9 @@ def _stop(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-def serve(port: int) -> None:
+def serve(port: int, preloaded: tuple[str, ...]) -> None:
     """Until SIGTERM or Ctrl-C; then every worker is stopped."""
-    pool = WorkerPool()
+    pool = WorkerPool(preloaded)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
     server.add_insecure_port(f"{LOOPBACK}:{port}")
@@ -120,4 +153,6 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    serve(parser.parse_args().port)
+    parser.add_argument("--preload", nargs="*", default=[], help="modules that workers will need")
+    given = parser.parse_args()
+    serve(given.port, tuple(given.preload))

@@ -75,6 +75,14 @@ def test_an_utterance_that_was_never_routed_is_missing_although_no_clip_was_due(
     assert verdict.faults == ("utterance 0 was never given its languages",)
 
 
+def test_audio_that_could_not_be_recognised_must_reach_its_listeners_too() -> None:
+    entries = (entry(0, 0, 100, ("es",), kind=EntryKind.FAILED),)
+
+    verdict = judge(SESSION, entries, [Acknowledged(0, 100)], set())
+
+    assert verdict.missing == (MissingOutcome(0, "es"),)
+
+
 def test_an_utterance_nobody_listened_to_needs_no_clip() -> None:
     assert judge(SESSION, (entry(0, 0, 100, ()),), [Acknowledged(0, 100)], set()).is_complete
 
