@@ -153,7 +153,7 @@ class LiveJob:
         return pids
 
     def kill_flink(self) -> None:
-        """``kill -9`` of the JVM, and the job with it; ``start_servers("resume")`` is the way back."""
+        """``kill -9`` of the JVM and, with it, the job; back with ``start_servers("resume")``."""
         if self._server is not None:
             self._processes.kill(self._server)
             self._server = None
