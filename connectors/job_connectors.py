@@ -15,6 +15,7 @@ from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
 from connectors.amazon_positions import AmazonPositions
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.amazon_shard_source import AmazonShardSource
+from connectors.combined_speech_to_text import CombinedSpeechToText
 from connectors.errors import PermanentError
 from connectors.folder_dead_letters import FolderDeadLetters
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
@@ -50,9 +51,8 @@ from schemas.values import SAMPLE_RATE_HZ
 class SpeechChoice:
     """Which engine does what: ``offline`` or ``scripted`` each.
 
-    ``scripted`` is for tests and benchmarks; it recognises only words written into the audio, and
-    ``scripted_sessions`` (a prefix of session ids) sends some sessions to it while the others
-    are recognised by ``speech_to_text``.
+    ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
+    ``combined`` recognises English offline and takes other languages to be scripted.
     """
 
     speech_to_text: str = "offline"
@@ -70,6 +70,9 @@ class SpeechChoice:
         return {
             "offline": lambda: OfflineSpeechToText(),
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
+            "combined": lambda: CombinedSpeechToText(
+                OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
+            ),
         }[self.speech_to_text]()
 
     def open_translator(self) -> Translator:

@@ -61,7 +61,8 @@ class JobOptions(PipelineOptions):
         window.add_argument("--pane_seconds", type=int, default=3)
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
-        for service in ("speech_to_text", "translation", "speech_synthesis"):
+        window.add_argument("--speech_to_text", default="offline", choices=(*ENGINES, "combined"))
+        for service in ("translation", "speech_synthesis"):
             window.add_argument(f"--{service}", default="offline", choices=ENGINES)
 
         bounded = parser.add_argument_group("bounded run")
