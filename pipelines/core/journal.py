@@ -24,6 +24,9 @@ class JournalKind(StrEnum):
     GAP = "gap"
     FLUSH = "flush"
     """Commit everything in front of this now: the speaker paused, or sends no more."""
+    SETTLE = "settle"
+    """No audio came for a while: commit the whole words in front of this. A gap in arrival is not
+    a pause in speech, so what may be half a word waits for its other half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def uncovered(items: Iterable[JournalItem], coverage: Coverage) -> tuple[Journal
     left: list[JournalItem] = []
     for item in items:
         position = coverage.of(item.epoch)
-        if item.kind is JournalKind.FLUSH:
+        if item.kind in (JournalKind.FLUSH, JournalKind.SETTLE):
             done = not left
         elif item.kind is JournalKind.GAP:
             done = position is not None and item.until_sequence <= position.resume_sequence
@@ -106,9 +109,13 @@ def uncovered(items: Iterable[JournalItem], coverage: Coverage) -> tuple[Journal
 
 
 def journal_items(
-    items: Iterable[PaneItem], *, first_index: int, fired_at_ms: int, closing: bool
+    items: Iterable[PaneItem],
+    *,
+    first_index: int,
+    fired_at_ms: int,
+    closing: JournalKind | None = None,
 ) -> tuple[JournalItem, ...]:
-    """The part of a pane that recognition has to do with; ``closing`` ends in a flush."""
+    """The part of a pane that recognition has to do with, and ``closing`` behind it."""
     out: list[JournalItem] = []
 
     def add(item: JournalItem) -> None:
@@ -137,6 +144,6 @@ def journal_items(
             control = item.read.control
             if control.kind in _FLUSHING:
                 add(JournalItem(0, JournalKind.FLUSH, control.epoch))
-    if closing:
-        add(JournalItem(0, JournalKind.FLUSH, -1))
+    if closing is not None:
+        add(JournalItem(0, closing, -1))
     return tuple(out)

@@ -162,9 +162,12 @@ class _Ordering:
             if self._forgotten(epoch):
                 self._repeats += 1
                 continue
-            expected = self._expected(record, epoch)
             # Behind a hole of this or an older epoch everything of newer epochs waits too.
             blocked = bool(still) and _position(still[0])[0] < epoch
+            if blocked and epoch not in self._next:
+                still.append(record)  # not begun: it must not push the older one out of memory
+                continue
+            expected = self._expected(record, epoch)
             if record.chunk is not None:
                 if sequence < expected:
                     self._repeats += 1

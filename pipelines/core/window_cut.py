@@ -46,10 +46,12 @@ class Cut:
 @dataclass(frozen=True, slots=True)
 class WindowCutter:
     """``settle_samples``: how far behind an edge a recogniser must have listened, where there is
-    audio to listen to, before its words in front of the edge count as steady."""
+    audio to listen to, before its words in front of the edge count as steady.
+    ``half_word_samples``: a word that ends so near to the last sample heard may be cut in two."""
 
     cell_samples: int = 3 * SAMPLE_RATE_HZ
     settle_samples: int = 0
+    half_word_samples: int = SAMPLE_RATE_HZ // 5
 
     def next_cut(self, end_sample: int, resume_sample: int, heard: Hypothesis) -> Cut | None:
         """The next cut behind ``end_sample``, or None while it is not yet due."""
@@ -71,3 +73,20 @@ class WindowCutter:
         said_until = min(words[-1].end_sample, edge) if words else resume_sample
         resume = edge if last else max(said_until, edge - self.cell_samples, resume_sample)
         return Cut(edge, resume, " ".join(word.text for word in words))
+
+    def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
+        """All words that are surely over, cut behind the last one; None when there is none.
+
+        For a speaker who is not heard any more and has not said why: what comes next may go on in
+        the middle of a word.
+        """
+        over = heard.through_sample - self.half_word_samples
+        words = [
+            word
+            for word in heard.words
+            if (word.start_sample + word.end_sample) / 2 > resume_sample and word.end_sample <= over
+        ]
+        if not words:
+            return None
+        end = words[-1].end_sample
+        return Cut(end, end, " ".join(word.text for word in words))

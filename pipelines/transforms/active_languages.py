@@ -19,6 +19,7 @@ from apache_beam.transforms.userstate import (
 from pipelines.coders import ValueCoder
 from pipelines.core.records import SessionEvent
 from pipelines.core.routing import RoutingState, heard, route
+from pipelines.worker.lookups import settled
 from pipelines.worker.process import WorkerDoFn, WorkerSettings
 from schemas.values import ListenerLanguages, RoutedUtterance, Utterance
 
@@ -101,7 +102,7 @@ class JoinByState(WorkerDoFn, beam.DoFn):
                 yield from routed
             else:
                 waiting.add(event.utterance)
-                self.worker.lookups.ask(session_id)
+                self.worker.listener_lookups.ask(session_id)
                 self._set(lookup)
                 state = replace(state, waiting=True)
         if state != before:
@@ -120,12 +121,12 @@ class JoinByState(WorkerDoFn, beam.DoFn):
         state: JoinState = cell.read() or JoinState()
         if not state.waiting or self.time_is_over(fired_at):
             return
-        answer = self.worker.lookups.answer(key)
+        answer = self.worker.listener_lookups.answer(key)
         if answer is None:
-            self.worker.lookups.ask(key)
+            self.worker.listener_lookups.ask(key)
             self._set(lookup)
             return
-        state = replace(state, routing=heard(state.routing, answer))
+        state = replace(state, routing=heard(state.routing, settled(answer)))
         state, routed = self._release(state, waiting)
         yield from routed
         cell.write(state)
@@ -145,13 +146,13 @@ class JoinByState(WorkerDoFn, beam.DoFn):
         return replace(state, routing=routing), routed
 
     def _reconciled(self, session_id: str, state: JoinState) -> JoinState:
-        answer = self.worker.lookups.answer(session_id) if not state.waiting else None
+        answer = self.worker.listener_lookups.answer(session_id) if not state.waiting else None
         if answer is not None:
-            state = replace(state, routing=heard(state.routing, answer))
+            state = replace(state, routing=heard(state.routing, settled(answer)))
         now_ms = self.worker.loop.now_ms()
         if now_ms - state.asked_at_ms >= RECONCILE_EVERY_MS:
             if state.asked_at_ms:
-                self.worker.lookups.ask(session_id)
+                self.worker.listener_lookups.ask(session_id)
             state = replace(state, asked_at_ms=now_ms)
         return state
 

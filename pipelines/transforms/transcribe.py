@@ -19,6 +19,7 @@ from pipelines.coders import ValueCoder
 from pipelines.core.journal import (
     Coverage,
     JournalItem,
+    JournalKind,
     journal_items,
     uncovered,
 )
@@ -113,6 +114,8 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
     def __init__(self, cutter: WindowCutter, settings: WorkerSettings) -> None:
         self.settings = settings
         self._cutter = cutter
+        bounded = settings.time is TimeMode.INLINE
+        self._closing = JournalKind.FLUSH if bounded else JournalKind.SETTLE
 
     def process(
         self,
@@ -132,7 +135,7 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
             pane.items,
             first_index=before.next_index,
             fired_at_ms=pane.fired_at_ms,
-            closing=pane.closing,
+            closing=self._closing if pane.closing else None,
         )
         if items:
             journal.add(JournalPage(items))

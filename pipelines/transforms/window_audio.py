@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,6 @@ from apache_beam.transforms.userstate import (
 )
 from apache_beam.utils.windowed_value import PaneInfoTiming
 
-from connectors.policy import call
-from connectors.positions import ShardPosition
 from pipelines.coders import ValueCoder
 from pipelines.core.order import OrderState, OrderStep, number_by_arrival, restore_order
 from pipelines.core.reading import read_through
@@ -113,7 +110,6 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         self.settings = settings
         self._options = options
         self._bounded = settings.time is TimeMode.INLINE
-        self._read_through: dict[str, Future[dict[str, ShardPosition]]] = {}
 
     def process(
         self,
@@ -182,15 +178,11 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
 
         The answer is used one look later, when everything read before it was asked is here.
         """
-        asked = self._read_through.pop(session_id, None)
-        positions = self.worker.connectors.positions
-        policy = self.worker.connectors.policies.positions
-        self._read_through[session_id] = self.worker.loop.start(
-            call(policy, lambda: positions.load(self._options.job_name))
-        )
-        if asked is None or not asked.done() or asked.exception() is not None:
-            return 0
-        return read_through(asked.result(), session_id, self._options.readers)
+        lookups = self.worker.position_lookups
+        question = self._options.job_name, session_id  # each session waits for its own answer
+        answer = lookups.answer(question)
+        lookups.ask(question)
+        return 0 if answer is None else read_through(answer, session_id, self._options.readers)
 
 
 def _log_pane(session_id: str, step: OrderStep) -> None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from connectors.positions import ShardPosition
 from connectors.registry import Connectors
 from pipelines.worker.calls import CallRegistry
-from pipelines.worker.lookups import ListenerLookups
+from pipelines.worker.lookups import Lookups
 from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
 from pipelines.worker.reading import ReaderRegistry
 from pipelines.worker.transcribing import TranscriberRegistry
@@ -51,11 +52,19 @@ class Worker:
         self.connectors = settings.connectors.build()
         self.calls = CallRegistry(self.loop)
         self.readers = ReaderRegistry(self.loop, self.connectors)
-        self.lookups = ListenerLookups(self.loop, self.connectors)
+        policies = self.connectors.policies
+        self.listener_lookups = Lookups(
+            self.loop, policies.directory, self.connectors.directory.listeners
+        )
+        self.position_lookups = Lookups(self.loop, policies.positions, self._positions_of_job)
         self.warming = Warming(self.loop, self.connectors)
         if settings.time is TimeMode.LIVE:
             self.warming.load()
         self.transcribers = TranscriberRegistry(self.loop, self.connectors)
+
+    async def _positions_of_job(self, question: tuple[str, str]) -> dict[str, ShardPosition]:
+        """Of (job, session): how far the job has read each shard."""
+        return await self.connectors.positions.load(question[0])
 
     def close(self) -> None:
         self.readers.close()

@@ -35,6 +35,7 @@ PAUSE_AFTER_GIVING_UP_S = 3.0
 """So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 
 FINISH_WITHIN_S = 30.0
+SETTLE_WITHIN_S = 5.0
 
 SEND_STEP_BYTES = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE
 """At most a second of audio at a time."""
@@ -62,6 +63,7 @@ class _OpenStream:
         self.error: Exception | None = None
         self.finishing = False
         self.reader: asyncio.Task[None] | None = None
+        self.heard_more = asyncio.Event()
         self._final: list[TimedWord] = []
         self._partial: list[TimedWord] = []
 
@@ -80,6 +82,7 @@ class _OpenStream:
         else:
             self._partial = words
         self.through_sample = max(self.through_sample, self._sample(result.through_s))
+        self.heard_more.set()
 
     def forget_words_before(self, sample: int) -> None:
         self._final = [word for word in self._final if word.end_sample > sample]
@@ -158,6 +161,32 @@ class SessionRecogniser:
             await self._cut_due(finished=True)
         await self._close_stream()
         await self._leave_nothing_pending()
+
+    async def settle(self) -> None:
+        """Commit the whole words that were heard; the stream stays open for what may follow."""
+        opened = self._open
+        if opened is None or self._position.end_sample >= self._available_sample:
+            return
+        near = self._available_sample - int(
+            self._connectors.speech_to_text.report_every_s * SAMPLE_RATE_HZ
+        )
+        try:
+            async with asyncio.timeout(SETTLE_WITHIN_S):
+                while opened.through_sample < near and opened.error is None:
+                    opened.heard_more.clear()
+                    await opened.heard_more.wait()
+        except TimeoutError:
+            return
+        async with self._committing:
+            heard = Hypothesis(opened.words, opened.through_sample, self._available_sample)
+            cut = self._cutter.whole_words(self._position.resume_sample, heard)
+            if (
+                opened is self._open
+                and cut is not None
+                and cut.end_sample > self._position.end_sample
+            ):
+                await self._commit(cut, EntryKind.SPEECH)
+                opened.forget_words_before(self._position.resume_sample)
 
     async def mend(self) -> None:
         """Open the stream again if it broke, and send what is not committed."""
@@ -277,6 +306,7 @@ class SessionRecogniser:
     def _fail(self, opened: _OpenStream, error: Exception) -> None:
         if opened.error is None:
             opened.error = error
+            opened.heard_more.set()
             self._call_for_mending()
 
     async def _finish(self, opened: _OpenStream) -> None:

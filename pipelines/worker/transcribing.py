@@ -117,6 +117,8 @@ class SessionTranscriber:
             await self._recogniser.hear(item)
         elif item.kind is JournalKind.GAP:
             await self._recogniser.gap(item)
+        elif item.kind is JournalKind.SETTLE:
+            await self._recogniser.settle()
         else:
             await self._recogniser.flush()
 

@@ -11,13 +11,19 @@ import pytest
 from connectors.scripted_faults import Fault, FaultKind
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
 from connectors.scripted_translation import ScriptedTranslatorSettings
-from connectors.scripted_words import write_words
+from connectors.scripted_words import write_silence, write_words
 from connectors.shard_source import StartAt, StartKind
 from connectors.speech_to_text import Word
 from schemas.values import ControlKind, EntryKind, LedgerEntry
 from tests.pipeline.world import START_MS, World, ms
 
 pytestmark = pytest.mark.pipeline
+
+
+def talk(first_word: int, count: int) -> tuple[bytes, tuple[Word, ...]]:
+    """Two words a second, and a breath behind them, by which the last one is surely over."""
+    pcm, words = write_words(first_word, count, 0.4, 0.1)
+    return pcm + write_silence(0.5), words
 
 
 def spoken(words: Sequence[Word]) -> list[str]:
@@ -42,7 +48,7 @@ def assert_seamless(entries: Sequence[LedgerEntry], samples: int) -> None:
 
 def test_windows_cut_every_three_seconds_and_end_with_the_session() -> None:
     world = World()
-    pcm, words = write_words(0, 20, 0.4, 0.1)
+    pcm, words = talk(0, 20)
     world.listen("talk", 0.1, "es", revision=1)
     last = world.speak("talk", pcm, 0.5) - 1
     world.control("talk", ControlKind.END, 11.0, after=last)
@@ -56,7 +62,7 @@ def test_windows_cut_every_three_seconds_and_end_with_the_session() -> None:
 
 def test_a_session_without_listeners_is_recognised_and_not_translated() -> None:
     world = World()
-    pcm, words = write_words(0, 8, 0.4, 0.1)
+    pcm, words = talk(0, 8)
     world.speak("talk", pcm, 0.5)
     world.run(14.0)
     assert world.words("talk") == spoken(words)
@@ -67,10 +73,11 @@ def test_a_session_without_listeners_is_recognised_and_not_translated() -> None:
 def test_disorder_repeats_and_lateness_change_nothing() -> None:
     """Chunks that a gateway put again, some 30 s late, and everything twice."""
     world = World()
-    pcm, words = write_words(0, 20, 0.4, 0.1)
+    pcm, words = talk(0, 20)
     world.listen("talk", 0.1, "ca", revision=1)
     world.speak("talk", pcm, 0.5, late_by_s=lambda sequence: 30.0 if sequence in (7, 8) else 0.0)
-    world.speak("talk", pcm, 0.9)
+    last = world.speak("talk", pcm, 0.9) - 1
+    world.control("talk", ControlKind.END, 12.5, after=last)
     world.run(30.0)
     assert world.words("talk") == spoken(words)
     assert translated(world, "talk", "ca") == spoken(words)
@@ -80,7 +87,7 @@ def test_disorder_repeats_and_lateness_change_nothing() -> None:
 def test_a_hole_waits_for_its_chunk_and_not_for_a_clock() -> None:
     """A chunk comes 30 s late, within the gateway's deadline: nothing is passed over."""
     world = World()
-    pcm, words = write_words(0, 16, 0.4, 0.1)
+    pcm, words = talk(0, 16)
     world.listen("talk", 0.1, "es", revision=1)
     world.speak("talk", pcm, 0.5, late_by_s=lambda sequence: 30.0 if sequence == 12 else 0.0)
     world.run(45.0)
@@ -90,7 +97,7 @@ def test_a_hole_waits_for_its_chunk_and_not_for_a_clock() -> None:
 
 def test_a_declared_gap_is_told_to_listeners_at_once() -> None:
     world = World()
-    pcm, words = write_words(0, 20, 0.4, 0.1)
+    pcm, words = talk(0, 20)
     world.listen("talk", 0.1, "es", revision=1)
     world.speak("talk", pcm, 0.5, late_by_s=lambda sequence: None if 10 <= sequence < 14 else 0.0)
     world.control("talk", ControlKind.GAP, 4.5, after=9, next_sequence=14)
@@ -107,7 +114,7 @@ def test_a_declared_gap_is_told_to_listeners_at_once() -> None:
 
 def test_an_undeclared_hole_is_passed_when_the_log_is_read_past_the_deadline() -> None:
     world = World()
-    pcm, _words = write_words(0, 10, 0.4, 0.1)
+    pcm, _words = talk(0, 10)
     world.listen("talk", 0.1, "es", revision=1)
     world.speak("talk", pcm, 0.5, late_by_s=lambda sequence: None if sequence == 5 else 0.0)
     world.run(75.0)
@@ -119,9 +126,10 @@ def test_an_undeclared_hole_is_passed_when_the_log_is_read_past_the_deadline() -
 
 def test_audio_read_after_a_stop_of_ten_minutes_is_processed_like_any_other() -> None:
     world = World()
-    pcm, words = write_words(0, 20, 0.4, 0.1)
+    pcm, words = talk(0, 20)
     world.listen("talk", 0.1, "es", revision=1)
-    world.speak("talk", pcm, 3.0)
+    last = world.speak("talk", pcm, 3.0) - 1
+    world.control("talk", ControlKind.END, 14.5, after=last)
     world.run(622.0, stops=[(5.0, 605.0)])
     assert world.words("talk") == spoken(words) == translated(world, "talk", "es")
     assert_seamless(world.entries("talk"), len(pcm) // 2)
@@ -129,7 +137,7 @@ def test_audio_read_after_a_stop_of_ten_minutes_is_processed_like_any_other() ->
 
 def test_languages_join_and_leave_in_mid_talk() -> None:
     world = World()
-    pcm, _words = write_words(0, 36, 0.4, 0.1)
+    pcm, _words = talk(0, 36)
     world.listen("talk", 0.1, "es", revision=1)
     world.speak("talk", pcm, 0.5)
     world.listen("talk", 7.0, "es", "fr", revision=2)
@@ -152,8 +160,8 @@ def test_languages_join_and_leave_in_mid_talk() -> None:
 def test_a_new_speaker_stream_follows_the_old_one() -> None:
     """A page is loaded again in mid-word: a new epoch, counted from 0 again."""
     world = World()
-    first, first_words = write_words(0, 8, 0.4, 0.1)
-    second, second_words = write_words(100, 8, 0.4, 0.1)
+    first, first_words = talk(0, 8)
+    second, second_words = talk(100, 8)
     world.listen("talk", 0.1, "es", revision=1)
     world.speak("talk", first, 0.5)
     world.speak("talk", second, 4.7, epoch=1)
@@ -167,9 +175,10 @@ def test_a_new_speaker_stream_follows_the_old_one() -> None:
 def test_a_recognition_stream_that_breaks_says_every_word_once() -> None:
     breaks = tuple(StreamBreak(after_s=2.3, stream=number) for number in (1, 2))
     world = World(stt=ScriptedSpeechToTextSettings(breaks=breaks))
-    pcm, words = write_words(0, 20, 0.4, 0.1)
+    pcm, words = talk(0, 20)
     world.listen("talk", 0.1, "es", revision=1)
-    world.speak("talk", pcm, 0.5)
+    last = world.speak("talk", pcm, 0.5) - 1
+    world.control("talk", ControlKind.END, 12.5, after=last)
     world.run(22.0)
     assert world.words("talk") == spoken(words)
     assert_seamless(world.entries("talk"), len(pcm) // 2)
@@ -178,7 +187,7 @@ def test_a_recognition_stream_that_breaks_says_every_word_once() -> None:
 def test_a_failing_language_is_skipped_and_harms_no_other() -> None:
     fault = Fault(FaultKind.PERMANENT, text="w6")
     world = World(translation=ScriptedTranslatorSettings(faults=(fault,)))
-    pcm, words = write_words(0, 18, 0.4, 0.1)
+    pcm, words = talk(0, 18)
     world.listen("talk", 0.1, "es", revision=1)
     world.speak("talk", pcm, 0.5)
     world.run(18.0)
@@ -192,10 +201,10 @@ def test_a_failing_language_is_skipped_and_harms_no_other() -> None:
 
 def test_records_that_cannot_be_decoded_are_dead_letters_and_harm_nobody() -> None:
     world = World()
-    pcm, words = write_words(0, 8, 0.4, 0.1)
+    pcm, words = talk(0, 8)
     world.listen("talk", 0.1, "es", revision=1)
     for data in (b"", b"\xc3\x01 not a fingerprint", b"plain text", bytes(2_000_000)):
-        world.source.put("talk", data, at_ms=ms(1.0))
+        world.put_data(1.0, "talk", data)
     world.speak("talk", pcm, 0.5)
     world.run(14.0)
     assert world.words("talk") == spoken(words) == translated(world, "talk", "es")
@@ -206,7 +215,8 @@ def test_records_that_cannot_be_decoded_are_dead_letters_and_harm_nobody() -> No
 def test_silence_is_recorded_and_not_translated() -> None:
     world = World()
     world.listen("talk", 0.1, "es", revision=1)
-    world.speak("talk", bytes(2 * 16_000 * 8), 0.5)
+    last = world.speak("talk", bytes(2 * 16_000 * 8), 0.5) - 1
+    world.control("talk", ControlKind.END, 9.5, after=last)
     world.run(16.0)
     entries = world.entries("talk")
     assert {entry.kind for entry in entries} == {EntryKind.SILENCE}
@@ -216,7 +226,7 @@ def test_silence_is_recorded_and_not_translated() -> None:
 
 def test_sessions_do_not_disturb_one_another() -> None:
     world = World(shards=2)
-    talks = {f"talk-{number}": write_words(number * 100, 12, 0.4, 0.1) for number in range(4)}
+    talks = {f"talk-{number}": talk(number * 100, 12) for number in range(4)}
     for number, (session_id, (pcm, _words)) in enumerate(talks.items()):
         world.listen(session_id, 0.1, "es", revision=1)
         world.speak(session_id, pcm, 0.5 + number * 0.7)
@@ -227,14 +237,18 @@ def test_sessions_do_not_disturb_one_another() -> None:
 
 def test_a_split_and_a_merge_lose_and_repeat_nothing() -> None:
     world = World(shards=1)
-    talks = {f"talk-{number}": write_words(number * 100, 12, 0.4, 0.1) for number in range(3)}
+    talks = {f"talk-{number}": talk(number * 100, 12) for number in range(3)}
     half = {session_id: len(pcm) // 2 // 8192 * 8192 for session_id, (pcm, _w) in talks.items()}
     following: dict[str, int] = {}
     for session_id, (pcm, _words) in talks.items():
         world.listen(session_id, 0.1, "es", revision=1)
         following[session_id] = world.speak(session_id, pcm[: half[session_id]], 0.5)
-    left, right = world.source.split("shardId-000000000000")
-    world.source.merge(left.shard_id, right.shard_id)
+
+    def reshard() -> None:
+        left, right = world.source.split("shardId-000000000000")
+        world.source.merge(left.shard_id, right.shard_id)
+
+    world.at(0.5 + min(half.values()) / 32_000, reshard)
     for session_id, (pcm, _words) in talks.items():
         world.speak(
             session_id,
@@ -250,16 +264,16 @@ def test_a_split_and_a_merge_lose_and_repeat_nothing() -> None:
 
 def test_raw_pcm_of_the_old_flow_is_read_in_the_order_of_the_log() -> None:
     world = World()
-    pcm, words = write_words(0, 12, 0.4, 0.1)
+    pcm, words = talk(0, 12)
     for number, start in enumerate(range(0, len(pcm), 8192)):
-        world.source.put("old", pcm[start : start + 8192], at_ms=ms(0.5 + number * 0.256))
+        world.put_data(0.5 + number * 0.256, "old", pcm[start : start + 8192])
     world.run(16.0, record_format="pcm")
     assert world.words("old") == spoken(words)
 
 
 def test_listeners_before_any_record_are_looked_up_once() -> None:
     world = World()
-    pcm, words = write_words(0, 8, 0.4, 0.1)
+    pcm, words = talk(0, 8)
     world.notifier.connect("talk", "es", "one")
     asyncio.run(world.tables.count_listeners("talk", {"es": 1}, START_MS))
     world.speak("talk", pcm, 0.5)
@@ -270,9 +284,10 @@ def test_listeners_before_any_record_are_looked_up_once() -> None:
 def test_a_job_without_state_goes_on_where_the_ledger_ends() -> None:
     """The first run ends in mid-talk; the second begins with nothing but tables and stream."""
     world = World()
-    pcm, words = write_words(0, 30, 0.4, 0.1)
+    pcm, words = talk(0, 30)
     world.listen("talk", 0.1, "es", revision=1)
-    world.speak("talk", pcm, 0.5)
+    last = world.speak("talk", pcm, 0.5) - 1
+    world.control("talk", ControlKind.END, 17.5, after=last)
     world.run(9.0)
     before = world.entries("talk")
     assert 0 < len(before) < 5

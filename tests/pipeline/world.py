@@ -75,7 +75,7 @@ class World:
         self.letters = MemoryDeadLetters()
         self.positions = MemoryPositions()
         self.tables = MemorySessionTables(lambda: self.now_ms())
-        self._at: list[tuple[float, Callable[[], None]]] = []
+        self._at: list[tuple[float, Callable[[], object]]] = []
         _WORLDS[self.name] = self
 
     # What happens -------------------------------------------------------------------------------
@@ -83,7 +83,14 @@ class World:
     def put(self, at_s: float, record: StreamRecord, data: bytes | None = None) -> None:
         """A record arrives on the stream."""
         encoded = encode(record) if data is None else data
-        self.source.put(record.session_id, encoded, at_ms=ms(at_s))
+        self.put_data(at_s, record.session_id, encoded)
+
+    def put_data(self, at_s: float, session_id: str, data: bytes) -> None:
+        self.at(at_s, lambda: self.source.put(session_id, data, at_ms=ms(at_s)))
+
+    def at(self, at_s: float, happens: Callable[[], object]) -> None:
+        """The order of the log is the order of these times."""
+        self._at.append((at_s, happens))
 
     def speak(
         self,
@@ -178,6 +185,9 @@ class World:
     ) -> None:
         """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes."""
         register_coders()
+        for _at_s, happens in sorted(self._at, key=lambda each: each[0]):
+            happens()
+        self._at.clear()
         settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL)
         options = GraphOptions(
             ReadOptions(
