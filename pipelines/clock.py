@@ -6,7 +6,7 @@ transform's place.
 
 Why ``GenerateSequence`` as a deprecated read: a splittable DoFn (``PeriodicImpulse``) adds a cell
 of Flink state with each of its checkpoints, for ever (apache/beam#27648); this source runs
-natively, without one (docs/decisions/0002).
+natively, without one (docs/decisions/0001).
 """
 
 from __future__ import annotations

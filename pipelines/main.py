@@ -22,7 +22,7 @@ LIVE_DEFAULTS = (
     "--experiments=use_deprecated_read",
     "--max_cache_memory_usage_mb=100",
 )
-"""Each measured: docs/decisions/0002. An option given on the command line comes later and wins."""
+"""Each measured: docs/decisions/0001. An option given on the command line comes later and wins."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

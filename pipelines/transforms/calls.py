@@ -2,7 +2,7 @@
 
 Live, calls run beside the bundles. The step's keys are a fixed number of partitions; a partition's
 state remembers the items in flight, the worker's registry holds their running calls, and a tick
-collects the answers. Bounded runs wait for each call instead. (docs/decisions/0004)
+collects the answers. Bounded runs wait for each call instead. (docs/decisions/0005)
 """
 
 from __future__ import annotations
