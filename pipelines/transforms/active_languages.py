@@ -173,13 +173,12 @@ class JoinBySideInput(WorkerDoFn, beam.DoFn):
         cell: Any = beam.DoFn.StateParam(STATE),
     ) -> Iterator[RoutedUtterance]:
         session_id, event = element
-        if event.utterance is None:
-            return
-        state: RoutingState = cell.read() or RoutingState()
-        state = heard(state, languages.get(session_id, ListenerLanguages((), 0)))
-        state, routed = routed_utterance(state, event.utterance, self.worker.loop.now_ms())
-        cell.write(state)
-        yield from routed
+        if event.utterance is not None:
+            state: RoutingState = cell.read() or RoutingState()
+            state = heard(state, languages.get(session_id, ListenerLanguages((), 0)))
+            state, routed = routed_utterance(state, event.utterance, self.worker.loop.now_ms())
+            cell.write(state)
+            yield from routed
 
 
 def routed_utterance(

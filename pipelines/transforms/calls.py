@@ -123,11 +123,11 @@ class DrainCalls(WorkerDoFn, beam.DoFn):
         if encoded:
             in_flight.add(encoded)
             self._submit(slot, self._coder.decode(encoded))
-            return
-        self.worker.loop.advance(timestamp.micros // 1000)
-        if self.worker.calls.has_answers(slot):
-            yield from self._collect(slot, in_flight)
-        self._reconcile(slot, in_flight)
+        else:
+            self.worker.loop.advance(timestamp.micros // 1000)
+            if self.worker.calls.has_answers(slot):
+                yield from self._collect(slot, in_flight)
+            self._reconcile(slot, in_flight)
 
     def _submit(self, slot: tuple[str, str], item: Any) -> None:
         at = CallSite(self.worker.connectors, self.worker.loop)

@@ -106,17 +106,8 @@ class PollShards(WorkerDoFn, beam.DoFn):
         share = slice_of(number, self._options.readers)
         before: ReaderState | None = positions.read()
         state = self._known_shards(reader, number, share, before, now_ms)
-        if state is None:
-            return
-        quota = {
-            shard.shard_id: readers_of(shard, self._options.readers)
-            for shard in reader.listed_shards() or ()
-        }
-        readable = state.readable()
-        reader.forget_all_but(readable)
-        for shard_id in readable:
-            progress = state.shards[shard_id]
-            for batch in reader.take(shard_id, progress.position, quota.get(shard_id, 1)):
+        if state is not None:
+            for shard_id, batch in self._taken(reader, state):
                 state = state.advanced(
                     shard_id,
                     sequence_number=batch.last,
@@ -124,9 +115,22 @@ class PollShards(WorkerDoFn, beam.DoFn):
                     finished=batch.finished,
                 )
                 yield from self._records(shard_id, batch, share, state.since_ms, now_ms)
-        if _worth_writing(before, state):
-            positions.write(state)
-        self._saver.save(self.worker, number, state, now_ms)
+            if _worth_writing(before, state):
+                positions.write(state)
+            self._saver.save(self.worker, number, state, now_ms)
+
+    def _taken(self, reader: ShardReader, state: ReaderState) -> Iterator[tuple[str, ReadBatch]]:
+        """What was read ahead behind the positions of ``state``."""
+        quota = {
+            shard.shard_id: readers_of(shard, self._options.readers)
+            for shard in reader.listed_shards() or ()
+        }
+        readable = state.readable()
+        reader.forget_all_but(readable)
+        for shard_id in readable:
+            position = state.shards[shard_id].position
+            for batch in reader.take(shard_id, position, quota.get(shard_id, 1)):
+                yield shard_id, batch
 
     def _known_shards(
         self,

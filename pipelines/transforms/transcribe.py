@@ -126,9 +126,20 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
     ) -> Iterator[tuple[str, SessionEvent]]:
         session_id, pane = element
         known: TranscriptState | None = state_cell.read()
-        if known is None and not pane.items:
-            return  # a wake, or the end of a window, of a session that is over
-        before = known or TranscriptState()
+        # A wake, or the end of a window, of a session that is over finds no state: nothing to do.
+        if known is not None or pane.items:
+            before = known or TranscriptState()
+            yield from self._recognised(session_id, pane, before, state_cell, journal, look)
+
+    def _recognised(
+        self,
+        session_id: str,
+        pane: Pane,
+        before: TranscriptState,
+        state_cell: Any,
+        journal: Any,
+        look: Any,
+    ) -> Iterator[tuple[str, SessionEvent]]:
         for listeners in _listeners(pane):
             yield session_id, SessionEvent(listeners=listeners)
         items = journal_items(
