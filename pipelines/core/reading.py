@@ -147,12 +147,11 @@ def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> Rea
 def saved_position(saved: Mapping[str, ShardPosition], shard_id: str, reader: int) -> str:
     """Where ``reader`` may go on in a shard, or empty.
 
-    Rows are written per shard and reader. After a change of the number of readers the earliest
-    position of any of them is safe: what was sent before is recognised by the ledger.
+    Rows are written per shard and reader. The earliest of them is safe for every reader, also when
+    the number of readers has changed: one's own row then stands for another slice, whose keys it
+    may be ahead of. What was sent before is recognised by the ledger.
     """
-    own = saved.get(f"{shard_id}/{reader}")
-    if own is not None:
-        return own.sequence_number
+    del reader  # all readers of a shard resume together
     of_shard = [row for key, row in saved.items() if key.rsplit("/", 1)[0] == shard_id]
     if not of_shard or any(not row.sequence_number for row in of_shard):
         return ""
