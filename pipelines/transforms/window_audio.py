@@ -159,7 +159,8 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         self._remember(step, state, order, held, hole)
         if step.items:
             _log_pane(key, step)
-            yield key, Pane(key, self.worker.loop.now_ms(), step.items)
+            # Its window has closed long ago: what waited is all there is for now.
+            yield key, Pane(key, self.worker.loop.now_ms(), step.items, closing=True)
 
     def _remember(
         self, step: OrderStep, before: OrderState, order: Any, held: Any, hole: Any
