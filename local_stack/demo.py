@@ -9,23 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from pathlib import Path
 
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
-from connectors.errors import RetryableError
-from connectors.ledger import Ledger
-from ingest_gateway.client import (
-    ListenReport,
-    ReceivedClip,
-    SpeakReport,
-    create_session,
-    fetch_token,
-    listen,
-    speak,
-)
-from local_stack.clips import decoded_s
-from local_stack.completeness import Acknowledged, judge
+from ingest_gateway.client import create_session, fetch_token, speak
+from local_stack.audience import Audience, settled
+from local_stack.completeness import Acknowledged
 from local_stack.demo_display import DemoDisplay
 from local_stack.demo_report import Evidence, make_report
 from local_stack.flink import ROOT
@@ -33,63 +22,11 @@ from local_stack.latency import draw
 from local_stack.processes import ProcessError, stop_on_terminate
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
-from schemas.values import LedgerEntry
 
 DIRECTORY = ROOT / "build" / "demo"
 LANGUAGES = {"es": "Spanish", "ca": "Catalan", "fr": "French"}
 LATE_LANGUAGE = "fr"
-JOIN_TIMEOUT_S = 20.0
 SETTLE_TIMEOUT_S = 45.0
-POLL_S = 0.5
-
-
-class Audience:
-    """The listeners of a talk, and which clips have reached them so far."""
-
-    def __init__(self, url: str, session_id: str, directory: Path, display: DemoDisplay) -> None:
-        self._url = url
-        self._session_id = session_id
-        self._directory = directory
-        self._display = display
-        self._over = asyncio.Event()
-        self._reports: list[asyncio.Task[ListenReport]] = []
-        self.reached: set[tuple[int, str]] = set()
-
-    async def join(self, language: str, group: asyncio.TaskGroup) -> None:
-        """One more listener; returns when it has joined."""
-        joined = asyncio.Event()
-
-        def on_clip(clip: ReceivedClip) -> None:
-            self._on_clip(clip)
-
-        self._reports.append(
-            group.create_task(
-                listen(
-                    self._url,
-                    self._session_id,
-                    language,
-                    save_to=self._directory / "listeners" / language,
-                    on_joined=joined.set,
-                    on_clip=on_clip,
-                    linger_s=2 * SETTLE_TIMEOUT_S,  # `leave` ends it, this only bounds it
-                    stop=self._over,
-                )
-            )
-        )
-        async with asyncio.timeout(JOIN_TIMEOUT_S):
-            await joined.wait()
-
-    async def leave(self) -> tuple[ListenReport, ...]:
-        self._over.set()
-        return tuple([await report for report in self._reports])
-
-    def _on_clip(self, clip: ReceivedClip) -> None:
-        if clip.body is not None and decoded_s(clip.body) is not None:
-            self.reached.add((clip.sequence_number, clip.language))
-        if not clip.from_history:
-            late_s = (clip.received_at_ms - clip.timestamp_ms) / 1000
-            self._display.heard(clip.source_transcript)
-            self._display.said(clip.language, clip.sequence_number, clip.transcript, late_s)
 
 
 async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evidence:
@@ -99,7 +36,7 @@ async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evid
     try:
         token = await fetch_token(url)
         session_id = await create_session(url, token=token, target_languages=tuple(LANGUAGES))
-        audience = Audience(url, session_id, DIRECTORY, display)
+        audience = Audience(url, session_id, on_clip=display.take, save_to=DIRECTORY / "listeners")
         async with asyncio.TaskGroup() as group:
             for language in LANGUAGES:
                 if language != LATE_LANGUAGE:
@@ -108,32 +45,17 @@ async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evid
             await asyncio.sleep(talk.duration_s / 2)
             await audience.join(LATE_LANGUAGE, group)
             spoken = await speaking
-            entries = await _settled(AmazonLedger(clients), spoken, audience)
+            entries = await settled(
+                AmazonLedger(clients),
+                session_id,
+                [Acknowledged(spoken.epoch, spoken.acknowledged_samples)],
+                lambda: audience.reached,
+                SETTLE_TIMEOUT_S,
+            )
             heard = await audience.leave()
         return Evidence(talk, spoken, heard, entries)
     finally:
         await clients.close()
-
-
-async def _settled(
-    ledger: Ledger, spoken: SpeakReport, audience: Audience
-) -> tuple[LedgerEntry, ...]:
-    """The ledger once everything in it has arrived, or as it stands when patience is over."""
-    promised = [Acknowledged(spoken.epoch, spoken.acknowledged_samples)]
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while True:
-        entries = await _entries(ledger, spoken.session_id)
-        complete = judge(spoken.session_id, entries, promised, audience.reached).is_complete
-        if complete or time.monotonic() > deadline:
-            return entries
-        await asyncio.sleep(POLL_S)
-
-
-async def _entries(ledger: Ledger, session_id: str) -> tuple[LedgerEntry, ...]:
-    try:
-        return await ledger.after(session_id, -1)
-    except RetryableError:
-        return ()
 
 
 def run() -> int:

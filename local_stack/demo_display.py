@@ -13,6 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ingest_gateway.client import ReceivedClip
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -54,10 +56,14 @@ class DemoDisplay:
         if self._is_live:
             self._live.stop()
 
-    def heard(self, text: str) -> None:
-        self._heard = text
+    def take(self, clip: ReceivedClip) -> None:
+        """Show a clip that has just come; one from history is not news."""
+        if not clip.from_history:
+            self._heard = clip.source_transcript
+            late_s = (clip.received_at_ms - clip.timestamp_ms) / 1000
+            self._say(clip.language, clip.sequence_number, clip.transcript, late_s)
 
-    def said(self, language: str, number: int, text: str, late_s: float) -> None:
+    def _say(self, language: str, number: int, text: str, late_s: float) -> None:
         before = self._said.get(language)
         clips = 1 if before is None else before.clips + 1
         self._said[language] = Said(number, text, late_s, clips)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ingest_gateway.client import ListenReport, SpeakReport
-from local_stack.clips import decoded_s
+from local_stack.audience import is_playable
 from local_stack.completeness import Acknowledged, Completeness, judge
 from local_stack.latency import Notified, Spread, spread, stage_spreads
 from local_stack.talk import Talk, word_error_rate
@@ -58,13 +58,13 @@ class DemoReport:
         file.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
 
 
-def decodable(heard: Iterable[ListenReport]) -> set[tuple[int, str]]:
+def playable(heard: Iterable[ListenReport]) -> set[tuple[int, str]]:
     """(number, language) of every clip that was downloaded and can be decoded."""
     return {
         (clip.sequence_number, report.language)
         for report in heard
         for clip in report.clips
-        if clip.body is not None and decoded_s(clip.body) is not None
+        if is_playable(clip)
     }
 
 
@@ -73,7 +73,7 @@ def verdict(evidence: Evidence) -> Completeness:
         evidence.spoken.session_id,
         evidence.entries,
         [Acknowledged(evidence.spoken.epoch, evidence.spoken.acknowledged_samples)],
-        decodable(evidence.heard),
+        playable(evidence.heard),
     )
 
 

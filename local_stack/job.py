@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from dataclasses import dataclass
 
 import psutil
@@ -21,7 +20,7 @@ from local_stack.flink import (
     start_worker_pool,
 )
 from local_stack.ports import LOOPBACK
-from local_stack.processes import POLL_S, ProcessError, Processes, Running
+from local_stack.processes import ProcessError, Processes, Running
 from local_stack.waiting_worker import WORKER_NAME
 
 START_TIMEOUT_S = 120.0
@@ -112,13 +111,18 @@ class LiveJob:
 
     def wait_until_running(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Until every task of the submitted job runs; then drop what only submitting needs."""
-        server, submission = self._server, self._submission
-        if server is None or submission is None or self._expansion is None:
+        submission = self._submission
+        if submission is None or self._expansion is None:
             raise ProcessError("the job was never started")
         submission.wait_for_exit(timeout_s)
-        server.wait_until(self._is_running, "the job ran", timeout_s)
+        self.wait_until_tasks_run(timeout_s)
         self._processes.stop(self._expansion)
         self._processes.stop(submission)
+
+    def wait_until_tasks_run(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        if self._server is None:
+            raise ProcessError("the job was never started")
+        self._server.wait_until(self._is_running, "the job ran", timeout_s)
 
     def job_id(self) -> str | None:
         """The job that is not done for good yet, whatever its state."""
@@ -158,6 +162,25 @@ class LiveJob:
             self._processes.kill(self._server)
             self._server = None
 
+    def fail_a_checkpoint(self, timeout_s: float = 20.0) -> None:
+        """Make Flink restart the job for a reason that is not the worker: a checkpoint that cannot
+        be written. Returns when the restart has begun; everything can be written again then."""
+        job, server = self.job_id(), self._server
+        if job is None or server is None:
+            raise ProcessError("there is no job to disturb")
+        checkpoints = self._flink.directory / "checkpoints" / job
+        aside = checkpoints.with_suffix(".aside")
+        checkpoints.rename(aside)
+        try:
+            checkpoints.write_text("in the way")
+            server.wait_until(lambda: self._state(job) != "RUNNING", "a restart", timeout_s)
+        finally:
+            checkpoints.unlink()
+            aside.rename(checkpoints)
+
+    def _state(self, job: str) -> str:
+        return self.rest.job_states().get(job, "UNKNOWN")
+
     def _is_running(self) -> bool:
         job = self.job_id()
         try:
@@ -168,17 +191,6 @@ class LiveJob:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return process.name() == WORKER_NAME
+        return process.name() == WORKER_NAME and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def wait_for_new_workers(job: LiveJob, old: tuple[int, ...], timeout_s: float) -> tuple[int, ...]:
-    """Until Flink has asked for workers in place of ``old``. ProcessError: it has not."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        new = tuple(pid for pid in job.worker_pids() if pid not in old)
-        if new:
-            return new
-        time.sleep(POLL_S)
-    raise ProcessError(f"no new worker in {timeout_s:.0f} s")

@@ -60,6 +60,9 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             worker = self._tell_waiting(environment)
         except (grpc.RpcError, OSError) as error:
             return beam_fn_api_pb2.StartWorkerResponse(error=repr(error))
+        before = self._workers.get(request.worker_id)
+        if before is not None:  # its Flink was killed, and a new one counts from the start again
+            _stop(before)
         self._workers[request.worker_id] = worker
         _LOG.info("worker %s is process %d", request.worker_id, worker.pid)
         return beam_fn_api_pb2.StartWorkerResponse()

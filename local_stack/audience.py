@@ -1,0 +1,126 @@
+"""The listeners of one session, and the wait until everything has reached them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connectors.errors import RetryableError
+from connectors.ledger import Ledger
+from ingest_gateway.client import ListenReport, ReceivedClip, ReceivedMessage, listen
+from local_stack.clips import decoded_s
+from local_stack.completeness import Acknowledged, judge
+from schemas.values import LedgerEntry
+
+JOIN_TIMEOUT_S = 20.0
+LINGER_S = 600.0
+POLL_S = 0.5
+
+
+def is_playable(clip: ReceivedClip) -> bool:
+    """It was downloaded, and all of it can be decoded."""
+    return clip.body is not None and decoded_s(clip.body) is not None
+
+
+def is_announced(_clip: ReceivedClip) -> bool:
+    """For load runs, which download nothing."""
+    return True
+
+
+class Audience:
+    """Listeners of a session, what has reached them, and under which keys.
+
+    ``reached`` holds (number, language) of clips that pass ``proof``; ``skipped`` of notices;
+    ``keys`` the stored names each was announced under, one and the same if all is well.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session_id: str,
+        *,
+        proof: Callable[[ReceivedClip], bool] = is_playable,
+        on_clip: Callable[[ReceivedClip], None] | None = None,
+        save_to: Path | None = None,
+    ) -> None:
+        self._url = url
+        self._session_id = session_id
+        self._proof = proof
+        self._on_clip = on_clip
+        self._save_to = save_to
+        self._over = asyncio.Event()
+        self._reports: list[asyncio.Task[ListenReport]] = []
+        self.reached: set[tuple[int, str]] = set()
+        self.skipped: set[tuple[int, str]] = set()
+        self.keys: dict[tuple[int, str], set[str]] = defaultdict(set)
+
+    async def join(self, language: str, group: asyncio.TaskGroup) -> None:
+        """One more listener; returns when it has joined."""
+        joined = asyncio.Event()
+        self._reports.append(
+            group.create_task(
+                listen(
+                    self._url,
+                    self._session_id,
+                    language,
+                    download=self._proof is not is_announced,
+                    save_to=self._save_to / language if self._save_to else None,
+                    on_joined=joined.set,
+                    on_message=lambda message: self._take_message(language, message),
+                    on_clip=self._take_clip,
+                    linger_s=LINGER_S,  # `leave` ends it, this only bounds it
+                    stop=self._over,
+                )
+            )
+        )
+        async with asyncio.timeout(JOIN_TIMEOUT_S):
+            await joined.wait()
+
+    async def leave(self) -> tuple[ListenReport, ...]:
+        """Everybody leaves, having downloaded what was announced."""
+        self._over.set()
+        return tuple([await report for report in self._reports])
+
+    def _take_clip(self, clip: ReceivedClip) -> None:
+        if self._proof(clip):
+            self.reached.add((clip.sequence_number, clip.language))
+        if self._on_clip is not None:
+            self._on_clip(clip)
+
+    def _take_message(self, language: str, message: ReceivedMessage) -> None:
+        if message.type not in ("translatedAudio", "skipped"):
+            return
+        outcome = (int(message.fields["sequenceNumber"]), language)
+        if message.type == "skipped":
+            self.skipped.add(outcome)
+        else:
+            self.keys[outcome].add(urlsplit(str(message.fields.get("url", ""))).path)
+
+
+async def settled(
+    ledger: Ledger,
+    session_id: str,
+    acknowledged: Iterable[Acknowledged],
+    reached: Callable[[], set[tuple[int, str]]],
+    timeout_s: float,
+) -> tuple[LedgerEntry, ...]:
+    """The ledger once everything in it has arrived, or as it stands when patience is over."""
+    promised = tuple(acknowledged)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        entries = await _entries(ledger, session_id)
+        complete = judge(session_id, entries, promised, reached()).is_complete
+        if complete or time.monotonic() > deadline:
+            return entries
+        await asyncio.sleep(POLL_S)
+
+
+async def _entries(ledger: Ledger, session_id: str) -> tuple[LedgerEntry, ...]:
+    try:
+        return await ledger.after(session_id, -1)
+    except RetryableError:
+        return ()
