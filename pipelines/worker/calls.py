@@ -6,6 +6,7 @@ Beam's state says which calls should be in flight; this registry says which are.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
@@ -15,6 +16,8 @@ from typing import Any, Protocol, TypeVar
 
 from connectors.registry import Connectors
 from pipelines.worker.loops import WorkerLoop
+
+_log = logging.getLogger(__name__)
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
@@ -136,8 +139,11 @@ class CallRegistry:
             async for value in handler.answers(item, at):
                 self._put(slot, Answer(call_id, value))
         except Exception as error:
-            for value in handler.failed(item, error, at):
-                self._put(slot, Answer(call_id, value))
+            try:
+                for value in handler.failed(item, error, at):
+                    self._put(slot, Answer(call_id, value))
+            except Exception:  # or the call would be in flight for ever
+                _log.exception("call %s failed, and so did telling it", call_id)
         self._put(slot, Answer(call_id, finished=True))
 
     def _put(self, slot: tuple[str, str], answer: Answer) -> None:
