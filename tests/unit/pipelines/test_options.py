@@ -1,0 +1,99 @@
+"""The command line is checked once, with errors that say what to do."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from connectors.amazon_clients import AwsSettings
+from connectors.errors import PermanentError
+from connectors.job_connectors import FolderConnectors, LiveConnectors, NotifyChoice, SpeechChoice
+from connectors.memory_notifier import MemoryNotifier
+from connectors.scripted_speech_to_text import ScriptedSpeechToText
+from connectors.shard_source import StartAt, StartKind
+from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
+from pipelines.worker.process import TimeMode
+
+pytestmark = pytest.mark.unit
+
+NOW_MS = 1_800_000_000_123
+SCRIPTED = SpeechChoice("scripted", "scripted", "scripted")
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "resume"),
+    [
+        ("trim_horizon", StartAt(StartKind.TRIM_HORIZON), False),
+        ("latest", StartAt(StartKind.AT_TIMESTAMP, str(NOW_MS)), False),
+        ("resume", StartAt(StartKind.AT_TIMESTAMP, str(NOW_MS)), True),
+        ("2026-11-21T10:00:00Z", StartAt(StartKind.AT_TIMESTAMP, "1795255200000"), False),
+        ("2026-11-21T10:00:00", StartAt(StartKind.AT_TIMESTAMP, "1795255200000"), False),
+        ("2026-11-21T12:00:00+02:00", StartAt(StartKind.AT_TIMESTAMP, "1795255200000"), False),
+    ],
+)
+def test_where_to_start(text: str, start: StartAt, resume: bool) -> None:
+    assert start_at(text, NOW_MS) == (start, resume)
+
+
+@pytest.mark.parametrize("text", ["", "now", "21/11/2026", "2026-13-01"])
+def test_a_start_that_is_none_says_what_is_one(text: str) -> None:
+    with pytest.raises(UsageError, match="use latest, trim_horizon, resume or a time"):
+        start_at(text, NOW_MS)
+
+
+def read(*arguments: str) -> LiveJob | BoundedJob:
+    return read_options(JobOptions(list(arguments)), "job")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--readers=0"], "at least 1"),
+        (["--pane_seconds=0"], "at least 1"),
+        (["--partitions=-1"], "at least 1"),
+        (["--start=yesterday"], "use latest"),
+        (["--input=/no/such.wav", "--output=x"], "no such file"),
+        (["--input=/", "--output="], "needs --output"),
+        (["--input=/", "--output=x", "--language=,"], "at least one language"),
+    ],
+)
+def test_what_cannot_be_run_is_said(arguments: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        read(*arguments)
+
+
+def test_a_live_job_as_it_is_asked_for() -> None:
+    job = read("--start=trim_horizon", "--readers=2", "--record_format=pcm", "--settle_ms=500")
+    assert isinstance(job, LiveJob)
+    assert job.graph.read.start == StartAt(StartKind.TRIM_HORIZON)
+    assert (job.graph.read.readers, job.graph.window.readers) == (2, 2)
+    assert (job.graph.read.record_format, job.graph.window.record_format) == ("pcm", "pcm")
+    assert job.graph.cutter.settle_samples == 8_000
+
+
+def test_a_bounded_run_waits_for_its_calls_and_for_no_pane(tmp_path: Path) -> None:
+    job = read(f"--input={tmp_path}", f"--output={tmp_path}", "--language=es, ca,")
+    assert isinstance(job, BoundedJob)
+    assert job.languages == ("es", "ca")
+    assert job.graph.settings.time is TimeMode.INLINE
+    assert (job.graph.window.pane_s, job.graph.window.pane_records) == (0, 0)
+
+
+async def test_connectors_travel_to_workers_and_open_there(tmp_path: Path) -> None:
+    settings = FolderConnectors(tmp_path, SCRIPTED)
+    there: FolderConnectors = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own bytes
+    assert there == settings
+    assert hash(there) == hash(settings)
+    connectors = there.build()
+    assert isinstance(connectors.speech_to_text, ScriptedSpeechToText)
+    assert isinstance(connectors.notifier, MemoryNotifier)
+    await connectors.close()
+
+
+async def test_an_unknown_notifier_is_refused() -> None:
+    aws = AwsSettings.local("http://127.0.0.1:1", "test")
+    settings = LiveConnectors(aws, SCRIPTED, NotifyChoice("pigeon"))
+    with pytest.raises(PermanentError, match="pigeon"):
+        settings.build()
