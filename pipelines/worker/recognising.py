@@ -36,6 +36,8 @@ PAUSE_AFTER_GIVING_UP_S = 3.0
 
 FINISH_WITHIN_S = 30.0
 SETTLE_WITHIN_S = 5.0
+FRAME_S = 0.06
+"""Recognisers work in frames: their reports lag by up to two of them."""
 
 SEND_STEP_BYTES = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE
 """At most a second of audio at a time."""
@@ -167,12 +169,9 @@ class SessionRecogniser:
         opened = self._open
         if opened is None or self._position.end_sample >= self._available_sample:
             return
-        near = self._available_sample - int(
-            self._connectors.speech_to_text.report_every_s * SAMPLE_RATE_HZ
-        )
         try:
             async with asyncio.timeout(SETTLE_WITHIN_S):
-                while opened.through_sample < near and opened.error is None:
+                while not self._caught_up(opened) and opened.error is None:
                     opened.heard_more.clear()
                     await opened.heard_more.wait()
         except TimeoutError:
@@ -375,9 +374,11 @@ class SessionRecogniser:
             opened = self._open
             while opened is not None:
                 position = self._position
-                heard = Hypothesis(
-                    opened.words, opened.through_sample, self._available_sample, finished
-                )
+                # What lies between its last two reports a recogniser does not answer singly: to
+                # wait for it would be to wait for the next pane.
+                available = self._available_sample
+                through = available if self._caught_up(opened) else opened.through_sample
+                heard = Hypothesis(opened.words, through, available, finished)
                 cut = self._cutter.next_cut(position.end_sample, position.resume_sample, heard)
                 if cut is None:
                     return
@@ -385,6 +386,10 @@ class SessionRecogniser:
                 await self._commit(cut, kind)
                 self._failing_since_s = None
                 opened.forget_words_before(self._position.resume_sample)
+
+    def _caught_up(self, opened: _OpenStream) -> bool:
+        report_s = self._connectors.speech_to_text.report_every_s + FRAME_S
+        return opened.through_sample >= self._available_sample - int(report_s * SAMPLE_RATE_HZ)
 
     async def _commit(self, cut: Cut, kind: EntryKind) -> LedgerEntry:
         first = self._position.end_sample
