@@ -161,6 +161,7 @@ class SessionRecogniser:
                 await self.mend()
                 continue
             await self._cut_due(finished=True)
+            await self._say_what_came_late(opened)
         await self._close_stream()
         await self._leave_nothing_pending()
 
@@ -207,11 +208,30 @@ class SessionRecogniser:
 
     @property
     def _has_uncommitted(self) -> bool:
-        return self._position.end_sample < self._available_sample
+        """Samples are in no entry, or may hold words behind the last one that was said: a cut may
+        be made before its recogniser has reported the very last of it."""
+        position = self._position
+        return position.end_sample < self._available_sample or (
+            bool(self._pending) and position.resume_sample < self._available_sample
+        )
 
     def _wait_to_open_s(self) -> float:
         wait_s = self._open_again_at_s - asyncio.get_running_loop().time()
         return wait_s if wait_s > 0.001 else 0.0  # a timer may fire a hair early
+
+    async def _say_what_came_late(self, opened: _OpenStream) -> None:
+        """Words in samples that are committed already, reported with the stream's end only."""
+        if not self._has_uncommitted:
+            return
+        async with self._committing:
+            position, available = self._position, self._available_sample
+            text = " ".join(
+                word.text
+                for word in opened.words
+                if (word.start_sample + word.end_sample) / 2 > position.resume_sample
+            )
+            cut = Cut(max(available, position.end_sample), available, text)
+            await self._commit(cut, EntryKind.SPEECH if text else EntryKind.SILENCE)
 
     async def _leave_nothing_pending(self) -> None:
         """Every sample is committed; say so also of chunks, which the journal is kept by.
@@ -363,8 +383,9 @@ class SessionRecogniser:
         async with self._committing:
             end = self._available_sample
             entry: LedgerEntry | None = None
-            while self._position.end_sample < end:  # another writer may take our number
-                entry = await self._commit(Cut(end, end, ""), EntryKind.FAILED)
+            while self._has_uncommitted:  # another writer may take our number
+                cut = Cut(max(end, self._position.end_sample), end, "")
+                entry = await self._commit(cut, EntryKind.FAILED)
         if entry is not None and entry.kind is EntryKind.FAILED:
             await self._committer.dead_letter(cause, entry.number)
 
@@ -377,7 +398,10 @@ class SessionRecogniser:
                 # What lies between its last two reports a recogniser does not answer singly: to
                 # wait for it would be to wait for the next pane.
                 available = self._available_sample
-                through = available if self._caught_up(opened) else opened.through_sample
+                through = opened.through_sample
+                if self._caught_up(opened):
+                    through = available
+                    self._failing_since_s = None
                 heard = Hypothesis(opened.words, through, available, finished)
                 cut = self._cutter.next_cut(position.end_sample, position.resume_sample, heard)
                 if cut is None:
