@@ -104,7 +104,7 @@ def test_coverage_remembers_the_newest_epochs_and_the_highest_number() -> None:
     assert coder.decode(coder.encode(coverage)) == coverage
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000), prefix=st.integers(0, 12))
 def test_any_prefix_of_the_ledger_and_what_is_uncovered_are_the_whole_talk(
     seed: int, prefix: int

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.coders import ValueCoder
@@ -95,6 +95,7 @@ def in_panes(session: Session, records: Sequence[ReadRecord], cuts: Iterable[int
         session.pane(*records[first:last])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_order_and_any_repetition_come_out_in_order_each_once(data: st.DataObject) -> None:
     """Up to seven epochs, more than are remembered, and nothing is ever passed."""
@@ -119,6 +120,7 @@ def test_any_order_and_any_repetition_come_out_in_order_each_once(data: st.DataO
     assert session.held == ()
 
 
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), fails=st.floats(0, 0.8), pauses=st.floats(0, 0.5))
 def test_partial_failures_of_the_gateway(seed: int, fails: float, pauses: float) -> None:
     """Of a batch some records fail; the first of them and all later ones are put again."""
@@ -280,6 +282,7 @@ def test_a_job_that_is_there_from_the_beginning_waits_for_it() -> None:
     assert session.pane(chunk(1, 0)) == ["1/0", "1/1"]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_raw_pcm_is_numbered_as_the_log_has_it(data: st.DataObject) -> None:
     records = [

@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.coders import ValueCoder
@@ -77,6 +77,7 @@ def test_an_entry_that_was_routed_to_nobody_stays_with_nobody() -> None:
     assert route(state, replace(numbered(7), routes=()))[1] == ()
 
 
+@settings(deadline=None)
 @given(st.permutations([ListenerLanguages((str(revision),), revision) for revision in range(5)]))
 def test_the_highest_revision_wins_in_any_order(news: list[ListenerLanguages]) -> None:
     state = RoutingState()
@@ -115,6 +116,7 @@ def test_a_translation_is_told_as_the_protocol_has_it() -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=900))
 def test_metadata_holds_as_much_of_the_text_as_fits(text: str) -> None:
     encoded = metadata_text(text)

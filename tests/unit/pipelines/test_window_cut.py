@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.window_cut import Cut, Hypothesis, TimedWord, WindowCutter
@@ -77,6 +77,7 @@ def test_the_end_takes_what_is_left() -> None:
     assert cutter.next_cut(30_000, 30_000, heard(words, 0, 30_000, finished=True)) is None
 
 
+@settings(deadline=None)
 @given(
     gaps=st.lists(st.tuples(st.integers(0, 60_000), st.integers(800, 40_000)), max_size=25),
     tail=st.integers(0, 100_000),

@@ -54,6 +54,7 @@ CONTROL = SessionControl(
 )
 
 
+@settings(deadline=None)
 @given(CHUNKS | CONTROLS)
 def test_what_is_written_reads_back(record: StreamRecord) -> None:
     assert decode(encode(record)) == record
@@ -86,6 +87,7 @@ def test_bytes_behind_the_record_are_refused(record: StreamRecord, trailing: byt
         decode(encode(record) + trailing)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=8, max_size=8), st.binary(max_size=60))
 def test_an_unknown_fingerprint_is_refused(fingerprint: bytes, body: bytes) -> None:
     with pytest.raises(UndecodableRecordError, match="fingerprint"):
@@ -98,7 +100,7 @@ def test_what_is_not_single_object_encoding_is_refused(data: bytes) -> None:
         decode(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from([CHUNK, CONTROL]), st.binary(max_size=80), st.data())
 def test_random_bytes_raise_nothing_else(
     record: StreamRecord, noise: bytes, data: st.DataObject
