@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.unit.house.sources import PROJECT, ROOT, imports_of, is_module, modules_under
+
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[3]
-PROJECT = ("schemas", "connectors", "pipelines", "ingest_gateway", "local_stack", "benchmarks")
 CONNECTOR_INTERFACES = {
     f"connectors.{name}"
     for name in (
@@ -53,31 +50,6 @@ STANDARD_IO = {
     "time",
     "urllib",
 }
-
-
-def modules_under(folder: str) -> list[Path]:
-    found = sorted((ROOT / folder).rglob("*.py"))
-    assert found, f"{folder} holds no Python: this test would pass for nothing"
-    return found
-
-
-def imports_of(file: Path) -> Iterator[str]:
-    """Every module that ``file`` imports, dotted, at any depth of the file; also for typing."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            module = node.module or ""
-            # `from connectors import ledger` names a module by its last part.
-            nested = [f"{module}.{alias.name}" for alias in node.names]
-            submodules = [name for name in nested if _is_module(name)]
-            yield from submodules or [module]
-
-
-def _is_module(dotted: str) -> bool:
-    path = ROOT.joinpath(*dotted.split("."))
-    return path.with_suffix(".py").exists() or path.is_dir()
 
 
 def is_within(module: str, package: str) -> bool:
@@ -145,4 +117,4 @@ def test_the_product_does_not_need_what_runs_it_locally(folder: str) -> None:
 
 def test_interfaces_are_all_there() -> None:
     for module in CONNECTOR_INTERFACES:
-        assert _is_module(module), f"{module} is gone: take it off the list"
+        assert is_module(module), f"{module} is gone: take it off the list"

@@ -1,0 +1,36 @@
+"""The project's own source, read for the rules of the house."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PRODUCT = ("schemas", "connectors", "pipelines", "ingest_gateway")
+PROJECT = (*PRODUCT, "local_stack", "benchmarks")
+
+
+def modules_under(folder: str) -> list[Path]:
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found, f"{folder} holds no Python: this test would pass for nothing"
+    return found
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Every module that ``file`` imports, dotted, at any depth of the file; also for typing."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            module = node.module or ""
+            # `from connectors import ledger` names a module by its last part.
+            nested = [f"{module}.{alias.name}" for alias in node.names]
+            submodules = [name for name in nested if is_module(name)]
+            yield from submodules or [module]
+
+
+def is_module(dotted: str) -> bool:
+    path = ROOT.joinpath(*dotted.split("."))
+    return path.with_suffix(".py").exists() or path.is_dir()

@@ -1,0 +1,67 @@
+"""What setup.py says about the project is what the project is."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from tests.unit.house.sources import PRODUCT, PROJECT, ROOT, imports_of, modules_under
+
+pytestmark = pytest.mark.unit
+
+
+def setup_argument(name: str) -> ast.expr:
+    """The expression that setup.py gives to ``setup`` as ``name``."""
+    for node in ast.walk(ast.parse((ROOT / "setup.py").read_text())):
+        if isinstance(node, ast.keyword) and node.arg == name:
+            return node.value
+    raise AssertionError(f"setup.py has no {name}")
+
+
+def distribution(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_package_of_the_product_is_installed() -> None:
+    there = {
+        ".".join(init.parent.relative_to(ROOT).parts)
+        for folder in PRODUCT
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
+    assert set(ast.literal_eval(setup_argument("packages"))) == there
+
+
+def test_every_library_that_the_product_imports_is_asked_for_by_name() -> None:
+    asked = setup_argument("install_requires")
+    declared = {
+        distribution(found[1])
+        for one in (asked.elts if isinstance(asked, ast.List) else [])
+        if (found := re.match(r"""f?['"]([\w.-]+)""", ast.unparse(one)))
+    }
+    providers = metadata.packages_distributions()
+    missing: set[str] = set()
+    for folder in PRODUCT:
+        for file in modules_under(folder):
+            for module in imports_of(file):
+                root = module.partition(".")[0]
+                if root in PROJECT or root in sys.stdlib_module_names:
+                    continue
+                if is_for_typing_only(file, module):
+                    continue
+                if not declared & {distribution(one) for one in providers.get(root, [root])}:
+                    missing.add(f"{root} ({file.relative_to(ROOT)})")
+    assert missing == set()
+
+
+def is_for_typing_only(file: Path, module: str) -> bool:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            inside = ast.unparse(node)
+            if re.search(rf"^\s+(from|import) {re.escape(module)}\b", inside, re.MULTILINE):
+                return True
+    return False
