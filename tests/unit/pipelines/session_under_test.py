@@ -51,6 +51,8 @@ class UnreliableLedger(MemoryLedger):
         self.answer_s = 0.0
         self.down_until_ms = 0
         self.loses_answers = False
+        self.hidden_from_recovery = False
+        """As if its entries had been written just after a recogniser had asked for them."""
 
     async def commit(self, entry: LedgerEntry) -> LedgerEntry:
         self._refuse_when_down(written=False)
@@ -61,7 +63,7 @@ class UnreliableLedger(MemoryLedger):
 
     async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
         self._refuse_when_down(written=False)
-        return await super().after(session_id, number)
+        return () if self.hidden_from_recovery else await super().after(session_id, number)
 
     def _refuse_when_down(self, *, written: bool) -> None:
         down = self._loop.now_ms() < self.down_until_ms

@@ -138,6 +138,24 @@ def test_a_dropped_call_may_be_submitted_again() -> None:
     assert [answer.value for answer in desk.after(5)] == ["a.1", None]
 
 
+class Stubborn(Echo):
+    """Answers although it was cancelled."""
+
+    async def answers(self, item: str, at: CallSite) -> AsyncIterator[str]:
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            yield f"{item} all the same"
+
+
+def test_a_dropped_call_that_answers_all_the_same_is_not_heard() -> None:
+    desk = Desk(Stubborn())
+    desk.submit("a")
+    desk.registry.drop(SLOT, ["a"])
+    assert desk.after(5) == []
+    assert not desk.registry.has_answers(SLOT)
+
+
 def test_closing_cancels_everything() -> None:
     desk = Desk(Echo())
     desk.submit("a", "b")

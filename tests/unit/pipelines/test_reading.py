@@ -333,6 +333,22 @@ def test_a_finish_that_was_lost_is_found_again() -> None:
     stream.check(poller)
 
 
+def test_an_end_that_was_taken_and_lost_is_read_again() -> None:
+    """The bundle that took it failed: its retry asks at the same position, on the same reader."""
+    stream = Stream()
+    reader = ShardReader(stream.stage.loop, stream.stage.connectors)
+    shard_id = "shardId-000000000000"
+    stream.source.split(shard_id)
+    for _ in range(2):
+        taken = []
+        for _ in range(10):
+            taken += reader.take(shard_id, TRIM_HORIZON, 1)
+            stream.stage.loop.advance(stream.stage.loop.now_ms() + 200)
+            if taken:
+                break
+        assert [batch.finished for batch in taken] == [True]
+
+
 def test_a_listing_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Stream()
     stream.put("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -246,6 +247,33 @@ def test_two_writers_of_one_session(seed: int, lag_ms: int, answer_s: float) -> 
     for job in (first, second):
         assert tuple(utterance.entry for utterance in job.sent) == entries
         assert job.journal == ()
+
+
+def test_a_gap_whose_number_is_taken_is_written_under_the_next() -> None:
+    """An entry of ours, say, whose answer was lost when its stream was closed."""
+    talk = talk_of(6, seed=6)
+    alone = Stage()
+    perform(alone, Job(alone), Talk(talk.items[:10], (), {}))
+    (first,) = alone.entries()
+    taken = replace(
+        first,
+        number=1,
+        kind=EntryKind.SILENCE,
+        text="",
+        first_sample=first.end_sample,
+        captured_at_ms=first.captured_at_ms + 1,
+    )
+    stage = Stage()
+    stage.loop.wait(stage.loop.start(stage.ledger.commit(taken)))
+    job = Job(stage)
+    stage.loop.wait(stage.loop.start(stage.ledger.commit(first)))
+    gap = JournalItem(0, JournalKind.GAP, 1, 10, 12)
+    stage.ledger.hidden_from_recovery = True
+    perform(stage, job, Talk((*talk.items[:10], gap, *talk.items[12:]), (), {}))
+    entries = stage.entries()
+    assert entries[:2] == (first, taken)
+    assert (entries[2].kind, entries[2].gap_until_sequence) == (EntryKind.GAP, 12)
+    assert_every_sample_once(entries, {1: talk.samples[1] - 2 * 4096})
 
 
 def test_a_job_without_state_goes_on_behind_the_ledger() -> None:
