@@ -6,6 +6,8 @@ Translation and voices are scripted. Two acts:
 1. the Python worker is killed (``kill -9``) three times, then Flink's JVM once;
 2. Flink restarts the job, its worker process stays alive and with it whatever it remembers.
    (Only with ``environment_cache_millis``, which would keep a dead worker too: an act of its own.)
+
+``python -m benchmarks.chaos_worker killed`` plays the first alone, ``restarted`` the second.
 """
 
 from __future__ import annotations
@@ -189,9 +191,11 @@ def _struck(blow: tuple[str, int, float], sessions: Sequence[Held]) -> Struck:
     )
 
 
-def run() -> int:
+def run(names: Sequence[str]) -> int:
     found: dict[str, Found] = {}
     for act in ACTS:
+        if names and act.name not in names:
+            continue
         directory = DIRECTORY / act.name
         settings = StackSettings(
             directory,
@@ -202,12 +206,16 @@ def run() -> int:
             job_options=act.job_options,
             gateway_options=GATEWAY_OPTIONS,
         )
-        with LocalStack(settings, say=lambda step: print(f"chaos-worker: {step}")) as stack:
+        with LocalStack(settings, say=_say) as stack:
             wav = make_talk(directory / "talk.wav").wav
             found[act.name] = asyncio.run(play(act, stack, wav))
         save(DIRECTORY / f"{act.name}.json", found[act.name])
     _tell(found)
     return 1 if any(one.faults for one in found.values()) else 0
+
+
+def _say(step: str) -> None:
+    print(f"chaos-worker: {step}", flush=True)
 
 
 def _tell(found: dict[str, Found]) -> None:
@@ -251,7 +259,7 @@ def _tell(found: dict[str, Found]) -> None:
 def main() -> int:
     stop_on_terminate()
     try:
-        return run()
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130
     except ProcessError as error:
