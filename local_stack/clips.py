@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-
 import av
+
+from connectors.mp3 import RATE_HZ, decode_clip
 
 
 def decoded_s(body: bytes) -> float | None:
     """Seconds of audio in an MP3, by decoding all of it; None when it cannot be decoded."""
     try:
-        with av.open(io.BytesIO(body), "r", format="mp3") as container:
-            samples, rate_hz = 0, 0
-            for frame in container.decode(audio=0):
-                samples += frame.samples
-                rate_hz = frame.sample_rate
-    except (av.FFmpegError, IndexError):  # IndexError: no audio stream in it
+        samples = decode_clip(body)
+    except (av.FFmpegError, IndexError, ValueError):  # no audio in it, or no frame that decodes
         return None
-    return samples / rate_hz if samples else None
+    return len(samples) / RATE_HZ if len(samples) else None
