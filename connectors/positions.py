@@ -12,7 +12,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ShardPosition:
-    """Everything up to ``sequence_number`` is done; ``read_through_ms``: arrival time up to which
+    """Everything up to ``sequence_number`` is done (``@`` and a time in ms: reading began there
+    and no record is done); ``read_through_ms``: arrival time up to which
     the shard was read when this was written (equal to the writing time at the tip)."""
 
     shard_id: str

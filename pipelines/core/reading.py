@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from connectors.positions import ShardPosition
 from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
 
+_AT = "@"
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -106,21 +108,35 @@ def first_state(
 
     LATEST becomes AT_TIMESTAMP of now, so that the first read is already a position. ``saved`` are
     positions by shard (a resumed job); shards that have none appeared since and begin at their
-    beginning.
+    beginning. Sessions that a resumed job meets in their middle are not at their beginning
+    because of a hole: the ledger has what came before.
     """
     if saved:
         start = StartAt(StartKind.TRIM_HORIZON)
     elif start.kind is StartKind.LATEST:
         start = StartAt(StartKind.AT_TIMESTAMP, str(now_ms))
-    since = 0 if start.kind is StartKind.TRIM_HORIZON else int(start.value)
+    since_ms = now_ms if saved else 0
+    if start.kind is StartKind.AT_TIMESTAMP:
+        since_ms = int(start.value)
     known = {
-        shard.shard_id: ShardProgress(
-            shard.parent_ids, start.kind.value, start.value, saved.get(shard.shard_id, "")
-        )
+        shard.shard_id: _begin(shard, start, saved.get(shard.shard_id, ""))
         for shard in shards
         if share.overlaps(shard)
     }
-    return ReaderState(since, known)
+    return ReaderState(since_ms, known)
+
+
+def _begin(shard: Shard, start: StartAt, saved: str) -> ShardProgress:
+    if saved.startswith(_AT):
+        start, saved = StartAt(StartKind.AT_TIMESTAMP, saved.removeprefix(_AT)), ""
+    return ShardProgress(shard.parent_ids, start.kind.value, start.value, saved)
+
+
+def position_to_save(progress: ShardProgress) -> str:
+    """A sequence number, or, before the first record, the time at which reading began."""
+    if not progress.sequence_number and progress.start_kind == StartKind.AT_TIMESTAMP.value:
+        return f"{_AT}{progress.start_value}"
+    return progress.sequence_number
 
 
 def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> ReaderState:
@@ -144,18 +160,24 @@ def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> Rea
     )
 
 
-def saved_position(saved: Mapping[str, ShardPosition], shard_id: str, reader: int) -> str:
-    """Where ``reader`` may go on in a shard, or empty.
+def saved_position(saved: Mapping[str, ShardPosition], shard_id: str) -> str:
+    """Where a reader may go on in a shard (see ``position_to_save``), or empty.
 
     Rows are written per shard and reader. The earliest of them is safe for every reader, also when
     the number of readers has changed: one's own row then stands for another slice, whose keys it
     may be ahead of. What was sent before is recognised by the ledger.
     """
-    del reader  # all readers of a shard resume together
-    of_shard = [row for key, row in saved.items() if key.rsplit("/", 1)[0] == shard_id]
-    if not of_shard or any(not row.sequence_number for row in of_shard):
+    of_shard = [
+        row.sequence_number for key, row in saved.items() if key.rsplit("/", 1)[0] == shard_id
+    ]
+    if not all(of_shard):
         return ""
-    return min((row.sequence_number for row in of_shard), key=int)
+    times = [position for position in of_shard if position.startswith(_AT)]
+    numbers = [position for position in of_shard if not position.startswith(_AT)]
+    # A reader that had no record yet is behind one that had, if it had it at all.
+    if times:
+        return min(times, key=lambda position: int(position.removeprefix(_AT)))
+    return min(numbers, key=int, default="")
 
 
 def read_through(saved: Mapping[str, ShardPosition], session_id: str, readers: int) -> int:

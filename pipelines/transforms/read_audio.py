@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from pipelines.core.reading import (
     Slice,
     discovered,
     first_state,
+    position_to_save,
     readers_of,
     saved_position,
     slice_of,
@@ -36,9 +36,6 @@ from schemas.values import AudioChunk, DeadLetter
 
 _log = logging.getLogger(__name__)
 
-SAVED_POSITIONS_AGE_MS = 60_000
-"""Saved positions are this old, so that what lies before them is in the ledger."""
-SAVE_EVERY_MS = 5_000
 FINISHED_READ_THROUGH_MS = 2**53
 DEAD_LETTERS = "dead_letters"
 
@@ -89,7 +86,6 @@ class PollShards(WorkerDoFn, beam.DoFn):
     def __init__(self, options: ReadOptions, settings: WorkerSettings) -> None:
         self.settings = settings
         self._options = options
-        self._saver = _PositionSaver(options)
         self._wait = Metrics.distribution("stages", "read")
 
     def process(
@@ -105,7 +101,7 @@ class PollShards(WorkerDoFn, beam.DoFn):
         reader = self.worker.readers.reader(key)
         share = slice_of(number, self._options.readers)
         before: ReaderState | None = positions.read()
-        state = self._known_shards(reader, number, share, before, now_ms)
+        state = self._known_shards(reader, share, before, now_ms)
         if state is not None:
             for shard_id, batch in self._taken(reader, state):
                 state = state.advanced(
@@ -117,7 +113,23 @@ class PollShards(WorkerDoFn, beam.DoFn):
                 yield from self._records(shard_id, batch, share, state.since_ms, now_ms)
             if _worth_writing(before, state):
                 positions.write(state)
-            self._saver.save(self.worker, number, state, now_ms)
+            self._save(reader, number, state, now_ms, begins=before is None)
+
+    def _save(
+        self, reader: ShardReader, number: int, state: ReaderState, now_ms: int, *, begins: bool
+    ) -> None:
+        """Beside the bundle, every few seconds: where this reader was a minute ago.
+
+        A worker that has not read for a minute leaves the rows of the one before it alone; only
+        a job that begins writes where it does so.
+        """
+        then = state if begins else reader.history.due(state, now_ms)
+        if then is None:
+            return
+        positions, rows = self.worker.connectors.positions, _positions(number, then, state)
+        policy = self.worker.connectors.policies.positions
+        job_name = self._options.job_name
+        self.worker.loop.start(call(policy, lambda: positions.save(job_name, rows)))
 
     def _taken(self, reader: ShardReader, state: ReaderState) -> Iterator[tuple[str, ReadBatch]]:
         """What was read ahead behind the positions of ``state``."""
@@ -135,7 +147,6 @@ class PollShards(WorkerDoFn, beam.DoFn):
     def _known_shards(
         self,
         reader: ShardReader,
-        number: int,
         share: Slice,
         state: ReaderState | None,
         now_ms: int,
@@ -152,7 +163,7 @@ class PollShards(WorkerDoFn, beam.DoFn):
             if loaded is None:
                 return None
             for shard in shards:
-                position = saved_position(loaded, shard.shard_id, number)
+                position = saved_position(loaded, shard.shard_id)
                 if position:
                     saved[shard.shard_id] = position
         return first_state(self._options.start, now_ms, shards, saved, share)
@@ -185,36 +196,17 @@ class PollShards(WorkerDoFn, beam.DoFn):
         return value.session_id, read
 
 
-class _PositionSaver:
-    """Writes positions of a minute ago to their table, every few seconds, beside the bundle."""
-
-    def __init__(self, options: ReadOptions) -> None:
-        self._job_name = options.job_name
-        self._past: dict[int, deque[tuple[int, ReaderState]]] = {}
-
-    def save(self, worker: Any, reader: int, state: ReaderState, now_ms: int) -> None:
-        past = self._past.setdefault(reader, deque())
-        if past and now_ms - past[-1][0] < SAVE_EVERY_MS:
-            return
-        past.append((now_ms, state))
-        while len(past) > 1 and past[1][0] <= now_ms - SAVED_POSITIONS_AGE_MS:
-            past.popleft()
-        then_ms, then = past[0]
-        old_enough = then_ms <= now_ms - SAVED_POSITIONS_AGE_MS
-        rows = tuple(
-            ShardPosition(
-                f"{shard_id}/{reader}",
-                then.shards[shard_id].sequence_number
-                if old_enough and shard_id in then.shards
-                else "",
-                FINISHED_READ_THROUGH_MS if progress.finished else progress.read_through_ms,
-            )
-            for shard_id, progress in state.shards.items()
+def _positions(reader: int, then: ReaderState, now: ReaderState) -> tuple[ShardPosition, ...]:
+    """Where reading was ``then``, and through what it has come by now."""
+    return tuple(
+        ShardPosition(
+            f"{shard_id}/{reader}",
+            position_to_save(then.shards[shard_id]),
+            FINISHED_READ_THROUGH_MS if progress.finished else progress.read_through_ms,
         )
-        positions = worker.connectors.positions
-        worker.loop.start(
-            call(worker.connectors.policies.positions, lambda: positions.save(self._job_name, rows))
-        )
+        for shard_id, progress in now.shards.items()
+        if shard_id in then.shards
+    )
 
 
 def _raw_pcm(record: ShardRecord) -> AudioChunk:

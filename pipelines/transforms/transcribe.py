@@ -34,6 +34,8 @@ LOOK_AGAIN_MS = 5_000
 ENDED_KEPT_MS = 60_000
 """Late repeats of an ended session meet its state for so long."""
 IDLE_KEPT_MS = 3_600_000
+ABANDONED_MS = 600_000
+"""A session without a speaker for so long has ended (``shared/protocol.md``, lifetimes)."""
 WAKE_EVERY_TICKS = 2
 
 
@@ -180,19 +182,28 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
         if state is None or self.time_is_over(fired_at):
             return
         state = replace(state, look_at_ms=0)
-        if not _journal_empty(journal):
-            transcriber = self._transcriber(key, state, (), journal)
+        idle_ms = self.worker.loop.now_ms() - state.active_at_ms
+        if uncovered(_journal(journal), state.coverage):
+            flush = self._flush_of_abandoned(state, journal) if idle_ms >= ABANDONED_MS else ()
+            transcriber = self._transcriber(key, state, flush, journal)
+            state = replace(state, next_index=state.next_index + len(flush))
             state, out = self._drained(state, transcriber, journal)
             for utterance in out:
                 yield key, SessionEvent(utterance=utterance)
             state_cell.write(self._look_again(state, look, LOOK_AGAIN_MS))
             return
-        idle_ms = self.worker.loop.now_ms() - state.active_at_ms
+        journal.clear()
         if idle_ms >= (ENDED_KEPT_MS if state.ended else IDLE_KEPT_MS):
             self.worker.transcribers.discard(key)
             state_cell.clear()
         else:
             state_cell.write(self._look_again(state, look, ENDED_KEPT_MS))
+
+    def _flush_of_abandoned(self, state: TranscriptState, journal: Any) -> tuple[JournalItem, ...]:
+        """No end was ever declared (a gateway died): what is left is over now."""
+        flush = (JournalItem(state.next_index, JournalKind.FLUSH, -1),)
+        journal.add(JournalPage(flush))
+        return flush
 
     def _transcriber(
         self,
@@ -259,7 +270,3 @@ def _ends(pane: Pane) -> bool:
 def _journal(journal: Any) -> tuple[JournalItem, ...]:
     items = [item for page in journal.read() for item in page.items]
     return tuple(sorted(items, key=lambda item: item.index))
-
-
-def _journal_empty(journal: Any) -> bool:
-    return next(iter(journal.read()), None) is None

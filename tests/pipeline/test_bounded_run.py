@@ -68,9 +68,7 @@ def test_a_folder_of_stored_chunks_is_replayed_session_by_session(tmp_path: Path
     assert status == 0
     for number, session_id in enumerate(("first", "second")):
         said = " ".join(f"w{number * 50 + word}" for word in range(8))
-        heard = " ".join(
-            text.removeprefix("fr:") for text in transcripts(output, session_id, "fr")
-        )
+        heard = " ".join(text.removeprefix("fr:") for text in transcripts(output, session_id, "fr"))
         assert heard == said
 
 

@@ -295,3 +295,25 @@ def test_a_job_without_state_goes_on_where_the_ledger_ends() -> None:
     assert world.entries("talk")[: len(before)] == before
     assert world.words("talk") == spoken(words) == translated(world, "talk", "es")
     assert_seamless(world.entries("talk"), len(pcm) // 2)
+
+
+def test_a_job_that_lost_its_state_resumes_at_its_saved_positions() -> None:
+    """What was said while no job ran, and before the first minute's positions, is not lost."""
+    world = World()
+    pcm, words = talk(0, 30)
+    world.listen("talk", 0.1, "es", revision=1)
+    last = world.speak("talk", pcm, 0.5) - 1
+    world.control("talk", ControlKind.END, 17.5, after=last)
+    world.run(8.0)
+    assert 0 < len(world.entries("talk")) < 5
+    world.run(30.0, from_s=14.0, resume=True)
+    assert world.words("talk") == spoken(words) == translated(world, "talk", "es")
+    assert_seamless(world.entries("talk"), len(pcm) // 2)
+
+
+def test_audio_that_nobody_ended_is_committed_when_the_session_is_abandoned() -> None:
+    world = World()
+    pcm, _words = talk(0, 5)
+    world.speak("talk", pcm, 0.5)
+    world.run(640.0, stops=[(20.0, 615.0)])
+    assert_seamless(world.entries("talk"), len(pcm) // 2)

@@ -18,12 +18,13 @@ from pipelines.core.reading import (
     ReaderState,
     discovered,
     first_state,
+    position_to_save,
     read_through,
     readers_of,
     saved_position,
     slice_of,
 )
-from pipelines.worker.reading import ShardReader
+from pipelines.worker.reading import PositionHistory, ShardReader
 from tests.unit.pipelines.session_under_test import START_MS, Stage
 
 pytestmark = pytest.mark.unit
@@ -160,14 +161,35 @@ def test_a_resumed_reader_takes_a_position_that_no_reader_had_to_reach() -> None
     """Slices move with the number of readers: one's own row may be ahead of a neighbour's, whose
     records are now one's own."""
     saved = rows(s_0=("30", 1), s_1=("9", 1), t_0=("50", 1))
-    for reader in range(3):
-        assert saved_position(saved, "s", reader) == "9", "as numbers, not as text"
-    assert saved_position(saved, "t", 1) == "50"
-    assert saved_position(saved, "u", 0) == ""
+    assert saved_position(saved, "s") == "9", "as numbers, not as text"
+    assert saved_position(saved, "t") == "50"
+    assert saved_position(saved, "u") == ""
+
+
+def test_a_job_that_had_read_nothing_resumes_where_it_began() -> None:
+    begun = first_state(StartAt(StartKind.AT_TIMESTAMP, "77"), 80, [WHOLE], {}, slice_of(0, 1))
+    position = position_to_save(begun.shards["whole"])
+    saved = {
+        f"whole/{reader}": ShardPosition("", each, 0) for reader, each in enumerate((position, "9"))
+    }
+    resumed = first_state(
+        TRIM_HORIZON, 500, [WHOLE], {"whole": saved_position(saved, "whole")}, slice_of(0, 1)
+    )
+    assert resumed.shards["whole"].position == StartAt(StartKind.AT_TIMESTAMP, "77")
+    assert resumed.since_ms == 500, "who speaks already is in the middle, not behind a hole"
+
+
+def test_positions_are_saved_when_they_are_a_minute_old_and_not_before() -> None:
+    history = PositionHistory()
+    states = [ReaderState(number) for number in range(20)]
+    due = [history.due(state, number * 5_000) for number, state in enumerate(states)]
+    assert due[:12] == [None] * 12
+    assert due[12:] == states[:8]
+    assert history.due(states[0], 19 * 5_000 + 4_999) is None
 
 
 def test_a_shard_that_somebody_had_not_begun_is_begun() -> None:
-    assert saved_position(rows(s_0=("30", 1), s_1=("", 1)), "s", 0) == ""
+    assert saved_position(rows(s_0=("30", 1), s_1=("", 1)), "s") == ""
 
 
 @settings(deadline=None)
