@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from connectors.errors import ConnectorError, RetryableError
 from connectors.policy import call
 from connectors.registry import Connectors
-from connectors.speech_to_text import Recognition, SpeechStream
 from pipelines.core.journal import EpochPosition, JournalItem
-from pipelines.core.window_cut import Cut, Hypothesis, TimedWord, WindowCutter
+from pipelines.core.pending_audio import PendingAudio, PendingChunk
+from pipelines.core.window_cut import Cut, Hypothesis, WindowCutter
 from pipelines.worker.committing import Committer, Draft
-from schemas.values import (
-    BYTES_PER_SAMPLE,
-    SAMPLE_RATE_HZ,
-    EntryKind,
-    LedgerEntry,
-    Timeline,
-)
+from pipelines.worker.open_stream import OpenStream
+from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry, Timeline
 
 _log = logging.getLogger(__name__)
 
@@ -38,59 +31,6 @@ FINISH_WITHIN_S = 30.0
 SETTLE_WITHIN_S = 5.0
 FRAME_S = 0.06
 """Recognisers work in frames: their reports lag by up to two of them."""
-
-SEND_STEP_BYTES = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE
-"""At most a second of audio at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingChunk:
-    """A chunk that is not yet committed whole, and where it stands in its epoch."""
-
-    item: JournalItem
-    first_sample: int
-
-    @property
-    def end_sample(self) -> int:
-        return self.first_sample + self.item.samples
-
-
-class _OpenStream:
-    """A speech stream, what it said so far, and whether it broke. Times become samples here."""
-
-    def __init__(self, stream: SpeechStream, first_sample: int) -> None:
-        self.stream = stream
-        self.first_sample = first_sample
-        self.through_sample = first_sample
-        self.error: Exception | None = None
-        self.finishing = False
-        self.reader: asyncio.Task[None] | None = None
-        self.heard_more = asyncio.Event()
-        self._final: list[TimedWord] = []
-        self._partial: list[TimedWord] = []
-
-    @property
-    def words(self) -> list[TimedWord]:
-        return [*self._final, *self._partial]
-
-    def take(self, result: Recognition) -> None:
-        words = [
-            TimedWord(word.text, self._sample(word.start_s), self._sample(word.end_s))
-            for word in result.words
-        ]
-        if result.is_final:
-            self._final += words
-            self._partial = []
-        else:
-            self._partial = words
-        self.through_sample = max(self.through_sample, self._sample(result.through_s))
-        self.heard_more.set()
-
-    def forget_words_before(self, sample: int) -> None:
-        self._final = [word for word in self._final if word.end_sample > sample]
-
-    def _sample(self, at_s: float) -> int:
-        return self.first_sample + round(at_s * SAMPLE_RATE_HZ)
 
 
 class SessionRecogniser:
@@ -110,10 +50,8 @@ class SessionRecogniser:
         self._committer = committer
         self._call_for_mending = call_for_mending
         self._epoch = -1
-        self._pending: deque[PendingChunk] = deque()
-        self._next_sequence = 0
-        self._available_sample = 0
-        self._open: _OpenStream | None = None
+        self._pending = PendingAudio()
+        self._open: OpenStream | None = None
         self._language: str | None = None
         self._failing_since_s: float | None = None
         self._open_again_at_s = 0.0
@@ -122,19 +60,17 @@ class SessionRecogniser:
     async def hear(self, item: JournalItem) -> None:
         """The next chunk. One that is committed already is passed over."""
         await self._enter(item.epoch, item.sequence)
-        if item.sequence < self._next_sequence:
+        if item.sequence < self._pending.next_sequence:
             return
-        if item.sequence > self._next_sequence:  # read from behind where the ledger ends
-            await self._pass_over(self._next_sequence, item.sequence)
-            if item.sequence < self._next_sequence:
+        if item.sequence > self._pending.next_sequence:  # read from behind where the ledger ends
+            await self._pass_over(self._pending.next_sequence, item.sequence)
+            if item.sequence < self._pending.next_sequence:
                 return
-        chunk = PendingChunk(item, self._available_sample)
-        self._next_sequence = item.sequence + 1
-        self._available_sample = chunk.end_sample
+        chunk = self._pending.next(item)
         committed = item.samples > 0 and chunk.end_sample <= self._position.resume_sample
         if committed and self._open is None:  # an open stream counts its samples: it gets them all
             return
-        self._pending.append(chunk)
+        self._pending.keep(chunk)
         if self._open is not None:
             await self._send(self._open, chunk)
         elif self._wait_to_open_s() == 0.0:
@@ -143,8 +79,10 @@ class SessionRecogniser:
     async def gap(self, item: JournalItem) -> None:
         """Chunks that will never come: commit what is in front of them, then the gap itself."""
         await self._enter(item.epoch, item.sequence)
-        if item.until_sequence > self._next_sequence:
-            await self._pass_over(max(item.sequence, self._next_sequence), item.until_sequence)
+        if item.until_sequence > self._pending.next_sequence:
+            await self._pass_over(
+                max(item.sequence, self._pending.next_sequence), item.until_sequence
+            )
 
     async def flush(self) -> None:
         """Commit everything that was heard; the stream ends."""
@@ -168,7 +106,7 @@ class SessionRecogniser:
     async def settle(self) -> None:
         """Commit the whole words that were heard; the stream stays open for what may follow."""
         opened = self._open
-        if opened is None or self._position.end_sample >= self._available_sample:
+        if opened is None or self._position.end_sample >= self._pending.available_sample:
             return
         try:
             async with asyncio.timeout(SETTLE_WITHIN_S):
@@ -178,7 +116,7 @@ class SessionRecogniser:
         except TimeoutError:
             return
         async with self._committing:
-            heard = Hypothesis(opened.words, opened.through_sample, self._available_sample)
+            heard = Hypothesis(opened.words, opened.through_sample, self._pending.available_sample)
             cut = self._cutter.whole_words(self._position.resume_sample, heard)
             if (
                 opened is self._open
@@ -211,20 +149,20 @@ class SessionRecogniser:
         """Samples are in no entry, or may hold words behind the last one that was said: a cut may
         be made before its recogniser has reported the very last of it."""
         position = self._position
-        return position.end_sample < self._available_sample or (
-            bool(self._pending) and position.resume_sample < self._available_sample
+        return position.end_sample < self._pending.available_sample or (
+            bool(self._pending) and position.resume_sample < self._pending.available_sample
         )
 
     def _wait_to_open_s(self) -> float:
         wait_s = self._open_again_at_s - asyncio.get_running_loop().time()
         return wait_s if wait_s > 0.001 else 0.0  # a timer may fire a hair early
 
-    async def _say_what_came_late(self, opened: _OpenStream) -> None:
+    async def _say_what_came_late(self, opened: OpenStream) -> None:
         """Words in samples that are committed already, reported with the stream's end only."""
         if not self._has_uncommitted:
             return
         async with self._committing:
-            position, available = self._position, self._available_sample
+            position, available = self._position, self._pending.available_sample
             text = " ".join(
                 word.text
                 for word in opened.words
@@ -239,11 +177,11 @@ class SessionRecogniser:
         A last cut on the grid leaves the chunks behind its last word open, and chunks without
         samples are never cut: an entry without samples covers them.
         """
-        if self._pending and self._position.resume_sequence < self._next_sequence:
+        if self._pending and self._position.resume_sequence < self._pending.next_sequence:
             async with self._committing:
-                end = self._available_sample
+                end = self._pending.available_sample
                 await self._commit(Cut(end, end, ""), EntryKind.SILENCE)
-        self._pending.clear()
+        self._pending.forget_all()
 
     async def _enter(self, epoch: int, sequence: int) -> None:
         """Begin an epoch where the ledger stands, or at its first chunk that we see."""
@@ -252,12 +190,15 @@ class SessionRecogniser:
         await self.flush()
         known = self._committer.coverage.of(epoch)
         self._epoch = epoch
-        self._next_sequence = known.resume_sequence if known else sequence
-        self._available_sample = known.resume_sequence_sample if known else 0
+        self._pending = (
+            PendingAudio(known.resume_sequence, known.resume_sequence_sample)
+            if known
+            else PendingAudio(sequence)
+        )
 
     async def _pass_over(self, from_sequence: int, until_sequence: int) -> None:
         await self.flush()
-        at = max(self._available_sample, self._position.end_sample)
+        at = max(self._pending.available_sample, self._position.end_sample)
         draft = Draft(
             EntryKind.GAP,
             self._epoch,
@@ -272,8 +213,8 @@ class SessionRecogniser:
         # Another writer's entry may stand under our number: the gap is still to be written then.
         while self._position.resume_sequence < until_sequence:
             await self._committer.commit(draft, Timeline.start(self._committer.now_ms()))
-        self._available_sample = self._position.resume_sequence_sample
-        self._next_sequence = self._position.resume_sequence
+        position = self._position
+        self._pending = PendingAudio(position.resume_sequence, position.resume_sequence_sample)
 
     async def _open_stream(self) -> None:
         """One attempt; a failure says when to try again."""
@@ -286,10 +227,10 @@ class SessionRecogniser:
         except ConnectorError as error:
             await self._note_failure(error)
             return
-        opened = _OpenStream(stream, self._position.resume_sample)
+        opened = OpenStream(stream, self._position.resume_sample)
         self._open = opened
         opened.reader = asyncio.create_task(self._read(opened))
-        for chunk in list(self._pending):
+        for chunk in self._pending:
             await self._send(opened, chunk)
 
     async def _source_language(self) -> str:
@@ -299,16 +240,13 @@ class SessionRecogniser:
         )
         return info.source_language if info is not None else DEFAULT_LANGUAGE
 
-    async def _send(self, opened: _OpenStream, chunk: PendingChunk) -> None:
-        skip = max(0, opened.first_sample - chunk.first_sample) * BYTES_PER_SAMPLE
-        pcm = chunk.item.pcm[skip:]
+    async def _send(self, opened: OpenStream, chunk: PendingChunk) -> None:
         try:
-            for start in range(0, len(pcm), SEND_STEP_BYTES):
-                await opened.stream.send(pcm[start : start + SEND_STEP_BYTES])
+            await opened.send(chunk)
         except ConnectorError as error:
             self._fail(opened, error)
 
-    async def _read(self, opened: _OpenStream) -> None:
+    async def _read(self, opened: OpenStream) -> None:
         try:
             async for result in opened.stream:
                 opened.take(result)
@@ -322,13 +260,13 @@ class SessionRecogniser:
             _log.exception("reading the stream of %s failed", self._session_id)
             self._fail(opened, RetryableError(type(error).__name__))
 
-    def _fail(self, opened: _OpenStream, error: Exception) -> None:
+    def _fail(self, opened: OpenStream, error: Exception) -> None:
         if opened.error is None:
             opened.error = error
             opened.heard_more.set()
             self._call_for_mending()
 
-    async def _finish(self, opened: _OpenStream) -> None:
+    async def _finish(self, opened: OpenStream) -> None:
         opened.finishing = True
         ending = asyncio.create_task(self._end(opened))
         try:
@@ -342,7 +280,7 @@ class SessionRecogniser:
         finally:
             ending.cancel()
 
-    async def _end(self, opened: _OpenStream) -> None:
+    async def _end(self, opened: OpenStream) -> None:
         try:
             await opened.stream.finish()
         except ConnectorError as error:
@@ -381,7 +319,7 @@ class SessionRecogniser:
     async def _give_up(self, cause: str) -> None:
         """The audio that could not be recognised is counted, and listeners are told."""
         async with self._committing:
-            end = self._available_sample
+            end = self._pending.available_sample
             entry: LedgerEntry | None = None
             while self._has_uncommitted:  # another writer may take our number
                 cut = Cut(max(end, self._position.end_sample), end, "")
@@ -397,7 +335,7 @@ class SessionRecogniser:
                 position = self._position
                 # What lies between its last two reports a recogniser does not answer singly: to
                 # wait for it would be to wait for the next pane.
-                available = self._available_sample
+                available = self._pending.available_sample
                 through = opened.through_sample
                 if self._caught_up(opened):
                     through = available
@@ -411,13 +349,16 @@ class SessionRecogniser:
                 self._failing_since_s = None
                 opened.forget_words_before(self._position.resume_sample)
 
-    def _caught_up(self, opened: _OpenStream) -> bool:
+    def _caught_up(self, opened: OpenStream) -> bool:
         report_s = self._connectors.speech_to_text.report_every_s + FRAME_S
-        return opened.through_sample >= self._available_sample - int(report_s * SAMPLE_RATE_HZ)
+        return opened.through_sample >= self._pending.available_sample - int(
+            report_s * SAMPLE_RATE_HZ
+        )
 
     async def _commit(self, cut: Cut, kind: EntryKind) -> LedgerEntry:
         first = self._position.end_sample
-        resume_sequence, resume_sequence_sample = self._chunk_at(cut.resume_sample)
+        resume_sequence, resume_sequence_sample = self._pending.chunk_at(cut.resume_sample)
+        now_ms = self._committer.now_ms()
         draft = Draft(
             kind,
             self._epoch,
@@ -428,45 +369,9 @@ class SessionRecogniser:
             resume_sequence_sample,
             cut.text,
             self._language or DEFAULT_LANGUAGE,
-            self._captured_at_ms(first),
+            self._pending.captured_at_ms(first) or now_ms,
         )
-        entry = await self._committer.commit(draft, self._timeline(first, cut.end_sample))
-        resume_sample = self._position.resume_sample
-        while self._pending and self._pending[0].end_sample <= resume_sample:
-            self._pending.popleft()
+        timeline = self._pending.timeline(first, cut.end_sample, now_ms)
+        entry = await self._committer.commit(draft, timeline)
+        self._pending.forget_before(self._position.resume_sample)
         return entry
-
-    def _chunk_at(self, sample: int) -> tuple[int, int]:
-        """The chunk in which ``sample`` lies, or the one that comes next."""
-        for chunk in self._pending:
-            if chunk.first_sample <= sample < chunk.end_sample:
-                return chunk.item.sequence, chunk.first_sample
-        return self._next_sequence, self._available_sample
-
-    def _captured_at_ms(self, sample: int) -> int:
-        for chunk in self._pending:
-            if sample < chunk.end_sample:
-                into_chunk_ms = (sample - chunk.first_sample) * 1000 // SAMPLE_RATE_HZ
-                return chunk.item.captured_at_ms + into_chunk_ms
-        if self._pending:
-            last = self._pending[-1].item
-            return last.captured_at_ms + last.samples * 1000 // SAMPLE_RATE_HZ
-        return self._committer.now_ms()
-
-    def _timeline(self, first: int, end: int) -> Timeline:
-        """From the first sample's capture until the pane with the last sample was fired."""
-        own = [
-            chunk
-            for chunk in self._pending
-            if chunk.end_sample > first and chunk.first_sample < end
-        ]
-        if not own:
-            return Timeline.start(self._committer.now_ms())
-        head = own[0].item
-        return (
-            Timeline.start(self._captured_at_ms(first))
-            .mark("capture", head.received_at_ms)
-            .mark("ingest", head.arrived_at_ms)
-            .mark("read", head.read_at_ms)
-            .mark("window", own[-1].item.fired_at_ms)
-        )
