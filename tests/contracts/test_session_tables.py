@@ -135,9 +135,7 @@ class SessionTablesContract(ABC):
         assert new is not None
         assert (new.durable_sequence, new.clock_offset_ms, new.epoch) == (-1, None, 1)
 
-    async def test_nobody_else_opens_a_stream(
-        self, tables: SessionTables, session_id: str
-    ) -> None:
+    async def test_nobody_else_opens_a_stream(self, tables: SessionTables, session_id: str) -> None:
         await tables.create(new_row(session_id))
         assert await tables.open_stream(session_id, "eve", "s1", T0_MS) is None
         row = await tables.get(session_id)
@@ -173,9 +171,7 @@ class SessionTablesContract(ABC):
         paused = await tables.change(session_id, SessionChange(status=PAUSED, volume=0.5))
         assert paused is not None
         assert (paused.info.status, paused.volume, paused.muted) == (PAUSED, 0.5, False)
-        muted = await tables.change(
-            session_id, SessionChange(muted=True, target_languages=("fr",))
-        )
+        muted = await tables.change(session_id, SessionChange(muted=True, target_languages=("fr",)))
         assert muted is not None
         assert (muted.info.status, muted.volume, muted.muted) == (PAUSED, 0.5, True)
         assert muted.info.target_languages == ("fr",)
@@ -299,9 +295,7 @@ class SessionTablesContract(ABC):
     async def test_a_counter_nobody_wrote_can_be_mended(
         self, tables: SessionTables, session_id: str
     ) -> None:
-        mended = await tables.mend_listener_counts(
-            session_id, ListenerCounts(), {"es": 1}, T0_MS
-        )
+        mended = await tables.mend_listener_counts(session_id, ListenerCounts(), {"es": 1}, T0_MS)
         assert mended == ListenerCounts({"es": 1}, 0)
 
     async def test_a_dead_gateways_listeners_are_counted_out_once_settled(
