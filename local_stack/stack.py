@@ -20,6 +20,10 @@ from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_cre
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running
 
+PROMPT_PANES = ("--pane_seconds=1",)
+"""For talks that somebody listens to: an utterance still ends every 3 s of samples, but waits for
+its pane a second at most, and the recogniser hears its audio in smaller pieces (decision 0007)."""
+
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
