@@ -15,6 +15,9 @@ from connectors.positions import ShardPosition
 from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
 
 _AT = "@"
+SAVED_POSITIONS_AGE_MS = 60_000
+NOTE_EVERY_MS = 15_000
+FINISHED_READ_THROUGH_MS = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,25 @@ class ShardProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class PastPositions:
+    """Where a reader was ``at_ms``, by shard (see ``position_to_save``)."""
+
+    at_ms: int
+    positions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderState:
-    """What a reader remembers. ``since_ms``: records that arrived before may be unread."""
+    """What a reader remembers. ``since_ms``: records that arrived before may be unread.
+
+    ``past`` is there for the positions table: what lies before the oldest of it is in the ledger,
+    because it is a minute old, or because the job began there. It is state, not memory of a
+    process: a worker that has just been born must not forget where its predecessor was.
+    """
 
     since_ms: int
     shards: dict[str, ShardProgress] = field(default_factory=dict)
+    past: tuple[PastPositions, ...] = ()
 
     def readable(self) -> tuple[str, ...]:
         """Shards that may be read now: unfinished, with every known parent finished."""
@@ -157,6 +174,35 @@ def discovered(state: ReaderState, shards: Iterable[Shard], share: Slice) -> Rea
     }
     return (
         replace(state, shards={**kept, **new}) if new or len(kept) != len(state.shards) else state
+    )
+
+
+def remembered(state: ReaderState, now_ms: int) -> ReaderState:
+    """Note every now and then where the reader is; forget what is older than needed."""
+    past = state.past
+    if past and now_ms - past[-1].at_ms < NOTE_EVERY_MS:
+        return state
+    positions = {name: position_to_save(progress) for name, progress in state.shards.items()}
+    past = (*past, PastPositions(now_ms, positions))
+    while len(past) > 1 and past[1].at_ms <= now_ms - SAVED_POSITIONS_AGE_MS:
+        past = past[1:]
+    return replace(state, past=past)
+
+
+def rows_to_save(state: ReaderState, reader: int) -> tuple[ShardPosition, ...]:
+    """The oldest positions remembered, with how far reading has come by now."""
+    if not state.past:
+        return ()
+    return tuple(
+        ShardPosition(
+            f"{shard_id}/{reader}",
+            position,
+            FINISHED_READ_THROUGH_MS
+            if state.shards[shard_id].finished
+            else state.shards[shard_id].read_through_ms,
+        )
+        for shard_id, position in state.past[0].positions.items()
+        if shard_id in state.shards
     )
 
 

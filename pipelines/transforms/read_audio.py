@@ -15,7 +15,6 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import TimestampedValue
 
 from connectors.policy import call
-from connectors.positions import ShardPosition
 from connectors.shard_source import ShardRecord, StartAt
 from pipelines.coders import ValueCoder
 from pipelines.core.reading import (
@@ -23,8 +22,9 @@ from pipelines.core.reading import (
     Slice,
     discovered,
     first_state,
-    position_to_save,
     readers_of,
+    remembered,
+    rows_to_save,
     saved_position,
     slice_of,
 )
@@ -36,7 +36,7 @@ from schemas.values import AudioChunk, DeadLetter
 
 _log = logging.getLogger(__name__)
 
-FINISHED_READ_THROUGH_MS = 2**53
+SAVE_EVERY_MS = 5_000
 DEAD_LETTERS = "dead_letters"
 
 
@@ -111,22 +111,17 @@ class PollShards(WorkerDoFn, beam.DoFn):
                     finished=batch.finished,
                 )
                 yield from self._records(shard_id, batch, share, state.since_ms, now_ms)
+            state = remembered(state, now_ms)
             if _worth_writing(before, state):
                 positions.write(state)
-            self._save(reader, number, state, now_ms, begins=before is None)
+            self._save(reader, number, state, now_ms)
 
-    def _save(
-        self, reader: ShardReader, number: int, state: ReaderState, now_ms: int, *, begins: bool
-    ) -> None:
-        """Beside the bundle, every few seconds: where this reader was a minute ago.
-
-        A worker that has not read for a minute leaves the rows of the one before it alone; only
-        a job that begins writes where it does so.
-        """
-        then = state if begins else reader.history.due(state, now_ms)
-        if then is None:
+    def _save(self, reader: ShardReader, number: int, state: ReaderState, now_ms: int) -> None:
+        """Beside the bundle, every few seconds: where a job without state would go on."""
+        if now_ms - reader.saved_at_ms < SAVE_EVERY_MS:
             return
-        positions, rows = self.worker.connectors.positions, _positions(number, then, state)
+        reader.saved_at_ms = now_ms
+        positions, rows = self.worker.connectors.positions, rows_to_save(state, number)
         policy = self.worker.connectors.policies.positions
         job_name = self._options.job_name
         self.worker.loop.start(call(policy, lambda: positions.save(job_name, rows)))
@@ -153,7 +148,7 @@ class PollShards(WorkerDoFn, beam.DoFn):
     ) -> ReaderState | None:
         """The state with the newest listing in it; None while nothing is known yet."""
         shards = reader.listed_shards()
-        if shards is None:
+        if not shards:  # not asked yet, or the stream is still being made
             return state
         if state is not None:
             return discovered(state, shards, share)
@@ -166,7 +161,7 @@ class PollShards(WorkerDoFn, beam.DoFn):
                 position = saved_position(loaded, shard.shard_id)
                 if position:
                     saved[shard.shard_id] = position
-        return first_state(self._options.start, now_ms, shards, saved, share)
+        return remembered(first_state(self._options.start, now_ms, shards, saved, share), now_ms)
 
     def _records(
         self, shard_id: str, batch: ReadBatch, share: Slice, since_ms: int, now_ms: int
@@ -196,19 +191,6 @@ class PollShards(WorkerDoFn, beam.DoFn):
         return value.session_id, read
 
 
-def _positions(reader: int, then: ReaderState, now: ReaderState) -> tuple[ShardPosition, ...]:
-    """Where reading was ``then``, and through what it has come by now."""
-    return tuple(
-        ShardPosition(
-            f"{shard_id}/{reader}",
-            position_to_save(then.shards[shard_id]),
-            FINISHED_READ_THROUGH_MS if progress.finished else progress.read_through_ms,
-        )
-        for shard_id, progress in now.shards.items()
-        if shard_id in then.shards
-    )
-
-
 def _raw_pcm(record: ShardRecord) -> AudioChunk:
     """A record of the old flow: samples alone, the session as partition key."""
     if len(record.data) > MAX_RECORD_BYTES:
@@ -233,6 +215,8 @@ def _dead_letter(shard_id: str, record: ShardRecord, cause: str, now_ms: int) ->
 def _worth_writing(before: ReaderState | None, after: ReaderState) -> bool:
     """Reads that found nothing move only the read-through time, which need not be durable."""
     if before is None or before.shards.keys() != after.shards.keys():
+        return True
+    if before.past != after.past:
         return True
     return any(
         before.shards[shard_id].sequence_number != progress.sequence_number

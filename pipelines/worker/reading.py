@@ -18,7 +18,6 @@ from connectors.policy import call
 from connectors.positions import ShardPosition
 from connectors.registry import Connectors
 from connectors.shard_source import Shard, ShardRecord, StartAt, StartKind
-from pipelines.core.reading import ReaderState
 from pipelines.worker.loops import WorkerLoop
 
 _log = logging.getLogger(__name__)
@@ -28,8 +27,6 @@ RECORDS_A_READ = 1_000
 QUOTA_S = 0.2
 """Kinesis serves five reads a second and shard, whoever asks."""
 LIST_EVERY_S = 5.0
-SAVED_POSITIONS_AGE_MS = 60_000
-SAVE_EVERY_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +57,13 @@ class _ShardAhead:
         return self.position == position and not ended
 
 
-class PositionHistory:
-    """Where a reader was a while ago: what lies before that is in the ledger by now."""
-
-    def __init__(self) -> None:
-        self._past: deque[tuple[int, ReaderState]] = deque()
-
-    def due(self, state: ReaderState, now_ms: int) -> ReaderState | None:
-        """Remember ``state`` every few seconds; then answer the one of a minute ago, if there is
-        one."""
-        past = self._past
-        if past and now_ms - past[-1][0] < SAVE_EVERY_MS:
-            return None
-        past.append((now_ms, state))
-        old_enough_ms = now_ms - SAVED_POSITIONS_AGE_MS
-        while len(past) > 1 and past[1][0] <= old_enough_ms:
-            past.popleft()
-        return past[0][1] if past[0][0] <= old_enough_ms else None
-
-
 class ShardReader:
     """What one reader (one key of the poller) has read ahead. Called from the poller's thread."""
 
     def __init__(self, loop: WorkerLoop, connectors: Connectors) -> None:
         self._loop = loop
         self._connectors = connectors
-        self.history = PositionHistory()
+        self.saved_at_ms = 0
         self._shards: dict[str, _ShardAhead] = {}
         self._listed: tuple[Shard, ...] | None = None
         self._saved: Future[dict[str, ShardPosition]] | None = None

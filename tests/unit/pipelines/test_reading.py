@@ -21,10 +21,12 @@ from pipelines.core.reading import (
     position_to_save,
     read_through,
     readers_of,
+    remembered,
+    rows_to_save,
     saved_position,
     slice_of,
 )
-from pipelines.worker.reading import PositionHistory, ShardReader
+from pipelines.worker.reading import ShardReader
 from tests.unit.pipelines.session_under_test import START_MS, Stage
 
 pytestmark = pytest.mark.unit
@@ -179,13 +181,25 @@ def test_a_job_that_had_read_nothing_resumes_where_it_began() -> None:
     assert resumed.since_ms == 500, "who speaks already is in the middle, not behind a hole"
 
 
-def test_positions_are_saved_when_they_are_a_minute_old_and_not_before() -> None:
-    history = PositionHistory()
-    states = [ReaderState(number) for number in range(20)]
-    due = [history.due(state, number * 5_000) for number, state in enumerate(states)]
-    assert due[:12] == [None] * 12
-    assert due[12:] == states[:8]
-    assert history.due(states[0], 19 * 5_000 + 4_999) is None
+def test_what_is_saved_is_a_minute_old_or_the_beginning() -> None:
+    state = first_state(StartAt(StartKind.AT_TIMESTAMP, "77"), 0, [WHOLE], {}, slice_of(0, 1))
+    saved: list[str] = []
+    for second in range(0, 150, 5):
+        state = remembered(state, second * 1000)
+        saved += [row.sequence_number for row in rows_to_save(state, 3)]
+        state = state.advanced(
+            "whole", sequence_number=f"{second}", read_through_ms=second, finished=False
+        )
+    assert saved[:15] == ["@77"] * 15, "for 75 s where it began"
+    assert saved[15:] == [f"{10 + 15 * (number // 3)}" for number in range(15)]
+    assert len(state.past) <= 6
+
+
+def test_a_new_worker_saves_what_the_state_remembers() -> None:
+    """Its own minute has not begun, but the job's has."""
+    state = first_state(StartAt(StartKind.AT_TIMESTAMP, "77"), 0, [WHOLE], {}, slice_of(0, 1))
+    restored = ValueCoder(ReaderState).decode(ValueCoder(ReaderState).encode(remembered(state, 0)))
+    assert [row.sequence_number for row in rows_to_save(restored, 0)] == ["@77"]
 
 
 def test_a_shard_that_somebody_had_not_begun_is_begun() -> None:
