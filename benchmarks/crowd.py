@@ -18,8 +18,8 @@ from ingest_gateway.client import (
     fetch_token,
     speak,
 )
-from local_stack.audience import Audience, is_playable, settled
-from local_stack.completeness import Acknowledged, judge
+from local_stack.audience import Audience, is_playable, promised, settled
+from local_stack.completeness import judge
 from local_stack.stack import LocalStack
 from schemas.values import EntryKind, LedgerEntry
 
@@ -119,7 +119,7 @@ class Crowd:
             entries = await settled(
                 self._ledger,
                 session_id,
-                [Acknowledged(spoken.epoch, spoken.acknowledged_samples)],
+                [promised(spoken)],
                 lambda: audience.reached | audience.skipped,
                 self._settle_timeout_s,
             )
@@ -147,7 +147,7 @@ def faults(held: Held) -> tuple[str, ...]:
     verdict = judge(
         spoken.session_id,
         held.entries,
-        [Acknowledged(spoken.epoch, spoken.acknowledged_samples)],
+        [promised(spoken)],
         held.reached | held.skipped,
     )
     found = list(verdict.faults)

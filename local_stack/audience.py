@@ -11,7 +11,13 @@ from urllib.parse import urlsplit
 
 from connectors.errors import RetryableError
 from connectors.ledger import Ledger
-from ingest_gateway.client import ListenReport, ReceivedClip, ReceivedMessage, listen
+from ingest_gateway.client import (
+    ListenReport,
+    ReceivedClip,
+    ReceivedMessage,
+    SpeakReport,
+    listen,
+)
 from local_stack.clips import decoded_s
 from local_stack.completeness import Acknowledged, judge
 from schemas.values import LedgerEntry
@@ -29,6 +35,10 @@ def is_playable(clip: ReceivedClip) -> bool:
 def is_announced(_clip: ReceivedClip) -> bool:
     """For load runs, which download nothing."""
     return True
+
+
+def promised(spoken: SpeakReport) -> Acknowledged:
+    return Acknowledged(spoken.epoch, spoken.acknowledged_samples, spoken.acknowledged_sequence)
 
 
 class Audience:
@@ -109,11 +119,11 @@ async def settled(
     timeout_s: float,
 ) -> tuple[LedgerEntry, ...]:
     """The ledger once everything in it has arrived, or as it stands when patience is over."""
-    promised = tuple(acknowledged)
+    promises = tuple(acknowledged)
     deadline = time.monotonic() + timeout_s
     while True:
         entries = await _entries(ledger, session_id)
-        complete = judge(session_id, entries, promised, reached()).is_complete
+        complete = judge(session_id, entries, promises, reached()).is_complete
         if complete or time.monotonic() > deadline:
             return entries
         await asyncio.sleep(POLL_S)

@@ -16,10 +16,12 @@ from schemas.values import EntryKind, LedgerEntry
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What the gateway called durable: ``samples`` of ``epoch``, counted from 0."""
+    """What the gateway called durable: ``samples`` of ``epoch``, counted from 0, and the chunks up
+    to ``last_sequence`` (-1: none, or not known) that they came in."""
 
     epoch: int
     samples: int
+    last_sequence: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,21 @@ class MissingOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class LostChunks:
+    """Acknowledged chunks that the ledger calls a gap."""
+
+    epoch: int
+    from_sequence: int
+    until_sequence: int
+
+    def __str__(self) -> str:
+        return (
+            f"chunks {self.from_sequence}-{self.until_sequence - 1} of epoch {self.epoch} "
+            "were acknowledged and are passed over as a gap"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     """The verdict on one session."""
 
@@ -57,12 +74,14 @@ class Completeness:
     expected: int
     missing: tuple[MissingOutcome, ...]
     sample_faults: tuple[SampleFault, ...]
+    lost_chunks: tuple[LostChunks, ...]
     number_faults: tuple[str, ...]
 
     @property
     def faults(self) -> tuple[str, ...]:
         return (
             *(str(one) for one in self.missing),
+            *(str(one) for one in self.lost_chunks),
             *(str(one) for one in self.sample_faults),
             *self.number_faults,
         )
@@ -80,6 +99,7 @@ def judge(
 ) -> Completeness:
     """``reached``: the (number, language) pairs that ended well, by the caller's own measure."""
     expected = expected_outcomes(entries)
+    promised = tuple(acknowledged)
     return Completeness(
         session_id=session_id,
         expected=len(expected),
@@ -89,8 +109,9 @@ def judge(
             if language is None or (number, language) not in reached
         ),
         sample_faults=tuple(
-            fault for promise in acknowledged for fault in sample_faults(entries, promise)
+            fault for promise in promised for fault in sample_faults(entries, promise)
         ),
+        lost_chunks=tuple(lost for promise in promised for lost in lost_chunks(entries, promise)),
         number_faults=number_faults(entries),
     )
 
@@ -135,6 +156,25 @@ def sample_faults(
             first = faults.pop().first_sample
         faults.append(SampleFault(acknowledged.epoch, first, end, times))
     return tuple(faults)
+
+
+def lost_chunks(
+    entries: Iterable[LedgerEntry], acknowledged: Acknowledged
+) -> tuple[LostChunks, ...]:
+    """Gaps that hold chunks which were durable: samples are counted on behind a gap, so that the
+    count alone would put the loss at the end."""
+    return tuple(
+        LostChunks(
+            entry.epoch,
+            entry.gap_from_sequence,
+            min(entry.gap_until_sequence, acknowledged.last_sequence + 1),
+        )
+        for entry in entries
+        if entry.epoch == acknowledged.epoch
+        and entry.gap_from_sequence is not None
+        and entry.gap_until_sequence is not None
+        and entry.gap_from_sequence <= acknowledged.last_sequence
+    )
 
 
 def number_faults(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:

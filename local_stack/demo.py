@@ -13,8 +13,7 @@ import time
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
 from ingest_gateway.client import create_session, fetch_token, speak
-from local_stack.audience import Audience, settled
-from local_stack.completeness import Acknowledged
+from local_stack.audience import Audience, promised, settled
 from local_stack.demo_display import DemoDisplay
 from local_stack.demo_report import Evidence, make_report
 from local_stack.flink import ROOT
@@ -48,7 +47,7 @@ async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evid
             entries = await settled(
                 AmazonLedger(clients),
                 session_id,
-                [Acknowledged(spoken.epoch, spoken.acknowledged_samples)],
+                [promised(spoken)],
                 lambda: audience.reached,
                 SETTLE_TIMEOUT_S,
             )

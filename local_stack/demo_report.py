@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ingest_gateway.client import ListenReport, SpeakReport
-from local_stack.audience import is_playable
-from local_stack.completeness import Acknowledged, Completeness, judge
+from local_stack.audience import is_playable, promised
+from local_stack.completeness import Completeness, judge
 from local_stack.latency import Notified, Spread, spread, stage_spreads
 from local_stack.talk import Talk, word_error_rate
 from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry
@@ -72,7 +72,7 @@ def verdict(evidence: Evidence) -> Completeness:
     return judge(
         evidence.spoken.session_id,
         evidence.entries,
-        [Acknowledged(evidence.spoken.epoch, evidence.spoken.acknowledged_samples)],
+        [promised(evidence.spoken)],
         playable(evidence.heard),
     )
 

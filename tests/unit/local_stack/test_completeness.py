@@ -121,6 +121,17 @@ def test_a_gap_covers_no_sample() -> None:
     assert sample_faults(entries, Acknowledged(0, 200)) == (SampleFault(0, 100, 200, 0),)
 
 
+def test_chunks_that_were_acknowledged_are_no_gap() -> None:
+    gap = replace(entry(1, 100, 100, kind=EntryKind.GAP), gap_from_sequence=3, gap_until_sequence=9)
+    entries = (entry(0, 0, 100), gap, entry(2, 100, 200))
+
+    lost = judge(SESSION, entries, [Acknowledged(0, 200, last_sequence=5)], set())
+    declared = judge(SESSION, entries, [Acknowledged(0, 200, last_sequence=2)], set())
+
+    assert lost.faults == ("chunks 3-5 of epoch 0 were acknowledged and are passed over as a gap",)
+    assert declared.is_complete
+
+
 def test_audio_behind_the_acknowledged_samples_is_nobodys_fault() -> None:
     assert sample_faults((entry(0, 0, 400),), Acknowledged(0, 250)) == ()
 
