@@ -180,10 +180,11 @@ def uninterrupted() -> Generator[None, None, None]:
 
 
 def stop_on_terminate() -> None:
-    """SIGTERM and a closed terminal unwind the stack like Ctrl-C does, so that all is stopped."""
+    """SIGTERM and a closed terminal do what Ctrl-C does: asyncio then cancels its tasks, instead of
+    meeting an exception in whichever of them happens to run."""
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGHUP, leave)
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
