@@ -186,5 +186,7 @@ def stop_on_terminate() -> None:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         signal.raise_signal(signal.SIGINT)
 
+    # A shell lets what it starts in the background ignore Ctrl-C, and with it all of this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)

@@ -108,6 +108,24 @@ def test_nothing_outlives_its_starter(tmp_path: Path, number: signal.Signals) ->
     wait_until(lambda: group_is_empty(group))
 
 
+def test_a_starter_in_the_background_of_a_shell_can_be_terminated(tmp_path: Path) -> None:
+    """Such a one inherits that SIGINT is ignored."""
+    starter = subprocess.Popen(
+        ["bash", "-c", 'trap "" INT; exec "$@"', "-", sys.executable, "-c", STARTER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+    )
+    assert starter.stdout is not None
+    group = int(starter.stdout.readline())
+
+    starter.terminate()
+    starter.wait(20)
+
+    wait_until(lambda: group_is_empty(group))
+
+
 def test_a_process_that_ends_before_it_is_ready_is_named_with_its_last_words(
     tmp_path: Path,
 ) -> None:
