@@ -117,7 +117,9 @@ def _spawn(commands: list[list[str]], end: socket.socket) -> list[subprocess.Pop
         for number, command in enumerate(commands, 1):
             is_last = number == len(commands)
             process = subprocess.Popen(
-                command,
+                # Loading dictionaries takes seconds of CPU when a new language is joined; whoever
+                # recognises speech meanwhile goes first.
+                ["nice", "-n", "10", *command],
                 stdin=incoming,
                 stdout=end.fileno() if is_last else subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
