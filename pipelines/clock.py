@@ -17,7 +17,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin
 from apache_beam.transforms.external import ExternalTransform, ImplicitSchemaPayloadBuilder
 
-TICK_MS = 33
+TICK_MS = 25
 
 
 class LiveClock(beam.PTransform[Any, Any]):
