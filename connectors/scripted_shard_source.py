@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,12 +21,8 @@ from connectors.shard_source import (
     ShardRecord,
     StartAt,
     StartKind,
+    hash_key,
 )
-
-
-def hash_key(partition_key: str) -> int:
-    """Where Kinesis puts a partition key: its MD5 as a 128-bit number."""
-    return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest())
 
 
 def wall_clock_ms() -> int:

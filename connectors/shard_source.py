@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 MAX_HASH_KEY = 2**128 - 1
+
+
+def hash_key(partition_key: str) -> int:
+    """Kinesis hashes a partition key with MD5 into 128 bits."""
+    return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pipelines.core.records import Gap, PaneItem, ReadRecord
-from schemas.values import AudioChunk, ControlKind, SessionControl
+from schemas.values import ControlKind, SessionControl
 
 EPOCHS_REMEMBERED = 4
 CLOCK_SKEW_MS = 2_000
@@ -39,18 +39,11 @@ class EpochProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredGap:
-    epoch: int
-    from_sequence: int
-    until_sequence: int
-
-
-@dataclass(frozen=True, slots=True)
 class OrderState:
     """What is remembered of a session between panes; ``holding``: records wait behind a hole."""
 
     epochs: tuple[EpochProgress, ...] = ()
-    declared: tuple[DeclaredGap, ...] = ()
+    declared: tuple[Gap, ...] = ()
     read_through_ms: int = 0
     holding: bool = False
     last_log_order: str = ""
@@ -150,7 +143,7 @@ class _Ordering:
     def _declare(self, control: SessionControl) -> None:
         if control.next_sequence is None or control.next_sequence <= control.after_sequence + 1:
             return
-        gap = DeclaredGap(control.epoch, control.after_sequence + 1, control.next_sequence)
+        gap = Gap(control.epoch, control.after_sequence + 1, control.next_sequence)
         if gap not in self._declared and gap.until_sequence > self._next.get(gap.epoch, 0):
             self._declared.append(gap)
 
@@ -245,7 +238,3 @@ def _place(record: ReadRecord) -> tuple[int, int, int, str]:
 
 def _before_reading(record: ReadRecord, at_ms: int) -> bool:
     return at_ms <= record.read_since_ms + CLOCK_SKEW_MS
-
-
-def chunk_of(item: PaneItem) -> AudioChunk | None:
-    return item.read.chunk if item.read is not None else None

@@ -7,12 +7,11 @@ session has one reader for ever, however shards split and merge; a child is read
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from connectors.positions import ShardPosition
-from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
+from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind, hash_key
 
 _AT = "@"
 SAVED_POSITIONS_AGE_MS = 60_000
@@ -32,11 +31,6 @@ class Slice:
 
     def overlaps(self, shard: Shard) -> bool:
         return shard.first_hash <= self.last and shard.last_hash >= self.first
-
-
-def hash_key(partition_key: str) -> int:
-    """Kinesis hashes a partition key with MD5 into 128 bits."""
-    return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest())
 
 
 def slice_of(reader: int, readers: int) -> Slice:

@@ -29,6 +29,7 @@ from pipelines.core.reading import (
     slice_of,
 )
 from pipelines.core.records import ReadRecord
+from pipelines.transforms.calls import DEAD_LETTERS
 from pipelines.worker.process import WorkerDoFn, WorkerSettings
 from pipelines.worker.reading import ReadBatch, ShardReader
 from schemas.avro_codec import MAX_RECORD_BYTES, UndecodableRecordError, check_audio, decode
@@ -37,7 +38,6 @@ from schemas.values import AudioChunk, DeadLetter
 _log = logging.getLogger(__name__)
 
 SAVE_EVERY_MS = 5_000
-DEAD_LETTERS = "dead_letters"
 
 
 @dataclass(frozen=True, slots=True)
