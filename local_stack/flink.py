@@ -74,6 +74,9 @@ class FlinkSettings:
             "web.tmpdir": (self.directory / "tmp").resolve(),
             "state.checkpoints.dir": checkpoints,
             "state.checkpoints.num-retained": 2,
+            # Flink's default holds a record back for up to 100 ms at each exchange between tasks,
+            # and keeps a thread awake for it (docs/decisions/0001).
+            "execution.buffer-timeout.interval": "0 ms",
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 1_000_000,
             "restart-strategy.fixed-delay.delay": f"{self.restart_delay_ms} ms",

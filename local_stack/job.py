@@ -37,6 +37,7 @@ class JobSettings:
     translation: str = "offline"
     speech_synthesis: str = "offline"
     notifier: str = "api_gateway"
+    readers: int = 4
     parallelism: int = 1
     checkpointing_interval_ms: int = 2000
     job_name: str = "live-translation"
@@ -56,6 +57,7 @@ class JobSettings:
             f"--speech_synthesis={self.speech_synthesis}",
             f"--notifier={self.notifier}",
             f"--notify_endpoint={self.notify_endpoint}",
+            f"--readers={self.readers}",
             f"--parallelism={self.parallelism}",
             f"--checkpointing_interval={self.checkpointing_interval_ms}",
             "--no_wait",

@@ -107,6 +107,7 @@ class LocalStack:
                 translation=settings.translation,
                 speech_synthesis=settings.speech_synthesis,
                 notifier=settings.notifier,
+                readers=settings.shards,  # one each: readers share a shard's five reads a second
                 parallelism=settings.parallelism,
                 checkpointing_interval_ms=settings.checkpointing_interval_ms,
                 more=settings.job_options,
