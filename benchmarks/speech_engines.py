@@ -26,7 +26,8 @@ from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
 from connectors.speech_to_text import Recognition, SpeechStream
 from local_stack.talk import make_talk, word_error_rate
-from pipelines.core.window_cut import Hypothesis, TimedWord, WindowCutter
+from pipelines.core.cutting import Hypothesis, TimedWord
+from pipelines.core.window_cut import WindowCutter
 from schemas.values import SAMPLE_RATE_HZ
 
 TEXT = "had he married a more amiable woman he might have been made still more respectable"

@@ -179,7 +179,7 @@ class ScriptedSpeechStream:
     def _guess(self, word: Word) -> Word:
         through_s = self._reader.through_s
         if through_s - word.end_s >= self._settings.unsure_s:
-            return word
+            return replace(word, is_stable=True)
         return replace(word, text=word.text + "?", end_s=min(word.end_s + 0.05, through_s))
 
     async def _put(self, outcome: Recognition | ConnectorError | None) -> None:

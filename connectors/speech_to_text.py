@@ -9,11 +9,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A recognised word; times in seconds from the stream's first sample."""
+    """A recognised word; times in seconds from the stream's first sample.
+
+    ``is_stable``: the recogniser promises not to change it, though its result is not final.
+    """
 
     text: str
     start_s: float
     end_s: float
+    is_stable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

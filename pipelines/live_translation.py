@@ -11,8 +11,8 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines.core.cutting import Cutter
 from pipelines.core.records import ReadRecord
-from pipelines.core.window_cut import WindowCutter
 from pipelines.transforms.active_languages import JoinLanguages, LookUpLanguages
 from pipelines.transforms.calls import CallOptions
 from pipelines.transforms.dead_letter import SendDeadLetters
@@ -30,7 +30,7 @@ from schemas.values import ListenerLanguages, Outcome
 class GraphOptions:
     read: ReadOptions
     window: WindowOptions
-    cutter: WindowCutter
+    cutter: Cutter
     settings: WorkerSettings
     partitions: int = 4
 

@@ -16,6 +16,7 @@ from apache_beam.transforms.userstate import (
 )
 
 from pipelines.coders import ValueCoder
+from pipelines.core.cutting import Cutter
 from pipelines.core.journal import (
     Coverage,
     JournalItem,
@@ -24,7 +25,6 @@ from pipelines.core.journal import (
     uncovered,
 )
 from pipelines.core.records import Pane, SessionEvent
-from pipelines.core.window_cut import WindowCutter
 from pipelines.worker.process import TimeMode, WorkerDoFn, WorkerSettings
 from pipelines.worker.transcribing import SessionTranscriber
 from schemas.values import ControlKind, ListenerLanguages, Utterance
@@ -62,7 +62,7 @@ class Transcribe(beam.PTransform[Any, Any]):
 
     def __init__(
         self,
-        cutter: WindowCutter,
+        cutter: Cutter,
         settings: WorkerSettings,
         ticks: beam.PCollection[int] | None = None,
     ) -> None:
@@ -113,7 +113,7 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
     JOURNAL = BagStateSpec("journal", ValueCoder(JournalPage))
     LOOK = TimerSpec("look", TimeDomain.WATERMARK)
 
-    def __init__(self, cutter: WindowCutter, settings: WorkerSettings) -> None:
+    def __init__(self, cutter: Cutter, settings: WorkerSettings) -> None:
         self.settings = settings
         self._cutter = cutter
         bounded = settings.time is TimeMode.INLINE

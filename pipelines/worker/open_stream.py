@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from connectors.speech_to_text import Recognition, SpeechStream
+from pipelines.core.cutting import TimedWord
 from pipelines.core.pending_audio import PendingChunk
-from pipelines.core.window_cut import TimedWord
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 SEND_STEP_BYTES = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from connectors.errors import ConnectorError, RetryableError
 from connectors.policy import call
 from connectors.registry import Connectors
+from pipelines.core.cutting import Cut, Cutter, Hypothesis
 from pipelines.core.journal import EpochPosition, JournalItem
 from pipelines.core.pending_audio import PendingAudio, PendingChunk
-from pipelines.core.window_cut import Cut, Hypothesis, WindowCutter
 from pipelines.worker.committing import Committer, Draft
 from pipelines.worker.open_stream import OpenStream
 from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry, Timeline
@@ -40,7 +40,7 @@ class SessionRecogniser:
         self,
         session_id: str,
         connectors: Connectors,
-        cutter: WindowCutter,
+        cutter: Cutter,
         committer: Committer,
         call_for_mending: Callable[[], None],
     ) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 
 from connectors.registry import Connectors
+from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
-from pipelines.core.window_cut import WindowCutter
 from pipelines.worker.committing import Committer
 from pipelines.worker.loops import WorkerLoop
 from pipelines.worker.recognising import SessionRecogniser
@@ -35,7 +35,7 @@ class SessionTranscriber:
         session_id: str,
         loop: WorkerLoop,
         connectors: Connectors,
-        cutter: WindowCutter,
+        cutter: Cutter,
         coverage: Coverage,
         next_index: int,
     ) -> None:
@@ -149,7 +149,7 @@ class TranscriberRegistry:
     def open(
         self,
         session_id: str,
-        cutter: WindowCutter,
+        cutter: Cutter,
         coverage: Coverage,
         next_index: int,
         journal: Iterable[JournalItem],

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.window_cut import Cut, Hypothesis, TimedWord, WindowCutter
+from pipelines.core.cutting import Cut, Hypothesis, TimedWord
+from pipelines.core.window_cut import WindowCutter
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,95 @@
+"""What a cutter decides on, and what it answers: where utterances end.
+
+``window_cut`` cuts on a grid of samples, ``pause_cut`` where the speaker pauses. A hypothesis may
+still move a word over a cut that is committed already; it is said once, because what counts is on
+which side of the last committed word's end its middle lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipelines.core.voice_track import VoiceTrack
+
+
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word at absolute samples of its epoch. ``is_stable``: the recogniser will not change it."""
+
+    text: str
+    start_sample: int
+    end_sample: int
+    is_stable: bool = False
+
+    @property
+    def middle_sample(self) -> float:
+        return (self.start_sample + self.end_sample) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What is believed of an epoch's audio: ``words`` in order, considered up to
+    ``through_sample``, of the audio up to ``available_sample``. ``finished``: nothing will change.
+    ``voice``: where there is voice, for cutters that ask for it.
+    """
+
+    words: Sequence[TimedWord]
+    through_sample: int
+    available_sample: int
+    finished: bool = False
+    voice: VoiceTrack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Commit the samples up to ``end_sample`` with this text; go on from ``resume_sample``."""
+
+    end_sample: int
+    resume_sample: int
+    text: str
+
+
+class Cutter(Protocol):
+    """Picklable and without state: it travels to the workers inside the DoFn."""
+
+    @property
+    def needs_voice(self) -> bool:
+        """Whether ``Hypothesis.voice`` is wanted; silence is then not sent to the recogniser."""
+        ...
+
+    def next_cut(self, end_sample: int, resume_sample: int, heard: Hypothesis) -> Cut | None:
+        """The next cut behind ``end_sample``, or None while it is not yet due. Words in front of
+        ``resume_sample`` have been said."""
+        ...
+
+    def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
+        """All words that are surely over, cut behind the last one; None when there is none.
+
+        For a speaker who is not heard any more and has not said why: what comes next may go on in
+        the middle of a word.
+        """
+        ...
+
+
+def words_behind(resume_sample: int, words: Iterable[TimedWord]) -> list[TimedWord]:
+    """The words that have not been said yet."""
+    return [word for word in words if word.middle_sample > resume_sample]
+
+
+def text_of(words: Iterable[TimedWord]) -> str:
+    return " ".join(word.text for word in words)
+
+
+def cut_behind_whole_words(
+    resume_sample: int, heard: Hypothesis, half_word_samples: int
+) -> Cut | None:
+    """``Cutter.whole_words``; a word that ends within ``half_word_samples`` of the last sample
+    heard may be cut in two."""
+    over = heard.through_sample - half_word_samples
+    words = [word for word in words_behind(resume_sample, heard.words) if word.end_sample <= over]
+    if not words:
+        return None
+    end = words[-1].end_sample
+    return Cut(end, end, text_of(words))
