@@ -2,6 +2,10 @@
 
 ``C3 01``, the little-endian CRC-64-AVRO fingerprint of the schema, then the Avro body
 (Avro 1.11 specification, "Single-object encoding").
+
+A schema changes by fields with a default only, and the file it had before stays as ``*_v1.avsc``:
+what was written by it decodes for as long as a stream may hold it. A new job reads an old gateway's
+records; so the job is updated first.
 """
 
 from __future__ import annotations
@@ -41,6 +45,11 @@ AUDIO_CHUNK = _load("audio_chunk")
 SESSION_CONTROL = _load("session_control")
 _AUDIO_CHUNK_HEADER = MARKER + _fingerprint(AUDIO_CHUNK)
 _SESSION_CONTROL_HEADER = MARKER + _fingerprint(SESSION_CONTROL)
+_SESSION_CONTROL_V1 = _load("session_control_v1")
+_SESSION_CONTROL_WRITERS = {
+    _SESSION_CONTROL_HEADER: SESSION_CONTROL,
+    MARKER + _fingerprint(_SESSION_CONTROL_V1): _SESSION_CONTROL_V1,
+}
 
 
 def encode(record: StreamRecord) -> bytes:
@@ -72,12 +81,16 @@ def encode(record: StreamRecord) -> bytes:
             "languages": None if record.languages is None else list(record.languages),
             "nextSequence": record.next_sequence,
             "at": record.at_ms,
+            "partialLanguages": (
+                None if record.partial_languages is None else list(record.partial_languages)
+            ),
         },
     )
 
 
 def decode(data: bytes) -> StreamRecord:
-    """Raises UndecodableRecordError for anything that ``encode`` could not have written."""
+    """Raises UndecodableRecordError for anything that ``encode`` could not have written, now or
+    by an earlier schema."""
     if len(data) > MAX_RECORD_BYTES:
         raise UndecodableRecordError(f"record over {MAX_RECORD_BYTES} bytes")
     if len(data) < _HEADER_BYTES or data[:2] != MARKER:
@@ -85,8 +98,9 @@ def decode(data: bytes) -> StreamRecord:
     header = data[:_HEADER_BYTES]
     if header == _AUDIO_CHUNK_HEADER:
         return _audio_chunk(_read(AUDIO_CHUNK, data))
-    if header == _SESSION_CONTROL_HEADER:
-        return _session_control(_read(SESSION_CONTROL, data))
+    if header in _SESSION_CONTROL_WRITERS:
+        written_by = _SESSION_CONTROL_WRITERS[header]
+        return _session_control(_read(written_by, data, SESSION_CONTROL))
     raise UndecodableRecordError("unknown schema fingerprint")
 
 
@@ -97,11 +111,14 @@ def _write(header: bytes, schema: Schema, record: Mapping[str, object]) -> bytes
     return body.getvalue()
 
 
-def _read(schema: Schema, data: bytes) -> dict[str, Any]:
+def _read(written_by: Schema, data: bytes, read_as: Schema | None = None) -> dict[str, Any]:
+    """``read_as`` None: as it was written."""
     body = io.BytesIO(data)
     body.seek(_HEADER_BYTES)
+    if read_as is written_by:
+        read_as = None  # the same fields, without matching them
     try:
-        record = cast("dict[str, Any]", fastavro.schemaless_reader(body, schema, None))
+        record = cast("dict[str, Any]", fastavro.schemaless_reader(body, written_by, read_as))
     except Exception as error:  # fastavro raises many kinds, IndexError and struct.error among them
         raise UndecodableRecordError(
             f"truncated or malformed Avro: {type(error).__name__}"
@@ -144,7 +161,7 @@ def check_audio(chunk: AudioChunk) -> None:
 def _session_control(record: dict[str, Any]) -> SessionControl:
     if not record["sessionId"]:
         raise UndecodableRecordError("no session")
-    languages = record["languages"]
+    languages, partial = record["languages"], record["partialLanguages"]
     return SessionControl(
         session_id=record["sessionId"],
         epoch=record["epoch"],
@@ -154,4 +171,5 @@ def _session_control(record: dict[str, Any]) -> SessionControl:
         at_ms=record["at"],
         languages=None if languages is None else tuple(languages),
         next_sequence=record["nextSequence"],
+        partial_languages=None if partial is None else tuple(partial),
     )

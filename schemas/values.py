@@ -53,7 +53,9 @@ class SessionControl:
     """What a gateway says about a session, in order with the session's audio.
 
     It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
-    ``listeners`` carries ``languages`` (sorted, those heard now) and ``revision`` (highest wins).
+    ``listeners`` carries ``languages`` (sorted, those heard now), ``partial_languages`` (those of
+    them in which somebody asked for partial captions; None in records of before there were any)
+    and ``revision`` (highest wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
     """
 
@@ -65,6 +67,11 @@ class SessionControl:
     at_ms: int
     languages: tuple[str, ...] | None = None
     next_sequence: int | None = None
+    partial_languages: tuple[str, ...] | None = None
+
+    def heard(self) -> ListenerLanguages:
+        """What a ``listeners`` record says."""
+        return ListenerLanguages(self.languages or (), self.revision, self.partial_languages or ())
 
 
 StreamRecord = AudioChunk | SessionControl
@@ -225,10 +232,14 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class ListenerLanguages:
-    """The languages that have at least one live listener, as of a revision (highest wins)."""
+    """The languages that have at least one live listener, as of a revision (highest wins).
+
+    In ``partial_languages`` at least one of them asked for partial captions.
+    """
 
     languages: tuple[str, ...] = ()
     revision: int = -1
+    partial_languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,13 @@ from schemas.avro_codec import (
     decode,
     encode,
 )
-from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
+from schemas.values import (
+    AudioChunk,
+    ControlKind,
+    ListenerLanguages,
+    SessionControl,
+    StreamRecord,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -47,11 +53,24 @@ CONTROLS = st.builds(
     at_ms=LONG,
     languages=st.none() | st.lists(NAME, max_size=4).map(tuple),
     next_sequence=st.none() | LONG,
+    partial_languages=st.none() | st.lists(NAME, max_size=4).map(tuple),
 )
 CHUNK = AudioChunk("joyful-mountain-789", 2, 77, 1_800_000_000_000, 1_800_000_000_040, b"\1\2" * 9)
 CONTROL = SessionControl(
-    "joyful-mountain-789", 2, 77, 5, ControlKind.LISTENERS, 1_800_000_000_000, ("ca", "es"), 80
+    "joyful-mountain-789",
+    2,
+    77,
+    5,
+    ControlKind.LISTENERS,
+    1_800_000_000_000,
+    ("ca", "es"),
+    80,
+    ("es",),
 )
+WRITTEN_BEFORE = bytes.fromhex(
+    "c3016ab163dcb9012a8d266a6f7966756c2d6d6f756e7461696e2d373839049a010a0c02040463610465730002a00180c0e285e368"
+)
+"""CONTROL without ``partial_languages``, as it was written before there was such a field."""
 
 
 @settings(deadline=None)
@@ -70,6 +89,17 @@ def test_the_header_is_that_of_avro_single_object_encoding(
     data = encode(record)
     assert data[:2] == b"\xc3\x01"
     assert data[2:10] == struct.pack("<Q", crc_64_avro(canonical(schema)))
+
+
+def test_a_record_of_before_partial_captions_still_reads() -> None:
+    found = decode(WRITTEN_BEFORE)
+    assert found == replace(CONTROL, partial_languages=None)
+    assert isinstance(found, SessionControl)
+    assert found.heard() == ListenerLanguages(("ca", "es"), 5, ())
+    assert CONTROL.heard() == ListenerLanguages(("ca", "es"), 5, ("es",))
+    for length in range(len(WRITTEN_BEFORE)):
+        with pytest.raises(UndecodableRecordError):
+            decode(WRITTEN_BEFORE[:length])
 
 
 @pytest.mark.parametrize("record", [CHUNK, CONTROL])
