@@ -12,7 +12,7 @@ import numpy as np
 
 from connectors.errors import PermanentError
 from connectors.mp3 import RATE_HZ, encode_clip
-from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls
+from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
 from schemas.values import Clip
 
 _TONE_HZ = 220.0
@@ -28,7 +28,7 @@ class ScriptedSynthesizerSettings:
     languages: tuple[str, ...] = ("ca", "de", "en", "es", "fr", "gl", "it", "nl", "pl", "pt")
     word_s: float = 0.1
     longest_s: float = 30.0
-    delay: Delay = AT_ONCE
+    delay: Delay | TailedDelay = AT_ONCE
     faults: tuple[Fault, ...] = ()
 
 

@@ -11,12 +11,22 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from connectors.errors import ConnectorError, PermanentError, ThrottledError
-from connectors.scripted_faults import AT_ONCE, Delay, Fault, FaultKind, ScriptedCalls
+from connectors.scripted_faults import (
+    AT_ONCE,
+    Delay,
+    Fault,
+    FaultKind,
+    ScriptedCalls,
+    TailedDelay,
+)
 from connectors.scripted_words import WordReader
 from connectors.speech_to_text import Recognition, Word
 from schemas.values import SAMPLE_RATE_HZ
 
 _BYTES_PER_S = 2 * SAMPLE_RATE_HZ
+_SPELL_S = 3.0
+"""How long a stream stays as slow as it is. Drawn for every result, the slowest of a dozen would
+hold up the others, and the mean would be far from the one asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +41,18 @@ class StreamBreak:
 
 @dataclass(frozen=True, slots=True)
 class ScriptedSpeechToTextSettings:
-    """``delay_s``: how long after its audio a result comes. ``pause_s``: silence that makes the
-    words before it final. ``unsure_s``: a word that ended less than this ago is first given as
-    another (``w7`` as ``w7?``) which ends a little later, unless it is final.
-    ``results_ahead``: results that may wait for their reader before ``send`` waits.
+    """``delay_s``: how long after its audio a result comes; with ``tail`` drawn from that instead,
+    anew for each stream and every 3 s, and never so that one result passes another.
+    ``pause_s``: silence that makes the words before it final. ``unsure_s``: a word that ended less
+    than this ago is first given as another (``w7`` as ``w7?``) which ends a little later, unless
+    it is final. ``results_ahead``: results that may wait for their reader before ``send`` waits.
     """
 
     languages: tuple[str, ...] = ("ca", "en", "es", "fr")
     report_every_s: float = 0.25
     pause_s: float = 0.3
     delay_s: float = 0.0
+    tail: TailedDelay | None = None
     unsure_s: float = 0.0
     open_delay: Delay = AT_ONCE
     open_faults: tuple[Fault, ...] = ()
@@ -103,6 +115,9 @@ class ScriptedSpeechStream:
         registry: set[ScriptedSpeechStream],
     ) -> None:
         self._settings = settings
+        self._number = number
+        self._opened_at_s = asyncio.get_running_loop().time()
+        self._last_due_s = 0.0
         self._registry = registry
         self._break = next(
             (each for each in settings.breaks if each.stream in (None, number)), None
@@ -183,13 +198,21 @@ class ScriptedSpeechStream:
         return replace(word, text=word.text + "?", end_s=min(word.end_s + 0.05, through_s))
 
     async def _put(self, outcome: Recognition | ConnectorError | None) -> None:
-        due = _Due(asyncio.get_running_loop().time() + self._settings.delay_s, outcome)
+        now_s = asyncio.get_running_loop().time()
+        self._last_due_s = max(self._last_due_s, now_s + self._delay_s(now_s))
+        due = _Due(self._last_due_s, outcome)
         async with self._changed:
             await self._changed.wait_for(
                 lambda: self._is_closed or len(self._waiting) < self._settings.results_ahead
             )
             self._waiting.append(due)
             self._changed.notify_all()
+
+    def _delay_s(self, now_s: float) -> float:
+        if self._settings.tail is None:
+            return self._settings.delay_s
+        spell = int((now_s - self._opened_at_s) / _SPELL_S)
+        return self._settings.tail.of(f"{self._number}/{spell}")
 
     async def _take(self) -> _Due:
         async with self._changed:

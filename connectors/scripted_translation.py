@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.errors import PermanentError
-from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls
+from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class ScriptedTranslatorSettings:
 
     languages: tuple[str, ...] = ("ca", "de", "en", "es", "fr", "gl", "it", "nl", "pl", "pt")
     without_route: tuple[tuple[str, str], ...] = ()
-    delay: Delay = AT_ONCE
+    delay: Delay | TailedDelay = AT_ONCE
     faults: tuple[Fault, ...] = ()
 
 

@@ -22,20 +22,21 @@ from connectors.speech_to_text import Word
 from schemas.values import SAMPLE_RATE_HZ
 
 _FIRST_CODE = 1_000
-_CODES = 15_000
+WORDS_BEFORE_REPEAT = 15_000
+"""So many words have a code of their own."""
 _END = 16_000
 _SHORTEST_SAMPLES = 3
 
 
 def word_text(word: int) -> str:
-    return f"w{word % _CODES}"
+    return f"w{word % WORDS_BEFORE_REPEAT}"
 
 
 def write_word(word: int, duration_s: float) -> bytes:
     samples = round(duration_s * SAMPLE_RATE_HZ)
     if samples < _SHORTEST_SAMPLES:
         raise ValueError(f"a word needs {_SHORTEST_SAMPLES} samples, not {samples}")
-    code = _FIRST_CODE + word % _CODES
+    code = _FIRST_CODE + word % WORDS_BEFORE_REPEAT
     block = np.full(samples, code, dtype="<i2")
     block[0] = -code
     block[-1] = -(code + _END)

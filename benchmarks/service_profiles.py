@@ -1,0 +1,64 @@
+"""How long the services take, simulated: both flows meet the same times.
+
+A profile names the mean of each call. Each call's own time is lognormal around it, with one in a
+hundred at two and a half times the mean or slower, and follows from its text, so that the same
+text takes the same time in either flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.job_connectors import SpeechChoice
+from connectors.scripted_faults import TailedDelay
+from connectors.scripted_speech_synthesis import ScriptedSynthesizerSettings
+from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
+from connectors.scripted_translation import ScriptedTranslatorSettings
+
+SPOKEN_WORD_S = 0.33
+"""What a word of a clip lasts: as long as the speaker took for it, so that playing keeps up only
+as a real listener's would."""
+_RESULTS_AHEAD = 100_000
+"""A whole batch is sent at once and read afterwards: nothing may wait for its reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceProfile:
+    """Mean times: ``recognition_s`` from the audio to its words, be they streamed or a batch;
+    ``translation_s`` and ``speech_s`` of a call."""
+
+    name: str
+    recognition_s: float
+    translation_s: float
+    speech_s: float
+    seed: int = 0
+
+    def speech_choice(self) -> SpeechChoice:
+        """The scripted engines of this profile: for the job's connectors and the baseline's."""
+        return SpeechChoice(
+            speech_to_text="scripted",
+            translation="scripted",
+            speech_synthesis="scripted",
+            scripted_stt=ScriptedSpeechToTextSettings(
+                tail=TailedDelay(self.recognition_s, seed=self.seed + 1),
+                results_ahead=_RESULTS_AHEAD,
+            ),
+            scripted_translation=ScriptedTranslatorSettings(
+                delay=TailedDelay(self.translation_s, seed=self.seed + 2)
+            ),
+            scripted_synthesis=ScriptedSynthesizerSettings(
+                word_s=SPOKEN_WORD_S, delay=TailedDelay(self.speech_s, seed=self.seed + 3)
+            ),
+        )
+
+
+PROFILES: Mapping[str, ServiceProfile] = {
+    profile.name: profile
+    for profile in (
+        ServiceProfile("seed", recognition_s=0.5, translation_s=0.5, speech_s=1.3),
+        ServiceProfile("current", recognition_s=0.3, translation_s=0.15, speech_s=0.31),
+    )
+}
+"""``seed``: the times of the flow being replaced. ``current``: what the services need today when
+they answer as a stream: the tail of recognition, and the first byte of speech."""
