@@ -38,7 +38,7 @@ class VoiceActivity(Protocol):
 
 
 class VoiceActivityFactory(Protocol):
-    """Thread-safe, and picklable: it is part of the job's settings."""
+    """Thread-safe."""
 
     def detector(self) -> VoiceActivity:
         """A detector for a stream that begins."""
