@@ -43,11 +43,13 @@ from ingest_gateway.protocol import (
     Refusal,
     Refused,
     Speaking,
+    WebmFragment,
     action_of,
 )
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.speakers import Speakers, known
 from ingest_gateway.views import session_created
+from ingest_gateway.webm_input import WebmInput
 
 _CONTROL_NAMES = {
     PauseBroadcast: "pause",
@@ -81,6 +83,7 @@ class Conversation:
         self.protocol = ConnectionProtocol(
             desk.limits, f"stream-{connection.connection_id}", now_ms
         )
+        self._webm: WebmInput | None = None  # most speakers send samples
         self._frames = TokenBucket(desk.limits.frames_per_s, desk.limits.frame_burst, now_ms)
 
     async def receive(self, frame: str | bytes) -> None:
@@ -111,10 +114,14 @@ class Conversation:
         if isinstance(event, Refused):
             self._refuse(event.error)
             return False
-        action = "audioChunk" if isinstance(event, Audio) else action_of(event)
+        action = "audioChunk" if isinstance(event, Audio | WebmFragment) else action_of(event)
         try:
             if isinstance(event, Audio):
                 await self._audio(event)
+            elif isinstance(event, WebmFragment):
+                self._webm = self._webm or WebmInput()
+                for audio in self._webm.take(event):
+                    await self._audio(audio)
             else:
                 answer = await self._command(event)
                 if answer is not None:

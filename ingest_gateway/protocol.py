@@ -85,11 +85,21 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class WebmFragment:
+    """A piece of what a MediaRecorder writes (legacy input); ``timestamp_ms``: when it began."""
+
+    session_id: str
+    sequence: int | None
+    timestamp_ms: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     error: ErrorMessage
 
 
-Event = Command | Audio | Refused
+Event = Command | Audio | WebmFragment | Refused
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
@@ -203,8 +213,14 @@ class ConnectionProtocol:
         return [message]
 
     def _audio_chunk(self, message: AudioChunkMessage) -> list[Event]:
-        pcm = _pcm_of(message)
-        audio = Audio(message.session_id, message.sequence, message.timestamp, pcm)
+        audio: Audio | WebmFragment
+        if message.format == "webm":
+            audio = WebmFragment(
+                message.session_id, message.sequence, message.timestamp, _bytes_of(message)
+            )
+        else:
+            pcm = _pcm_of(message)
+            audio = Audio(message.session_id, message.sequence, message.timestamp, pcm)
         if self.role is None:
             stream_id = message.stream_id or self._new_stream_id
             return [JoinAsSpeaker(message.session_id, stream_id, message.sequence or 0), audio]
@@ -263,12 +279,16 @@ def _pcm_of(message: AudioChunkMessage) -> bytes:
         raise Refusal("BAD_AUDIO", "send format pcm with encoding s16le", sequence=message.sequence)
     if message.sample_rate != SAMPLE_RATE_HZ or message.channels != 1:
         raise Refusal("BAD_AUDIO", f"send mono at {SAMPLE_RATE_HZ} Hz", sequence=message.sequence)
-    try:
-        pcm = base64.b64decode(message.audio_data, validate=True)
-    except (binascii.Error, ValueError):
-        raise Refusal("BAD_AUDIO", "audioData is not base64", sequence=message.sequence) from None
+    pcm = _bytes_of(message)
     _check_pcm(pcm, message.sequence)
     return pcm
+
+
+def _bytes_of(message: AudioChunkMessage) -> bytes:
+    try:
+        return base64.b64decode(message.audio_data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal("BAD_AUDIO", "audioData is not base64", sequence=message.sequence) from None
 
 
 def _check_pcm(pcm: bytes, sequence: int | None) -> None:

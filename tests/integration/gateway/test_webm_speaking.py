@@ -1,0 +1,61 @@
+"""A client of the old flow that sends what its MediaRecorder writes."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.values import SAMPLE_RATE_HZ
+from tests.unit.gateway.opus_tones import OPUS_HZ, heard, opus_packets, strongest_hz, tone
+from tests.unit.gateway.webm_files import clusters, fragments, header
+
+if TYPE_CHECKING:
+    from tests.integration.gateway.conftest import Client, RunningGateway
+
+pytestmark = pytest.mark.integration
+
+FILE = header() + clusters(opus_packets(tone(330, 2.0, OPUS_HZ)))
+
+
+async def send(client: Client, session_id: str, data: bytes, at_ms: int) -> None:
+    await client.send(
+        "audioChunk",
+        sessionId=session_id,
+        audioData=base64.b64encode(data).decode(),
+        timestamp=1_790_000_000_000 + at_ms,
+        format="webm",
+        sampleRate=48000,
+        channels=1,
+        encoding="opus",
+    )
+
+
+async def test_webm_fragments_become_durable_samples(gateway: RunningGateway) -> None:
+    first, session_id = await gateway.speaker()
+    await first.socket.close()
+    old = await gateway.connect(gateway.token())
+    pieces = fragments(FILE, 8)
+    for at, piece in enumerate(pieces):
+        await send(old, session_id, piece, at * 250)
+    await old.expect("speakerJoined")
+    while len(gateway.chunks()) < len(pieces):
+        await old.expect("audioAck")
+    assert gateway.chunks() == [(1, number) for number in range(len(gateway.chunks()))]
+    whole = heard([one.pcm for one in gateway.records() if hasattr(one, "pcm")])
+    assert len(whole) == pytest.approx(2.0 * SAMPLE_RATE_HZ, abs=32)
+    assert strongest_hz(whole, SAMPLE_RATE_HZ) == pytest.approx(330, abs=1)
+
+
+async def test_broken_fragments_harm_nobody(gateway: RunningGateway) -> None:
+    legacy, session_id = await gateway.speaker()
+    neighbour, _ = await gateway.speaker()
+    await send(legacy, session_id, FILE[-400:], 0)
+    refused = await legacy.expect("error")
+    assert (refused["code"], refused["action"]) == ("BAD_AUDIO", "audioChunk")
+    assert "start the recorder anew" in refused["message"]
+    await neighbour.frame(0)
+    await neighbour.acknowledged(0)
+    await send(legacy, session_id, FILE, 0)
+    await legacy.acknowledged(0)

@@ -1,0 +1,66 @@
+"""Tones as Opus packets, and what is heard in samples: for tests of everything that decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+OPUS_HZ = 48_000
+FRAME_SAMPLES = 960
+FRAME_MS = 20
+
+
+def tone(hz: float, seconds: float, rate_hz: int, amplitude: float = 0.25) -> NDArray[np.float64]:
+    at = np.arange(round(seconds * rate_hz)) / rate_hz
+    return amplitude * np.sin(2 * np.pi * hz * at)
+
+
+def sweep(from_hz: float, to_hz: float, seconds: float, rate_hz: int) -> NDArray[np.float64]:
+    at = np.arange(round(seconds * rate_hz)) / rate_hz
+    return 0.25 * np.sin(2 * np.pi * (from_hz * at + (to_hz - from_hz) * at**2 / (2 * seconds)))
+
+
+def opus_packets(samples: NDArray[np.float64]) -> list[bytes]:
+    """Mono samples in [-1, 1] at 48 kHz, whole frames of 20 ms, as one packet each."""
+    encoder = av.CodecContext.create("libopus", "w")
+    assert isinstance(encoder, av.AudioCodecContext)
+    encoder.sample_rate = OPUS_HZ
+    encoder.layout = "mono"
+    encoder.format = "s16"
+    encoder.bit_rate = 48_000
+    encoder.time_base = Fraction(1, OPUS_HZ)
+    whole = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
+    packets: list[bytes] = []
+    for at in range(0, len(whole), FRAME_SAMPLES):
+        part = np.ascontiguousarray(whole[None, at : at + FRAME_SAMPLES])
+        frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+        frame.sample_rate = OPUS_HZ
+        frame.pts = at
+        packets += [bytes(packet) for packet in encoder.encode(frame)]
+    return packets
+
+
+def heard(chunks: Sequence[bytes]) -> NDArray[np.float64]:
+    """s16le chunks as samples (n,) in [-1, 1]."""
+    return np.frombuffer(b"".join(chunks), "<i2").astype(np.float64) / 32768
+
+
+def level(samples: NDArray[np.float64]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(samples**2)))
+
+
+def strongest_hz(samples: NDArray[np.float64], rate_hz: int) -> float:
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.fft.rfftfreq(len(samples), 1 / rate_hz)[spectrum.argmax()])
+
+
+def silent_ms(samples: NDArray[np.float64], rate_hz: int, below: float = 0.005) -> float:
+    """Milliseconds of 5 ms stretches that are quieter than ``below``."""
+    size = rate_hz // 200
+    stretches = samples[: len(samples) // size * size].reshape(-1, size)
+    return float(np.sum(np.sqrt(np.mean(stretches**2, axis=1)) < below) * 5)
