@@ -1,4 +1,4 @@
-"""Messages to listeners through the API Gateway Management API, one post per connection.
+"""Messages through the API Gateway Management API, one post per connection.
 
 API Gateway takes 10,000 posts a second an account; our own gateway takes one call per message
 instead (``gateway_notifier``). The gateway serves the same API, so this sink is the same code
@@ -19,15 +19,15 @@ import boto3
 
 from connectors.amazon_clients import AwsSettings, aws_errors, boto_config, boto_options
 from connectors.errors import ConnectorError, GoneError, RetryableError
-from connectors.listener_connections import ListenerConnections
-from connectors.notifier import Delivery
+from connectors.listener_connections import Listener, ListenerConnections
+from connectors.notifier import Audience, Delivery
 from connectors.policy import Policies, Policy, call
+from connectors.shared_answers import SharedAnswers
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 
 _log = logging.getLogger(__name__)
-_MOST_LISTS = 1024
 _MOST_SUSPECTS = 10_000
 
 
@@ -46,12 +46,6 @@ class AmazonNotifierSettings:
     answer_timeout_s: float = 2.0
     listeners_cached_s: float = 0.5
     post: Policy = Policies().post_to_listener
-
-
-@dataclass(frozen=True, slots=True)
-class _Listeners:
-    ids: tuple[str, ...]
-    fresh_until_s: float
 
 
 class AmazonNotifier:
@@ -81,36 +75,54 @@ class AmazonNotifier:
         self._threads = ThreadPoolExecutor(settings.threads, "post")
         self._slow_threads = ThreadPoolExecutor(settings.slow_threads, "post-slow")
         self._suspects: set[str] = set()
-        self._listeners: dict[tuple[str, str], asyncio.Task[_Listeners]] = {}
+        fresh_s = settings.listeners_cached_s
+        self._listeners = SharedAnswers[tuple[str, str], tuple[Listener, ...]](
+            lambda key: connections.connections(*key), fresh_s
+        )
+        self._speakers = SharedAnswers[str, str | None](connections.speaker, fresh_s)
 
-    async def notify(self, session_id: str, language: str, message: dict[str, object]) -> Delivery:
+    async def notify(
+        self,
+        session_id: str,
+        language: str,
+        message: dict[str, object],
+        *,
+        audience: Audience = Audience.ALL,
+    ) -> Delivery:
         """As the interface says; looks up once, posts as often as ``settings.post`` says."""
-        ids = await self._listening(session_id, language)
-        data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-        results = await asyncio.gather(*(self._post(connection, data) for connection in ids))
-        failures = [result for result in results if result is not None]
-        gone = [
-            connection
-            for connection, result in zip(ids, results, strict=True)
-            if isinstance(result, GoneError)
-        ]
+        listeners = await self._listeners.get((session_id, language))
+        ids = [one.connection_id for one in listeners if audience.includes(one.capabilities)]
+        results = await self._post_all(ids, message)
+        gone = [one for one, result in results.items() if isinstance(result, GoneError)]
         if gone:
-            self._listeners.pop((session_id, language), None)
-            await asyncio.gather(*(self._remove(session_id, language, one) for one in gone))
-        unreached = [failure for failure in failures if isinstance(failure, RetryableError)]
-        if ids and len(unreached) == len(ids):
-            raise unreached[0]
-        return Delivery(delivered=len(ids) - len(failures), listeners=len(ids), gone=len(gone))
+            self._listeners.forget((session_id, language))
+            await asyncio.gather(*(self._remove(session_id, one) for one in gone))
+        return _delivery(results)
+
+    async def tell_speaker(self, session_id: str, message: dict[str, object]) -> Delivery:
+        speaker = await self._speakers.get(session_id)
+        return _delivery(await self._post_all([] if speaker is None else [speaker], message))
+
+    def knows_nobody_inline(self, session_id: str, language: str) -> bool:
+        """No: the look-up for them is the one that the others need too."""
+        return False
 
     async def close(self) -> None:
         """Waits for no post: one that is under way ends with its timeout."""
         for threads in (self._threads, self._slow_threads):
             threads.shutdown(wait=False, cancel_futures=True)
-        for looking_up in self._listeners.values():
-            looking_up.cancel()
-        self._listeners.clear()
+        self._listeners.close()
+        self._speakers.close()
         if self._client is not None:
             self._client.close()
+
+    async def _post_all(
+        self, ids: list[str], message: dict[str, object]
+    ) -> dict[str, ConnectorError | None]:
+        """What became of each post; None: it was taken."""
+        data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        results = await asyncio.gather(*(self._post(connection, data) for connection in ids))
+        return dict(zip(ids, results, strict=True))
 
     async def _post(self, connection_id: str, data: bytes) -> ConnectorError | None:
         """None when the listener took it."""
@@ -149,37 +161,22 @@ class AmazonNotifier:
                 )
             return self._client
 
-    async def _remove(self, session_id: str, language: str, connection_id: str) -> None:
+    async def _remove(self, session_id: str, connection_id: str) -> None:
         try:
-            await self._connections.remove(session_id, language, connection_id)
+            await self._connections.remove(session_id, connection_id)
         except ConnectorError as error:
             # Its row expires by itself, and the slow reconciliation counts again.
             _log.warning("a connection that has gone was not removed: %s", error)
 
-    async def _listening(self, session_id: str, language: str) -> tuple[str, ...]:
-        """Who listens; callers at the same time share one look-up."""
-        key = (session_id, language)
-        looking_up = self._listeners.get(key)
-        if looking_up is None or self._is_stale(looking_up):
-            self._drop_stale()
-            looking_up = asyncio.create_task(self._look_up(session_id, language))
-            self._listeners[key] = looking_up
-        return (await asyncio.shield(looking_up)).ids
 
-    async def _look_up(self, session_id: str, language: str) -> _Listeners:
-        ids = await self._connections.connections(session_id, language)
-        now_s = asyncio.get_running_loop().time()
-        return _Listeners(ids, now_s + self._settings.listeners_cached_s)
-
-    def _is_stale(self, looking_up: asyncio.Task[_Listeners]) -> bool:
-        if not looking_up.done():
-            return False
-        if looking_up.cancelled() or looking_up.exception() is not None:
-            return True
-        return looking_up.result().fresh_until_s <= asyncio.get_running_loop().time()
-
-    def _drop_stale(self) -> None:
-        if len(self._listeners) >= _MOST_LISTS:
-            stale = [key for key, found in self._listeners.items() if self._is_stale(found)]
-            for key in stale:
-                del self._listeners[key]
+def _delivery(results: dict[str, ConnectorError | None]) -> Delivery:
+    """Raises RetryableError when nobody could be asked."""
+    failures = [failure for failure in results.values() if failure is not None]
+    unreached = [failure for failure in failures if isinstance(failure, RetryableError)]
+    if results and len(unreached) == len(results):
+        raise unreached[0]
+    return Delivery(
+        delivered=len(results) - len(failures),
+        listeners=len(results),
+        gone=sum(isinstance(failure, GoneError) for failure in failures),
+    )

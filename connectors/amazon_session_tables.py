@@ -1,7 +1,8 @@
 """Session tables on DynamoDB; attributes are named as in the protocol.
 
 Every update is one conditional or atomic call. The counter of a session's listeners is one row,
-``listeners#es`` = 3 and so on beside ``revision``, so that counts and revision change together.
+``listeners#es`` = 3, ``partials#es`` = 1 and so on beside ``revision``, so that counts and revision
+change together.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from connectors.session_tables import (
     ENDED,
     SETTLED_AFTER_MS,
     ConnectionRow,
+    CountChange,
     ListenerCounts,
     Progress,
     SessionChange,
     SessionRow,
+    agree,
     counted,
 )
 from schemas.names import LISTENERS_INDEX
@@ -65,17 +68,19 @@ class AmazonSessionTables:
         return None if item is None else items.session_row(item)
 
     async def open_stream(
-        self, session_id: str, speaker_id: str, stream_id: str, now_ms: int
+        self, session_id: str, speaker_id: str, stream_id: str, connection_id: str, now_ms: int
     ) -> SessionRow | None:
         values = {
             ":speaker": items.text(speaker_id),
             ":stream": items.text(stream_id),
+            ":connection": items.text(connection_id),
             ":now": items.number(now_ms),
         }
         its_own = f"{_NOT_ENDED} AND speakerId = :speaker"
+        here = "speakerSeenAt = :now, speakerConnectionId = :connection"
         kept = await self._update_session(
             session_id,
-            "SET speakerSeenAt = :now",
+            f"SET {here}",
             f"{its_own} AND streamId = :stream",
             values,
         )
@@ -83,7 +88,7 @@ class AmazonSessionTables:
             return kept
         return await self._update_session(
             session_id,
-            "SET streamId = :stream, speakerSeenAt = :now, durableSequence = :none"
+            f"SET streamId = :stream, {here}, durableSequence = :none"
             " ADD epoch :one REMOVE clockOffsetMs",
             f"{its_own} AND (attribute_not_exists(streamId) OR streamId <> :stream)",
             values | {":none": items.number(-1), ":one": items.number(1)},
@@ -148,7 +153,7 @@ class AmazonSessionTables:
                 TableName=self._names.connections_table, Item=items.connection_item(row)
             )
 
-    async def remove_connection(self, connection_id: str) -> bool:
+    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
         dynamodb = await self._clients.dynamodb()
         with aws_errors("remove a connection"):
             removed = await dynamodb.delete_item(
@@ -156,7 +161,8 @@ class AmazonSessionTables:
                 Key={"connectionId": items.text(connection_id)},
                 ReturnValues="ALL_OLD",
             )
-        return bool(removed.get("Attributes"))
+        item = removed.get("Attributes")
+        return items.connection_row(cast("Item", item)) if item else None
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
         kept = await self._update(
@@ -198,18 +204,18 @@ class AmazonSessionTables:
         return tuple(items.connection_row(item) for item in found)
 
     async def count_listeners(
-        self, session_id: str, changes: Mapping[str, int], now_ms: int
+        self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
-        languages = sorted(changes)
-        names = {f"#l{at}": items.COUNT + name for at, name in enumerate(languages)}
-        values = {f":l{at}": items.number(changes[name]) for at, name in enumerate(languages)}
-        adding = ", ".join(f"#l{at} :l{at}" for at in range(len(languages)))
+        changes = items.count_attributes(change.by_language, change.partials)
+        names = {f"#l{at}": name for at, name in enumerate(changes)}
+        values = {f":l{at}": items.number(step) for at, step in enumerate(changes.values())}
+        adding = "".join(f"#l{at} :l{at}, " for at in range(len(changes)))
         updated = await self._update(
             self._names.listener_counts_table,
             {"sessionId": items.text(session_id)},
-            UpdateExpression=f"ADD {adding}, revision :one SET changedAt = :now, expiresAt = :end",
-            ExpressionAttributeNames=names,
+            UpdateExpression=f"ADD {adding}revision :one SET changedAt = :now, expiresAt = :end",
             ExpressionAttributeValues=values | self._counted(now_ms),
+            **({"ExpressionAttributeNames": names} if names else {}),
         )
         return items.listener_counts(updated or {})
 
@@ -217,14 +223,13 @@ class AmazonSessionTables:
         return items.listener_counts(await self._count_row(session_id))
 
     async def mend_listener_counts(
-        self, session_id: str, seen: ListenerCounts, by_language: Mapping[str, int], now_ms: int
+        self, session_id: str, seen: ListenerCounts, mended: ListenerCounts, now_ms: int
     ) -> ListenerCounts | None:
-        languages = sorted({*seen.by_language, *by_language})
-        names = {f"#l{at}": items.COUNT + name for at, name in enumerate(languages)}
-        values = {
-            f":l{at}": items.number(by_language.get(name, 0)) for at, name in enumerate(languages)
-        }
-        setting = "".join(f", #l{at} = :l{at}" for at in range(len(languages)))
+        nobody = dict.fromkeys(items.count_attributes(seen.by_language, seen.partials), 0)
+        counts = nobody | items.count_attributes(mended.by_language, mended.partials)
+        names = {f"#l{at}": name for at, name in enumerate(counts)}
+        values = {f":l{at}": items.number(count) for at, count in enumerate(counts.values())}
+        setting = "".join(f", #l{at} = :l{at}" for at in range(len(counts)))
         # The first revision of a row is 1 and counts as 0: see items.listener_counts.
         unchanged = "revision = :seen" if seen.revision >= 0 else "attribute_not_exists(revision)"
         seen_value = {":seen": items.number(seen.revision + 1)} if seen.revision >= 0 else {}
@@ -244,10 +249,10 @@ class AmazonSessionTables:
         counts = items.listener_counts(row)
         if now_ms < items.changed_at_ms(row, default=now_ms) + SETTLED_AFTER_MS:
             return counts.heard()
-        by_language = counted(await self.connections(session_id, now_ms))
-        if tuple(sorted(by_language)) == counts.languages:
+        here = counted(await self.connections(session_id, now_ms))
+        if agree(here, counts):
             return counts.heard()
-        mended = await self.mend_listener_counts(session_id, counts, by_language, now_ms)
+        mended = await self.mend_listener_counts(session_id, counts, here, now_ms)
         return (mended or await self.listener_counts(session_id)).heard()
 
     async def count_request(self, limit_key: str, expires_at_ms: int) -> int:

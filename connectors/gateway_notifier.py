@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -9,7 +10,9 @@ import aiohttp
 import msgspec
 
 from connectors.errors import PermanentError, RetryableError, ThrottledError
-from connectors.notifier import Delivery
+from connectors.notifier import Audience, Delivery
+
+_MOST_ANSWERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +25,65 @@ class GatewayNotifierSettings:
     max_connections: int = 64
 
 
+class _Answer(msgspec.Struct, frozen=True):
+    """As ``Delivery``; ``inline``: how many of the language take clips inside messages, in the
+    audience or not."""
+
+    delivered: int
+    listeners: int
+    gone: int = 0
+    inline: int | None = None
+
+
 class GatewayNotifier:
-    """``POST {url}/notify/{sessionId}/{language}``, once: the caller's policy retries."""
+    """One post a message: ``{url}/notify/{sessionId}/{language}?audience=...`` to listeners,
+    ``{url}/notify/{sessionId}`` to the speaker. The caller's policy retries."""
 
     def __init__(self, settings: GatewayNotifierSettings) -> None:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
+        self._inline: OrderedDict[tuple[str, str], int | None] = OrderedDict()
 
-    async def notify(self, session_id: str, language: str, message: dict[str, object]) -> Delivery:
+    async def notify(
+        self,
+        session_id: str,
+        language: str,
+        message: dict[str, object],
+        *,
+        audience: Audience = Audience.ALL,
+    ) -> Delivery:
         path = f"/notify/{quote(session_id, safe='')}/{quote(language, safe='')}"
+        answer = await self._post(f"{path}?audience={audience.value}", message)
+        self._remember((session_id, language), answer.inline)
+        return Delivery(answer.delivered, answer.listeners, answer.gone)
+
+    async def tell_speaker(self, session_id: str, message: dict[str, object]) -> Delivery:
+        answer = await self._post(f"/notify/{quote(session_id, safe='')}", message)
+        return Delivery(answer.delivered, answer.listeners, answer.gone)
+
+    def knows_nobody_inline(self, session_id: str, language: str) -> bool:
+        return self._inline.get((session_id, language)) == 0
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _post(self, path: str, message: dict[str, object]) -> _Answer:
         url = self._settings.url.rstrip("/") + path
         try:
             async with self._open().post(url, data=msgspec.json.encode(message)) as answer:
                 _check(answer)
-                return msgspec.json.decode(await answer.read(), type=Delivery)
+                return msgspec.json.decode(await answer.read(), type=_Answer)
         except msgspec.MsgspecError:
             raise PermanentError("notify: the gateway's answer is not a delivery") from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise RetryableError(f"notify: {type(error).__name__}") from error
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+    def _remember(self, listened: tuple[str, str], inline: int | None) -> None:
+        self._inline[listened] = inline
+        self._inline.move_to_end(listened)
+        if len(self._inline) > _MOST_ANSWERS:
+            self._inline.popitem(last=False)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

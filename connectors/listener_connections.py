@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.session_tables import SessionTables
+from connectors.session_tables import SessionTables, count_change
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A connection that listens, and the capabilities it joined with."""
+
+    connection_id: str
+    capabilities: frozenset[str] = frozenset()
 
 
 class ListenerConnections(Protocol):
-    async def connections(self, session_id: str, language: str) -> tuple[str, ...]:
-        """The ids of all connections that listen to ``language`` now."""
+    async def connections(self, session_id: str, language: str) -> tuple[Listener, ...]:
+        """All that listen to ``language`` now."""
         ...
 
-    async def remove(self, session_id: str, language: str, connection_id: str) -> None:
-        """Forget a connection and count its session's listeners right. May be repeated."""
+    async def speaker(self, session_id: str) -> str | None:
+        """The connection that spoke last, which may have gone; None: nobody has spoken yet."""
+        ...
+
+    async def remove(self, session_id: str, connection_id: str) -> None:
+        """Forget a listener and count its session's listeners right. May be repeated."""
         ...
 
 
@@ -29,10 +42,20 @@ class TableListenerConnections:
         self._tables = tables
         self._now_ms = now_ms
 
-    async def connections(self, session_id: str, language: str) -> tuple[str, ...]:
+    async def connections(self, session_id: str, language: str) -> tuple[Listener, ...]:
         rows = await self._tables.connections(session_id, self._now_ms())
-        return tuple(row.connection_id for row in rows if row.language == language)
+        return tuple(
+            Listener(row.connection_id, frozenset(row.capabilities))
+            for row in rows
+            if row.language == language
+        )
 
-    async def remove(self, session_id: str, language: str, connection_id: str) -> None:
-        if await self._tables.remove_connection(connection_id):
-            await self._tables.count_listeners(session_id, {language: -1}, self._now_ms())
+    async def speaker(self, session_id: str) -> str | None:
+        row = await self._tables.get(session_id)
+        return None if row is None else row.speaker_connection_id
+
+    async def remove(self, session_id: str, connection_id: str) -> None:
+        removed = await self._tables.remove_connection(connection_id)
+        if removed is not None:
+            change = count_change(removed, None)
+            await self._tables.count_listeners(session_id, change, self._now_ms())

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from connectors.session_tables import (
     ENDED,
     SETTLED_AFTER_MS,
     ConnectionRow,
+    CountChange,
     ListenerCounts,
     Progress,
     SessionChange,
     SessionRow,
+    agree,
     counted,
 )
 from schemas.values import ListenerLanguages, SessionInfo
@@ -43,12 +45,12 @@ class MemorySessionTables:
         return self._sessions.get(session_id)
 
     async def open_stream(
-        self, session_id: str, speaker_id: str, stream_id: str, now_ms: int
+        self, session_id: str, speaker_id: str, stream_id: str, connection_id: str, now_ms: int
     ) -> SessionRow | None:
         row = self._live(session_id)
         if row is None or row.info.speaker_id != speaker_id:
             return None
-        row = replace(row, speaker_seen_at_ms=now_ms)
+        row = replace(row, speaker_seen_at_ms=now_ms, speaker_connection_id=connection_id)
         if row.stream_id != stream_id:
             row = replace(
                 row,
@@ -101,8 +103,8 @@ class MemorySessionTables:
     async def add_connection(self, row: ConnectionRow) -> None:
         self._connections[row.connection_id] = row
 
-    async def remove_connection(self, connection_id: str) -> bool:
-        return self._connections.pop(connection_id, None) is not None
+    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
+        return self._connections.pop(connection_id, None)
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
         row = self._connections.get(connection_id)
@@ -122,24 +124,21 @@ class MemorySessionTables:
         return tuple(row for row in self._connections.values() if row.gateway_id == gateway_id)
 
     async def count_listeners(
-        self, session_id: str, changes: Mapping[str, int], now_ms: int
+        self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
         before = self._counts.get(session_id, ListenerCounts())
-        by_language = dict(before.by_language)
-        for language, change in changes.items():
-            by_language[language] = by_language.get(language, 0) + change
-        return self._set_counts(session_id, before, by_language, now_ms)
+        return self._set_counts(session_id, before.after(change), now_ms)
 
     async def listener_counts(self, session_id: str) -> ListenerCounts:
         return self._counts.get(session_id, ListenerCounts())
 
     async def mend_listener_counts(
-        self, session_id: str, seen: ListenerCounts, by_language: Mapping[str, int], now_ms: int
+        self, session_id: str, seen: ListenerCounts, mended: ListenerCounts, now_ms: int
     ) -> ListenerCounts | None:
         before = self._counts.get(session_id, ListenerCounts())
         if before.revision != seen.revision:
             return None
-        return self._set_counts(session_id, before, by_language, now_ms)
+        return self._set_counts(session_id, replace(mended, revision=seen.revision + 1), now_ms)
 
     async def listeners(self, session_id: str) -> ListenerLanguages:
         now_ms = self._now_ms()
@@ -147,10 +146,10 @@ class MemorySessionTables:
         settled_at_ms = self._counted_at_ms.get(session_id, now_ms) + SETTLED_AFTER_MS
         if now_ms < settled_at_ms:
             return counts.heard()
-        by_language = counted(await self.connections(session_id, now_ms))
-        if tuple(sorted(by_language)) == counts.languages:
+        here = counted(await self.connections(session_id, now_ms))
+        if agree(here, counts):
             return counts.heard()
-        mended = await self.mend_listener_counts(session_id, counts, by_language, now_ms)
+        mended = await self.mend_listener_counts(session_id, counts, here, now_ms)
         return (mended or await self.listener_counts(session_id)).heard()
 
     async def count_request(self, limit_key: str, expires_at_ms: int) -> int:
@@ -164,14 +163,7 @@ class MemorySessionTables:
         row = self._sessions.get(session_id)
         return row if row is not None and row.info.status != ENDED else None
 
-    def _set_counts(
-        self,
-        session_id: str,
-        before: ListenerCounts,
-        by_language: Mapping[str, int],
-        now_ms: int,
-    ) -> ListenerCounts:
-        kept = {name: count for name, count in by_language.items() if count != 0}
-        self._counts[session_id] = ListenerCounts(kept, before.revision + 1)
+    def _set_counts(self, session_id: str, counts: ListenerCounts, now_ms: int) -> ListenerCounts:
+        self._counts[session_id] = counts
         self._counted_at_ms[session_id] = now_ms
-        return self._counts[session_id]
+        return counts

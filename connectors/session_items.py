@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connectors.session_tables import ConnectionRow, ListenerCounts, SessionRow
@@ -10,6 +10,7 @@ from schemas.values import SessionInfo
 
 Item = dict[str, Any]
 COUNT = "listeners#"
+PARTIALS = "partials#"
 
 _SESSION_ATTRIBUTES = frozenset(
     {
@@ -24,6 +25,7 @@ _SESSION_ATTRIBUTES = frozenset(
         "expiresAt",
         "epoch",
         "streamId",
+        "speakerConnectionId",
         "durableSequence",
         "clockOffsetMs",
         "speakerSeenAt",
@@ -70,6 +72,9 @@ def session_item(row: SessionRow, *, expires_at_ms: int) -> Item:
     optional = {
         "endedAt": None if info.ended_at_ms is None else number(info.ended_at_ms),
         "streamId": None if row.stream_id is None else text(row.stream_id),
+        "speakerConnectionId": (
+            None if row.speaker_connection_id is None else text(row.speaker_connection_id)
+        ),
         "clockOffsetMs": None if row.clock_offset_ms is None else number(row.clock_offset_ms),
         "speakerSeenAt": (
             None if row.speaker_seen_at_ms is None else number(row.speaker_seen_at_ms)
@@ -102,6 +107,9 @@ def session_row(item: Item) -> SessionRow:
         speaker_seen_at_ms=_int(item, "speakerSeenAt"),
         muted=bool(item["muted"]["BOOL"]),
         volume=float(item["volume"]["N"]),
+        speaker_connection_id=(
+            item["speakerConnectionId"]["S"] if "speakerConnectionId" in item else None
+        ),
     )
 
 
@@ -114,6 +122,7 @@ def connection_item(row: ConnectionRow) -> Item:
         "connectedAt": number(row.connected_at_ms),
         "expiresAtMs": number(row.expires_at_ms),
         "expiresAt": seconds(row.expires_at_ms),
+        "capabilities": texts(row.capabilities),
     }
 
 
@@ -125,19 +134,31 @@ def connection_row(item: Item) -> ConnectionRow:
         gateway_id=item["gatewayId"]["S"],
         connected_at_ms=int(item["connectedAt"]["N"]),
         expires_at_ms=int(item["expiresAtMs"]["N"]),
+        capabilities=tuple(value["S"] for value in item.get("capabilities", {"L": []})["L"]),
     )
+
+
+def count_attributes(by_language: Mapping[str, int], partials: Mapping[str, int]) -> dict[str, int]:
+    """Counts under the names that they have in the row."""
+    return {COUNT + name: count for name, count in by_language.items()} | {
+        PARTIALS + name: count for name, count in partials.items()
+    }
 
 
 def listener_counts(item: Item) -> ListenerCounts:
     """An absent row is revision -1. DynamoDB's ADD starts at 0, so the first change is 1 there
     and 0 here."""
+    revision = int(item["revision"]["N"]) - 1 if "revision" in item else -1
+    return ListenerCounts(_counts(item, COUNT), revision, _counts(item, PARTIALS))
+
+
+def _counts(item: Item, prefix: str) -> dict[str, int]:
     counts = {
-        name.removeprefix(COUNT): int(value["N"])
+        name.removeprefix(prefix): int(value["N"])
         for name, value in item.items()
-        if name.startswith(COUNT)
+        if name.startswith(prefix)
     }
-    kept = {language: count for language, count in counts.items() if count != 0}
-    return ListenerCounts(kept, int(item["revision"]["N"]) - 1 if "revision" in item else -1)
+    return {language: count for language, count in counts.items() if count != 0}
 
 
 def changed_at_ms(item: Item, *, default: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from connectors.notifier import PARTIAL_CAPTIONS
 from connectors.session_directory import SessionDirectory
 from schemas.values import ListenerLanguages, SessionInfo
 
@@ -27,8 +28,9 @@ class SessionRow:
     """A session and where its audio stands.
 
     ``epoch`` counts the speaker's streams (-1: nobody has spoken yet) and ``stream_id`` names the
-    newest. Chunks of it up to ``durable_sequence`` (-1: none) are on the stream; the row may lag
-    behind by some seconds. ``clock_offset_ms``: the gateway's clock less the speaker's.
+    newest, ``speaker_connection_id`` the connection that joined for it last (it may have gone).
+    Chunks of it up to ``durable_sequence`` (-1: none) are on the stream; the row may lag behind by
+    some seconds. ``clock_offset_ms``: the gateway's clock less the speaker's.
     """
 
     info: SessionInfo
@@ -39,6 +41,7 @@ class SessionRow:
     speaker_seen_at_ms: int | None = None
     muted: bool = False
     volume: float = 1.0
+    speaker_connection_id: str | None = None
 
     @property
     def session_id(self) -> str:
@@ -71,7 +74,8 @@ class SessionChange:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """A listener's connection. It counts as gone from ``expires_at_ms`` on."""
+    """A listener's connection, with the capabilities it joined with (sorted). It counts as gone
+    from ``expires_at_ms`` on."""
 
     connection_id: str
     session_id: str
@@ -79,33 +83,99 @@ class ConnectionRow:
     gateway_id: str
     connected_at_ms: int
     expires_at_ms: int
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CountChange:
+    """What to add to a session's counts, by language: listeners, and those of them who asked for
+    partial captions."""
+
+    by_language: Mapping[str, int] = field(default_factory=dict)
+    partials: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any((*self.by_language.values(), *self.partials.values()))
+
+
+def count_change(before: ConnectionRow | None, after: ConnectionRow | None) -> CountChange:
+    """Of a connection that was ``before`` and is ``after``; None: it does not listen."""
+    by_language: dict[str, int] = {}
+    partials: dict[str, int] = {}
+    for row, step in ((before, -1), (after, 1)):
+        if row is not None:
+            by_language[row.language] = by_language.get(row.language, 0) + step
+            if PARTIAL_CAPTIONS in row.capabilities:
+                partials[row.language] = partials.get(row.language, 0) + step
+    return CountChange(
+        {language: step for language, step in by_language.items() if step},
+        {language: step for language, step in partials.items() if step},
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerCounts:
-    """Listeners per language as of a revision (-1: nobody ever listened)."""
+    """Listeners per language as of a revision (-1: nobody ever listened); ``partials`` are those
+    of them who asked for partial captions."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     revision: int = -1
+    partials: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
         return tuple(sorted(name for name, count in self.by_language.items() if count > 0))
 
     @property
+    def partial_languages(self) -> tuple[str, ...]:
+        return tuple(sorted(name for name, count in self.partials.items() if count > 0))
+
+    @property
     def total(self) -> int:
         return sum(count for count in self.by_language.values() if count > 0)
 
     def heard(self) -> ListenerLanguages:
-        return ListenerLanguages(self.languages, self.revision)
+        return ListenerLanguages(self.languages, self.revision, self.partial_languages)
+
+    def begins_or_ends(self, change: CountChange) -> bool:
+        """Whether the change that led to these counts brought a language its first listener, or
+        took its last; of partial captions likewise."""
+        return _turned(self.by_language, change.by_language) or _turned(
+            self.partials, change.partials
+        )
+
+    def after(self, change: CountChange) -> ListenerCounts:
+        """With the change, at the next revision; a count of 0 is left out."""
+        return ListenerCounts(
+            _added(self.by_language, change.by_language),
+            self.revision + 1,
+            _added(self.partials, change.partials),
+        )
 
 
-def counted(rows: tuple[ConnectionRow, ...]) -> dict[str, int]:
-    """Listeners per language of these connections."""
-    counts: dict[str, int] = {}
+def _turned(counts: Mapping[str, int], change: Mapping[str, int]) -> bool:
+    return any(counts.get(name, 0) == (1 if step > 0 else 0) for name, step in change.items())
+
+
+def counted(rows: tuple[ConnectionRow, ...]) -> ListenerCounts:
+    """Of these connections, at no revision (-1)."""
+    counts = ListenerCounts()
     for row in rows:
-        counts[row.language] = counts.get(row.language, 0) + 1
-    return counts
+        counts = counts.after(count_change(None, row))
+    return replace(counts, revision=-1)
+
+
+def agree(counts: ListenerCounts, others: ListenerCounts) -> bool:
+    """Whether both say the same is heard, whatever their revisions and numbers."""
+    return (counts.languages, counts.partial_languages) == (
+        others.languages,
+        others.partial_languages,
+    )
+
+
+def _added(counts: Mapping[str, int], change: Mapping[str, int]) -> dict[str, int]:
+    added = {name: counts.get(name, 0) + change.get(name, 0) for name in {**counts, **change}}
+    return {name: count for name, count in added.items() if count != 0}
 
 
 class SessionTables(SessionDirectory, Protocol):
@@ -116,10 +186,11 @@ class SessionTables(SessionDirectory, Protocol):
     async def get(self, session_id: str) -> SessionRow | None: ...
 
     async def open_stream(
-        self, session_id: str, speaker_id: str, stream_id: str, now_ms: int
+        self, session_id: str, speaker_id: str, stream_id: str, connection_id: str, now_ms: int
     ) -> SessionRow | None:
-        """The row with ``stream_id`` as its newest stream: the epoch is counted up for a new
-        one and kept for the same. None: no such session, not this speaker's, or ended."""
+        """The row with ``stream_id`` as its newest stream, spoken through this connection: the
+        epoch is counted up for a new one and kept for the same. None: no such session, not this
+        speaker's, or ended."""
         ...
 
     async def save_progress(self, progress: Progress) -> None:
@@ -140,8 +211,8 @@ class SessionTables(SessionDirectory, Protocol):
 
     async def add_connection(self, row: ConnectionRow) -> None: ...
 
-    async def remove_connection(self, connection_id: str) -> bool:
-        """Whether it was there."""
+    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
+        """The row that was there, once: whoever gets it counts it down."""
         ...
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
@@ -157,17 +228,18 @@ class SessionTables(SessionDirectory, Protocol):
         ...
 
     async def count_listeners(
-        self, session_id: str, changes: Mapping[str, int], now_ms: int
+        self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
-        """Add ``changes`` per language and one to the revision, at once; the counts after it."""
+        """Add the change and one to the revision, at once; the counts after it."""
         ...
 
     async def listener_counts(self, session_id: str) -> ListenerCounts: ...
 
     async def mend_listener_counts(
-        self, session_id: str, seen: ListenerCounts, by_language: Mapping[str, int], now_ms: int
+        self, session_id: str, seen: ListenerCounts, mended: ListenerCounts, now_ms: int
     ) -> ListenerCounts | None:
-        """Replace the counts if they are still at the revision of ``seen``; None: they are not."""
+        """Replace the counts by those of ``mended``, at the next revision, if they are still at
+        the revision of ``seen``; None: they are not."""
         ...
 
     async def listeners(self, session_id: str) -> ListenerLanguages:

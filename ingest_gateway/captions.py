@@ -48,16 +48,24 @@ class _Passing(msgspec.Struct, rename="camel"):
     source_transcript: str = ""
     content_type: str | None = None
     reason: str | None = None
+    audio: msgspec.Raw | None = None
 
 
 _decoder = msgspec.json.Decoder(_Passing)
 
 
 class _Recent:
+    """``unstored`` are clips that went out inside a message, while their upload was under way."""
+
     def __init__(self) -> None:
         self.captions: OrderedDict[int, Caption] = OrderedDict()
+        self.unstored: set[int] = set()
         self.delivered_ms: deque[int] = deque(maxlen=_LAGS)
         self.heard_ms: deque[int] = deque(maxlen=_LAGS)
+
+    def known(self, number: int) -> Caption | None:
+        """A caption whose clip, if it has one, can be fetched."""
+        return None if number in self.unstored else self.captions.get(number)
 
 
 class Captions:
@@ -79,7 +87,10 @@ class Captions:
         self._recent: dict[str, dict[str, _Recent]] = {}
 
     def observe(self, body: bytes, session_id: str, language: str) -> None:
-        """Remember a message that goes to the listeners of a language; anything else is let by."""
+        """Remember a message that goes to the listeners of a language; anything else is let by.
+
+        One with ``audio`` goes out before its clip can be fetched; the one without it follows.
+        """
         try:
             passing = _decoder.decode(body)
         except msgspec.DecodeError:
@@ -88,8 +99,12 @@ class Captions:
         if number is None or passing.type not in ("translatedAudio", "skipped"):
             return
         recent = self._recent.setdefault(session_id, {}).setdefault(language, _Recent())
+        if passing.audio is None and passing.reason is None:
+            recent.unstored.discard(number)
         if number in recent.captions:
             return
+        if passing.audio is not None:
+            recent.unstored.add(number)
         recent.captions[number] = Caption(
             sequence_number=number,
             target_language=language,
@@ -103,7 +118,8 @@ class Captions:
             skipped=passing.reason,
         )
         while len(recent.captions) > _KEPT_PER_LANGUAGE:
-            recent.captions.popitem(last=False)
+            oldest, _ = recent.captions.popitem(last=False)
+            recent.unstored.discard(oldest)
         if passing.timestamp:
             recent.delivered_ms.append(self._now_ms() - _ended_at_ms(recent.captions[number]))
 
@@ -178,7 +194,7 @@ class Captions:
         """None: its clip is not there (yet, or any more)."""
         key = clip_key(entry.session_id, route.language, entry.captured_at_ms)
         recent = self._recent.get(entry.session_id, {}).get(route.language)
-        known = None if recent is None else recent.captions.get(entry.number)
+        known = None if recent is None else recent.known(entry.number)
         if known is not None:
             if known.skipped is not None:
                 return known

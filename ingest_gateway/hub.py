@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from connectors.notifier import Audience
 from ingest_gateway.auth import Identity
 from ingest_gateway.messages import ServerMessage, encode
 from ingest_gateway.metrics import Metrics
@@ -47,10 +48,9 @@ class Connection:
     connected_at_ms: int
     outbox_limit_bytes: int
     last_active_at_ms: int = 0
-    inline_audio: bool = False
-    partial_captions: bool = False
     session_id: str | None = None
     language: str | None = None
+    capabilities: tuple[str, ...] = ()
     closing: tuple[int, str] | None = None
     _outbox: deque[str] = field(default_factory=deque[str])
     _outbox_bytes: int = 0
@@ -116,9 +116,16 @@ class Hub:
     def all(self) -> tuple[Connection, ...]:
         return tuple(self._connections.values())
 
-    def start_listening(self, connection: Connection, session_id: str, language: str) -> None:
+    def start_listening(
+        self,
+        connection: Connection,
+        session_id: str,
+        language: str,
+        capabilities: tuple[str, ...] = (),
+    ) -> None:
         connection.session_id = session_id
         connection.language = language
+        connection.capabilities = capabilities
         self._listeners.setdefault(session_id, {})[connection.connection_id] = connection
 
     def stop_listening(self, connection: Connection) -> None:
@@ -130,10 +137,18 @@ class Hub:
             self._listeners.pop(connection.session_id, None)
         connection.session_id = None
         connection.language = None
+        connection.capabilities = ()
 
-    def listeners(self, session_id: str, language: str | None = None) -> list[Connection]:
+    def listeners(
+        self, session_id: str, language: str | None = None, audience: Audience = Audience.ALL
+    ) -> list[Connection]:
         members = self._listeners.get(session_id, {}).values()
-        return [one for one in members if language is None or one.language == language]
+        return [
+            one
+            for one in members
+            if (language is None or one.language == language)
+            and audience.includes(one.capabilities)
+        ]
 
     def listened_sessions(self) -> tuple[str, ...]:
         return tuple(self._listeners)

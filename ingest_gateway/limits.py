@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 MAX_FRAME_BYTES = 32 * 1024
 MAX_MESSAGE_BYTES = 128 * 1024
-MAX_INLINE_AUDIO_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ only whoever removed the row counts down: a job that met a closed connection may
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.errors import ConnectorError
-from connectors.session_tables import ConnectionRow, ListenerCounts
+from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.session_tables import ConnectionRow, CountChange, ListenerCounts, count_change
 from ingest_gateway.captions import Captions
 from ingest_gateway.hub import Connection, Hub
 from ingest_gateway.languages import Languages
@@ -32,6 +33,7 @@ from ingest_gateway.request_limits import RequestLimits
 from schemas.values import ControlKind
 
 FULL_RETRY_MS = 10_000
+_CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS)
 
 _log = logging.getLogger(__name__)
 
@@ -63,9 +65,8 @@ class Listeners:
         self._check_language(live, wanted.target_language)
         if connection.session_id not in (None, live.session_id):
             await self.leave(connection)
-        connection.inline_audio = "inlineAudio" in wanted.capabilities
-        connection.partial_captions = "partialCaptions" in wanted.capabilities
-        await self._listen(connection, live, wanted.target_language)
+        capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
+        await self._listen(connection, live, wanted.target_language, capabilities)
         return await self._joined(live, wanted.target_language, wanted.since_sequence)
 
     async def change_language(
@@ -74,23 +75,23 @@ class Listeners:
         """Raises Refusal: SESSION_ENDED, BAD_LANGUAGE."""
         live = await self._live.find_going_on(wanted.session_id)
         self._check_language(live, wanted.target_language)
-        await self._listen(connection, live, wanted.target_language)
+        await self._listen(connection, live, wanted.target_language, connection.capabilities)
         return await self._joined(live, wanted.target_language, None)
 
     async def leave(self, connection: Connection) -> SessionLeft:
         """Also for a connection that was lost. One that does not listen has left already."""
-        session_id, language = connection.session_id, connection.language
-        if session_id is None or language is None:
+        session_id = connection.session_id
+        if session_id is None:
             return SessionLeft(session_id="")
         self._hub.stop_listening(connection)
-        await self.forget(session_id, connection.connection_id, language)
+        await self.forget(session_id, connection.connection_id)
         return SessionLeft(session_id=session_id)
 
-    async def forget(self, session_id: str, connection_id: str, language: str) -> None:
+    async def forget(self, session_id: str, connection_id: str) -> None:
         """Remove a connection's row and count it down, unless somebody else did."""
         removed = await self._live.ask(lambda: self._live.tables.remove_connection(connection_id))
-        if removed:
-            await self._count(session_id, {language: -1})
+        if removed is not None:
+            await self._count(session_id, count_change(removed, None))
             return
         # The job counted it down, but only a gateway writes into the session's stream.
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
@@ -126,10 +127,18 @@ class Listeners:
         info = live.row.info
         self._needs.languages.check_target(info.source_language, language, info.target_languages)
 
-    async def _listen(self, connection: Connection, live: LiveSession, language: str) -> None:
-        before = connection.language if connection.session_id == live.session_id else None
-        if before == language:
-            return
+    async def _listen(
+        self,
+        connection: Connection,
+        live: LiveSession,
+        language: str,
+        capabilities: tuple[str, ...],
+    ) -> None:
+        before = None
+        if connection.session_id == live.session_id and connection.language is not None:
+            before = self._row(connection, live.session_id, connection.language)
+            if (connection.language, connection.capabilities) == (language, capabilities):
+                return
         limit = self._needs.limits.listeners_per_session
         if before is None and len(self._hub.listeners(live.session_id)) >= limit:
             raise Refusal(
@@ -137,23 +146,27 @@ class Listeners:
                 f"this session has its {limit} listeners",
                 retry_after_ms=FULL_RETRY_MS,
             )
-        now_ms = self._now_ms()
-        row = ConnectionRow(
-            connection_id=connection.connection_id,
-            session_id=live.session_id,
-            language=language,
-            gateway_id=self._needs.gateway_id,
-            connected_at_ms=connection.connected_at_ms,
-            expires_at_ms=now_ms + 2 * self._needs.limits.heartbeat_timeout_ms,
-        )
-        self._hub.start_listening(connection, live.session_id, language)
+        self._hub.start_listening(connection, live.session_id, language, capabilities)
+        row = self._row(connection, live.session_id, language)
         try:
             await self._live.ask(lambda: self._live.tables.add_connection(row))
         except ConnectorError:
             self._hub.stop_listening(connection)
             raise
-        changes = {language: 1} if before is None else {language: 1, before: -1}
-        await self._count(live.session_id, changes)
+        change = count_change(before, row)
+        if change:
+            await self._count(live.session_id, change)
+
+    def _row(self, connection: Connection, session_id: str, language: str) -> ConnectionRow:
+        return ConnectionRow(
+            connection_id=connection.connection_id,
+            session_id=session_id,
+            language=language,
+            gateway_id=self._needs.gateway_id,
+            connected_at_ms=connection.connected_at_ms,
+            expires_at_ms=self._now_ms() + 2 * self._needs.limits.heartbeat_timeout_ms,
+            capabilities=connection.capabilities,
+        )
 
     async def _joined(self, live: LiveSession, language: str, since: int | None) -> SessionJoined:
         info = live.row.info
@@ -167,17 +180,14 @@ class Listeners:
             history=await self._needs.captions.history(live.session_id, language, since),
         )
 
-    async def _count(self, session_id: str, changes: Mapping[str, int]) -> None:
+    async def _count(self, session_id: str, change: CountChange) -> None:
         counts = await self._live.ask(
-            lambda: self._live.tables.count_listeners(session_id, changes, self._now_ms())
+            lambda: self._live.tables.count_listeners(session_id, change, self._now_ms())
         )
         live = await self._live.find(session_id)
         # The row changes at once, so exactly one change sees a language's first listener come
         # and one its last listener go, whichever gateway it comes through.
-        if any(
-            counts.by_language.get(language, 0) == (1 if change > 0 else 0)
-            for language, change in changes.items()
-        ):
+        if counts.begins_or_ends(change):
             self._announce(live, counts)
         self._tell_speaker(live, counts)
 
@@ -190,6 +200,7 @@ class Listeners:
                 self._now_ms(),
                 revision=counts.revision,
                 languages=counts.languages,
+                partial_languages=counts.partial_languages,
             )
         )
         _log.info("session %s: heard in %s", live.session_id, ",".join(counts.languages) or "none")

@@ -56,6 +56,7 @@ class LiveSession:
         *,
         revision: int = 0,
         languages: tuple[str, ...] | None = None,
+        partial_languages: tuple[str, ...] | None = None,
     ) -> SessionControl:
         """A record about the session as it is now: behind the last chunk that was taken."""
         return SessionControl(
@@ -66,6 +67,7 @@ class LiveSession:
             kind=kind,
             at_ms=at_ms,
             languages=languages,
+            partial_languages=partial_languages,
         )
 
     def progress(self, now_ms: int) -> Progress | None:

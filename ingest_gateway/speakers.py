@@ -92,7 +92,11 @@ class Speakers:
         async with live.joining:
             row = await self._live.ask(
                 lambda: self._live.tables.open_stream(
-                    session_id, identity.subject, stream_id, self._now_ms()
+                    session_id,
+                    identity.subject,
+                    stream_id,
+                    connection.connection_id,
+                    self._now_ms(),
                 )
             )
             if row is None:

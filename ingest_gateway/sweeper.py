@@ -38,7 +38,7 @@ class Sweeper:
         """At the start: the connections of this gateway's earlier life are gone; count them out."""
         rows = await self.live.ask(lambda: self.live.tables.connections_of_gateway(self.gateway_id))
         for row in rows:
-            await self.listeners.forget(row.session_id, row.connection_id, row.language)
+            await self.listeners.forget(row.session_id, row.connection_id)
         if rows:
             _log.info("counted out %d connections of an earlier life", len(rows))
 

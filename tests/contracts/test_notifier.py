@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Collection
+from dataclasses import asdict
 from typing import Protocol
 
 import pytest
@@ -15,8 +16,15 @@ from connectors.amazon_clients import AwsSettings
 from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
 from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.listener_connections import Listener
 from connectors.memory_notifier import MemoryNotifier
-from connectors.notifier import Delivery, Notifier
+from connectors.notifier import (
+    INLINE_AUDIO,
+    PARTIAL_CAPTIONS,
+    Audience,
+    Delivery,
+    Notifier,
+)
 from connectors.policy import Policy
 
 pytestmark = pytest.mark.contract
@@ -31,7 +39,15 @@ class Listeners(Protocol):
 
     inboxes: dict[str, list[dict[str, object]]]
 
-    def connect(self, session_id: str, language: str, connection_id: str) -> None: ...
+    def connect(
+        self,
+        session_id: str,
+        language: str,
+        connection_id: str,
+        capabilities: Collection[str] = (),
+    ) -> None: ...
+
+    def speak(self, session_id: str, connection_id: str) -> None: ...
 
     def hang_up(self, connection_id: str) -> None: ...
 
@@ -108,6 +124,75 @@ class NotifierContract(ABC):
         with pytest.raises(RetryableError):
             await notifier.notify(SESSION, "es", MESSAGE)
 
+    @pytest.mark.parametrize(
+        ("audience", "reached"),
+        [
+            (Audience.ALL, ["plain=", "inline=", "eager=", "both="]),
+            (Audience.INLINE, ["inline=", "both="]),
+            (Audience.LINK, ["plain=", "eager="]),
+            (Audience.PARTIALS, ["eager=", "both="]),
+        ],
+    )
+    async def test_an_audience_is_who_asked_for_it(
+        self, notifier: Notifier, listeners: Listeners, audience: Audience, reached: list[str]
+    ) -> None:
+        listeners.connect(SESSION, "es", "plain=")
+        listeners.connect(SESSION, "es", "inline=", [INLINE_AUDIO])
+        listeners.connect(SESSION, "es", "eager=", [PARTIAL_CAPTIONS])
+        listeners.connect(SESSION, "es", "both=", [INLINE_AUDIO, PARTIAL_CAPTIONS])
+        listeners.connect(SESSION, "ca", "other=", [INLINE_AUDIO, PARTIAL_CAPTIONS])
+        listeners.speak(SESSION, "speaker=")
+        delivery = await notifier.notify(SESSION, "es", MESSAGE, audience=audience)
+        assert delivery == Delivery(len(reached), len(reached), 0)
+        assert [name for name, inbox in listeners.inboxes.items() if inbox] == reached
+
+    async def test_failures_outside_the_audience_do_not_count(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        listeners.connect(SESSION, "es", "inline=", [INLINE_AUDIO])
+        listeners.connect(SESSION, "es", "plain=")
+        listeners.fail("plain=", RetryableError("broken"))
+        delivery = await notifier.notify(SESSION, "es", MESSAGE, audience=Audience.INLINE)
+        assert delivery == Delivery(1, 1, 0)
+        with pytest.raises(RetryableError):
+            await notifier.notify(SESSION, "es", MESSAGE, audience=Audience.LINK)
+
+    async def test_somebody_inline_is_never_said_to_be_nobody(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        assert await notifier.notify(SESSION, "es", MESSAGE) == Delivery(0, 0, 0)
+        listeners.connect(SESSION, "es", "inline=", [INLINE_AUDIO])
+        await notifier.notify(SESSION, "es", MESSAGE, audience=Audience.LINK)
+        assert not notifier.knows_nobody_inline(SESSION, "es")
+
+    async def test_the_speaker_is_told_and_no_listener(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        listeners.connect(SESSION, "es", "listens=", [INLINE_AUDIO, PARTIAL_CAPTIONS])
+        listeners.speak(SESSION, "earlier=")
+        listeners.speak(SESSION, "speaker=")
+        listeners.speak("other-river-1", "other=")
+        assert await notifier.tell_speaker(SESSION, MESSAGE) == Delivery(1, 1, 0)
+        assert [name for name, inbox in listeners.inboxes.items() if inbox] == ["speaker="]
+        assert listeners.inboxes["speaker="] == [MESSAGE]
+
+    async def test_no_speaker_is_known(self, notifier: Notifier, listeners: Listeners) -> None:
+        listeners.connect(SESSION, "es", "listens=")
+        assert await notifier.tell_speaker(SESSION, MESSAGE) == Delivery(0, 0, 0)
+
+    async def test_the_speaker_has_gone(self, notifier: Notifier, listeners: Listeners) -> None:
+        listeners.speak(SESSION, "speaker=")
+        listeners.hang_up("speaker=")
+        assert await notifier.tell_speaker(SESSION, MESSAGE) == Delivery(0, 1, 1)
+
+    async def test_the_speaker_could_not_be_asked(
+        self, notifier: Notifier, listeners: Listeners
+    ) -> None:
+        listeners.speak(SESSION, "speaker=")
+        listeners.fail("speaker=", RetryableError("broken"))
+        with pytest.raises(RetryableError):
+            await notifier.tell_speaker(SESSION, MESSAGE)
+
 
 class TestMemoryNotifier(NotifierContract):
     @pytest.fixture
@@ -118,6 +203,12 @@ class TestMemoryNotifier(NotifierContract):
     def notifier(self, listeners: Listeners) -> Notifier:
         assert isinstance(listeners, MemoryNotifier)
         return listeners
+
+    async def test_nobody_inline_is_known(
+        self, notifier: Notifier, listeners: MemoryNotifier
+    ) -> None:
+        listeners.connect(SESSION, "es", "plain=")
+        assert notifier.knows_nobody_inline(SESSION, "es")
 
 
 class WebGateway:
@@ -134,8 +225,18 @@ class WebGateway:
         self.authorization: str | None = None
         self.url = ""
 
-    def connect(self, session_id: str, language: str, connection_id: str) -> None:
-        self.memory.connect(session_id, language, connection_id)
+    def connect(
+        self,
+        session_id: str,
+        language: str,
+        connection_id: str,
+        capabilities: Collection[str] = (),
+    ) -> None:
+        self.memory.connect(session_id, language, connection_id, capabilities)
+        self.arrived[connection_id] = asyncio.Event()
+
+    def speak(self, session_id: str, connection_id: str) -> None:
+        self.memory.speak(session_id, connection_id)
         self.arrived[connection_id] = asyncio.Event()
 
     def hang_up(self, connection_id: str) -> None:
@@ -149,12 +250,18 @@ class WebGateway:
 
     # ListenerConnections
 
-    async def connections(self, session_id: str, language: str) -> tuple[str, ...]:
+    async def connections(self, session_id: str, language: str) -> tuple[Listener, ...]:
         self.look_ups += 1
-        return self.memory.listening(session_id, language)
+        return tuple(
+            Listener(one, self.memory.capabilities(one))
+            for one in self.memory.listening(session_id, language)
+        )
 
-    async def remove(self, session_id: str, language: str, connection_id: str) -> None:
-        assert connection_id in self.memory.listening(session_id, language)
+    async def speaker(self, session_id: str) -> str | None:
+        return self.memory.speaker(session_id)
+
+    async def remove(self, session_id: str, connection_id: str) -> None:
+        assert session_id == SESSION
         self.memory.disconnect(connection_id)
 
     # HTTP
@@ -175,14 +282,16 @@ class WebGateway:
         if self.refuse_all is not None:
             return self.refuse_all
         names = request.match_info
+        session_id, language = names["session"], names["language"]
+        audience = Audience(request.query.get("audience", "all"))
         message = await request.json()
-        try:
-            done = await self.memory.notify(names["session"], names["language"], message)
-        except RetryableError:
-            return web.json_response({"error": "nobody was reached"}, status=503)
-        return web.json_response(
-            {"delivered": done.delivered, "listeners": done.listeners, "gone": done.gone}
-        )
+        sending = self.memory.notify(session_id, language, message, audience=audience)
+        inline = len(self.memory.listening(session_id, language, Audience.INLINE))
+        return await _answered(sending, inline)
+
+    async def tell_speaker(self, request: web.Request) -> web.Response:
+        message = await request.json()
+        return await _answered(self.memory.tell_speaker(request.match_info["session"], message))
 
     def _status(self, fault: ConnectorError | None) -> tuple[int, str]:
         if fault is None:
@@ -198,6 +307,7 @@ class WebGateway:
         app = web.Application()
         app.router.add_post("/@connections/{connection}", self.post_to_connection)
         app.router.add_post("/notify/{session}/{language}", self.notify)
+        app.router.add_post("/notify/{session}", self.tell_speaker)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -207,6 +317,14 @@ class WebGateway:
             yield
         finally:
             await runner.cleanup()
+
+
+async def _answered(sending: Awaitable[Delivery], inline: int | None = None) -> web.Response:
+    try:
+        done = await sending
+    except RetryableError:
+        return web.json_response({"error": "nobody was reached"}, status=503)
+    return web.json_response(asdict(done) | {"inline": inline})
 
 
 @pytest.fixture
@@ -314,6 +432,17 @@ class TestGatewayNotifier(NotifierContract):
     ) -> None:
         await notifier.notify(SESSION, "es", MESSAGE)
         assert web_gateway.authorization == "Bearer made-up"
+
+    async def test_the_gateways_last_answer_says_whether_anybody_is_inline(
+        self, notifier: Notifier, web_gateway: WebGateway
+    ) -> None:
+        assert not notifier.knows_nobody_inline(SESSION, "es")
+        await notifier.notify(SESSION, "es", MESSAGE)
+        assert notifier.knows_nobody_inline(SESSION, "es")
+        assert not notifier.knows_nobody_inline(SESSION, "ca")
+        web_gateway.connect(SESSION, "es", "inline=", [INLINE_AUDIO])
+        await notifier.notify(SESSION, "es", MESSAGE)
+        assert not notifier.knows_nobody_inline(SESSION, "es")
 
     async def test_a_busy_gateway_says_when_to_come_back(
         self, notifier: Notifier, web_gateway: WebGateway

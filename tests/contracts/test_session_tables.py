@@ -12,12 +12,14 @@ import pytest
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.memory_session_tables import MemorySessionTables
+from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from connectors.session_tables import (
     ACTIVE,
     ENDED,
     PAUSED,
     SETTLED_AFTER_MS,
     ConnectionRow,
+    CountChange,
     ListenerCounts,
     Progress,
     SessionChange,
@@ -65,7 +67,11 @@ def new_row(session_id: str) -> SessionRow:
 
 
 def connection(
-    session_id: str, name: str, language: str = "es", gateway_id: str = "gateway-1"
+    session_id: str,
+    name: str,
+    language: str = "es",
+    gateway_id: str = "gateway-1",
+    capabilities: tuple[str, ...] = (INLINE_AUDIO,),
 ) -> ConnectionRow:
     return ConnectionRow(
         connection_id=f"{session_id}-{name}",
@@ -74,6 +80,7 @@ def connection(
         gateway_id=gateway_id,
         connected_at_ms=T0_MS,
         expires_at_ms=T0_MS + 120_000,
+        capabilities=capabilities,
     )
 
 
@@ -107,7 +114,7 @@ class SessionTablesContract(ABC):
         assert await tables.find(session_id) is None
         assert await tables.end(session_id, T0_MS) is None
         assert await tables.change(session_id, SessionChange(muted=True)) is None
-        assert await tables.open_stream(session_id, "ada", "s1", T0_MS) is None
+        assert await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS) is None
         assert await tables.get(session_id) is None
 
     async def test_each_new_stream_counts_the_epoch_up_and_the_same_keeps_it(
@@ -116,7 +123,7 @@ class SessionTablesContract(ABC):
         await tables.create(new_row(session_id))
         epochs: list[int] = []
         for stream in ("s1", "s1", "s2", "s2", "s1"):
-            row = await tables.open_stream(session_id, "ada", stream, T0_MS + 5)
+            row = await tables.open_stream(session_id, "ada", stream, "c1", T0_MS + 5)
             assert row is not None
             assert (row.stream_id, row.speaker_seen_at_ms) == (stream, T0_MS + 5)
             epochs.append(row.epoch)
@@ -126,18 +133,18 @@ class SessionTablesContract(ABC):
         self, tables: SessionTables, session_id: str
     ) -> None:
         await tables.create(new_row(session_id))
-        await tables.open_stream(session_id, "ada", "s1", T0_MS)
+        await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS)
         await tables.save_progress(Progress(session_id, 0, 41, -1500, T0_MS + 9))
-        same = await tables.open_stream(session_id, "ada", "s1", T0_MS + 10)
+        same = await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS + 10)
         assert same is not None
         assert (same.durable_sequence, same.clock_offset_ms) == (41, -1500)
-        new = await tables.open_stream(session_id, "ada", "s2", T0_MS + 11)
+        new = await tables.open_stream(session_id, "ada", "s2", "c2", T0_MS + 11)
         assert new is not None
         assert (new.durable_sequence, new.clock_offset_ms, new.epoch) == (-1, None, 1)
 
     async def test_nobody_else_opens_a_stream(self, tables: SessionTables, session_id: str) -> None:
         await tables.create(new_row(session_id))
-        assert await tables.open_stream(session_id, "eve", "s1", T0_MS) is None
+        assert await tables.open_stream(session_id, "eve", "s1", "c9", T0_MS) is None
         row = await tables.get(session_id)
         assert row is not None
         assert row.epoch == -1
@@ -147,15 +154,27 @@ class SessionTablesContract(ABC):
     ) -> None:
         await tables.create(new_row(session_id))
         rows = await asyncio.gather(
-            *(tables.open_stream(session_id, "ada", f"s{n}", T0_MS) for n in range(5))
+            *(tables.open_stream(session_id, "ada", f"s{n}", "c1", T0_MS) for n in range(5))
         )
         assert sorted(row.epoch for row in rows if row is not None) == [0, 1, 2, 3, 4]
+
+    async def test_the_speaker_is_where_it_joined_last(
+        self, tables: SessionTables, session_id: str
+    ) -> None:
+        await tables.create(new_row(session_id))
+        found: list[str | None] = []
+        for stream, connection_id in (("s1", "c1"), ("s1", "c2"), ("s2", "c3")):
+            await tables.open_stream(session_id, "ada", stream, connection_id, T0_MS)
+            row = await tables.get(session_id)
+            assert row is not None
+            found.append(row.speaker_connection_id)
+        assert found == ["c1", "c2", "c3"]
 
     async def test_progress_never_goes_back_and_never_crosses_epochs(
         self, tables: SessionTables, session_id: str
     ) -> None:
         await tables.create(new_row(session_id))
-        await tables.open_stream(session_id, "ada", "s1", T0_MS)
+        await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS)
         await tables.save_progress(Progress(session_id, 0, 10, 3, T0_MS + 10))
         await tables.save_progress(Progress(session_id, 0, 9, 4, T0_MS + 20))
         await tables.save_progress(Progress(session_id, 1, 99, 5, T0_MS + 30))
@@ -182,14 +201,14 @@ class SessionTablesContract(ABC):
         self, tables: SessionTables, session_id: str
     ) -> None:
         await tables.create(new_row(session_id))
-        await tables.open_stream(session_id, "ada", "s1", T0_MS)
+        await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS)
         ended = await tables.end(session_id, T0_MS + 77)
         assert ended is not None
         assert (ended.info.status, ended.info.ended_at_ms) == (ENDED, T0_MS + 77)
         assert await tables.end(session_id, T0_MS + 88) is None
         assert await tables.change(session_id, SessionChange(status=ACTIVE)) is None
         assert await tables.change(session_id, SessionChange()) is None
-        assert await tables.open_stream(session_id, "ada", "s1", T0_MS) is None
+        assert await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS) is None
         await tables.save_progress(Progress(session_id, 0, 5, None, T0_MS))
         assert await tables.get(session_id) == ended
 
@@ -223,7 +242,8 @@ class SessionTablesContract(ABC):
         await tables.add_connection(row)
         await tables.add_connection(replace(row, language="fr"))
         assert await tables.connections(session_id, T0_MS) == (replace(row, language="fr"),)
-        assert await tables.remove_connection(row.connection_id)
+        removed = await tables.remove_connection(row.connection_id)
+        assert removed == replace(row, language="fr")
         assert not await tables.remove_connection(row.connection_id)
         assert await tables.connections(session_id, T0_MS) == ()
 
@@ -255,7 +275,7 @@ class SessionTablesContract(ABC):
     ) -> None:
         assert await tables.listener_counts(session_id) == ListenerCounts()
         seen = [
-            await tables.count_listeners(session_id, changes, T0_MS)
+            await tables.count_listeners(session_id, CountChange(changes), T0_MS)
             for changes in ({"es": 1}, {"es": 1}, {"pt-BR": 1, "es": -1}, {"es": -1})
         ]
         assert seen == [
@@ -271,7 +291,7 @@ class SessionTablesContract(ABC):
         self, tables: SessionTables, session_id: str
     ) -> None:
         counts = await asyncio.gather(
-            *(tables.count_listeners(session_id, {"es": 1}, T0_MS) for _ in range(20))
+            *(tables.count_listeners(session_id, CountChange({"es": 1}), T0_MS) for _ in range(20))
         )
         pairs = sorted((one.revision, one.by_language["es"]) for one in counts)
         assert pairs == [(n, n + 1) for n in range(20)]
@@ -284,30 +304,78 @@ class SessionTablesContract(ABC):
     async def test_mending_replaces_what_was_seen_and_nothing_newer(
         self, tables: SessionTables, session_id: str
     ) -> None:
-        seen = await tables.count_listeners(session_id, {"es": 1, "ca": 1}, T0_MS)
-        mended = await tables.mend_listener_counts(session_id, seen, {"fr": 2}, T0_MS)
+        seen = await tables.count_listeners(session_id, CountChange({"es": 1, "ca": 1}), T0_MS)
+        mended = await tables.mend_listener_counts(
+            session_id, seen, ListenerCounts({"fr": 2}), T0_MS
+        )
         assert mended == ListenerCounts({"fr": 2}, 1)
-        assert await tables.mend_listener_counts(session_id, seen, {"es": 9}, T0_MS) is None
+        late = ListenerCounts({"es": 9})
+        assert await tables.mend_listener_counts(session_id, seen, late, T0_MS) is None
         assert await tables.listener_counts(session_id) == mended
-        counted = await tables.count_listeners(session_id, {"es": 1}, T0_MS)
+        counted = await tables.count_listeners(session_id, CountChange({"es": 1}), T0_MS)
         assert counted == ListenerCounts({"fr": 2, "es": 1}, 2)
 
     async def test_a_counter_nobody_wrote_can_be_mended(
         self, tables: SessionTables, session_id: str
     ) -> None:
-        mended = await tables.mend_listener_counts(session_id, ListenerCounts(), {"es": 1}, T0_MS)
+        mended = await tables.mend_listener_counts(
+            session_id, ListenerCounts(), ListenerCounts({"es": 1}), T0_MS
+        )
         assert mended == ListenerCounts({"es": 1}, 0)
 
     async def test_a_dead_gateways_listeners_are_counted_out_once_settled(
         self, tables: SessionTables, session_id: str, clock: SettableClock
     ) -> None:
         await tables.add_connection(connection(session_id, "alive", "es"))
-        await tables.count_listeners(session_id, {"es": 1, "fr": 1}, T0_MS)  # fr: died uncounted
+        await tables.count_listeners(
+            session_id, CountChange({"es": 1, "fr": 1}), T0_MS
+        )  # fr: died uncounted
         clock.now_ms = T0_MS + SETTLED_AFTER_MS - 1
         assert await tables.listeners(session_id) == ListenerLanguages(("es", "fr"), 0)
         clock.now_ms = T0_MS + SETTLED_AFTER_MS
         assert await tables.listeners(session_id) == ListenerLanguages(("es",), 1)
         assert await tables.listener_counts(session_id) == ListenerCounts({"es": 1}, 1)
+
+    async def test_who_asked_for_partial_captions_is_counted_beside_who_listens(
+        self, tables: SessionTables, session_id: str
+    ) -> None:
+        changes = (
+            CountChange({"es": 1}, {"es": 1}),
+            CountChange({"es": 1}),
+            CountChange({"es": -1, "ca": 1}, {"es": -1, "ca": 1}),
+            CountChange({}, {"ca": -1}),
+        )
+        seen = [await tables.count_listeners(session_id, each, T0_MS) for each in changes]
+        assert seen == [
+            ListenerCounts({"es": 1}, 0, {"es": 1}),
+            ListenerCounts({"es": 2}, 1, {"es": 1}),
+            ListenerCounts({"es": 1, "ca": 1}, 2, {"ca": 1}),
+            ListenerCounts({"es": 1, "ca": 1}, 3, {}),
+        ]
+        mended = await tables.mend_listener_counts(
+            session_id, seen[-1], ListenerCounts({"es": 1}, partials={"es": 1}), T0_MS
+        )
+        assert mended == ListenerCounts({"es": 1}, 4, {"es": 1})
+        assert await tables.listeners(session_id) == ListenerLanguages(("es",), 4, ("es",))
+
+    async def test_partial_captions_that_nobody_asks_for_any_more_are_mended_away(
+        self, tables: SessionTables, session_id: str, clock: SettableClock
+    ) -> None:
+        """The same language is still heard: only what was asked for differs."""
+        await tables.add_connection(connection(session_id, "alive"))
+        both = CountChange({"es": 2}, {"es": 1})  # the other one died uncounted
+        await tables.count_listeners(session_id, both, T0_MS)
+        clock.now_ms = T0_MS + SETTLED_AFTER_MS
+        assert await tables.listeners(session_id) == ListenerLanguages(("es",), 1, ())
+
+    async def test_asking_for_partial_captions_is_mended_in(
+        self, tables: SessionTables, session_id: str, clock: SettableClock
+    ) -> None:
+        eager = connection(session_id, "eager", capabilities=(PARTIAL_CAPTIONS,))
+        await tables.add_connection(eager)
+        await tables.count_listeners(session_id, CountChange({"es": 1}), T0_MS)
+        clock.now_ms = T0_MS + SETTLED_AFTER_MS
+        assert await tables.listeners(session_id) == ListenerLanguages(("es",), 1, ("es",))
 
     # Rates
 

@@ -12,6 +12,7 @@ from connectors.scripted_faults import Fault, FaultKind
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
 from connectors.scripted_translation import ScriptedTranslatorSettings
 from connectors.scripted_words import write_silence, write_words
+from connectors.session_tables import CountChange
 from connectors.shard_source import StartAt, StartKind
 from connectors.speech_to_text import Word
 from schemas.values import ControlKind, EntryKind, LedgerEntry
@@ -275,7 +276,7 @@ def test_listeners_before_any_record_are_looked_up_once() -> None:
     world = World()
     pcm, words = talk(0, 8)
     world.notifier.connect("talk", "es", "one")
-    asyncio.run(world.tables.count_listeners("talk", {"es": 1}, START_MS))
+    asyncio.run(world.tables.count_listeners("talk", CountChange({"es": 1}), START_MS))
     world.speak("talk", pcm, 0.5)
     world.run(16.0)
     assert translated(world, "talk", "es") == spoken(words)

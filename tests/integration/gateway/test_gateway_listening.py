@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.listener_connections import TableListenerConnections
 from connectors.memory_clip_store import MemoryClipStore
-from connectors.notifier import Delivery
-from connectors.session_tables import ConnectionRow, ListenerCounts
+from connectors.notifier import Audience, Delivery
+from connectors.session_tables import ConnectionRow, CountChange, ListenerCounts
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 
@@ -69,6 +69,59 @@ async def test_the_stream_says_what_is_heard_whenever_the_set_changes(
     assert await gateway.tables.connections(session_id, 0) == ()
 
 
+async def partials(gateway: RunningGateway, session_id: str) -> list[tuple[int, tuple[str, ...]]]:
+    """The ``listeners`` records of the session's stream: (revision, partial languages)."""
+    await gateway.gateway.writer.wait_until_durable(session_id)
+    return [
+        (one.revision, one.partial_languages or ())
+        for one in gateway.controls("listeners")
+        if one.session_id == session_id
+    ]
+
+
+async def test_the_stream_says_where_partial_captions_are_asked_for(
+    gateway: RunningGateway,
+) -> None:
+    """Through joins, a change of mind, a change of language, a leave and a lost connection."""
+    _, session_id = await gateway.speaker()
+    eager: dict[str, Any] = {"capabilities": ["partialCaptions"]}
+    plain = await gateway.listener(session_id, "es")
+    one = await gateway.listener(session_id, "es", **eager)
+    two = await gateway.listener(session_id, "es", **eager)
+    expected = [(0, ()), (1, ("es",))]
+    assert await partials(gateway, session_id) == expected
+
+    join = {"sessionId": session_id, "targetLanguage": "es"}
+    await plain.ask("joinSession", "sessionJoined", **join, **eager)
+    await plain.ask("joinSession", "sessionJoined", **join, capabilities=["inlineAudio"])
+    await two.ask("changeLanguage", "sessionJoined", sessionId=session_id, targetLanguage="ca")
+    expected.append((5, ("ca", "es")))
+    assert await partials(gateway, session_id) == expected
+
+    await closed(gateway, one)
+    await gateway.until(lambda: 6 in [each.revision for each in gateway.controls("listeners")])
+    await two.ask("leaveSession", "sessionLeft", sessionId=session_id)
+    expected += [(6, ("ca",)), (7, ())]
+    assert await partials(gateway, session_id) == expected
+    assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"es": 1}, 7)
+    (row,) = await gateway.tables.connections(session_id, 0)
+    assert row.capabilities == ("inlineAudio",)
+
+
+async def test_a_restart_counts_out_who_had_asked_for_partial_captions(
+    gateway: RunningGateway,
+) -> None:
+    _, session_id = await gateway.speaker()
+    row = ConnectionRow(
+        "dead-1", session_id, "es", "gateway-1", T0_MS, T0_MS + 10**12, ("partialCaptions",)
+    )
+    await gateway.tables.add_connection(row)
+    await gateway.tables.count_listeners(session_id, CountChange({"es": 2}, {"es": 1}), T0_MS)
+    await gateway.restart()
+    assert await heard(gateway, session_id) == [(1, ("es",))]
+    assert await partials(gateway, session_id) == [(1, ())]
+
+
 async def test_the_speaker_sees_its_listeners(gateway: RunningGateway) -> None:
     speaker, session_id = await gateway.speaker()
     await gateway.listener(session_id, "es")
@@ -102,10 +155,10 @@ async def test_a_restart_counts_its_earlier_lifes_listeners_out(gateway: Running
     # What a killed gateway leaves: a row and a count that nobody will take back.
     row = ConnectionRow("dead-1", session_id, "es", "gateway-1", T0_MS, T0_MS + 10**12)
     await gateway.tables.add_connection(row)
-    await gateway.tables.count_listeners(session_id, {"es": 1}, T0_MS)
+    await gateway.tables.count_listeners(session_id, CountChange({"es": 1}), T0_MS)
     foreign = replace(row, connection_id="alive-1", language="ca", gateway_id="gateway-2")
     await gateway.tables.add_connection(foreign)
-    await gateway.tables.count_listeners(session_id, {"ca": 1}, T0_MS)
+    await gateway.tables.count_listeners(session_id, CountChange({"ca": 1}), T0_MS)
     await gateway.restart()
     assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"ca": 1}, 2)
     assert await gateway.tables.connections(session_id, 0) == (foreign,)
@@ -123,7 +176,7 @@ async def test_a_listener_that_the_job_counted_out_is_not_counted_out_twice(
         one for one in await gateway.tables.connections(session_id, 0) if one.language == "es"
     )
     await TableListenerConnections(gateway.tables, gateway.needs.now_ms).remove(
-        session_id, "es", row.connection_id
+        session_id, row.connection_id
     )
     await closed(gateway, lost)
     # The job cannot write into the session's stream; the gateway tells it there what is heard.
@@ -252,17 +305,87 @@ async def test_notify_reaches_every_listener_of_the_language_and_only_those(
     assert [one["type"] for one in other.received] == ["sessionJoined", "heartbeatAck"]
 
 
+@pytest.mark.parametrize(
+    ("audience", "reached", "with_audio"),
+    [
+        (Audience.ALL, ["plain", "inline", "eager"], ["inline"]),
+        (Audience.INLINE, ["inline"], ["inline"]),
+        (Audience.LINK, ["plain", "eager"], []),
+        (Audience.PARTIALS, ["eager"], []),
+    ],
+)
+async def test_a_message_reaches_its_audience_and_audio_those_who_take_it(
+    gateway: RunningGateway, audience: Audience, reached: list[str], with_audio: list[str]
+) -> None:
+    _, session_id = await gateway.speaker()
+    listeners = {
+        "plain": await gateway.listener(session_id, "es"),
+        "inline": await gateway.listener(session_id, "es", capabilities=["inlineAudio"]),
+        "eager": await gateway.listener(session_id, "es", capabilities=["partialCaptions"]),
+    }
+    notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+    delivery = await notifier.notify(session_id, "es", message(4, audio="bXAz"), audience=audience)
+    assert not notifier.knows_nobody_inline(session_id, "es")
+    await notifier.close()
+    assert delivery == Delivery(len(reached), len(reached), 0)
+    got: dict[str, Any] = {}
+    for name, listener in listeners.items():
+        await listener.ask("heartbeat", "heartbeatAck")
+        for one in listener.received:
+            if one["type"] == "translatedAudio":
+                got[name] = one
+    assert list(got) == reached
+    assert [name for name, one in got.items() if "audio" in one] == with_audio
+
+
+async def test_the_job_learns_that_nobody_takes_audio_inside_messages(
+    gateway: RunningGateway,
+) -> None:
+    _, session_id = await gateway.speaker()
+    await gateway.listener(session_id, "es")
+    await gateway.listener(session_id, "ca", capabilities=["inlineAudio"])
+    notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+    for language in ("es", "ca"):
+        await notifier.notify(session_id, language, message(4), audience=Audience.INLINE)
+    assert notifier.knows_nobody_inline(session_id, "es")
+    assert not notifier.knows_nobody_inline(session_id, "ca")
+    await notifier.close()
+
+
 async def test_partial_captions_go_to_those_who_asked(gateway: RunningGateway) -> None:
+    """Also when the job names no audience: it is the gateway that knows what was asked for."""
     _, session_id = await gateway.speaker()
     plain = await gateway.listener(session_id, "es")
     eager = await gateway.listener(session_id, "es", capabilities=["partialCaptions"])
     partial = {"type": "partialCaption", "sequenceNumber": 1, "text": "so", "language": "en"}
     notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
-    assert (await notifier.notify(session_id, "es", partial)).delivered == 1
+    for audience in (Audience.PARTIALS, Audience.ALL):
+        delivery = await notifier.notify(session_id, "es", partial, audience=audience)
+        assert delivery == Delivery(1, 1, 0)
+        assert await eager.expect("partialCaption") == partial
     await notifier.close()
-    assert await eager.expect("partialCaption") == partial
     await plain.ask("heartbeat", "heartbeatAck")
     assert "partialCaption" not in [one["type"] for one in plain.received]
+
+
+async def test_the_speaker_reads_along_and_nobody_else(gateway: RunningGateway) -> None:
+    speaker, session_id = await gateway.speaker()
+    listener = await gateway.listener(session_id, "es", capabilities=["partialCaptions"])
+    own = {"type": "ownCaption", "sequenceNumber": 1, "text": "so", "final": False}
+    notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+    assert await notifier.tell_speaker(session_id, own) == Delivery(1, 1, 0)
+    assert await speaker.expect("ownCaption") == own
+    await closed(gateway, speaker)
+    assert await notifier.tell_speaker(session_id, own) == Delivery(0, 0, 0)
+    assert await notifier.tell_speaker("no-such-1", own) == Delivery(0, 0, 0)
+    await notifier.close()
+    await listener.ask("heartbeat", "heartbeatAck")
+    assert "ownCaption" not in [one["type"] for one in listener.received]
+
+
+async def test_an_unknown_audience_is_refused(gateway: RunningGateway) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        assert (await http.post("/notify/s/es?audience=everyone", json={})).status_code == 400
 
 
 def management(gateway: RunningGateway) -> Any:
@@ -317,7 +440,7 @@ async def test_a_gone_connection_answers_as_api_gateway_does(gateway: RunningGat
             assert answer.json()["message"] == "Gone"
 
 
-@pytest.mark.parametrize("path", ["/@connections/x", "/notify/s/es"])
+@pytest.mark.parametrize("path", ["/@connections/x", "/notify/s/es", "/notify/s"])
 @pytest.mark.parametrize(
     "headers",
     [{"origin": "https://evil.example"}, {"x-forwarded-for": "10.0.0.9"}],
@@ -437,6 +560,29 @@ async def test_a_late_joiner_gets_the_last_captions(gateway: RunningGateway) -> 
         "changeLanguage", "sessionJoined", sessionId=session_id, targetLanguage="ca"
     )
     assert ca["history"] == []
+
+
+async def test_a_clip_that_is_still_being_uploaded_is_not_in_the_history(
+    gateway: RunningGateway,
+) -> None:
+    """It went out inside a message; sentence 4's object is not there, sentence 6's is already."""
+    _, session_id = await gateway.speaker()
+    await tell_a_talk(gateway, session_id)
+    notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+
+    async def history() -> list[int]:
+        guest = await gateway.connect()
+        wanted = {"sessionId": session_id, "targetLanguage": "es", "sinceSequence": 3}
+        joined = await guest.ask("joinSession", "sessionJoined", **wanted)
+        return [one["sequenceNumber"] for one in joined["history"]]
+
+    for number in (4, 6):
+        inline = message(number, audio="bXAz")
+        await notifier.notify(session_id, "es", inline, audience=Audience.INLINE)
+    assert await history() == [5, 6, 7]
+    await notifier.notify(session_id, "es", message(4), audience=Audience.LINK)
+    assert await history() == [4, 5, 6, 7]
+    await notifier.close()
 
 
 async def test_who_comes_back_gets_what_it_missed(gateway: RunningGateway) -> None:
