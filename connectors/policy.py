@@ -59,6 +59,9 @@ class Policies:
     notify: Policy = Policy(attempts=3, deadline_s=8.0, per_call_s=6.0)
     post_to_listener: Policy = Policy(attempts=2, deadline_s=4.0, per_call_s=2.5)
     dead_letter: Policy = Policy(attempts=5, deadline_s=30.0, per_call_s=5.0, longest_wait_s=8.0)
+    stream_opens_per_s: float = 25.0
+    """Of one worker: Amazon Transcribe's default for an account."""
+    stream_opens_at_once: int = 10
 
 
 class RateLimiter:

@@ -17,6 +17,7 @@ from connectors.shard_source import ShardSource
 from connectors.speech_synthesis import SpeechSynthesizer
 from connectors.speech_to_text import SpeechToText
 from connectors.translation import Translator
+from connectors.voice_activity import VoiceActivityFactory
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Connectors:
     clip_store: ClipStore
     notifier: Notifier
     dead_letters: DeadLetters
+    voice_activity: VoiceActivityFactory | None = None
+    """For segmentations that ask where there is voice."""
     policies: Policies = field(default_factory=Policies)
     on_open: tuple[Callable[[], Awaitable[None]], ...] = ()
     """What a live worker does at once, so that the first words need not wait for it."""

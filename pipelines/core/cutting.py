@@ -44,11 +44,16 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Commit the samples up to ``end_sample`` with this text; go on from ``resume_sample``."""
+    """Commit the samples up to ``end_sample`` with this text; go on from ``resume_sample``.
+
+    ``needed_sample``: the decision could not be made before this sample was heard (a pause is not
+    one before it has lasted); at ``end_sample`` when that is later.
+    """
 
     end_sample: int
     resume_sample: int
     text: str
+    needed_sample: int = 0
 
 
 class Cutter(Protocol):

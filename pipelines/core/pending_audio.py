@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.core.journal import JournalItem
-from schemas.values import SAMPLE_RATE_HZ, Timeline
+from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class PendingAudio:
     def __bool__(self) -> bool:
         return bool(self._chunks)
 
+    @property
+    def first_sample(self) -> int:
+        """Of what is pending; ``available_sample`` when nothing is."""
+        return self._chunks[0].first_sample if self._chunks else self.available_sample
+
     def next(self, item: JournalItem) -> PendingChunk:
         """Count ``item`` in, which is the next one; ``keep`` what is still wanted of it."""
         chunk = PendingChunk(item, self.available_sample)
@@ -45,6 +50,19 @@ class PendingAudio:
 
     def keep(self, chunk: PendingChunk) -> None:
         self._chunks.append(chunk)
+
+    def pcm(self, first_sample: int, end_sample: int) -> bytes:
+        """The samples from ``first_sample`` up to ``end_sample``, as far as they are pending."""
+        return b"".join(
+            chunk.item.pcm[
+                max(0, first_sample - chunk.first_sample) * BYTES_PER_SAMPLE : max(
+                    0, end_sample - chunk.first_sample
+                )
+                * BYTES_PER_SAMPLE
+            ]
+            for chunk in self._chunks
+            if chunk.end_sample > first_sample and chunk.first_sample < end_sample
+        )
 
     def forget_before(self, sample: int) -> None:
         while self._chunks and self._chunks[0].end_sample <= sample:
@@ -71,12 +89,13 @@ class PendingAudio:
             return last.captured_at_ms + last.samples * 1000 // SAMPLE_RATE_HZ
         return None
 
-    def timeline(self, first_sample: int, end_sample: int, now_ms: int) -> Timeline:
-        """From the first sample's capture until the pane with the last sample was fired."""
+    def timeline(self, first_sample: int, needed_sample: int, now_ms: int) -> Timeline:
+        """From the first sample's capture until the pane with the last sample that was needed was
+        due."""
         own = [
             chunk.item
             for chunk in self._chunks
-            if chunk.end_sample > first_sample and chunk.first_sample < end_sample
+            if chunk.end_sample > first_sample and chunk.first_sample < needed_sample
         ]
         if not own:
             return Timeline.start(now_ms)

@@ -27,6 +27,7 @@ class VoiceTrack:
         self._runs.append((first, end_sample))
 
     def forget_before(self, sample: int) -> None:
+        self.from_sample = max(self.from_sample, min(sample, self.through_sample))
         self._runs = [run for run in self._runs if run[1] > sample]
 
     def voice_behind(self, sample: int) -> int | None:
@@ -40,9 +41,9 @@ class VoiceTrack:
         )
 
     def pause_behind(self, sample: int, at_least: int) -> tuple[int, int] | None:
-        """The first stretch without voice of ``at_least`` samples that begins at or behind
-        ``sample`` (or in front, and reaches that far behind it); it may still be going on."""
-        begins = sample
+        """The first ``at_least`` samples without voice behind ``sample``: where they begin, not in
+        front of ``sample``, and where that pause ends; it may still be going on."""
+        begins = max(sample, self.from_sample)
         for first, end in self._runs:
             if end <= begins:
                 continue

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Callable
 
 from connectors.errors import ConnectorError, RetryableError
-from connectors.policy import call
+from connectors.policy import RateLimiter, call
 from connectors.registry import Connectors
 from pipelines.core.cutting import Cut, Cutter, Hypothesis
 from pipelines.core.journal import EpochPosition, JournalItem
-from pipelines.core.pending_audio import PendingAudio, PendingChunk
+from pipelines.core.pending_audio import PendingAudio
 from pipelines.worker.committing import Committer, Draft
+from pipelines.worker.hearing import Hearing
 from pipelines.worker.open_stream import OpenStream
 from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry, Timeline
 
@@ -32,6 +33,18 @@ SETTLE_WITHIN_S = 5.0
 FRAME_S = 0.06
 """Recognisers work in frames: their reports lag by up to two of them."""
 
+LISTENED_BEHIND_SAMPLES = SAMPLE_RATE_HZ // 10
+"""So far behind a voice's end a recogniser must have listened to have all of its words."""
+
+SETTLED_BEHIND_SAMPLES = SAMPLE_RATE_HZ // 4
+"""And so far to be sure of them, when it does not say that it is."""
+
+IDLE_CLOSE_S = 10.0
+"""Amazon Transcribe ends a stream after 15 s without audio, and silence is not sent."""
+
+LONGEST_STREAM_S = 3.5 * 3600
+"""Amazon Transcribe ends one after 4 h."""
+
 
 class SessionRecogniser:
     """All methods but ``close`` are called one at a time, by the session's own task."""
@@ -42,17 +55,20 @@ class SessionRecogniser:
         connectors: Connectors,
         cutter: Cutter,
         committer: Committer,
+        opens: RateLimiter,
         call_for_mending: Callable[[], None],
     ) -> None:
         self._session_id = session_id
         self._connectors = connectors
         self._cutter = cutter
         self._committer = committer
+        self._opens = opens
         self._call_for_mending = call_for_mending
         self._epoch = -1
-        self._pending = PendingAudio()
+        self._hearing = self._new_hearing()
         self._open: OpenStream | None = None
         self._language: str | None = None
+        self._is_idle = False
         self._failing_since_s: float | None = None
         self._open_again_at_s = 0.0
         self._committing = asyncio.Lock()
@@ -68,13 +84,16 @@ class SessionRecogniser:
                 return
         chunk = self._pending.next(item)
         committed = item.samples > 0 and chunk.end_sample <= self._position.resume_sample
-        if committed and self._open is None:  # an open stream counts its samples: it gets them all
+        if committed and self._open is None:
             return
-        self._pending.keep(chunk)
+        self._hearing.keep(chunk)
+        self._is_idle = False
         if self._open is not None:
-            await self._send(self._open, chunk)
-        elif self._wait_to_open_s() == 0.0:
+            await self._send(self._open)
+        elif self._needs_stream and self._wait_to_open_s() == 0.0:
             await self._open_stream()  # sends all that is pending
+        if self._cutter.needs_voice:  # a pause may be long enough now, without any new result
+            await self._cut_due()
 
     async def gap(self, item: JournalItem) -> None:
         """Chunks that will never come: commit what is in front of them, then the gap itself."""
@@ -87,6 +106,9 @@ class SessionRecogniser:
     async def flush(self) -> None:
         """Commit everything that was heard; the stream ends."""
         while self._has_uncommitted:
+            if self._open is None and not self._needs_stream:
+                await self._cut_due(finished=True)
+                break
             if self._open is None:
                 await asyncio.sleep(self._wait_to_open_s())
                 await self._open_stream()
@@ -133,12 +155,24 @@ class SessionRecogniser:
             await self._close_stream()
             if self._has_uncommitted:
                 await self._note_failure(opened.error)
-        elif opened is None and self._has_uncommitted and self._wait_to_open_s() == 0.0:
+        elif opened is not None:
+            await self._retire(opened)
+        elif self._needs_stream and not self._is_idle and self._wait_to_open_s() == 0.0:
             await self._open_stream()
 
     async def close(self) -> None:
         """Drop the stream. What is pending stays: the next chunk opens another for it."""
         await self._close_stream()
+
+    @property
+    def _pending(self) -> PendingAudio:
+        return self._hearing.pending
+
+    @property
+    def _needs_stream(self) -> bool:
+        return self._has_uncommitted and self._hearing.has_speech_behind(
+            self._position.resume_sample
+        )
 
     @property
     def _position(self) -> EpochPosition:
@@ -152,6 +186,10 @@ class SessionRecogniser:
         return position.end_sample < self._pending.available_sample or (
             bool(self._pending) and position.resume_sample < self._pending.available_sample
         )
+
+    def _new_hearing(self, next_sequence: int = 0, available_sample: int = 0) -> Hearing:
+        detectors = self._connectors.voice_activity if self._cutter.needs_voice else None
+        return Hearing(detectors, next_sequence, available_sample)
 
     def _wait_to_open_s(self) -> float:
         wait_s = self._open_again_at_s - asyncio.get_running_loop().time()
@@ -181,7 +219,7 @@ class SessionRecogniser:
             async with self._committing:
                 end = self._pending.available_sample
                 await self._commit(Cut(end, end, ""), EntryKind.SILENCE)
-        self._pending.forget_all()
+        self._hearing.forget_all()
 
     async def _enter(self, epoch: int, sequence: int) -> None:
         """Begin an epoch where the ledger stands, or at its first chunk that we see."""
@@ -190,10 +228,10 @@ class SessionRecogniser:
         await self.flush()
         known = self._committer.coverage.of(epoch)
         self._epoch = epoch
-        self._pending = (
-            PendingAudio(known.resume_sequence, known.resume_sequence_sample)
+        self._hearing = (
+            self._new_hearing(known.resume_sequence, known.resume_sequence_sample)
             if known
-            else PendingAudio(sequence)
+            else self._new_hearing(sequence)
         )
 
     async def _pass_over(self, from_sequence: int, until_sequence: int) -> None:
@@ -214,13 +252,14 @@ class SessionRecogniser:
         while self._position.resume_sequence < until_sequence:
             await self._committer.commit(draft, Timeline.start(self._committer.now_ms()))
         position = self._position
-        self._pending = PendingAudio(position.resume_sequence, position.resume_sequence_sample)
+        self._hearing = self._new_hearing(position.resume_sequence, position.resume_sequence_sample)
 
     async def _open_stream(self) -> None:
         """One attempt; a failure says when to try again."""
         try:
             if self._language is None:
                 self._language = await self._source_language()
+            await self._opens.acquire()
             stream = await self._connectors.speech_to_text.open(
                 self._language, sample_rate_hz=SAMPLE_RATE_HZ
             )
@@ -230,8 +269,9 @@ class SessionRecogniser:
         opened = OpenStream(stream, self._position.resume_sample)
         self._open = opened
         opened.reader = asyncio.create_task(self._read(opened))
-        for chunk in self._pending:
-            await self._send(opened, chunk)
+        self._hearing.rewind(opened.first_sample)
+        self._look_at_age(opened)
+        await self._send(opened)
 
     async def _source_language(self) -> str:
         info = await call(
@@ -240,9 +280,10 @@ class SessionRecogniser:
         )
         return info.source_language if info is not None else DEFAULT_LANGUAGE
 
-    async def _send(self, opened: OpenStream, chunk: PendingChunk) -> None:
+    async def _send(self, opened: OpenStream) -> None:
         try:
-            await opened.send(chunk)
+            for first_sample, pcm in self._hearing.due():
+                await opened.send(first_sample, pcm)
         except ConnectorError as error:
             self._fail(opened, error)
 
@@ -288,6 +329,22 @@ class SessionRecogniser:
         if opened.reader is not None:
             await asyncio.wait((opened.reader,))
 
+    def _look_at_age(self, opened: OpenStream) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= opened.look_again_at_s - 0.001:  # a timer may fire a hair early
+            opened.look_again_at_s = opened.last_sent_at_s + IDLE_CLOSE_S
+            loop.call_at(opened.look_again_at_s, self._call_for_mending)
+
+    async def _retire(self, opened: OpenStream) -> None:
+        """Close a stream that hears nothing, or is too old; the next speech opens another."""
+        now_s = asyncio.get_running_loop().time()
+        self._is_idle = now_s - opened.last_sent_at_s >= IDLE_CLOSE_S - 0.001
+        if self._is_idle or now_s - opened.opened_at_s >= LONGEST_STREAM_S:
+            await self._close_stream()
+            self._call_for_mending()
+        else:
+            self._look_at_age(opened)
+
     async def _close_stream(self) -> None:
         opened, self._open = self._open, None
         if opened is None:
@@ -328,32 +385,46 @@ class SessionRecogniser:
             await self._committer.dead_letter(cause, entry.number)
 
     async def _cut_due(self, *, finished: bool = False) -> None:
-        """Commit every cut that is due. Called by the reader, and once more at the end."""
+        """Commit every cut that is due: with each result and, where voice counts, each chunk."""
         async with self._committing:
-            opened = self._open
-            while opened is not None:
+            while (heard := self._heard(finished)) is not None:
                 position = self._position
-                # What lies between its last two reports a recogniser does not answer singly: to
-                # wait for it would be to wait for the next pane.
-                available = self._pending.available_sample
-                through = opened.through_sample
-                if self._caught_up(opened):
-                    through = available
-                    self._failing_since_s = None
-                heard = Hypothesis(opened.words, through, available, finished)
                 cut = self._cutter.next_cut(position.end_sample, position.resume_sample, heard)
                 if cut is None:
                     return
                 kind = EntryKind.SPEECH if cut.text else EntryKind.SILENCE
                 await self._commit(cut, kind)
+                if self._open is not None:
+                    self._failing_since_s = None
+                    self._open.forget_words_before(self._position.resume_sample)
+
+    def _heard(self, finished: bool) -> Hypothesis | None:
+        """What is believed now; None while nothing can be."""
+        opened, available = self._open, self._pending.available_sample
+        voice = self._hearing.voice
+        if voice is None:
+            if opened is None:
+                return None
+            # What lies between its last two reports a recogniser does not answer singly: to wait
+            # for it would be to wait for the next pane.
+            through = opened.through_sample
+            if self._caught_up(opened):
+                through = available
                 self._failing_since_s = None
-                opened.forget_words_before(self._position.resume_sample)
+            return Hypothesis(opened.words, through, available, finished)
+        words = opened.words if opened is not None else []
+        through = opened.through_sample if opened is not None else self._position.resume_sample
+        settled = all(word.is_stable for word in words)
+        unheard = voice.voice_behind(
+            through - (LISTENED_BEHIND_SAMPLES if settled else SETTLED_BEHIND_SAMPLES)
+        )
+        if unheard is None:  # all that is left is silence, which no recogniser will be asked about
+            through = max(through, voice.through_sample)
+        return Hypothesis(words, available if finished else through, available, finished, voice)
 
     def _caught_up(self, opened: OpenStream) -> bool:
         report_s = self._connectors.speech_to_text.report_every_s + FRAME_S
-        return opened.through_sample >= self._pending.available_sample - int(
-            report_s * SAMPLE_RATE_HZ
-        )
+        return opened.through_sample >= opened.sent_through_sample - int(report_s * SAMPLE_RATE_HZ)
 
     async def _commit(self, cut: Cut, kind: EntryKind) -> LedgerEntry:
         first = self._position.end_sample
@@ -371,7 +442,8 @@ class SessionRecogniser:
             self._language or DEFAULT_LANGUAGE,
             self._pending.captured_at_ms(first) or now_ms,
         )
-        timeline = self._pending.timeline(first, cut.end_sample, now_ms)
+        needed = max(cut.end_sample, cut.needed_sample)
+        timeline = self._pending.timeline(first, needed, now_ms)
         entry = await self._committer.commit(draft, timeline)
-        self._pending.forget_before(self._position.resume_sample)
+        self._hearing.forget_before(self._position.resume_sample)
         return entry

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 
+from connectors.policy import RateLimiter
 from connectors.registry import Connectors
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
@@ -38,6 +39,7 @@ class SessionTranscriber:
         cutter: Cutter,
         coverage: Coverage,
         next_index: int,
+        opens: RateLimiter,
     ) -> None:
         self.next_index = next_index
         self.delivered_number = coverage.last_number
@@ -49,7 +51,7 @@ class SessionTranscriber:
             session_id, connectors, loop, coverage, f"{uuid.uuid4()}", self._outbox.append
         )
         self._recogniser = SessionRecogniser(
-            session_id, connectors, cutter, committer, lambda: self._queue.put_nowait(None)
+            session_id, connectors, cutter, committer, opens, lambda: self._queue.put_nowait(None)
         )
         self._committer = committer
         self._task: Future[None] = loop.start(self._run())
@@ -129,6 +131,8 @@ class TranscriberRegistry:
     def __init__(self, loop: WorkerLoop, connectors: Connectors) -> None:
         self._loop = loop
         self._connectors = connectors
+        policies = connectors.policies
+        self._opens = RateLimiter(policies.stream_opens_per_s, policies.stream_opens_at_once)
         self._sessions: dict[str, SessionTranscriber] = {}
 
     def attached(
@@ -155,7 +159,7 @@ class TranscriberRegistry:
         journal: Iterable[JournalItem],
     ) -> SessionTranscriber:
         transcriber = SessionTranscriber(
-            session_id, self._loop, self._connectors, cutter, coverage, next_index
+            session_id, self._loop, self._connectors, cutter, coverage, next_index, self._opens
         )
         self._sessions[session_id] = transcriber
         transcriber.feed(journal)

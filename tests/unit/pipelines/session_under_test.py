@@ -27,9 +27,11 @@ from connectors.scripted_speech_to_text import (
     ScriptedSpeechToTextSettings,
 )
 from connectors.scripted_translation import ScriptedTranslator
+from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.scripted_words import write_talk
 from connectors.shard_source import ShardSource
 from connectors.speech_to_text import SpeechStream
+from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind, uncovered
 from pipelines.core.window_cut import WindowCutter
 from pipelines.worker.loops import VirtualLoop
@@ -102,6 +104,7 @@ class Stage:
             clip_store=MemoryClipStore(),
             notifier=MemoryNotifier(),
             dead_letters=self.letters,
+            voice_activity=ScriptedVoiceActivityFactory(lag_samples=800),
         )
 
     def streams(self) -> tuple[SpeechStream, ...]:
@@ -115,7 +118,7 @@ class Stage:
 class Job:
     """What Beam does for one session: keeps journal and coverage, feeds, drains, may crash."""
 
-    def __init__(self, stage: Stage, cutter: WindowCutter | None = None) -> None:
+    def __init__(self, stage: Stage, cutter: Cutter | None = None) -> None:
         self._stage = stage
         self._cutter = cutter or WindowCutter(settle_samples=4_000)
         self.registry = TranscriberRegistry(stage.loop, stage.connectors)
@@ -242,11 +245,13 @@ def pass_time(stage: Stage, jobs: Iterable[Job], for_ms: int, tick_ms: int = TIC
             job.collect()
 
 
-def perform(stage: Stage, job: Job, talk: Talk, *, afterwards_ms: int = 6_000) -> None:
+def perform(
+    stage: Stage, job: Job, talk: Talk, *, afterwards_ms: int = 6_000, pane_ms: int = PANE_MS
+) -> None:
     """The whole talk at the pace of panes, a flush, and some time."""
-    for pane in panes_of(talk.items):
+    for pane in panes_of(talk.items, samples=pane_ms * 16):
         job.pane(pane)
-        pass_time(stage, [job], PANE_MS)
+        pass_time(stage, [job], pane_ms, tick_ms=min(TICK_MS, pane_ms))
     job.pane([FLUSH])
     pass_time(stage, [job], afterwards_ms)
 
@@ -269,7 +274,9 @@ def assert_every_sample_once(
         assert entry.resume_sample <= entry.end_sample, entry
         assert (entry.kind is EntryKind.SPEECH) == bool(entry.text), entry
         covered[entry.epoch] = entry.end_sample
-    assert {epoch: end for epoch, end in covered.items() if end} == samples
+    assert {epoch: end for epoch, end in covered.items() if end} == {
+        epoch: count for epoch, count in samples.items() if count
+    }
     keys = [entry.captured_at_ms for entry in entries]
     assert keys == sorted(set(keys))
 

@@ -1,0 +1,190 @@
+"""Where the ``pause`` segmentation cuts: at pauses, at clause ends, and never later than a cap.
+
+The first that holds, looking from the first word that is not committed:
+
+1. a pause of ``pause_samples`` within the cap, all words in front of it being stable;
+2. a clause's end: ``clause_samples`` of speech, then a word with punctuation or a gap of
+   ``clause_gap_samples`` behind it;
+3. the cap: the widest gap between stable words in the last two thirds of it.
+
+A word is stable when the recogniser says so, or has listened ``settle_samples`` past it. Silence
+makes entries of its own, so that an utterance begins where speech does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.core.cutting import (
+    Cut,
+    Hypothesis,
+    TimedWord,
+    cut_behind_whole_words,
+    text_of,
+    words_behind,
+)
+from pipelines.core.voice_track import VoiceTrack
+from schemas.values import SAMPLE_RATE_HZ
+
+_PUNCTUATION = (".", ",", ";", ":", "!", "?", "…")
+
+
+@dataclass(frozen=True, slots=True)
+class PauseCutter:
+    """``lead_samples``: silence that is left in front of speech. ``silence_samples``: silence is
+    committed in stretches of so much, or when speech ends it and it lasted ``gap_samples``."""
+
+    pause_samples: int = SAMPLE_RATE_HZ // 4
+    clause_samples: int = SAMPLE_RATE_HZ * 12 // 10
+    clause_gap_samples: int = SAMPLE_RATE_HZ * 12 // 100
+    cap_samples: int = 3 * SAMPLE_RATE_HZ
+    settle_samples: int = SAMPLE_RATE_HZ // 4
+    lead_samples: int = SAMPLE_RATE_HZ // 5
+    gap_samples: int = SAMPLE_RATE_HZ
+    silence_samples: int = 3 * SAMPLE_RATE_HZ
+    half_word_samples: int = SAMPLE_RATE_HZ // 5
+
+    @property
+    def needs_voice(self) -> bool:
+        return True
+
+    def next_cut(self, end_sample: int, resume_sample: int, heard: Hypothesis) -> Cut | None:
+        voice = heard.voice
+        if voice is None:
+            raise ValueError("the pause segmentation needs to know where there is voice")
+        words = words_behind(resume_sample, heard.words)
+        cut = self._silence(end_sample, resume_sample, words, heard, voice)
+        if cut is None and words:
+            cut = self._speech(words, heard, voice)
+        if cut is None and heard.finished and heard.available_sample > end_sample:
+            cut = Cut(heard.available_sample, heard.available_sample, text_of(words))
+        if cut is None:
+            return None
+        end = max(cut.end_sample, end_sample)  # a word may have moved in front of the last cut
+        return Cut(
+            end, max(min(cut.resume_sample, end), resume_sample), cut.text, cut.needed_sample
+        )
+
+    def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
+        return cut_behind_whole_words(resume_sample, heard, self.half_word_samples)
+
+    def _silence(
+        self,
+        end_sample: int,
+        resume_sample: int,
+        words: Sequence[TimedWord],
+        heard: Hypothesis,
+        voice: VoiceTrack,
+    ) -> Cut | None:
+        """Silence in front of speech, or a stretch of it; noise that had no words in it."""
+        onset = voice.voice_behind(max(end_sample, resume_sample))
+        if words:
+            onset = words[0].start_sample if onset is None else min(onset, words[0].start_sample)
+        quiet_until = (voice.through_sample if onset is None else onset) - self.lead_samples
+        enough = self.silence_samples if onset is None else self.gap_samples
+        if quiet_until - end_sample >= enough:
+            return Cut(quiet_until, quiet_until, "")
+        if words or onset is None:
+            return None
+        wordless = heard.through_sample - onset
+        if wordless < self.cap_samples + self.gap_samples:
+            return None
+        edge = heard.through_sample - self.half_word_samples
+        return Cut(edge, edge - self.gap_samples, "")
+
+    def _speech(
+        self, words: Sequence[TimedWord], heard: Hypothesis, voice: VoiceTrack
+    ) -> Cut | None:
+        stable = self._stable(words, heard)
+        onset = words[0].start_sample
+        return (
+            self._at_pause(words, stable, heard.through_sample, voice)
+            or self._at_clause_end(words, stable)
+            or (self._at_cap(words, stable, heard) if self._is_capped(onset, heard) else None)
+        )
+
+    def _stable(self, words: Sequence[TimedWord], heard: Hypothesis) -> int:
+        """How many words, from the first, will not change."""
+        for number, word in enumerate(words):
+            settled = word.end_sample + self.settle_samples <= heard.through_sample
+            if not (heard.finished or word.is_stable or settled):
+                return number
+        return len(words)
+
+    def _at_pause(
+        self, words: Sequence[TimedWord], stable: int, through_sample: int, voice: VoiceTrack
+    ) -> Cut | None:
+        onset = at = words[0].start_sample
+        while (pause := voice.pause_behind(at, self.pause_samples)) is not None:
+            begins, at = pause
+            if begins - onset > self.cap_samples:
+                return None
+            boundary = begins + self.pause_samples // 2
+            if through_sample < boundary:  # words in front of it may still be to come
+                return None
+            inside = sum(word.middle_sample < boundary for word in words)
+            if inside:
+                if inside > stable:
+                    return None
+                return self._behind_pause(words[:inside], begins, boundary)
+            if at >= voice.through_sample:
+                return None
+        return None
+
+    def _behind_pause(self, said: Sequence[TimedWord], begins: int, boundary: int) -> Cut:
+        needed = begins + self.pause_samples
+        if not said[-1].is_stable:
+            needed = max(needed, said[-1].end_sample + self.settle_samples)
+        return Cut(boundary, boundary, text_of(said), needed)
+
+    def _at_clause_end(self, words: Sequence[TimedWord], stable: int) -> Cut | None:
+        onset = words[0].start_sample
+        for number in range(min(stable, len(words) - 1)):
+            word, gap = words[number], _gap_behind(words, number)
+            if word.end_sample - onset > self.cap_samples:
+                return None
+            ends = gap >= self.clause_gap_samples or word.text.endswith(_PUNCTUATION)
+            if ends and word.end_sample - onset >= self.clause_samples:
+                return self._behind_word(words, number)
+        return None
+
+    def _is_capped(self, onset: int, heard: Hypothesis) -> bool:
+        return heard.through_sample - onset >= self.cap_samples
+
+    def _at_cap(self, words: Sequence[TimedWord], stable: int, heard: Hypothesis) -> Cut | None:
+        onset = words[0].start_sample
+        within = [
+            number
+            for number in range(stable)
+            if words[number].end_sample - onset <= self.cap_samples
+        ]
+        late = [
+            number for number in within if words[number].end_sample - onset >= self.cap_samples // 3
+        ]
+        if late:
+            return self._behind_word(
+                words, max(late, key=lambda each: (_gap_behind(words, each), each))
+            )
+        if within or stable:
+            return self._behind_word(words, within[-1] if within else 0)
+        if heard.through_sample - onset < self.cap_samples + self.gap_samples:
+            return None
+        return self.whole_words(onset, heard)  # nothing will get stable: what is over must do
+
+    def _behind_word(self, words: Sequence[TimedWord], number: int) -> Cut:
+        said, word = words[: number + 1], words[number]
+        needed = word.end_sample + (0 if word.is_stable else self.settle_samples)
+        return Cut(
+            word.end_sample + _gap_behind(words, number) // 2,
+            word.end_sample,
+            text_of(said),
+            needed,
+        )
+
+
+def _gap_behind(words: Sequence[TimedWord], number: int) -> int:
+    """0 behind the last word: what follows it is not known."""
+    if number + 1 == len(words):
+        return 0
+    return max(0, words[number + 1].start_sample - words[number].end_sample)
