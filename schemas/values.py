@@ -201,7 +201,11 @@ class VoicedTranslation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one (session, utterance, language): a clip or a ``skipped`` notice."""
+    """What became of one (session, utterance, language): a clip or a ``skipped`` notice.
+
+    ``notified`` of ``listeners`` took it. Neither ``clip_key`` nor ``skipped``: the clip reached
+    those who take clips inside messages, and the others a notice, for its upload failed.
+    """
 
     session_id: str
     number: int

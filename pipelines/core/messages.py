@@ -1,12 +1,28 @@
-"""What listeners are told (``shared/protocol.md``, "to listener")."""
+"""What listeners and speakers are told (``shared/protocol.md``, "to listener", "to speaker")."""
 
 from __future__ import annotations
 
+import base64
+
 from schemas.values import Clip, LedgerEntry, Translation
 
+INLINE_AUDIO_BYTES = 64 * 1024
+"""Of a clip inside a message, in base64."""
 
-def translated_audio(translation: Translation, clip: Clip, url: str) -> dict[str, object]:
+
+def inline_audio(clip: Clip) -> str | None:
+    """The clip in base64; None: it is too big to go inside a message."""
+    if -(-len(clip.body) // 3) * 4 > INLINE_AUDIO_BYTES:
+        return None
+    return base64.b64encode(clip.body).decode()
+
+
+def translated_audio(
+    translation: Translation, clip: Clip, url: str, *, audio: str | None = None
+) -> dict[str, object]:
+    """``audio``: the clip itself, for listeners who take it inside the message."""
     entry = translation.entry
+    inside: dict[str, object] = {} if audio is None else {"audio": audio}
     return {
         "type": "translatedAudio",
         "sessionId": entry.session_id,
@@ -21,6 +37,7 @@ def translated_audio(translation: Translation, clip: Clip, url: str) -> dict[str
         "sourceDuration": round(entry.duration_s, 3),
         "contentType": clip.content_type,
         "stages": translation.timeline.as_dict(),
+        **inside,
     }
 
 
@@ -34,3 +51,12 @@ def skipped(translation: Translation, reason: str) -> dict[str, object]:
         "previousSequenceNumber": translation.route.previous_number,
         "reason": reason,
     }
+
+
+def partial_caption(number: int, text: str, language: str) -> dict[str, object]:
+    """What the speaker seems to be saying, in the speaker's ``language``; it may still change."""
+    return {"type": "partialCaption", "sequenceNumber": number, "text": text, "language": language}
+
+
+def own_caption(number: int, text: str, *, final: bool) -> dict[str, object]:
+    return {"type": "ownCaption", "sequenceNumber": number, "text": text, "final": final}
