@@ -10,22 +10,27 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 JAR := build/flink-job-server.jar
+WEB := ingest_gateway/web
+PAGES := $(WEB)/dist/index.html
 PACKAGES := schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
 
 # Offline speech: translation, voices, and the demo's talk.
 DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat apertium-spa-cat \
 	apertium-es-pt espeak-ng pocketsphinx-testdata
+# For the tests in a real browser; without it they are skipped, and say so.
+BROWSER_PACKAGES := chromium
 
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live test lint typecheck format lock chaos-worker soak standby bench-window \
+.PHONY: help setup demo live test test-pages test-browser browser pages lint typecheck format lock \
+	chaos-worker soak standby bench-window \
 	clean debian-packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: debian-packages $(VENV)/installed $(JAR) ## all that the others need; they call it themselves
+setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
 demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/
 	@$(PYTHON) -m local_stack.demo
@@ -33,8 +38,14 @@ demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: bui
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live
 
-test: setup lint typecheck ## all checks and all tests
+test: setup lint typecheck test-pages browser ## all checks and all tests
 	@$(PYTHON) -m pytest
+
+test-pages: $(PAGES) ## types and unit tests of the browsers' pages
+	@cd $(WEB) && npm run --silent check && npm run --silent test
+
+test-browser: $(VENV)/installed $(PAGES) browser ## both pages in Chromium; pictures: build/browser/
+	@$(PYTHON) -m pytest -m browser
 
 lint: $(VENV)/installed ## style and common mistakes
 	@$(VENV)/bin/ruff check $(PACKAGES)
@@ -79,6 +90,12 @@ define need-java
 		|| { echo "set-up: java is not 17: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
 endef
 
+define need-node
+	$(call need,npm,install Node 20.19 or newer) && node -e \
+		'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+		|| { echo "set-up: node is older than 20.19: install a newer one" >&2; exit 1; }
+endef
+
 # uv from the machine, or one of our own under .cache/.
 define find-uv
 	uv=$$(command -v uv || echo .cache/uv/bin/uv); \
@@ -89,6 +106,12 @@ define find-uv
 		.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; \
 	fi
 endef
+
+pages: $(PAGES) ## build the browsers' pages anew when their source has changed
+
+browser:
+	@$(MAKE) debian-packages DEBIAN_PACKAGES="$(BROWSER_PACKAGES)" \
+		|| echo "set-up: no Chromium: the tests in a browser are skipped" >&2
 
 debian-packages:
 	@missing=$$(for one in $(DEBIAN_PACKAGES); do \
@@ -121,3 +144,16 @@ $(JAR): docker/job-server/pom.xml versions.toml
 		-Doutput.directory=$(CURDIR)/build/job-server
 	@mv build/job-server/flink-job-server-1.jar $@
 	@rm -rf build/job-server
+
+# npm's lock holds exact versions and hashes, and no address of a registry.
+$(WEB)/node_modules/installed: $(WEB)/package.json $(WEB)/package-lock.json
+	@$(need-node)
+	$(call say,packages of the pages)
+	@cd $(WEB) && npm ci --silent
+	@touch $@
+
+$(PAGES): $(WEB)/node_modules/installed $(WEB)/vite.config.ts $(WEB)/tsconfig.json \
+		$(wildcard $(WEB)/*.html) $(shell find $(WEB)/src -type f)
+	$(call say,pages)
+	@cd $(WEB) && npm run --silent build -- --logLevel warn
+	@touch $@

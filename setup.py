@@ -23,7 +23,7 @@ setup(
         "ingest_gateway",
         "ingest_gateway.client",
     ],
-    package_data={"schemas": ["*.avsc"], "ingest_gateway": ["web/*"]},
+    package_data={"schemas": ["*.avsc"], "ingest_gateway": ["web/dist/*", "web/dist/assets/*"]},
     install_requires=[
         f"apache-beam=={VERSIONS['beam']}",
         "aiobotocore",
@@ -55,6 +55,7 @@ setup(
             "jiwer",
             "matplotlib",
             "ministack==1.5.33",
+            "playwright",
             "psutil",
             "pyright",
             "pytest",

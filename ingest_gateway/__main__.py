@@ -72,6 +72,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         open_issuer=settings.open_tokens,
         job_token=settings.job_token,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
+        public_url=settings.public_url,
         limits=settings.limits(),
     )
 

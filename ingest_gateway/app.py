@@ -16,6 +16,7 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.http_connections import CONNECTION_ROUTES
 from ingest_gateway.http_sessions import SESSION_ROUTES
 from ingest_gateway.messages import ErrorCode
+from ingest_gateway.pages import PAGE_ROUTES
 from ingest_gateway.protocol import Refusal
 from ingest_gateway.websocket import talk_and_listen
 
@@ -60,7 +61,7 @@ def create_app(gateway: Gateway) -> Litestar:
             await gateway.stop()
 
     return Litestar(
-        route_handlers=[talk_and_listen, *SESSION_ROUTES, *CONNECTION_ROUTES],
+        route_handlers=[talk_and_listen, *SESSION_ROUTES, *CONNECTION_ROUTES, *PAGE_ROUTES],
         dependencies={"gateway": Provide(lambda: gateway, sync_to_thread=False)},
         exception_handlers={Refusal: _refused, ConnectorError: _unavailable},
         lifespan=[running],

@@ -45,7 +45,8 @@ def wall_clock_ms() -> int:
 class GatewayDependencies:
     """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
-    are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them."""
+    are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
+    ``public_url``: where others reach this gateway; None: where they came from."""
 
     tables: SessionTables
     sink: RecordSink
@@ -57,6 +58,7 @@ class GatewayDependencies:
     open_issuer: bool = False
     job_token: str | None = None
     gateway_id: str = "gateway"
+    public_url: str | None = None
     limits: Limits = field(default_factory=Limits)
     policies: Policies = field(default_factory=Policies)
     now_ms: Callable[[], int] = wall_clock_ms

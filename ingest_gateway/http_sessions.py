@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -21,7 +20,6 @@ from ingest_gateway.talk import plain_text, web_vtt
 from ingest_gateway.views import session_view
 
 T = TypeVar("T")
-_PAGE = Path(__file__).with_name("web") / "index.html"
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
 _MAX_BODY_BYTES = 16 * 1024
 
@@ -142,11 +140,6 @@ async def metrics(gateway: ItsGateway) -> Response[bytes]:
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-@get("/")
-async def page() -> Response[bytes]:
-    return Response(_PAGE.read_bytes(), media_type="text/html; charset=utf-8")
-
-
 SESSION_ROUTES = [
     create_session,
     get_session,
@@ -158,5 +151,4 @@ SESSION_ROUTES = [
     jwks,
     healthz,
     metrics,
-    page,
 ]

@@ -23,7 +23,7 @@ import pytest
 from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.amazon_resources import create_resources
 
-CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration"})
+CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "browser"})
 T = TypeVar("T")
 _START_TIMEOUT_S = 60
 _PR_SET_PDEATHSIG = 1

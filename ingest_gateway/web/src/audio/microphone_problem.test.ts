@@ -1,0 +1,13 @@
+import { expect, it } from "vitest";
+import { microphoneProblem } from "./microphone_problem";
+
+it.each([
+  ["InsecureContextError", /https/],
+  ["NotAllowedError", /Allow it/],
+  ["NotFoundError", /Plug one in/],
+  ["NotReadableError", /Another program/],
+  ["OverconstrainedError", /Choose another/],
+  ["SomethingNew", /try again/],
+])("says what helps against %s", (name, words) => {
+  expect(microphoneProblem(new DOMException("", name))).toMatch(words);
+});

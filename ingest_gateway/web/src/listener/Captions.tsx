@@ -1,0 +1,92 @@
+import { memo, useEffect, useRef, useState } from "react";
+import { useStore } from "zustand";
+import type { CaptionLine } from "./captions";
+import { listenerStore } from "./store";
+
+const NEAR_END_PX = 60;
+
+/** The talk to read. It follows what is new, unless somebody reads further up. */
+export function Captions() {
+  const lines = useStore(listenerStore, (state) => state.lines);
+  const partial = useStore(listenerStore, (state) => state.partial);
+  const language = useStore(listenerStore, (state) => state.language) ?? "";
+  const source = useStore(listenerStore, (state) => state.sourceLanguage) ?? "";
+  const showOriginal = useStore(listenerStore, (state) => state.showOriginal);
+  const isOver = useStore(listenerStore, (state) => state.phase === "over");
+  const list = useRef<HTMLOListElement>(null);
+  const [follows, setFollows] = useState(true);
+  useEffect(() => {
+    if (follows) list.current?.scrollTo({ top: list.current.scrollHeight });
+  }, [lines, partial, follows, showOriginal]);
+  return (
+    <div className="captions">
+      {/* A log tells a screen reader what is added; tabIndex lets the keyboard scroll it. */}
+      <ol
+        ref={list}
+        role="log"
+        aria-label="Captions"
+        tabIndex={0}
+        onScroll={({ currentTarget: box }) => {
+          setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX);
+        }}
+      >
+        {lines.length === 0 && (
+          <li className="quiet">
+            {isOver
+              ? "This talk has ended. All of it can be saved below."
+              : "Captions appear here when somebody speaks."}
+          </li>
+        )}
+        {lines.map((line) => (
+          <Line
+            key={line.number}
+            line={line}
+            language={language}
+            source={source}
+            showOriginal={showOriginal}
+          />
+        ))}
+        {partial !== null && (
+          <li className="quiet partial" lang={partial.language} aria-hidden>
+            {partial.text}
+          </li>
+        )}
+      </ol>
+      {!follows && (
+        <button
+          className="to-end"
+          onClick={() => {
+            setFollows(true);
+          }}
+        >
+          ↓ Newest
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface LineProps {
+  line: CaptionLine;
+  language: string;
+  source: string;
+  showOriginal: boolean;
+}
+
+const Line = memo(function Line({ line, language, source, showOriginal }: LineProps) {
+  const isMissing = line.state === "missing" && line.text === "";
+  return (
+    <li className={line.state} data-number={line.number}>
+      {isMissing ? (
+        <span>(a sentence is missing)</span>
+      ) : (
+        <span lang={language}>{line.text}</span>
+      )}
+      {showOriginal && line.original !== "" && (
+        <span className="original" lang={source}>
+          {line.original}
+        </span>
+      )}
+    </li>
+  );
+});

@@ -1,0 +1,99 @@
+import { useEffect } from "react";
+import { useStore } from "zustand";
+import { jumpToLive, pause, setMuted, setOutput, setVolume } from "./listening";
+import { listenerStore, setShowOriginal } from "./store";
+
+/** Behind by more than this, a listener may want to leave something out. */
+const FAR_BEHIND_S = 10;
+
+export function PlayerControls() {
+  const state = useStore(listenerStore);
+  useEffect(() => {
+    void listOutputs();
+    showOnLockScreen();
+  }, []);
+  return (
+    <section className="player" aria-label="Sound">
+      <div className="controls">
+        <button
+          aria-pressed={state.paused}
+          onClick={() => void pause(!state.paused)}
+        >
+          {state.paused ? "Go on" : "Pause"}
+        </button>
+        <button
+          aria-pressed={state.muted}
+          onClick={() => {
+            setMuted(!state.muted);
+          }}
+        >
+          {state.muted ? "Unmute" : "Mute"}
+        </button>
+        <input
+          type="range"
+          aria-label="Volume"
+          min={0}
+          max={1}
+          step={0.05}
+          value={state.volume}
+          onChange={(event) => {
+            setVolume(Number(event.target.value));
+          }}
+        />
+        {(state.paused || state.behindS > FAR_BEHIND_S) && (
+          <button onClick={() => void jumpToLive()}>Jump to live</button>
+        )}
+      </div>
+      <p className="quiet behind">{waiting(state.behindS, state.rate, state.paused)}</p>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={state.showOriginal}
+          onChange={(event) => {
+            setShowOriginal(event.target.checked);
+          }}
+        />
+        Show the original beside the translation
+      </label>
+      {state.outputs.length > 1 && (
+        <label className="inline">
+          Play on
+          <select value={state.output} onChange={(event) => void setOutput(event.target.value)}>
+            <option value="">The usual device</option>
+            {state.outputs.map((one) => (
+              <option key={one.id} value={one.id}>
+                {one.label}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+    </section>
+  );
+}
+
+function waiting(behindS: number, rate: number, paused: boolean): string {
+  if (behindS === 0) return "\u00a0"; // keeps its line
+  const waits = `${String(behindS)} s wait to be heard`;
+  if (paused) return `${waits}: go on from here, or jump to live.`;
+  return rate > 1.005 ? `${waits}; playing a little faster to catch up.` : `${waits}.`;
+}
+
+/** Only browsers that can choose one, and only devices whose names this page may know. */
+async function listOutputs(): Promise<void> {
+  if (!("setSinkId" in AudioContext.prototype)) return;
+  const media = navigator.mediaDevices as MediaDevices | undefined;
+  const devices = (await media?.enumerateDevices()) ?? [];
+  const outputs = devices
+    .filter((device) => device.kind === "audiooutput" && device.deviceId !== "" && device.label)
+    .map((device) => ({ id: device.deviceId, label: device.label }));
+  listenerStore.setState({ outputs });
+}
+
+function showOnLockScreen(): void {
+  const session = navigator.mediaSession as MediaSession | undefined;
+  if (session === undefined) return;
+  session.metadata = new MediaMetadata({ title: "Live translation" });
+  session.setActionHandler("play", () => void pause(false));
+  session.setActionHandler("pause", () => void pause(true));
+}

@@ -1,0 +1,41 @@
+// Which languages a session can be heard in.
+
+interface Session {
+  readonly sourceLanguage: string;
+  readonly targetLanguages: readonly string[];
+  readonly status: string;
+}
+
+interface Offer {
+  readonly languages: Readonly<Record<string, readonly string[]>>;
+}
+
+export type Found =
+  | { readonly kind: "found"; readonly languages: readonly string[]; readonly ended: boolean }
+  | { readonly kind: "none" }
+  | { readonly kind: "unreachable" };
+
+export async function findSession(sessionId: string): Promise<Found> {
+  try {
+    const [session, offer] = await Promise.all([
+      fetch(`/sessions/${encodeURIComponent(sessionId)}`),
+      fetch("/offer"),
+    ]);
+    if (session.status === 404) return { kind: "none" };
+    if (!session.ok || !offer.ok) return { kind: "unreachable" };
+    return found((await session.json()) as Session, (await offer.json()) as Offer);
+  } catch {
+    return { kind: "unreachable" };
+  }
+}
+
+/** A session that names no languages is offered in all that there is a way to. */
+function found(session: Session, offer: Offer): Found {
+  const all = offer.languages[session.sourceLanguage] ?? [];
+  const own = session.targetLanguages;
+  return {
+    kind: "found",
+    languages: own.length > 0 ? own : all,
+    ended: session.status === "ended",
+  };
+}

@@ -1,0 +1,154 @@
+import type { Utterance } from "../protocol/messages";
+import { loadClip } from "./clip_loader";
+import { ClipPlayer } from "./clip_player";
+import { PlaybackQueue, rateFor, type PassReason } from "./playback_queue";
+
+const TICK_MS = 100;
+/** Without sound (blocked, or the tab asleep) no more than this waits to be heard. */
+const KEPT_WHILE_BLOCKED_S = 6;
+
+export interface PlaybackEvents {
+  began(number: number): void;
+  ended(number: number): void;
+  passed(number: number, reason: PassReason | "left out"): void;
+  progress(now: { behindS: number; rate: number; soundBlocked: boolean }): void;
+  refreshUrl(number: number): Promise<string | null>;
+}
+
+/** Loads clips ahead of their turn and plays them in order. */
+export class Playback {
+  private queue = new PlaybackQueue();
+  private readonly player: ClipPlayer;
+  private readonly clips = new Map<number, Utterance>();
+  private readonly samples = new Map<number, Float32Array<ArrayBuffer>>();
+  private readonly ticking: ReturnType<typeof setInterval>;
+  private rate = 1;
+  private paused = false;
+  /** Loads of an earlier language end in nothing. */
+  private generation = 0;
+
+  constructor(private readonly events: PlaybackEvents) {
+    this.player = new ClipPlayer({
+      began: (number) => { events.began(number); },
+      ended: (number) => { events.ended(number); },
+    });
+    this.ticking = setInterval(() => { this.tick(); }, TICK_MS);
+  }
+
+  get output(): Pick<ClipPlayer, "setVolume" | "setOutput"> {
+    return this.player;
+  }
+
+  /** False: it is known, or over. */
+  offer(utterance: Utterance): boolean {
+    const number = utterance.sequenceNumber;
+    const previous = utterance.previousSequenceNumber ?? null;
+    const hasClip = !utterance.skipped && (utterance.url ?? utterance.audio) !== undefined;
+    if (!hasClip) return this.queue.offerSkip(number, previous, Date.now());
+    // A clip out of the history may not say how long it is: the original's length is near.
+    const durationS = utterance.duration ?? utterance.sourceDuration ?? 0;
+    if (!this.queue.offerClip(number, previous, durationS, Date.now())) return false;
+    this.clips.set(number, utterance);
+    this.load();
+    return true;
+  }
+
+  startBehind(number: number | null): void {
+    this.queue.startBehind(number);
+  }
+
+  /** Another language: what is heard now may end, the rest is let go. */
+  changeLanguage(): void {
+    this.generation++;
+    this.player.drop("upcoming");
+    for (const number of this.queue.clear()) this.events.passed(number, "left out");
+    this.clips.clear();
+    this.samples.clear();
+  }
+
+  async startSound(): Promise<void> {
+    await this.player.resume();
+    this.tick();
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    this.paused = paused;
+    if (paused) await this.player.pause();
+    else await this.player.resume();
+    this.tick();
+  }
+
+  jumpToLive(): void {
+    this.player.drop("all");
+    this.leaveOut();
+    this.load();
+    this.tick();
+  }
+
+  close(): void {
+    clearInterval(this.ticking);
+    this.player.close();
+  }
+
+  private leaveOut(): void {
+    for (const number of this.queue.jumpToLive()) {
+      this.samples.delete(number);
+      this.clips.delete(number);
+      this.events.passed(number, "left out");
+    }
+  }
+
+  private tick(): void {
+    this.player.tick();
+    if (!this.paused && this.player.isBlocked && this.queue.behindS > KEPT_WHILE_BLOCKED_S) {
+      this.leaveOut();
+    }
+    while (!this.paused && this.player.canTakeNext && this.step());
+    this.events.progress({
+      behindS: this.queue.behindS + this.player.leftS,
+      rate: this.player.leftS > 0 ? this.rate : 1,
+      soundBlocked: !this.paused && this.player.isBlocked,
+    });
+  }
+
+  /** One decision of the queue carried out; false: there is nothing to do now. */
+  private step(): boolean {
+    const next = this.queue.next(Date.now());
+    if (next.act === "wait") return false;
+    if (next.act === "play") {
+      const samples = this.samples.get(next.number);
+      this.rate = rateFor(this.queue.behindS);
+      if (samples !== undefined) this.player.play(next.number, samples, this.rate);
+    } else {
+      this.events.passed(next.number, next.reason);
+    }
+    this.samples.delete(next.number);
+    this.clips.delete(next.number);
+    this.load();
+    return true;
+  }
+
+  private load(): void {
+    for (const number of this.queue.takeToLoad()) void this.loadOne(number);
+  }
+
+  private async loadOne(number: number): Promise<void> {
+    const clip = this.clips.get(number);
+    const generation = this.generation;
+    if (clip === undefined) return;
+    try {
+      const body = await loadClip(clip, {
+        fetch: (url, signal) => fetch(url, { signal }),
+        refreshUrl: () => this.events.refreshUrl(number),
+        wait: (ms) => new Promise((done) => setTimeout(done, ms)),
+      });
+      const samples = await this.player.decode(body, clip.duration ?? 0);
+      if (generation !== this.generation || !this.clips.has(number)) return;
+      this.samples.set(number, samples);
+      this.queue.loaded(number);
+    } catch {
+      if (generation === this.generation) this.queue.failed(number);
+    }
+    this.tick();
+  }
+}

@@ -1,0 +1,56 @@
+import { createStore } from "zustand/vanilla";
+import type { BroadcastState } from "../protocol/messages";
+import { remember, remembered, rememberedNumber } from "../shared/remembered";
+import type { CaptionLine, PartialLine } from "./captions";
+
+/** `joining` covers the first attempt and every later one. */
+export type Phase = "asking" | "joining" | "listening" | "over";
+
+export interface ListenerState {
+  readonly phase: Phase;
+  readonly sessionId: string | null;
+  readonly language: string | null;
+  readonly sourceLanguage: string | null;
+  readonly languages: readonly string[];
+  readonly state: BroadcastState;
+  readonly lines: readonly CaptionLine[];
+  readonly partial: PartialLine | null;
+  /** The browser gives no sound before somebody touches the page. */
+  readonly soundBlocked: boolean;
+  readonly paused: boolean;
+  readonly behindS: number;
+  readonly rate: number;
+  readonly volume: number;
+  readonly muted: boolean;
+  readonly showOriginal: boolean;
+  readonly output: string;
+  readonly outputs: readonly { readonly id: string; readonly label: string }[];
+  /** What is wrong, and what is done about it. */
+  readonly problem: string | null;
+}
+
+export const listenerStore = createStore<ListenerState>(() => ({
+  phase: "asking",
+  sessionId: null,
+  language: null,
+  sourceLanguage: null,
+  languages: [],
+  state: "live",
+  lines: [],
+  partial: null,
+  soundBlocked: false,
+  paused: false,
+  behindS: 0,
+  rate: 1,
+  volume: rememberedNumber("listenerVolume", 1),
+  muted: remembered("listenerMuted") === "true",
+  showOriginal: remembered("showOriginal") === "true",
+  output: remembered("output") ?? "",
+  outputs: [],
+  problem: null,
+}));
+
+export function setShowOriginal(showOriginal: boolean): void {
+  remember("showOriginal", String(showOriginal));
+  listenerStore.setState({ showOriginal });
+}

@@ -1,0 +1,149 @@
+import { Backoff } from "./backoff";
+import { parseServerMessage, type ClientMessage, type ServerMessage } from "./messages";
+
+const HEARTBEAT_MS = 20_000;
+/** Nothing came in for so long behind a heartbeat: the network is gone, whatever the socket says. */
+const ANSWER_MS = 10_000;
+const OPEN_MS = 10_000;
+const SUBPROTOCOL = "live-translation";
+
+export interface LineEvents {
+  /** Connected, again perhaps: join now. */
+  opened(): void;
+  received(message: ServerMessage): void;
+  /** The connection broke, or could not be made; another attempt follows by itself. */
+  broken(): void;
+}
+
+export interface LineNeeds {
+  open(url: string, protocols: string[]): WebSocket;
+  random(): number;
+}
+
+const IN_BROWSER: LineNeeds = {
+  open: (url, protocols) => new WebSocket(url, protocols),
+  random: Math.random,
+};
+
+export function socketUrl(origin: string): string {
+  return `${origin.replace(/^http/, "ws")}/ws`;
+}
+
+/** A WebSocket that is opened again whenever it breaks, until `close`. */
+export class Line {
+  private socket: WebSocket | null = null;
+  private readonly backoff = new Backoff();
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  private over = false;
+  private lastHeardAt = 0;
+
+  constructor(
+    private readonly url: string,
+    private readonly token: string | null,
+    private readonly events: LineEvents,
+    private readonly needs: LineNeeds = IN_BROWSER,
+  ) {
+    this.open();
+  }
+
+  get isOpen(): boolean {
+    return this.socket?.readyState === 1;
+  }
+
+  /** False: there is no connection, and nothing was sent. */
+  send(message: ClientMessage): boolean {
+    return this.put(JSON.stringify(message));
+  }
+
+  sendBytes(bytes: Uint8Array<ArrayBuffer>): boolean {
+    return this.put(bytes);
+  }
+
+  /** Try at once instead of at the next turn: the network is back, the page is looked at again. */
+  hurry(): void {
+    if (this.over || this.socket !== null) return;
+    this.backoff.reset();
+    this.open();
+  }
+
+  close(): void {
+    this.over = true;
+    this.abandon();
+  }
+
+  private put(data: string | Uint8Array<ArrayBuffer>): boolean {
+    if (!this.isOpen) return false;
+    this.socket?.send(data);
+    return true;
+  }
+
+  private open(): void {
+    this.clearTimers();
+    const protocols = [SUBPROTOCOL, ...(this.token === null ? [] : [`token.${this.token}`])];
+    const socket = this.needs.open(this.url, protocols);
+    this.socket = socket;
+    const isCurrent = () => this.socket === socket;
+    socket.onopen = () => {
+      if (!isCurrent()) return;
+      this.clearTimers();
+      this.beat();
+      this.events.opened();
+    };
+    socket.onmessage = (event: MessageEvent<unknown>) => {
+      if (!isCurrent() || typeof event.data !== "string") return;
+      this.lastHeardAt = Date.now();
+      const message = parseServerMessage(event.data);
+      if (message === null) return;
+      // Only now is the gateway really there: a proxy may accept sockets for a gateway that is not.
+      this.backoff.reset();
+      this.events.received(message);
+    };
+    socket.onclose = () => {
+      if (isCurrent()) this.lost();
+    };
+    this.after(OPEN_MS, () => {
+      if (isCurrent() && !this.isOpen) this.lost();
+    });
+  }
+
+  private beat(): void {
+    this.after(HEARTBEAT_MS, () => {
+      const sentAt = Date.now();
+      this.send({ action: "heartbeat" });
+      this.after(ANSWER_MS, () => {
+        if (this.lastHeardAt < sentAt) this.lost();
+      });
+      this.beat();
+    });
+  }
+
+  private lost(): void {
+    this.abandon();
+    if (this.over) return;
+    this.after(this.backoff.next(this.needs.random()), () => {
+      this.open();
+    });
+    this.events.broken();
+  }
+
+  /** A dead network may take minutes to close a socket: nobody waits for it. */
+  private abandon(): void {
+    this.clearTimers();
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  private after(waitMs: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      act();
+    }, waitMs);
+    this.timers.add(timer);
+  }
+
+  private clearTimers(): void {
+    this.timers.forEach(clearTimeout);
+    this.timers.clear();
+  }
+}

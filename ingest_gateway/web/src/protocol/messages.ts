@@ -1,0 +1,111 @@
+// The gateway's JSON messages as types: `action` from us, `type` from the gateway.
+
+export type BroadcastState = "live" | "paused" | "muted" | "ended";
+export type CountsByLanguage = Readonly<Record<string, number>>;
+
+export type ClientMessage =
+  | { action: "joinAsSpeaker"; sessionId: string; streamId: string; nextSequence: number }
+  | { action: SpeakerControl; sessionId: string }
+  | { action: "setVolume"; sessionId: string; volume: number }
+  | {
+      action: "joinSession";
+      sessionId: string;
+      targetLanguage: string;
+      capabilities: readonly string[];
+      sinceSequence?: number;
+    }
+  | { action: "changeLanguage"; sessionId: string; targetLanguage: string }
+  | { action: "leaveSession"; sessionId: string }
+  | { action: "refreshUrl"; sessionId: string; targetLanguage: string; sequenceNumber: number }
+  | { action: "heard"; sequenceNumber: number; heardAt: number }
+  | { action: "heartbeat" };
+
+export type SpeakerControl =
+  | "pauseBroadcast"
+  | "resumeBroadcast"
+  | "muteBroadcast"
+  | "unmuteBroadcast"
+  | "endSession"
+  | "getSessionStatus";
+
+/** An utterance in one language, as clip or, in the history, perhaps without one. */
+export interface Utterance {
+  readonly sequenceNumber: number;
+  readonly previousSequenceNumber?: number | null;
+  readonly timestamp?: number;
+  readonly transcript?: string | null;
+  readonly sourceTranscript?: string;
+  readonly sourceDuration?: number;
+  /** Seconds of the clip. */
+  readonly duration?: number | null;
+  readonly url?: string | null;
+  /** Base64, with the capability `inlineAudio`. */
+  readonly audio?: string;
+  /** Why there is no clip. */
+  readonly skipped?: string | null;
+}
+
+export type ServerMessage =
+  | {
+      type: "speakerJoined";
+      sessionId: string;
+      epoch: number;
+      /** Durable up to here; -1: nothing yet. */
+      sequence: number;
+      state: BroadcastState;
+    }
+  | { type: "audioAck"; sessionId: string; sequence: number }
+  | { type: "broadcastState"; sessionId: string; state: BroadcastState; volume: number }
+  | { type: "listenerCount"; sessionId: string; byLanguage: CountsByLanguage }
+  | {
+      type: "sessionStatus";
+      state: BroadcastState;
+      listeners: CountsByLanguage;
+      lagMs: CountsByLanguage;
+      sequence: number;
+    }
+  | { type: "ownCaption"; sequenceNumber: number; text: string; final: boolean }
+  | {
+      type: "sessionJoined";
+      sessionId: string;
+      sourceLanguage: string;
+      targetLanguage: string;
+      targetLanguages: readonly string[];
+      state: BroadcastState;
+      volume?: number;
+      history: readonly Utterance[];
+    }
+  | { type: "sessionLeft"; sessionId: string }
+  | ({ type: "translatedAudio"; targetLanguage: string } & Utterance)
+  | { type: "partialCaption"; sequenceNumber: number; text: string; language: string }
+  | {
+      type: "skipped";
+      sequenceNumber: number;
+      previousSequenceNumber?: number | null;
+      targetLanguage?: string;
+      reason: string;
+      sourceTranscript?: string;
+    }
+  | { type: "clipUrl"; sequenceNumber: number; targetLanguage: string; url: string }
+  | { type: "heartbeatAck" }
+  | ErrorMessage;
+
+export interface ErrorMessage {
+  type: "error";
+  code: string;
+  message: string;
+  action?: string;
+  sequence?: number;
+  retryAfterMs?: number;
+}
+
+/** Null: not a message of this protocol. A type that we do not know is the reader's to pass over. */
+export function parseServerMessage(text: string): ServerMessage | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isMessage = typeof value === "object" && value !== null && "type" in value;
+    return isMessage && typeof value.type === "string" ? (value as ServerMessage) : null;
+  } catch {
+    return null;
+  }
+}

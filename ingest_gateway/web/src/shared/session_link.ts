@@ -1,0 +1,24 @@
+const PATH = "/listen/";
+const WORD = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
+
+export function listenerLink(base: string, sessionId: string): string {
+  return base.replace(/\/+$/, "") + PATH + encodeURIComponent(sessionId);
+}
+
+/** The session of a listener page's path; null: none is named. */
+export function sessionOfPath(path: string): string | null {
+  return path.startsWith(PATH) ? sessionTyped(path.slice(PATH.length)) : null;
+}
+
+/** What somebody typed or pasted, an id or a whole link, as an id; null: it is neither. */
+export function sessionTyped(text: string): string | null {
+  const last = text.trim().split(/[?#]/)[0]?.split("/").filter(Boolean).at(-1) ?? "";
+  let id = last;
+  try {
+    id = decodeURIComponent(last);
+  } catch {
+    return null;
+  }
+  id = id.toLowerCase().replaceAll(" ", "-");
+  return WORD.test(id) ? id : null;
+}

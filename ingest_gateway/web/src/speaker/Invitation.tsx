@@ -1,0 +1,47 @@
+import { useMemo, useState } from "react";
+import { encode } from "uqr";
+import { useStore } from "zustand";
+import { speakerStore } from "./store";
+
+/** How listeners come in: a code for phones, a link to send, a name to say aloud. */
+export function Invitation() {
+  const link = useStore(speakerStore, (state) => state.link) ?? "";
+  const sessionId = useStore(speakerStore, (state) => state.sessionId);
+  const [copied, setCopied] = useState(false);
+  const copy = () => {
+    void navigator.clipboard.writeText(link).then(() => {
+      setCopied(true);
+    });
+  };
+  return (
+    <section className="card invitation" aria-labelledby="invite">
+      <h2 id="invite">Invite listeners</h2>
+      <p className="session">{sessionId}</p>
+      <QrCode text={link} />
+      <p>
+        <a href={link} target="_blank" rel="noreferrer">
+          {link}
+        </a>
+      </p>
+      <button onClick={copy}>{copied ? "Copied" : "Copy the link"}</button>
+    </section>
+  );
+}
+
+function QrCode({ text }: { text: string }) {
+  const { size, path } = useMemo(() => {
+    const code = encode(text, { border: 2 });
+    const dark = code.data.flatMap((row, y) =>
+      row.flatMap((isDark, x) => (isDark ? [`M${String(x)} ${String(y)}h1v1h-1z`] : [])),
+    );
+    return { size: code.size, path: dark.join("") };
+  }, [text]);
+  const box = `0 0 ${String(size)} ${String(size)}`;
+  return (
+    // Black on white in the dark too: that is what cameras expect.
+    <svg className="qr" viewBox={box} role="img" aria-label="QR code of the link for listeners">
+      <rect width={size} height={size} fill="#fff" />
+      <path d={path} fill="#000" shapeRendering="crispEdges" />
+    </svg>
+  );
+}

@@ -1,0 +1,162 @@
+import { useState } from "react";
+import { useStore } from "zustand";
+import { nativeName } from "../shared/languages";
+import { Invitation } from "./Invitation";
+import { LevelMeter } from "./LevelMeter";
+import { start, switchMicrophone } from "./speaking";
+import { choose, speakerStore } from "./store";
+import { TalkControls } from "./TalkControls";
+import { TalkStatus } from "./TalkStatus";
+
+export function SpeakerPage() {
+  const phase = useStore(speakerStore, (state) => state.phase);
+  const problem = useStore(speakerStore, (state) => state.problem);
+  const isSpeaking = phase === "speaking";
+  return (
+    <>
+      <header>
+        <h1>Speak</h1>
+        {!isSpeaking && <a href="/listen">I want to listen</a>}
+      </header>
+      <main className={isSpeaking ? "wide" : ""}>
+        {problem !== null && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        {isSpeaking ? <Talking /> : <Preparing />}
+      </main>
+    </>
+  );
+}
+
+function Preparing() {
+  const state = useStore(speakerStore);
+  const [token, setToken] = useState("");
+  const isStarting = state.phase === "starting";
+  return (
+    <section className="card" aria-labelledby="prepare">
+      <h2 id="prepare">{state.phase === "over" ? "The talk has ended" : "A new talk"}</h2>
+      {state.phase === "over" && state.sessionId !== null && (
+        <p>
+          {state.sessionId}: {Math.round(state.savedMs / 1000)} s of speech are stored.
+        </p>
+      )}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void start(token.trim());
+        }}
+      >
+        <label>
+          I speak
+          <select
+            value={state.source}
+            onChange={(event) => {
+              choose("source", event.target.value);
+            }}
+          >
+            {(state.sources.length > 0 ? state.sources : [state.source]).map((code) => (
+              <option key={code} value={code} lang={code}>
+                {nativeName(code)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <MicrophoneChoice />
+        <details>
+          <summary>More</summary>
+          <label>
+            Sound is sent every
+            <select
+              value={state.chunkSamples}
+              onChange={(event) => {
+                choose("chunkSamples", Number(event.target.value));
+              }}
+            >
+              <option value={4096}>256 ms (least data)</option>
+              <option value={2048}>128 ms</option>
+              <option value={1024}>64 ms (least delay)</option>
+            </select>
+          </label>
+        </details>
+        {state.needsToken && (
+          <label>
+            Access token
+            <input
+              type="password"
+              autoComplete="off"
+              value={token}
+              onChange={(event) => {
+                setToken(event.target.value);
+              }}
+            />
+          </label>
+        )}
+        <button className="primary" disabled={isStarting}>
+          {isStarting ? "Opening the microphone …" : "Start speaking"}
+        </button>
+      </form>
+    </section>
+  );
+}
+
+function MicrophoneChoice() {
+  const microphones = useStore(speakerStore, (state) => state.microphones);
+  const chosen = useStore(speakerStore, (state) => state.microphone);
+  const isThere = microphones.some((one) => one.id === chosen);
+  return (
+    <label>
+      Microphone
+      <select
+        value={isThere ? chosen : ""}
+        onChange={(event) => void switchMicrophone(event.target.value)}
+      >
+        <option value="">The usual one</option>
+        {microphones.map((one) => (
+          <option key={one.id} value={one.id}>
+            {one.label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Talking() {
+  return (
+    <>
+      <section className="card" aria-label="Your talk">
+        <TalkControls />
+        <LevelMeter />
+        <MicrophoneChoice />
+        <OwnWords />
+      </section>
+      <div className="column">
+        <Invitation />
+        <TalkStatus />
+      </div>
+    </>
+  );
+}
+
+function OwnWords() {
+  const lines = useStore(speakerStore, (state) => state.ownLines);
+  const source = useStore(speakerStore, (state) => state.source);
+  return (
+    <div className="own-words">
+      <h2>What was heard</h2>
+      {lines.length === 0 ? (
+        <p className="quiet">Your words appear here as they are recognised.</p>
+      ) : (
+        <p lang={source}>
+          {lines.map((line) => (
+            <span key={line.number} className={line.final ? "" : "quiet"}>
+              {line.text}{" "}
+            </span>
+          ))}
+        </p>
+      )}
+    </div>
+  );
+}

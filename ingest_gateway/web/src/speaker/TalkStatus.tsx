@@ -1,0 +1,50 @@
+import { useStore } from "zustand";
+import { nativeName } from "../shared/languages";
+import { connectionInWords } from "./connection_in_words";
+import { speakerStore } from "./store";
+
+/** Who listens, how late it is for them, and whether what is said gets through. */
+export function TalkStatus() {
+  const listeners = useStore(speakerStore, (state) => state.listeners);
+  const lagMs = useStore(speakerStore, (state) => state.lagMs);
+  const notice = useStore(speakerStore, (state) => state.notice);
+  const isGood = useStore(speakerStore, (state) => connectionInWords(state).good);
+  const connection = useStore(speakerStore, (state) => connectionInWords(state).text);
+  const languages = Object.keys(listeners).sort();
+  const all = Object.values(listeners).reduce((sum, count) => sum + count, 0);
+  return (
+    <section className="card" aria-labelledby="listeners">
+      <h2 id="listeners">{all === 1 ? "1 listener" : `${String(all)} listeners`}</h2>
+      {languages.length > 0 && (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Language</th>
+              <th scope="col">Listeners</th>
+              <th scope="col">Hear it after</th>
+            </tr>
+          </thead>
+          <tbody>
+            {languages.map((code) => (
+              <tr key={code}>
+                <th scope="row" lang={code}>
+                  {nativeName(code)}
+                </th>
+                <td>{listeners[code]}</td>
+                <td>{inSeconds(lagMs[code])}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <p className={isGood ? "quiet" : "problem"} role="status">
+        {connection}
+      </p>
+      {notice !== null && <p className="quiet">{notice}</p>}
+    </section>
+  );
+}
+
+function inSeconds(ms: number | undefined): string {
+  return ms === undefined ? "–" : `${(ms / 1000).toFixed(1)} s`;
+}

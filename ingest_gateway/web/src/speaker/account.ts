@@ -1,0 +1,56 @@
+// What the speaker page asks over HTTP: a token and a session.
+
+export interface Offer {
+  /** Language spoken to languages that it can be heard in. */
+  readonly languages: Readonly<Record<string, readonly string[]>>;
+  /** Where listeners reach this gateway; null: where this page came from. */
+  readonly publicUrl: string | null;
+}
+
+/** A refusal in the gateway's own words. */
+export class RefusedError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function asked<T>(path: string, init?: RequestInit): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, init);
+  } catch {
+    throw new RefusedError("UNREACHABLE", "The gateway does not answer. Is the network up?");
+  }
+  const fields = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
+  if (answer.ok) return fields as T;
+  throw new RefusedError(
+    fields.code ?? `HTTP_${String(answer.status)}`,
+    fields.message ?? `The gateway answered with ${String(answer.status)}.`,
+  );
+}
+
+function posted(body: object, token?: string): RequestInit {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (token !== undefined) headers.authorization = `Bearer ${token}`;
+  return { method: "POST", headers, body: JSON.stringify(body) };
+}
+
+export function fetchOffer(): Promise<Offer> {
+  return asked<Offer>("/offer");
+}
+
+/** Throws RefusedError: FORBIDDEN where tokens are not given to everybody. */
+export async function fetchToken(subject: string): Promise<string> {
+  return (await asked<{ token: string }>("/tokens", posted({ subject }))).token;
+}
+
+export async function createSession(sourceLanguage: string, token: string): Promise<string> {
+  const created = await asked<{ sessionId: string }>(
+    "/sessions",
+    posted({ sourceLanguage }, token),
+  );
+  return created.sessionId;
+}

@@ -1,0 +1,180 @@
+// A talk from this page: the microphone, the connection and the protocol put together.
+import { listMicrophones, openMicrophone, type Microphone } from "../audio/microphone";
+import { microphoneProblem } from "../audio/microphone_problem";
+import { Line, socketUrl } from "../protocol/line";
+import { remember, remembered } from "../shared/remembered";
+import { listenerLink } from "../shared/session_link";
+import { createSession, fetchOffer, fetchToken, RefusedError } from "./account";
+import { SpeakerProtocol } from "./speaker_protocol";
+import { choose, forgetTalk, speakerStore, withOwnLine } from "./store";
+
+const STATUS_EVERY_MS = 4000;
+const NO_SAMPLES = "The microphone has gone. Plug it in again or choose another one; " +
+  "the talk stays open.";
+
+interface Talk {
+  readonly protocol: SpeakerProtocol;
+  readonly line: Line;
+  readonly asking: ReturnType<typeof setInterval>;
+  microphone: Microphone | null;
+  wakeLock: WakeLockSentinel | null;
+}
+
+let talk: Talk | null = null;
+let publicUrl: string | null = null;
+const set = speakerStore.setState;
+
+/** What there is to choose from. */
+export async function prepare(): Promise<void> {
+  await refreshMicrophones();
+  const media = navigator.mediaDevices as MediaDevices | undefined;
+  media?.addEventListener("devicechange", () => void refreshMicrophones());
+  window.addEventListener("online", () => talk?.line.hurry());
+  window.addEventListener("beforeunload", (event) => {
+    if (talk !== null) event.preventDefault();
+  });
+  try {
+    const offer = await fetchOffer();
+    publicUrl = offer.publicUrl;
+    const sources = Object.keys(offer.languages);
+    const { source } = speakerStore.getState();
+    set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
+  } catch (error) {
+    set({ problem: inWords(error) });
+  }
+}
+
+async function refreshMicrophones(): Promise<void> {
+  const found = await listMicrophones();
+  set({
+    microphones: found.map((one, index) => ({
+      id: one.deviceId,
+      label: one.label || `Microphone ${String(index + 1)}`,
+    })),
+  });
+}
+
+/** `token`: typed by a person where the gateway gives none. */
+export async function start(token: string): Promise<void> {
+  forgetTalk();
+  set({ phase: "starting" });
+  let microphone: Microphone | null = null;
+  try {
+    // The microphone first: without it, no session is left behind.
+    microphone = await listenTo(speakerStore.getState().microphone);
+    const allowed = token || (await fetchToken(ownName()));
+    const sessionId = await createSession(speakerStore.getState().source, allowed);
+    talk = open(sessionId, allowed, microphone);
+    set({
+      phase: "speaking",
+      needsToken: false,
+      sessionId,
+      link: listenerLink(publicUrl ?? location.origin, sessionId),
+    });
+    void refreshMicrophones(); // their names are told once one of them may be used
+    talk.wakeLock = await stayAwake();
+  } catch (error) {
+    await microphone?.stop();
+    const needsToken = error instanceof RefusedError && token === "" &&
+      ["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"].includes(error.code);
+    set({ phase: "ready", needsToken: needsToken || token !== "", problem: inWords(error) });
+  }
+}
+
+export async function switchMicrophone(deviceId: string): Promise<void> {
+  choose("microphone", deviceId);
+  if (talk === null) return;
+  const before = talk.microphone;
+  talk.microphone = null;
+  await before?.stop();
+  try {
+    talk.microphone = await listenTo(deviceId);
+    set({ problem: null });
+  } catch (error) {
+    set({ problem: inWords(error) });
+  }
+}
+
+export function pause(paused: boolean): void {
+  talk?.protocol.pause(paused);
+  if (talk !== null) set({ state: paused ? "paused" : "live" });
+}
+
+export function mute(muted: boolean): void {
+  talk?.protocol.mute(muted);
+  if (talk !== null) set({ state: muted ? "muted" : "live" });
+}
+
+export function setVolume(volume: number): void {
+  set({ volume });
+  talk?.protocol.setVolume(volume);
+}
+
+/** The last words go out before the end does. */
+export async function end(): Promise<void> {
+  const ending = talk;
+  await ending?.microphone?.stop();
+  ending?.protocol.end();
+}
+
+export function level(): number {
+  return talk?.microphone?.level() ?? 0;
+}
+
+function listenTo(deviceId: string): Promise<Microphone> {
+  return openMicrophone({
+    deviceId,
+    chunkSamples: speakerStore.getState().chunkSamples,
+    onChunk: (samples, timestampMs) => talk?.protocol.speak(samples, timestampMs),
+    onLost: () => { set({ problem: NO_SAMPLES }); },
+  });
+}
+
+function open(sessionId: string, token: string, microphone: Microphone): Talk {
+  const line: Line = new Line(socketUrl(location.origin), token, {
+    opened: () => { protocol.opened(); },
+    broken: () => { protocol.broken(); },
+    received: (message) => { protocol.received(message); },
+  });
+  const protocol: SpeakerProtocol = new SpeakerProtocol(sessionId, crypto.randomUUID(), line, {
+    report: set,
+    ownWords: (number, text, final) => {
+      set(({ ownLines }) => ({ ownLines: withOwnLine(ownLines, { number, text, final }) }));
+    },
+    joinAgain: (inMs) => setTimeout(() => { protocol.opened(); }, inMs),
+    over: (problem) => { close(problem?.message ?? null); },
+  });
+  const asking = setInterval(() => { protocol.askStatus(); }, STATUS_EVERY_MS);
+  return { protocol, line, asking, microphone, wakeLock: null };
+}
+
+function close(problem: string | null): void {
+  const over = talk;
+  talk = null;
+  if (over === null) return;
+  clearInterval(over.asking);
+  over.line.close();
+  void over.microphone?.stop();
+  void over.wakeLock?.release();
+  set({ phase: "over", problem });
+}
+
+/** The same speaker after the page was loaded anew. */
+function ownName(): string {
+  const name = remembered("speaker") ?? `speaker-${crypto.randomUUID()}`;
+  remember("speaker", name);
+  return name;
+}
+
+async function stayAwake(): Promise<WakeLockSentinel | null> {
+  const locks = navigator.wakeLock as WakeLock | undefined;
+  try {
+    return (await locks?.request("screen")) ?? null;
+  } catch {
+    return null; // a courtesy only
+  }
+}
+
+function inWords(error: unknown): string {
+  return error instanceof RefusedError ? error.message : microphoneProblem(error);
+}

@@ -1,0 +1,75 @@
+import { createStore } from "zustand/vanilla";
+import { remember, remembered, rememberedNumber } from "../shared/remembered";
+import type { TalkReport } from "./speaker_protocol";
+
+export interface OwnLine {
+  readonly number: number;
+  readonly text: string;
+  readonly final: boolean;
+}
+
+export type Phase = "ready" | "starting" | "speaking" | "over";
+
+export interface SpeakerState extends TalkReport {
+  readonly phase: Phase;
+  readonly sessionId: string | null;
+  readonly link: string | null;
+  /** Languages that can be spoken; empty until the gateway has said so. */
+  readonly sources: readonly string[];
+  readonly source: string;
+  readonly microphones: readonly { readonly id: string; readonly label: string }[];
+  readonly microphone: string;
+  readonly chunkSamples: number;
+  readonly volume: number;
+  /** Tokens are not given to everybody here: ask for one. */
+  readonly needsToken: boolean;
+  readonly problem: string | null;
+  readonly ownLines: readonly OwnLine[];
+}
+
+const NOTHING_YET: TalkReport = {
+  connected: false,
+  state: "live",
+  unsavedMs: 0,
+  savedMs: 0,
+  lostMs: 0,
+  ackMs: null,
+  listeners: {},
+  lagMs: {},
+  notice: null,
+};
+const OWN_LINES = 30;
+
+export const speakerStore = createStore<SpeakerState>(() => ({
+  ...NOTHING_YET,
+  phase: "ready",
+  sessionId: null,
+  link: null,
+  sources: [],
+  source: remembered("source") ?? "en",
+  microphones: [],
+  microphone: remembered("microphone") ?? "",
+  chunkSamples: rememberedNumber("chunkSamples", 4096),
+  volume: 1,
+  needsToken: false,
+  problem: null,
+  ownLines: [],
+}));
+
+type Choice = "source" | "microphone" | "chunkSamples";
+
+/** A choice of the person's, kept for the next time. */
+export function choose<C extends Choice>(name: C, value: SpeakerState[C]): void {
+  remember(name, String(value));
+  speakerStore.setState({ [name]: value });
+}
+
+export function forgetTalk(): void {
+  speakerStore.setState({ ...NOTHING_YET, sessionId: null, link: null, problem: null, ownLines: [] });
+}
+
+/** A later word on the same utterance takes the earlier one's place. */
+export function withOwnLine(lines: readonly OwnLine[], line: OwnLine): readonly OwnLine[] {
+  const others = lines.filter((known) => known.number !== line.number);
+  return [...others, line].sort((one, other) => one.number - other.number).slice(-OWN_LINES);
+}

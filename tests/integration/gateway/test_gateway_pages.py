@@ -1,0 +1,79 @@
+"""The gateway serves the pages as they were built, and says so when they were not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from ingest_gateway import pages
+
+if TYPE_CHECKING:
+    from tests.integration.gateway.conftest import RunningGateway, Start
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<html>speak ñ</html>")
+    (tmp_path / "listen.html").write_text("<html>listen</html>")
+    (tmp_path / "assets" / "index-abc.js").write_text("let a = 1;\n" * 100)
+    (tmp_path / "secret.txt").write_text("not for browsers")
+    monkeypatch.setattr(pages, "BUILT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("built")
+async def test_pages_are_asked_for_each_time_and_their_parts_once(
+    gateway: RunningGateway,
+) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        speaker = await http.get("/")
+        assert (speaker.text, speaker.headers["cache-control"]) == (
+            "<html>speak ñ</html>",
+            "no-cache",
+        )
+        assert speaker.headers["content-type"].startswith("text/html")
+        assert "default-src 'self'" in speaker.headers["content-security-policy"]
+        for path in ("/listen", "/listen/joyful-mountain-789"):
+            assert (await http.get(path)).text == "<html>listen</html>"
+        part = await http.get("/assets/index-abc.js")
+        assert part.text == "let a = 1;\n" * 100
+        assert part.headers["content-type"].startswith("text/javascript")
+        assert "immutable" in part.headers["cache-control"]
+        assert part.headers["content-encoding"] == "gzip"
+        plain = await http.get("/assets/index-abc.js", headers={"accept-encoding": "identity"})
+        assert (plain.text, "content-encoding" in plain.headers) == (part.text, False)
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("name", ["none.js", "..%2Fsecret.txt", "%2e%2e%2fsecret.txt"])
+async def test_nothing_else_is_served(gateway: RunningGateway, name: str) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.get(f"/assets/{name}")
+        assert (answer.status_code, "browsers" in answer.text) == (404, False)
+
+
+async def test_pages_that_are_not_built_say_what_to_do(
+    gateway: RunningGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "BUILT", tmp_path / "nowhere")
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        for path in ("/", "/listen"):
+            answer = await http.get(path)
+            assert (answer.status_code, answer.text) == (503, pages.NOT_BUILT)
+
+
+async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None:
+    gateway = await start(public_url="https://talks.example")
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        offer = (await http.get("/offer")).json()
+    # There is a route from English to French, but no voice.
+    assert offer == {
+        "languages": {"en": ["ca", "es"], "es": ["en"]},
+        "publicUrl": "https://talks.example",
+    }
