@@ -28,7 +28,9 @@ setup(
         f"apache-beam=={VERSIONS['beam']}",
         "aiobotocore",
         "aiohttp",
+        "amazon-transcribe",
         "av",
+        "awscrt",
         "boto3",
         "botocore",
         "coolname",
@@ -50,6 +52,8 @@ setup(
     extras_require={
         "dev": [
             "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
+            "cryptography",
+            "h2",
             "httpx",
             "hypothesis",
             "jiwer",
@@ -62,7 +66,7 @@ setup(
             "pytest-asyncio",
             "rich",
             "ruff",
-            "types-aiobotocore[dynamodb,kinesis,s3]",
+            "types-aiobotocore[dynamodb,kinesis,polly,s3,translate]",
         ],
     },
 )

@@ -42,7 +42,9 @@ from schemas.names import Names
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_kinesis import KinesisClient
+    from types_aiobotocore_polly import PollyClient
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_translate import TranslateClient
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +129,12 @@ class AwsClients:
 
     async def s3(self) -> S3Client:
         return cast("S3Client", await self._client("s3"))
+
+    async def translate(self) -> TranslateClient:
+        return cast("TranslateClient", await self._client("translate"))
+
+    async def polly(self) -> PollyClient:
+        return cast("PollyClient", await self._client("polly"))
 
     async def _client(self, service: str) -> Any:
         client = self._clients.get(service)

@@ -11,6 +11,8 @@ import av
 import numpy as np
 import pytest
 
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
 from connectors.errors import PermanentError
 from connectors.mp3 import RATE_HZ, decode_clip
 from connectors.offline_speech_synthesis import OfflineSynthesizer
@@ -20,6 +22,7 @@ from connectors.scripted_speech_synthesis import (
     ScriptedSynthesizerSettings,
 )
 from connectors.speech_synthesis import SpeechSynthesizer
+from tests.amazon_servers.polly import PollyServer
 
 pytestmark = pytest.mark.contract
 
@@ -41,6 +44,9 @@ AUDIBLE = 0.001
 
 
 class SpeechSynthesisContract(ABC):
+    WITHOUT_VOICE: frozenset[str] = frozenset()
+    """Of the languages of ``TEXTS``, those that an implementation refuses."""
+
     @pytest.fixture
     @abstractmethod
     def opened(self) -> SpeechSynthesizer: ...
@@ -54,7 +60,11 @@ class SpeechSynthesisContract(ABC):
     async def test_a_clip_is_speech_of_the_length_it_says(
         self, voice: SpeechSynthesizer, language: str
     ) -> None:
-        assert voice.can_speak(language)
+        assert voice.can_speak(language) == (language not in self.WITHOUT_VOICE)
+        if language in self.WITHOUT_VOICE:
+            with pytest.raises(PermanentError, match=language):
+                await voice.synthesize(TEXTS[language], language)
+            return
         clip = await voice.synthesize(TEXTS[language], language)
         samples = decode_clip(clip.body)
         edge = int(EDGE_S * RATE_HZ)
@@ -118,3 +128,18 @@ class TestScriptedSynthesizer(SpeechSynthesisContract):
     @pytest.fixture
     def opened(self) -> SpeechSynthesizer:
         return ScriptedSynthesizer(ScriptedSynthesizerSettings(delay=Delay(0.0, 0.005)))
+
+
+class TestAmazonSynthesizer(SpeechSynthesisContract):
+    """aiobotocore against a server that speaks Polly's protocol, with a script behind it."""
+
+    WITHOUT_VOICE = frozenset({"gl"})
+
+    @pytest.fixture
+    async def opened(self) -> AsyncIterator[SpeechSynthesizer]:
+        server = PollyServer(ScriptedSynthesizer())
+        await server.start()
+        yield AmazonSynthesizer(
+            AwsSettings.local(server.url, "test"), AmazonSynthesizerSettings(requests_per_s=1_000)
+        )
+        await server.close()

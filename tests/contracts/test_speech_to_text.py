@@ -14,6 +14,8 @@ from pathlib import Path
 import jiwer
 import pytest
 
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_speech_to_text import AmazonSpeechToText, AmazonSpeechToTextSettings
 from connectors.errors import PermanentError
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.scripted_speech_to_text import (
@@ -22,6 +24,7 @@ from connectors.scripted_speech_to_text import (
 )
 from connectors.scripted_words import write_silence, write_words
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
+from tests.amazon_servers.transcribe import TranscribeServer
 
 pytestmark = pytest.mark.contract
 
@@ -299,3 +302,22 @@ class TestScriptedSpeechToTextThatHesitates(TestScriptedSpeechToText):
     @pytest.fixture
     def recogniser(self) -> SpeechToText:
         return ScriptedSpeechToText(ScriptedSpeechToTextSettings(delay_s=0.01, unsure_s=0.3))
+
+
+class TestAmazonSpeechToText(TestScriptedSpeechToText):
+    """Transcribe's SDK against a server that speaks its protocol, with the script behind that."""
+
+    @pytest.fixture
+    async def server(self, tmp_path: Path) -> AsyncIterator[TranscribeServer]:
+        server = TranscribeServer(ScriptedSpeechToText())
+        await server.start(tmp_path)
+        yield server
+        await server.close()
+        assert [stream.error for stream in server.streams] == [""] * len(server.streams)
+
+    @pytest.fixture
+    def recogniser(self, server: TranscribeServer) -> SpeechToText:
+        return AmazonSpeechToText(
+            AwsSettings.local(server.url, "test"),
+            AmazonSpeechToTextSettings(ca_file=server.ca_file),
+        )

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_translation import AmazonTranslator
 from connectors.errors import PermanentError
 from connectors.offline_translation import OfflineTranslator
 from connectors.scripted_faults import Delay
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from connectors.translation import Translator
+from tests.amazon_servers.translate import TranslateServer
 
 pytestmark = pytest.mark.contract
 
@@ -130,3 +133,14 @@ class TestScriptedTranslator(TranslationContract):
     @pytest.fixture
     def opened(self) -> Translator:
         return ScriptedTranslator(ScriptedTranslatorSettings(delay=Delay(0.0, 0.005)))
+
+
+class TestAmazonTranslator(TranslationContract):
+    """aiobotocore against a server that speaks Translate's protocol, with a script behind it."""
+
+    @pytest.fixture
+    async def opened(self) -> AsyncIterator[Translator]:
+        server = TranslateServer(ScriptedTranslator())
+        await server.start()
+        yield AmazonTranslator(AwsSettings.local(server.url, "test"))
+        await server.close()

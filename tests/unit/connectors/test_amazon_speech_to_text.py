@@ -1,0 +1,193 @@
+"""Who opens a recognition when, and how fast audio goes out: in virtual time, without a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_languages import AMAZON_LANGUAGES
+from connectors.amazon_speech_to_text import AmazonSpeechToText, AmazonSpeechToTextSettings
+from connectors.amazon_transcribe_wire import StreamRequest
+from connectors.amazon_transcript import TranscriptItem, TranscriptResult
+from connectors.errors import PermanentError, ThrottledError
+from connectors.scripted_words import write_silence
+
+pytestmark = pytest.mark.unit
+
+RunVirtual = Callable[[Coroutine[Any, Any, Any]], Any]
+RATE_HZ = 16_000
+
+
+class SilentStream:
+    """Takes audio and answers only what it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[float, int]] = []
+        self.answers: asyncio.Queue[tuple[TranscriptResult, ...] | None] = asyncio.Queue()
+
+    async def send(self, pcm: bytes) -> None:
+        self.sent.append((asyncio.get_running_loop().time(), len(pcm)))
+
+    async def end(self) -> None:
+        self.answers.put_nowait(None)
+
+    def close(self) -> None:
+        self.answers.put_nowait(None)
+
+    async def results(self) -> AsyncIterator[tuple[TranscriptResult, ...]]:
+        while (results := await self.answers.get()) is not None:
+            yield results
+
+
+class Wire:
+    """Opens silent streams; an error in ``script`` is raised instead."""
+
+    def __init__(self, *script: Exception | None) -> None:
+        self.script = list(script)
+        self.opened_at_s: list[float] = []
+        self.streams: list[SilentStream] = []
+
+    async def open(self, request: StreamRequest) -> SilentStream:
+        self.opened_at_s.append(asyncio.get_running_loop().time())
+        error = self.script.pop(0) if self.script else None
+        if error is not None:
+            raise error
+        self.streams.append(SilentStream())
+        return self.streams[-1]
+
+
+def recogniser_over(wire: Wire, **settings: Any) -> AmazonSpeechToText:
+    return AmazonSpeechToText(
+        AwsSettings("test"), AmazonSpeechToTextSettings(**settings), wire=wire
+    )
+
+
+def test_streams_start_no_faster_than_the_quota(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, starts_per_s=4.0)
+        await asyncio.gather(*(recogniser.open("en", sample_rate_hz=RATE_HZ) for _ in range(5)))
+        assert wire.opened_at_s == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_when_the_service_throttles_nobody_starts_for_a_while(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire(ThrottledError("too many", retry_after_s=3.0))
+        recogniser = recogniser_over(wire)
+        with pytest.raises(ThrottledError):
+            await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        assert wire.opened_at_s == pytest.approx([0.0, 3.0])
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_turns_come_in_the_order_of_asking(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        recogniser = recogniser_over(Wire(), max_streams=1, turn_within_s=60.0)
+        order: list[int] = []
+
+        async def talk(number: int) -> None:
+            stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+            order.append(number)
+            await asyncio.sleep(1.0)
+            await stream.close()
+
+        await asyncio.gather(*(talk(number) for number in range(6)))
+        assert order == list(range(6))
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_a_backlog_goes_at_a_measured_speed(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, head_start_s=10.0, catch_up_speed=4.0)
+        stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        await stream.send(write_silence(50.0))
+        assert asyncio.get_running_loop().time() == pytest.approx(10.0, abs=0.1)
+        assert sum(length for _, length in wire.streams[0].sent) == 50 * 2 * RATE_HZ
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_silence_is_sent_only_while_no_audio_comes(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, keep_alive_after_s=5.0, report_every_s=0.25)
+        stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        for _ in range(20):
+            await stream.send(write_silence(0.1))
+            await asyncio.sleep(1.0)
+        spoken = len(wire.streams[0].sent)
+        await asyncio.sleep(60.0)
+        gaps = [
+            later - earlier
+            for (earlier, _), (later, _) in zip(
+                wire.streams[0].sent[19:], wire.streams[0].sent[20:], strict=False
+            )
+        ]
+        assert spoken == 20
+        assert len(gaps) >= 10
+        assert max(gaps) < 15.0, "Transcribe closes a stream after that"
+        await stream.finish()
+        assert [result async for result in stream][-1].through_s == pytest.approx(2.0)
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_no_silence_behind_the_end(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire)
+        stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        wire.streams[0].end = _never_answered  # the service takes its time
+        await stream.finish()
+        await asyncio.sleep(30.0)
+        assert wire.streams[0].sent == []
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+async def _never_answered() -> None:
+    """The end of the audio, without an end of the results."""
+
+
+def test_what_is_unstable_is_said_to_be(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire)
+        stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        await stream.send(write_silence(0.25))
+        items = (TranscriptItem("a", 0.0, 0.1, is_stable=True), TranscriptItem("b", 0.1, 0.2))
+        wire.streams[0].answers.put_nowait((TranscriptResult(items, 0.2, is_partial=True),))
+        result = await anext(stream)
+        assert [(word.text, word.is_stable) for word in result.words] == [("a", True), ("b", False)]
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_languages_are_those_of_the_table() -> None:
+    plain = recogniser_over(Wire())
+    assert all(plain.can_recognise(language) for language in AMAZON_LANGUAGES)
+    assert not plain.can_recognise("und")
+    assert not recogniser_over(Wire(), identify_among=("en",)).can_recognise("und")
+    assert recogniser_over(Wire(), identify_among=("en", "es")).can_recognise("und")
+
+
+async def test_identification_without_languages_to_choose_from() -> None:
+    with pytest.raises(PermanentError, match="und"):
+        await recogniser_over(Wire()).open("und", sample_rate_hz=RATE_HZ)
