@@ -2,7 +2,6 @@
 
 python -m benchmarks.voice_detectors
 
-CPU in ms for a second of audio, ``late`` and ``cut`` in ms (see ``Finding``), in the clean speech.
 All go through the smoothing that the job uses. ``webrtcvad`` and ``silero`` take part where they
 are installed: ``uv pip install webrtcvad-wheels onnxruntime`` and ``uv pip install --no-deps
 silero-vad`` into an environment of its own.
@@ -11,28 +10,20 @@ silero-vad`` into an environment of its own.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pocketsphinx import Vad
 
 from benchmarks.tables import save, show
+from benchmarks.voice_candidates import Candidate, candidates, measure_silero_batches
 from benchmarks.voice_material import NOISES, Material, Span, read_with_pauses, under_noise
-from connectors.voice_smoothing import Smoother, SmoothingRule
-from connectors.webrtc_voice_activity import (
-    WebrtcVoiceActivityFactory,
-    WebrtcVoiceActivitySettings,
-)
+from connectors.voice_smoothing import Smoother
+from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
 from schemas.values import SAMPLE_RATE_HZ
 
 SNRS_DB = (20, 10)
@@ -43,22 +34,6 @@ FOUND_SAMPLES = round(0.2 * SAMPLE_RATE_HZ)
 INSIDE_SAMPLES = round(0.1 * SAMPLE_RATE_HZ)
 """So much silence inside one word is invented; less is how well words can be aligned."""
 TIMES = 3
-
-Frames = Callable[[bytes], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """``open``: a new detector, that answers for one frame after another."""
-
-    name: str
-    frame_ms: int
-    rule: SmoothingRule
-    open: Callable[[], Frames]
-
-    @property
-    def frame_samples(self) -> int:
-        return self.frame_ms * SAMPLE_RATE_HZ // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +78,7 @@ class Crowd:
 class Report:
     findings: list[Finding]
     crowd: Crowd
+    silero_batches: dict[int, float]
 
 
 def decide(candidate: Candidate, pcm: bytes) -> list[Decided]:
@@ -193,83 +169,6 @@ def _longest_silence(is_voice: NDArray[np.bool_]) -> int:
     return int(np.diff(at).max()) - 1 if len(at) > 1 else len(is_voice)
 
 
-def candidates() -> Iterator[Candidate]:
-    chosen = WebrtcVoiceActivitySettings()
-    for frame_ms in (10, 20, 30):
-        for mode in range(4):
-            yield Candidate(
-                f"pocketsphinx mode {mode}, {frame_ms} ms",
-                frame_ms,
-                _in_frames(chosen, frame_ms),
-                partial(_open_pocketsphinx, mode, frame_ms),
-            )
-    if importlib.util.find_spec("webrtcvad"):
-        yield Candidate(
-            f"webrtcvad mode {chosen.mode}, {chosen.frame_ms} ms",
-            chosen.frame_ms,
-            chosen.rule,
-            partial(_open_webrtcvad, chosen.mode),
-        )
-    if importlib.util.find_spec("silero_vad") and importlib.util.find_spec("onnxruntime"):
-        open_silero = partial(_open_silero, _load_silero())
-        yield Candidate("silero, 32 ms", 32, _in_frames(chosen, 32), open_silero)
-        yield Candidate("silero, least smoothed", 32, SmoothingRule(1, 1, 1, 2, 0), open_silero)
-
-
-def _in_frames(chosen: WebrtcVoiceActivitySettings, frame_ms: int) -> SmoothingRule:
-    """The chosen rule in frames of another length, rounded up."""
-
-    def frames(count: int) -> int:
-        return -(-count * chosen.frame_ms // frame_ms)
-
-    rule = chosen.rule
-    window = frames(rule.onset_window_frames)
-    return SmoothingRule(
-        max(1, min(window, round(rule.onset_frames / rule.onset_window_frames * window))),
-        window,
-        frames(rule.margin_frames),
-        frames(rule.hangover_frames),
-        frames(rule.tail_frames),
-    )
-
-
-def _open_pocketsphinx(mode: int, frame_ms: int) -> Frames:
-    return Vad(mode, SAMPLE_RATE_HZ, frame_ms / 1000).is_speech
-
-
-def _open_webrtcvad(mode: int) -> Frames:
-    detector: Any = import_module("webrtcvad").Vad(mode)
-    return lambda frame: detector.is_speech(frame, SAMPLE_RATE_HZ)
-
-
-def _load_silero() -> Callable[..., Any]:
-    onnx: Any = import_module("onnxruntime")
-    options = onnx.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # silero_vad itself would import torch: only its file is wanted.
-    found = importlib.util.find_spec("silero_vad")
-    assert found is not None
-    assert found.origin is not None
-    model = Path(found.origin).parent / "data" / "silero_vad_16k_op15.onnx"
-    return onnx.InferenceSession(str(model), options, providers=["CPUExecutionProvider"]).run
-
-
-def _open_silero(run: Callable[..., Any]) -> Frames:
-    state = np.zeros((2, 1, 128), dtype=np.float32)
-    before = np.zeros((1, 64), dtype=np.float32)
-    rate = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
-
-    def is_speech(frame: bytes) -> bool:
-        nonlocal state, before
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)[None] / 32768
-        heard = np.concatenate([before, samples], axis=1)
-        before = heard[:, -64:]
-        likely, state = run(None, {"input": heard, "state": state, "sr": rate})
-        return bool(likely[0, 0] >= 0.5)
-
-    return is_speech
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/voice_detectors.json"))
@@ -278,32 +177,42 @@ def main() -> None:
     clean = read_with_pauses()
     materials = [clean, *(under_noise(clean, noise, snr) for noise in NOISES for snr in SNRS_DB)]
     findings: list[Finding] = []
-    rows: list[tuple[object, ...]] = []
+    hits: list[tuple[object, ...]] = []
+    costs: list[tuple[object, ...]] = []
     for candidate in candidates():
         if options.only not in candidate.name:
             continue
         own = [measure(candidate, material) for material in materials]
         findings += own
-        quiet = own[0]
-        rows.append(
+        hits.append((candidate.name, *(f"{each.found}-{each.invented}" for each in own)))
+        costs.append(
             (
                 candidate.name,
                 f"{statistics.median(each.cpu_ms_per_s for each in own):.2f}",
-                f"{quiet.late_ms:.0f}",
-                f"{quiet.onset_cut_ms:.0f}",
+                f"{own[0].late_ms:.0f}",
+                f"{own[0].onset_cut_ms:.0f}",
                 f"{max(each.onset_cut_ms for each in own):.0f}",
-                *(f"{each.found}-{each.invented}" for each in own),
             )
         )
-    columns = ("detector", "CPU", "late", "cut", "worst", *(each.name for each in materials))
-    pauses = findings[0].pauses
-    show(f"pauses found (of {pauses}) - words with a pause inside", columns, rows)
+    show(
+        f"pauses found (of {findings[0].pauses}) - words with a pause inside",
+        ("detector", *(each.name.removesuffix(" dB") for each in materials)),
+        hits,
+    )
+    show(
+        "CPU in ms for a second of audio; known late and beginning cut, in ms",
+        ("detector", "CPU", "late, clean", "cut, clean", "cut, worst"),
+        costs,
+    )
     crowd = measure_crowd(clean)
     print(
         f"{crowd.streams} streams of the chosen one: {crowd.cpu_ms_per_s:.2f} ms of CPU a second "
         f"of audio, {crowd.memory_mb:.1f} MB"
     )
-    save(options.out, Report(findings, crowd))
+    batches = measure_silero_batches(clean.samples)
+    for batch, cpu_ms in batches.items():
+        print(f"silero, {batch} streams in a call: {cpu_ms:.2f} ms of CPU a second of audio")
+    save(options.out, Report(findings, crowd, batches))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.voice_detectors import Candidate, measure
+from benchmarks.voice_candidates import Candidate
+from benchmarks.voice_detectors import measure
 from benchmarks.voice_material import Material, under_noise
 from connectors.voice_smoothing import SmoothingRule
 
