@@ -8,7 +8,7 @@ text takes the same time in either flow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.job_connectors import SpeechChoice
 from connectors.scripted_faults import TailedDelay
@@ -34,9 +34,10 @@ class ServiceProfile:
     speech_s: float
     seed: int = 0
 
-    def speech_choice(self) -> SpeechChoice:
-        """The scripted engines of this profile: for the job's connectors and the baseline's."""
-        return SpeechChoice(
+    def speech_choice(self, base: SpeechChoice | None = None) -> SpeechChoice:
+        """``base`` with the scripted engines of this profile: the job's and the baseline's."""
+        return replace(
+            base or SpeechChoice(),
             speech_to_text="scripted",
             translation="scripted",
             speech_synthesis="scripted",

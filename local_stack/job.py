@@ -24,6 +24,8 @@ from local_stack.processes import ProcessError, Processes, Running
 from local_stack.waiting_worker import WORKER_NAME
 
 START_TIMEOUT_S = 120.0
+SUBMISSION = "local_stack.submission"
+"""The module that submits the job; a benchmark has one of its own, with engines it chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class JobSettings:
     checkpointing_interval_ms: int = 2000
     job_name: str = "live-translation"
     more: tuple[str, ...] = ()
+    submission: str = SUBMISSION
 
     def arguments(self, flink: FlinkSettings, start: str) -> list[str]:
         return [
@@ -94,7 +97,7 @@ class LiveJob:
             [
                 sys.executable,
                 "-m",
-                "local_stack.submission",
+                self._job.submission,
                 str(self._go),
                 *self._job.arguments(self._flink, start),
             ],

@@ -15,14 +15,10 @@ from types import TracebackType
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_resources import create_resources
 from local_stack.flink import ROOT, FlinkSettings
-from local_stack.job import JobSettings, LiveJob
+from local_stack.job import SUBMISSION, JobSettings, LiveJob
 from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running
-
-PROMPT_PANES = ("--pane_seconds=1",)
-"""For talks that somebody listens to: an utterance still ends every 3 s of samples, but waits for
-its pane a second at most, and the recogniser hears its audio in smaller pieces (decision 0007)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,7 @@ class StackSettings:
     """What runs. ``directory`` (under build/) takes logs and checkpoints and is emptied first.
 
     ``gateway_port`` 0: any free one. ``job_options`` are handed to ``pipelines.main`` as they are,
-    ``gateway_options`` to ``ingest_gateway``.
+    ``gateway_options`` to ``ingest_gateway``. ``submission``: the module that submits the job.
     """
 
     directory: Path
@@ -46,6 +42,7 @@ class StackSettings:
     job_options: tuple[str, ...] = ()
     gateway_options: tuple[str, ...] = ()
     start: str = "latest"
+    submission: str = SUBMISSION
 
 
 def _say_nothing(_step: str) -> None: ...
@@ -111,6 +108,7 @@ class LocalStack:
                 parallelism=settings.parallelism,
                 checkpointing_interval_ms=settings.checkpointing_interval_ms,
                 more=settings.job_options,
+                submission=settings.submission,
             ),
         )
         self.job.start_servers(settings.start)

@@ -1,0 +1,218 @@
+"""Both flows with everything they need on this machine, and what a listener got from each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.lag_collector import Note, read_notes
+from benchmarks.lag_talkers import Session, Spoken, Talkers
+from benchmarks.profiled_job import PROFILE_OPTION
+from benchmarks.talks import write_talk
+from benchmarks.window_batches import shards_for
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_resources import create_resources
+from local_stack.flink import ROOT
+from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
+from local_stack.ports import LOOPBACK, free_ports
+from local_stack.processes import POLL_S, ProcessError, Processes
+from local_stack.stack import LocalStack, StackSettings
+
+BASELINE, JOB = "baseline", "job"
+_WARM_UP = Session("warm-up", write_talk(999, 6.0), ("es",))
+_QUIET_S = 6.0
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """``directory`` takes logs and notes. ``job_options`` go to ``pipelines.main`` as they are."""
+
+    directory: Path
+    profile: str
+    parallelism: int = 1
+    job_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was spoken, and what came of it in one flow; ``report`` is the flow's own, if any."""
+
+    flow: str
+    spoken: tuple[Spoken, ...]
+    notes: tuple[Note, ...]
+    report: Mapping[str, float]
+
+
+def hear_baseline(
+    settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
+) -> Heard:
+    directory = settings.directory / BASELINE
+    with _collector(directory) as collector, Processes(directory / "logs") as processes:
+        use_local_credentials()
+        cloud = start_local_cloud(processes, *free_ports(1))
+        cloud.process.wait_for_port(cloud.port)
+        aws = AwsSettings.local(cloud.endpoint, settings.profile)
+        asyncio.run(create_resources(aws, shards=shards_for(len(sessions))))
+        with _window_flow(settings, directory, cloud, collector):
+            spoken = _speak(aws, sessions, [collector], say)
+    return _heard(BASELINE, directory, spoken)
+
+
+def hear_job(
+    settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
+) -> Heard:
+    directory = settings.directory / JOB
+    with (
+        _collector(directory) as collector,
+        LocalStack(_stack(settings, len(sessions), collector), say=say) as stack,
+    ):
+        spoken = _speak(stack.aws, sessions, [collector], say)
+    return _heard(JOB, directory, spoken)
+
+
+def hear_both(
+    settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
+) -> tuple[Heard, Heard]:
+    """Both at once, of the same stream: for few talks that are long."""
+    theirs, ours = settings.directory / BASELINE, settings.directory / JOB
+    with (
+        _collector(theirs) as their_collector,
+        _collector(ours) as our_collector,
+        LocalStack(_stack(settings, len(sessions), our_collector), say=say) as stack,
+        _window_flow(settings, theirs, stack.cloud, their_collector),
+    ):
+        spoken = _speak(stack.aws, sessions, [their_collector, our_collector], say)
+    return _heard(BASELINE, theirs, spoken), _heard(JOB, ours, spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Collector:
+    url: str
+    notes: Path
+
+
+@contextmanager
+def _collector(directory: Path) -> Generator[_Collector]:
+    directory.mkdir(parents=True, exist_ok=True)
+    (port,) = free_ports(1)
+    notes = directory / "notes.jsonl"
+    with Processes(directory / "collector") as processes:
+        running = processes.start(
+            "collector",
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.lag_collector",
+                f"--port={port}",
+                f"--notes={notes}",
+            ],
+            cwd=ROOT,
+        )
+        running.wait_for_port(port)
+        yield _Collector(f"http://{LOOPBACK}:{port}", notes)
+
+
+@contextmanager
+def _window_flow(
+    settings: FlowSettings, directory: Path, cloud: LocalCloud, collector: _Collector
+) -> Generator[None]:
+    ready, report = directory / "ready", directory / "report.json"
+    ready.unlink(missing_ok=True)
+    with Processes(directory / "flow") as processes:
+        running = processes.start(
+            "window-flow",
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.window_flow_process",
+                f"--aws-endpoint={cloud.endpoint}",
+                f"--stage={settings.profile}",
+                f"--notify-endpoint={collector.url}",
+                f"--profile={settings.profile}",
+                f"--ready={ready}",
+                f"--report={report}",
+            ],
+            cwd=ROOT,
+        )
+        running.wait_until(ready.exists, "it read", _PATIENCE_S)
+        yield
+
+
+def _stack(settings: FlowSettings, talks: int, collector: _Collector) -> StackSettings:
+    return StackSettings(
+        settings.directory / JOB / "stack",
+        stage=settings.profile,
+        shards=shards_for(talks),
+        notifier="gateway",
+        parallelism=settings.parallelism,
+        submission="benchmarks.profiled_job",
+        job_options=(
+            f"{PROFILE_OPTION}{settings.profile}",
+            f"--notify_endpoint={collector.url}",
+            *settings.job_options,
+        ),
+    )
+
+
+def _speak(
+    aws: AwsSettings,
+    sessions: Sequence[Session],
+    collectors: Sequence[_Collector],
+    say: Callable[[str], None],
+) -> tuple[Spoken, ...]:
+    """A short talk first, so that nothing starts cold; then all of them, until nothing comes."""
+
+    async def speak(these: Sequence[Session]) -> tuple[Spoken, ...]:
+        talkers = Talkers(aws)
+        try:
+            await talkers.prepare(these)
+            return await talkers.speak(these)
+        finally:
+            await talkers.close()
+
+    asyncio.run(speak([_WARM_UP]))
+    _wait_until(lambda: all(_size(one) for one in collectors), "a warm-up clip")
+    say(f"{len(sessions)} talks of {sessions[0].talk.duration_s:.0f} s")
+    spoken = asyncio.run(speak(sessions))
+    for one in collectors:
+        _wait_until_quiet(one)
+    return spoken
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    give_up_at_s = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > give_up_at_s:
+            raise ProcessError(f"no {what} in {_PATIENCE_S:.0f} s")
+        time.sleep(POLL_S)
+
+
+def _wait_until_quiet(collector: _Collector) -> None:
+    """Until nothing has come for some seconds, or patience is over."""
+    give_up_at_s = time.monotonic() + _PATIENCE_S
+    size, grew_at_s = _size(collector), time.monotonic()
+    while time.monotonic() < min(grew_at_s + _QUIET_S, give_up_at_s):
+        time.sleep(POLL_S)
+        if _size(collector) != size:
+            size, grew_at_s = _size(collector), time.monotonic()
+
+
+def _size(collector: _Collector) -> int:
+    return collector.notes.stat().st_size if collector.notes.exists() else 0
+
+
+def _heard(flow: str, directory: Path, spoken: tuple[Spoken, ...]) -> Heard:
+    report = directory / "report.json"
+    return Heard(
+        flow,
+        spoken,
+        read_notes(directory / "notes.jsonl"),
+        json.loads(report.read_text()) if report.exists() else {},
+    )

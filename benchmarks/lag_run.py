@@ -1,0 +1,191 @@
+"""``python -m benchmarks.lag_run``: both flows over the same talks, side by side in one table.
+
+One after the other, so that neither takes the other's CPU: the same seeded talks at once, spoken in
+real time straight into the stream, heard in two languages each, under the same simulated service
+times. Figures go to ``build/lag-<profile>.json`` (flat keys); every word's lag, for pictures, to
+``build/lag-<profile>-words.json``.
+
+The twenty-minute talk of the playout's drift: ``--talks 1 --seconds 1200 --together``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks.lag import Arrival, WordLags, summary, word_lags
+from benchmarks.lag_collector import TRANSLATED_AUDIO
+from benchmarks.lag_flows import (
+    BASELINE,
+    JOB,
+    FlowSettings,
+    Heard,
+    hear_baseline,
+    hear_both,
+    hear_job,
+)
+from benchmarks.lag_talkers import Session
+from benchmarks.playout import CATCH_UP_RATE, heard_lags, played, playout_summary
+from benchmarks.service_profiles import PROFILES
+from benchmarks.tables import show
+from benchmarks.talks import write_talk
+from benchmarks.window_batches import shards_for, spread_sessions
+from local_stack.flink import ROOT
+from local_stack.processes import stop_on_terminate
+
+LANGUAGES = ("es", "fr")
+TALKS, QUICK_TALKS = 100, 12
+SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A flow's figures by flat keys, and each word as (seconds into the run, lag in s)."""
+
+    figures: Mapping[str, float]
+    words: tuple[tuple[float, float], ...]
+
+
+def judge(heard: Heard) -> Judged:
+    """All listeners of all talks; what was spoken besides (a warm-up) does not count."""
+    arrivals: dict[tuple[str, str], list[Arrival]] = defaultdict(list)
+    stages_ms: dict[str, list[float]] = defaultdict(list)
+    measured = {one.session.session_id for one in heard.spoken}
+    skipped = 0
+    for note in heard.notes:
+        if note.session_id not in measured:
+            continue
+        if note.kind != TRANSLATED_AUDIO:
+            skipped += 1
+            continue
+        arrivals[note.session_id, note.language].append(note.arrival())
+        for stage, spent_ms in note.stages_ms.items():
+            stages_ms[stage].append(spent_ms)
+
+    lags: list[WordLags] = []
+    plain: list[tuple[tuple[float, float], ...]] = []
+    caught_up: list[tuple[tuple[float, float], ...]] = []
+    for spoken in heard.spoken:
+        for language in spoken.session.languages:
+            its = arrivals[spoken.session.session_id, language]
+            lags.append(word_lags(spoken.words, its))
+            plain.append(heard_lags(spoken.words, played(its)))
+            caught_up.append(heard_lags(spoken.words, played(its, behind_rate=CATCH_UP_RATE)))
+    begin_ms = min(spoken.started_at_ms for spoken in heard.spoken)
+    figures = {
+        **summary(lags).flat(heard.flow),
+        **playout_summary(plain).flat(heard.flow),
+        **playout_summary(caught_up).flat(f"{heard.flow}_caught_up"),
+        f"{heard.flow}_skipped": skipped,
+        f"{heard.flow}_producer_late_ms": round(max(each.late_ms for each in heard.spoken), 1),
+        f"{heard.flow}_records_lost": max(each.lost_records for each in heard.spoken),
+        **{f"{heard.flow}_{name}": value for name, value in heard.report.items()},
+        **{
+            f"{heard.flow}_stage_{stage}_mean_ms": round(fmean(values), 1)
+            for stage, values in stages_ms.items()
+        },
+    }
+    points = tuple(
+        (round((ended_ms - begin_ms) / 1000, 3), round(lag_s, 3))
+        for each in lags
+        for ended_ms, lag_s in each.lags_s
+    )
+    return Judged(figures, tuple(sorted(points)))
+
+
+def sessions(talks: int, seconds: float) -> tuple[Session, ...]:
+    """The same talks in the same shards whoever runs it."""
+    return tuple(
+        Session(session_id, write_talk(number, seconds), LANGUAGES)
+        for number, session_id in enumerate(spread_sessions(talks, shards_for(talks)))
+    )
+
+
+def comparison(figures: Mapping[str, float], flows: Sequence[str]) -> list[list[object]]:
+    """Rows of the table: a figure's name, then its value in each flow."""
+    names = dict.fromkeys(
+        key.removeprefix(f"{flow}_") for flow in flows for key in figures if key.startswith(flow)
+    )
+    return [[name, *(figures.get(f"{flow}_{name}", "") for flow in flows)] for name in names]
+
+
+def run(given: argparse.Namespace) -> int:
+    directory = ROOT / "build" / f"lag-{given.profile}"
+    shutil.rmtree(directory, ignore_errors=True)
+    settings = FlowSettings(
+        directory, given.profile, given.parallelism, tuple(given.job_option or ())
+    )
+    talks = sessions(given.talks, given.seconds)
+
+    def say(step: str) -> None:
+        print(f"lag: {step}", flush=True)
+
+    if given.together:
+        heard = list(hear_both(settings, talks, say))
+    else:
+        hear = {BASELINE: hear_baseline, JOB: hear_job}
+        heard = [hear[flow](settings, talks, say) for flow in given.flow or (BASELINE, JOB)]
+    judged = {one.flow: judge(one) for one in heard}
+    figures: dict[str, object] = {
+        "profile": given.profile,
+        "talks": given.talks,
+        "talk_s": given.seconds,
+        "languages": len(LANGUAGES),
+        "shards": shards_for(given.talks),
+    }
+    for one in judged.values():
+        figures |= one.figures
+    figures |= _ratio(judged)
+    _write(directory.with_suffix(".json"), figures)
+    words = {flow: one.words for flow, one in judged.items()}
+    _write(directory.with_name(f"{directory.name}-words.json"), words)
+    flat = {key: value for one in judged.values() for key, value in one.figures.items()}
+    title = f"lag: profile {given.profile}, {given.talks} talks of {given.seconds:.0f} s at once"
+    show(title, ("", *judged), comparison(flat, tuple(judged)))
+    means = ", ".join(
+        f"{flow} {one.figures[f'{flow}_lag_mean_s']:.2f} s" for flow, one in judged.items()
+    )
+    lost = sum(int(one.figures[f"{flow}_words_lost"]) for flow, one in judged.items())
+    print(f"lag: mean {means}; {lost} words lost; {_ratio(judged) or 'one flow only'}")
+    return 0
+
+
+def _ratio(judged: Mapping[str, Judged]) -> dict[str, float]:
+    """Our mean lag over the baseline's, where both were measured."""
+    if not {BASELINE, JOB} <= judged.keys():
+        return {}
+    ours = judged[JOB].figures["job_lag_mean_s"]
+    theirs = judged[BASELINE].figures["baseline_lag_mean_s"]
+    return {"lag_ratio": round(ours / theirs, 3)} if theirs else {}
+
+
+def _write(file: Path, found: object) -> None:
+    file.write_text(json.dumps(found, indent=None if "words" in file.name else 2) + "\n")
+    print(f"see {file}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Lag of both flows over the same talks.")
+    parser.add_argument("--profile", choices=tuple(PROFILES), default="seed")
+    parser.add_argument("--talks", type=int, default=TALKS)
+    parser.add_argument("--quick", action="store_const", const=QUICK_TALKS, dest="talks")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each talk")
+    parser.add_argument("--parallelism", type=int, default=1)
+    parser.add_argument("--flow", action="append", choices=(BASELINE, JOB), help="only this one")
+    parser.add_argument("--together", action="store_true", help="both at once, on one stream")
+    parser.add_argument(
+        "--job-option", action="append", metavar="OPTION", help="of pipelines.main; repeatable"
+    )
+    return run(parser.parse_args())
+
+
+if __name__ == "__main__":
+    stop_on_terminate()
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Submits the live job with the simulated services of a profile; else as ``local_stack`` does it.
+
+``python -m benchmarks.profiled_job FILE --service_profile=NAME [options of pipelines.main]``
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from benchmarks.service_profiles import PROFILES, ServiceProfile
+from connectors.job_connectors import LiveConnectors
+from local_stack.processes import POLL_S
+from pipelines.coders import register_coders
+from pipelines.main import submit
+from pipelines.options import LiveJob, read_options
+
+PROFILE_OPTION = "--service_profile="
+
+
+def with_services(job: LiveJob, profile: ServiceProfile) -> LiveJob:
+    """The same job, its engines those of ``profile``."""
+    settings = job.graph.settings
+    if not isinstance(settings.connectors, LiveConnectors):
+        raise TypeError("a live job has live connectors")
+    speech = profile.speech_choice(settings.connectors.speech)
+    connectors = replace(settings.connectors, speech=speech)
+    return replace(job, graph=replace(job.graph, settings=replace(settings, connectors=connectors)))
+
+
+def main(go: Path, options: list[str]) -> int:
+    given = [one for one in options if not one.startswith(PROFILE_OPTION)]
+    names = [one for one in options if one.startswith(PROFILE_OPTION)]
+    profile = PROFILES[names[-1].removeprefix(PROFILE_OPTION)]
+    register_coders()
+    while not go.exists():
+        time.sleep(POLL_S)
+    job = read_options(PipelineOptions(given), "lag")
+    if not isinstance(job, LiveJob):
+        raise TypeError("benchmarks run live jobs")
+    return submit(with_services(job, profile), given)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
