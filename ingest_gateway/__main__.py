@@ -74,6 +74,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
         limits=settings.limits(),
+        ice=settings.ice(),
     )
 
 

@@ -18,6 +18,8 @@ from ingest_gateway.http_sessions import SESSION_ROUTES
 from ingest_gateway.messages import ErrorCode
 from ingest_gateway.pages import PAGE_ROUTES
 from ingest_gateway.protocol import Refusal
+from ingest_gateway.webrtc.peers import WebRtcPeers
+from ingest_gateway.webrtc.routes import WEBRTC_ROUTES
 from ingest_gateway.websocket import talk_and_listen
 
 _STATUS: dict[ErrorCode, int] = {
@@ -52,17 +54,29 @@ def _unavailable(request: Request[Any, Any, Any], error: ConnectorError) -> Resp
 
 
 def create_app(gateway: Gateway) -> Litestar:
+    peers = WebRtcPeers(gateway, gateway.needs.ice)
+
     @asynccontextmanager
     async def running(_app: Litestar) -> AsyncGenerator[None, None]:
         await gateway.start()
         try:
             yield
         finally:
+            await peers.close()
             await gateway.stop()
 
     return Litestar(
-        route_handlers=[talk_and_listen, *SESSION_ROUTES, *CONNECTION_ROUTES, *PAGE_ROUTES],
-        dependencies={"gateway": Provide(lambda: gateway, sync_to_thread=False)},
+        route_handlers=[
+            talk_and_listen,
+            *SESSION_ROUTES,
+            *CONNECTION_ROUTES,
+            *PAGE_ROUTES,
+            WEBRTC_ROUTES,
+        ],
+        dependencies={
+            "gateway": Provide(lambda: gateway, sync_to_thread=False),
+            "peers": Provide(lambda: peers, sync_to_thread=False),
+        },
         exception_handlers={Refusal: _refused, ConnectorError: _unavailable},
         lifespan=[running],
         openapi_config=None,

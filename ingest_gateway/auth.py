@@ -33,7 +33,10 @@ class InvalidTokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
+    """``session_id``: the one session the token is for (claim ``sessionId``), if it says so."""
+
     subject: str
+    session_id: str | None = None
 
 
 class TokenVerifier(Protocol):
@@ -64,7 +67,10 @@ class KeySetVerifier:
         subject = decoded.claims["sub"]
         if not isinstance(subject, str) or len(subject) > 128:
             raise InvalidTokenError("invalid token: sub is a text of at most 128 characters")
-        return Identity(subject)
+        session_id = decoded.claims.get("sessionId")
+        if session_id is not None and not isinstance(session_id, str):
+            raise InvalidTokenError("invalid token: sessionId is a text")
+        return Identity(subject, session_id)
 
 
 class LocalIssuer:
@@ -76,7 +82,9 @@ class LocalIssuer:
         self._key.ensure_kid()
         self._verifier = KeySetVerifier(KeySet([self._key]), LOCAL_ISSUER)
 
-    def issue(self, subject: str, lifetime_s: int = 12 * 3600) -> str:
+    def issue(
+        self, subject: str, lifetime_s: int = 12 * 3600, session_id: str | None = None
+    ) -> str:
         now_s = int(time.time())
         claims = {
             "iss": LOCAL_ISSUER,
@@ -85,6 +93,8 @@ class LocalIssuer:
             "iat": now_s,
             "exp": now_s + lifetime_s,
         }
+        if session_id is not None:
+            claims["sessionId"] = session_id
         header = {"alg": "RS256", "kid": self._key.kid}
         return jwt.encode(cast("dict[str, Any]", header), claims, self._key, _ALGORITHMS)
 

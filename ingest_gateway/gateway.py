@@ -31,6 +31,7 @@ from ingest_gateway.session_ids import NewId, memorable_id
 from ingest_gateway.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sweeper import Sweeper
 from ingest_gateway.talk import Talk
+from ingest_gateway.webrtc.ice import IceSettings
 
 DRAIN_S = 10.0
 
@@ -60,6 +61,7 @@ class GatewayDependencies:
     gateway_id: str = "gateway"
     public_url: str | None = None
     limits: Limits = field(default_factory=Limits)
+    ice: IceSettings = field(default_factory=IceSettings)
     policies: Policies = field(default_factory=Policies)
     now_ms: Callable[[], int] = wall_clock_ms
     new_session_id: NewId = memorable_id

@@ -28,11 +28,13 @@ class SessionPatch(Struct, frozen=True, rename="camel"):
     """What ``PATCH`` may change."""
 
     status: Literal["active", "paused"] | None = None
+    muted: bool | None = None
     target_languages: Annotated[tuple[Language, ...], Meta(max_length=64)] | None = None
 
 
-class TokenWish(Struct, frozen=True):
+class TokenWish(Struct, frozen=True, rename="camel"):
     subject: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    session_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
 
 
 async def _body(request: AnyRequest, kind: type[T]) -> T:
@@ -77,6 +79,9 @@ async def patch_session(
     if wanted.status is not None:
         name = _STATUS_CONTROLS[wanted.status]
         live = await gateway.speakers.control(identity, session_id, name)
+    if wanted.muted is not None:
+        name = "mute" if wanted.muted else "unmute"
+        live = await gateway.speakers.control(identity, session_id, name)
     return _json(session_view(live.row.info))
 
 
@@ -120,7 +125,8 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
         raise Refusal("FORBIDDEN", "tokens are issued on this machine only")
     wish = await _body(request, TokenWish)
     subject = wish.subject or f"speaker-{memorable_id()}"
-    return _json({"token": issuer.issue(subject), "subject": subject}, 201)
+    token = issuer.issue(subject, session_id=wish.session_id)
+    return _json({"token": token, "subject": subject}, 201)
 
 
 @get("/.well-known/jwks.json")

@@ -19,6 +19,12 @@ class Metrics:
         self.refused = Counter(
             "gateway_refused", "Frames refused, by error code", ["code"], registry=self.registry
         )
+        self.rtp_packets = Counter(
+            "gateway_rtp_packets",
+            "RTP packets of WHIP speakers, by what became of them",
+            ["fate"],
+            registry=self.registry,
+        )
         self.records_stored = Counter(
             "gateway_records_stored", "Records durable on the stream", registry=self.registry
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon_clients import AwsSettings
 from ingest_gateway.limits import Limits
+from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()
 
@@ -19,6 +20,8 @@ class GatewaySettings(BaseSettings):
 
     ``public_url`` is where others reach this gateway; ``aws_endpoint`` None: AWS itself.
     ``gateway_id`` must stay the same over restarts and differ between gateways of one stage.
+    ``media_host`` is where WebRTC's audio comes in (default: where HTTP does), ``ice_servers`` the
+    STUN and TURN servers (``stun:host:port``, ``turn:host:port``) that help to find it.
     """
 
     model_config = SettingsConfigDict(
@@ -42,6 +45,11 @@ class GatewaySettings(BaseSettings):
     clips_endpoint: str | None = None
     gateway_id: str | None = None
 
+    media_host: str | None = None
+    ice_servers: list[str] = Field(default_factory=list)
+    turn_username: str | None = None
+    turn_password: str | None = None
+
     languages: Literal["offline", "any"] = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
@@ -58,6 +66,11 @@ class GatewaySettings(BaseSettings):
             raise ValueError("give --tls-cert and --tls-key together")
         return self
 
+    @model_validator(mode="after")
+    def _check_ice(self) -> Self:
+        self.ice()
+        return self
+
     @property
     def scheme(self) -> str:
         return "https" if self.tls_cert is not None else "http"
@@ -66,6 +79,14 @@ class GatewaySettings(BaseSettings):
         if self.aws_endpoint is not None:
             return AwsSettings.local(self.aws_endpoint, self.stage)
         return AwsSettings(self.stage, region=self.region)
+
+    def ice(self) -> IceSettings:
+        return ice_settings(
+            self.media_host or self.host,
+            tuple(self.ice_servers),
+            self.turn_username,
+            self.turn_password,
+        )
 
     def limits(self) -> Limits:
         return Limits(

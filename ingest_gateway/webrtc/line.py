@@ -1,0 +1,115 @@
+"""One WebRTC connection from its answer to its end: the shell around aiortc."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.rtp import RtpPacket
+
+from ingest_gateway.webrtc.ice import IceSettings, keep_to
+from ingest_gateway.webrtc.offers import OfferError
+from ingest_gateway.webrtc.reorder import RtpAudio
+
+CONNECT_S = 15.0
+"""A client that has not come that long after its answer does not come."""
+
+_log = logging.getLogger(__name__)
+
+_OPUS = [
+    codec
+    for codec in RTCRtpSender.getCapabilities("audio").codecs
+    if codec.mimeType.lower() == "audio/opus"
+]
+
+OnPacket = Callable[[RtpAudio], None]
+
+
+class Line:
+    """``closed`` is set once, for whatever reason it ends: the client went, or we closed it."""
+
+    def __init__(self, ice: IceSettings) -> None:
+        self.closed = asyncio.Event()
+        self._ice = ice
+        self._peer = RTCPeerConnection(ice.configuration())
+        self._connected = asyncio.Event()
+        self._peer.on("connectionstatechange", self._state_changed)
+
+    async def answer(
+        self,
+        offer: str,
+        *,
+        send: MediaStreamTrack | None = None,
+        on_packet: OnPacket | None = None,
+        on_channel: Callable[[RTCDataChannel], None] | None = None,
+    ) -> str:
+        """Our SDP, with every candidate in it. ``send``: what the other side hears; ``on_packet``:
+        told of each RTP packet of its audio. Raises OfferError."""
+        if on_channel is not None:
+            self._peer.on("datachannel", on_channel)
+        if send is not None:
+            audio = self._peer.addTransceiver(send, direction="sendonly")
+        else:
+            audio = self._peer.addTransceiver("audio", direction="recvonly")
+        audio.setCodecPreferences(_OPUS)
+        if on_packet is not None:
+            _listen_in(audio.receiver, on_packet)
+        try:
+            await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            for other in self._peer.getTransceivers():
+                if other is not audio:
+                    other.direction = "inactive"
+            keep_to(self._peer, self._ice.address)
+            await self._peer.setLocalDescription()
+        except Exception as error:  # an offer can be wrong in as many ways as the stack has checks
+            _log.info("an offer could not be answered: %s", error)
+            await self.close()
+            raise OfferError(422, "this offer cannot be served") from error
+        return self._peer.localDescription.sdp
+
+    async def watch(self) -> None:
+        """Until it is closed; close it if the client does not come."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected.wait()
+        except TimeoutError:
+            _log.info("no client came for an answered offer")
+            await self.close()
+        await self.closed.wait()
+
+    async def close(self) -> None:
+        await self._peer.close()
+        self.closed.set()
+        self._connected.set()
+
+    async def _state_changed(self) -> None:
+        state = self._peer.connectionState
+        if state == "connected":
+            self._connected.set()
+        elif state in ("failed", "closed"):
+            await self.close()
+
+
+def _listen_in(receiver: RTCRtpReceiver, on_packet: OnPacket) -> None:
+    """Take packets as they arrive. aiortc's own way waits 80 ms and more for order, decodes in a
+    thread for each speaker, and says nothing of what was lost; it goes on to count for its
+    receiver reports."""
+    inner: Any = receiver
+    handle: Callable[..., Awaitable[None]] = inner._handle_rtp_packet
+
+    async def handle_packet(packet: RtpPacket, arrival_time_ms: int) -> None:
+        on_packet(RtpAudio(packet.sequence_number, packet.timestamp, packet.payload))
+        inner._RTCRtpReceiver__stop_decoder()
+        await handle(packet, arrival_time_ms=arrival_time_ms)
+
+    inner._handle_rtp_packet = handle_packet

@@ -1,0 +1,136 @@
+"""A WHEP listener: counted and told as every listener; what it is told becomes its track."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ingest_gateway.gateway import Gateway
+from ingest_gateway.hub import Connection, Peer
+from ingest_gateway.messages import JoinSession
+from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.webrtc.ice import IceSettings
+from ingest_gateway.webrtc.line import Line
+from ingest_gateway.webrtc.offers import prepared
+from ingest_gateway.webrtc.talk_track import ListenerTrack, TalkTrack
+
+_log = logging.getLogger(__name__)
+
+
+class TalkTracks:
+    """The streams that are listened to here, by session and language."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._tracks: dict[tuple[str, str], TalkTrack] = {}
+
+    def get(self, session_id: str, language: str, volume: float) -> TalkTrack:
+        key = (session_id, language)
+        if key not in self._tracks:
+            self._tracks[key] = TalkTrack(self._gateway, session_id, language, volume)
+        return self._tracks[key]
+
+    async def leave(self, session_id: str, language: str, listener: ListenerTrack) -> None:
+        track = self._tracks.get((session_id, language))
+        if track is None:
+            return
+        track.discard(listener)
+        if not track.heard:
+            del self._tracks[session_id, language]
+            await track.stop()
+
+
+class WhepListener:
+    def __init__(
+        self,
+        gateway: Gateway,
+        tracks: TalkTracks,
+        ice: IceSettings,
+        peer: Peer,
+        session_id: str,
+        language: str,
+    ) -> None:
+        now_ms = gateway.needs.now_ms()
+        self._gateway = gateway
+        self._tracks = tracks
+        self._session_id = session_id
+        self._language = language
+        self._line = Line(ice)
+        self._socket = _TrackSocket(self._line)
+        self._mine = ListenerTrack()
+        self._connection = Connection(
+            connection_id=new_connection_id(),
+            peer=peer,
+            socket=self._socket,
+            connected_at_ms=now_ms,
+            outbox_limit_bytes=gateway.needs.limits.outbox_bytes_per_connection,
+            last_active_at_ms=now_ms,
+        )
+
+    @property
+    def resource_id(self) -> str:
+        return self._connection.connection_id
+
+    @property
+    def peer(self) -> Peer:
+        return self._connection.peer
+
+    async def answer(self, offer: str) -> str:
+        """Our SDP. Raises OfferError, and Refusal as ``joinSession`` does."""
+        offer = prepared(offer, we="send")
+        wanted = JoinSession(self._session_id, self._language, capabilities=("inlineAudio",))
+        joined = await self._gateway.listeners.join(self._connection, wanted)
+        self._gateway.hub.add(self._connection)
+        try:
+            sdp = await self._line.answer(offer, send=self._mine)
+        except BaseException:
+            await self._leave()
+            raise
+        self._socket.track = self._tracks.get(self._session_id, self._language, joined.volume)
+        self._socket.track.add(self._mine)
+        return sdp
+
+    async def run(self) -> None:
+        """Until the line is closed, by whichever side, or the session is over."""
+        tasks = [
+            asyncio.create_task(self._connection.write(), name="whep-write"),
+            asyncio.create_task(self._line.watch(), name="whep-watch"),
+        ]
+        if self._socket.track is not None:
+            tasks.append(asyncio.create_task(self._until_over(self._socket.track)))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    _log.error("session %s: WHEP failed: %r", self._session_id, result)
+            await self._line.close()
+            await self._tracks.leave(self._session_id, self._language, self._mine)
+            await self._leave()
+
+    async def close(self) -> None:
+        await self._line.close()
+
+    async def _until_over(self, track: TalkTrack) -> None:
+        await track.ended.wait()
+
+    async def _leave(self) -> None:
+        self._gateway.hub.drop(self._connection)
+        await self._gateway.conversation(self._connection).closed()
+
+
+class _TrackSocket:
+    """What the outbox takes for a socket: messages go to the track."""
+
+    def __init__(self, line: Line) -> None:
+        self.track: TalkTrack | None = None
+        self._line = line
+
+    async def send_text(self, data: str) -> None:
+        if self.track is not None:
+            self.track.take(data)
+
+    async def close(self, code: int, reason: str | None) -> None:
+        await self._line.close()

@@ -1,0 +1,226 @@
+"""A WHIP speaker: RTP in, numbered chunks into the intake that all speakers use.
+
+Inside, it is a connection of the hub with a conversation of its own, so that take-over, limits,
+gaps and acknowledgements are the same as over a WebSocket. A client may open a data channel: it
+carries the protocol's JSON messages both ways (mute, pause, status, own captions, errors), just as
+a WebSocket would. A client without one is controlled by ``PATCH /sessions/{sessionId}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from aiortc import RTCDataChannel
+
+from connectors.session_tables import PAUSED
+from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.gateway import Gateway
+from ingest_gateway.hub import Connection, Peer
+from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.webrtc.ice import IceSettings
+from ingest_gateway.webrtc.line import Line
+from ingest_gateway.webrtc.offers import prepared
+from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
+from ingest_gateway.webrtc.speech_cutter import OpusError, SpeechCutter, TimedPcm
+
+LONGEST_INBOX = 120
+"""Chunks (30 s of audio) and messages that wait for a slow stream. RTP cannot be slowed down, so
+what comes on top is lost, and declared to be."""
+_MOST_BUFFERED_BYTES = 1024 * 1024
+_LAST_WORDS_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """``lost_before``: chunks that found no room since the one before it."""
+
+    audio: TimedPcm
+    lost_before: int
+
+
+class WhipSpeaker:
+    def __init__(self, gateway: Gateway, ice: IceSettings, peer: Peer, session_id: str) -> None:
+        now_ms = gateway.needs.now_ms()
+        self._gateway = gateway
+        self._session_id = session_id
+        self._line = Line(ice)
+        self._socket = _ChannelSocket(self._line)
+        self._connection = Connection(
+            connection_id=new_connection_id(),
+            peer=peer,
+            socket=self._socket,
+            connected_at_ms=now_ms,
+            outbox_limit_bytes=gateway.needs.limits.outbox_bytes_per_connection,
+            last_active_at_ms=now_ms,
+        )
+        self._conversation = gateway.conversation(self._connection)
+        self._reorder = Reorder()
+        self._cutter = SpeechCutter()
+        self._inbox: deque[_Chunk | str] = deque()
+        self._arrived = asyncio.Event()
+        self._lost_chunks = 0
+        self._sequence = 0
+        self._broken = 0
+        self._counted: dict[str, int] = {}
+
+    @property
+    def resource_id(self) -> str:
+        return self._connection.connection_id
+
+    @property
+    def peer(self) -> Peer:
+        return self._connection.peer
+
+    async def answer(self, offer: str) -> str:
+        """Our SDP. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
+        sdp = await self._line.answer(
+            prepared(offer, we="receive"), on_packet=self._packet, on_channel=self._channel_opened
+        )
+        try:
+            stream_id = f"whip-{self.resource_id}"
+            await self._gateway.speakers.join(self._connection, self._session_id, stream_id)
+        except BaseException:
+            await self._line.close()
+            raise
+        self._conversation.protocol.became_speaker(self._session_id, stream_id)
+        self._gateway.hub.add(self._connection)
+        return sdp
+
+    async def run(self) -> None:
+        """Until the line is closed, by whichever side; then leave as a speaker leaves."""
+        tasks = [
+            asyncio.create_task(self._talk(), name="whip-talk"),
+            asyncio.create_task(self._connection.write(), name="whip-write"),
+            asyncio.create_task(self._line.watch(), name="whip-watch"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    _log.error("session %s: WHIP failed: %r", self._session_id, result)
+            await self._line.close()
+            await self._last_words()
+            self._gateway.hub.drop(self._connection)
+            await self._conversation.closed()
+            self._count()
+            _log.info("session %s: WHIP ended, packets %s", self._session_id, self._counted)
+
+    async def close(self) -> None:
+        await self._line.close()
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        self._socket.channel = channel
+
+        def message(data: str | bytes) -> None:
+            if isinstance(data, bytes):
+                return  # audio comes as RTP
+            if len(self._inbox) < LONGEST_INBOX:
+                self._put(data)
+
+        channel.on("message", message)
+
+    def _packet(self, packet: RtpAudio) -> None:
+        self._cut(self._reorder.push(packet))
+
+    def _cut(self, packets: list[OpusPacket]) -> None:
+        now_ms = self._gateway.needs.now_ms()
+        for packet in packets:
+            try:
+                chunks = self._cutter.add(packet.at_sample, packet.payload, now_ms)
+            except OpusError:
+                self._broken += 1
+                continue
+            for chunk in chunks:
+                self._queue(chunk)
+
+    def _queue(self, chunk: TimedPcm) -> None:
+        if len(self._inbox) >= LONGEST_INBOX:
+            self._lost_chunks += 1
+            return
+        self._put(_Chunk(chunk, self._lost_chunks))
+        self._lost_chunks = 0
+
+    def _put(self, item: _Chunk | str) -> None:
+        self._inbox.append(item)
+        self._arrived.set()
+
+    async def _talk(self) -> None:
+        while True:
+            await self._empty_inbox()
+            await self._arrived.wait()
+            self._arrived.clear()
+
+    async def _empty_inbox(self) -> None:
+        while self._inbox:
+            item = self._inbox.popleft()
+            try:
+                if isinstance(item, str):
+                    await self._conversation.receive(item)
+                else:
+                    await self._speak(item)
+            except Exception:  # a fault of ours costs this message only
+                _log.exception("session %s: a WHIP message failed", self._session_id)
+
+    async def _speak(self, chunk: _Chunk) -> None:
+        """While paused, samples get no number: nothing is missing behind a pause."""
+        self._count()
+        live = self._gateway.live.loaded(self._session_id)
+        if live is None or live.ended:
+            await self._line.close()
+            return
+        if live.row.info.status == PAUSED:
+            return
+        self._sequence += chunk.lost_before
+        frame = AudioFrame(self._sequence, chunk.audio.timestamp_ms, chunk.audio.pcm)
+        self._sequence += 1
+        await self._conversation.receive(encode_frame(frame))
+
+    async def _last_words(self) -> None:
+        """What waited for order, for a full chunk, or for the stream."""
+        self._cut(self._reorder.flush())
+        for chunk in self._cutter.flush():
+            self._queue(chunk)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._empty_inbox()
+
+    def _count(self) -> None:
+        now = {
+            "received": self._reorder.received,
+            "lost": self._reorder.lost,
+            "late": self._reorder.late,
+            "broken": self._broken,
+        }
+        for fate, count in now.items():
+            before = self._counted.get(fate, 0)
+            self._gateway.metrics.rtp_packets.labels(fate).inc(count - before)
+        self._counted = now
+
+
+class _ChannelSocket:
+    """What the outbox takes for a socket. A client without a data channel is told nothing."""
+
+    def __init__(self, line: Line) -> None:
+        self.channel: RTCDataChannel | None = None
+        self._line = line
+
+    async def send_text(self, data: str) -> None:
+        channel = self.channel
+        if (
+            channel is not None
+            and channel.readyState == "open"
+            and channel.bufferedAmount < _MOST_BUFFERED_BYTES
+        ):
+            channel.send(data)
+
+    async def close(self, code: int, reason: str | None) -> None:
+        await self._line.close()

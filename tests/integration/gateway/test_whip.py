@@ -1,0 +1,288 @@
+"""Speaking by WHIP, with aiortc at the other end of the loopback."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+from schemas.values import SAMPLE_RATE_HZ, AudioChunk
+from tests.integration.gateway.conftest import ISSUER
+from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient
+from tests.unit.gateway.opus_tones import heard, level, silent_ms, strongest_hz, sweep, tone
+
+if TYPE_CHECKING:
+    from tests.integration.gateway.conftest import RunningGateway
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[WebRtcClient]:
+    one = WebRtcClient()
+    yield one
+    await one.close()
+
+
+async def a_session(gateway: RunningGateway, subject: str = "ada") -> str:
+    creator = await gateway.connect(gateway.token(subject))
+    created = await creator.ask("createSession", "sessionCreated", sourceLanguage="en")
+    return str(created["sessionId"])
+
+
+async def test_a_tone_becomes_durable_chunks_that_keep_time(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    track = client.speak(tone(440, 2.0, RATE_HZ))
+    answer = await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    assert answer.status_code == 201, answer.text
+    await track.done.wait()
+    await client.delete()
+    await gateway.gateway.writer.wait_until_durable(session_id)
+    chunks = [one for one in gateway.records() if isinstance(one, AudioChunk)]
+    assert [one.sequence for one in chunks] == list(range(len(chunks)))
+    assert {len(one.pcm) for one in chunks[:-1]} == {4096 * 2}
+    whole = heard([one.pcm for one in chunks])
+    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(2.0, abs=0.15)
+    middle = whole[4000:28000]
+    assert strongest_hz(middle, SAMPLE_RATE_HZ) == pytest.approx(440, abs=1)
+    assert level(middle) == pytest.approx(0.25 / np.sqrt(2), rel=0.05)
+    assert silent_ms(middle, SAMPLE_RATE_HZ) == 0
+    apart_ms = np.diff([one.captured_at_ms for one in chunks[:-1]])
+    assert apart_ms == pytest.approx(256, abs=30)
+
+
+async def test_lost_packets_keep_their_time_and_are_counted(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    """Three of a hundred packets are dropped where they arrive, always the same ones."""
+    session_id = await a_session(gateway)
+    track = client.speak(sweep(200, 4000, 3.0, RATE_HZ))
+    lose_packets(client, every=33)
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await track.done.wait()
+    await client.delete()
+    await gateway.gateway.writer.wait_until_durable(session_id)
+    whole = heard([one.pcm for one in gateway.records() if isinstance(one, AudioChunk)])
+    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.15)
+    counted = gateway.gateway.metrics.registry
+    lost = counted.get_sample_value("gateway_rtp_packets_total", {"fate": "lost"})
+    assert lost == 4
+    assert gateway.controls("gap") == []
+    spoken = whole[1600:46400]
+    assert 20 <= silent_ms(spoken, SAMPLE_RATE_HZ) <= 4 * 20
+    # Every part of the sweep is at its place in spite of the holes before it.
+    for second in (0.5, 1.5, 2.5):
+        at = round(second * SAMPLE_RATE_HZ)
+        wanted_hz = 200 + 3800 * second / 3.0
+        assert strongest_hz(whole[at - 800 : at + 800], SAMPLE_RATE_HZ) == pytest.approx(
+            wanted_hz, abs=120
+        )
+
+
+def lose_packets(client: WebRtcClient, every: int) -> None:
+    """Deterministic loss on the way: each ``every``-th RTP packet does not arrive."""
+    transport: Any = client.peer.getTransceivers()[0].sender.transport
+    send = transport._send_rtp
+    count = itertools.count(1)
+
+    async def lossy(data: bytes) -> None:
+        is_rtcp = 192 <= data[1] <= 223
+        if is_rtcp or next(count) % every:
+            await send(data)
+
+    transport._send_rtp = lossy
+
+
+# Controls
+
+
+async def test_a_data_channel_carries_the_controls(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    listener = await gateway.listener(session_id)
+    client.speak(tone(440, 30.0, RATE_HZ))
+    channel = client.open_channel()
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await client.channel_open()
+    for action, state in [("muteBroadcast", "muted"), ("unmuteBroadcast", "live")]:
+        channel.send(json.dumps({"action": action, "sessionId": session_id}))
+        await listener.expect("broadcastState", state=state)
+    channel.send(json.dumps({"action": "nonsense"}))
+    await gateway.until(lambda: any("UNKNOWN_ACTION" in text for text in client.told))
+    await gateway.until(lambda: any("audioAck" in text for text in client.told))
+    kinds = {json.loads(text)["type"] for text in client.told}
+    assert {"audioAck", "broadcastState", "error"} <= kinds
+    assert gateway.chunks()[0] == (0, 0)
+
+
+async def test_a_pause_takes_no_audio_and_leaves_no_hole(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 30.0, RATE_HZ))
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await gateway.until(lambda: len(gateway.chunks()) >= 2)
+    await patch(gateway, session_id, status="paused")
+    await gateway.gateway.writer.wait_until_durable(session_id)
+    before = len(gateway.chunks())
+    received = gateway.gateway.metrics.rtp_packets.labels("received")
+    count = received._value.get()
+    await gateway.until(lambda: received._value.get() > count + 40)
+    assert len(gateway.chunks()) == before
+    await patch(gateway, session_id, status="active")
+    await gateway.until(lambda: len(gateway.chunks()) > before + 1)
+    assert gateway.chunks() == [(0, number) for number in range(len(gateway.chunks()))]
+    assert gateway.controls("gap") == []
+    await patch(gateway, session_id, muted=True)
+    await gateway.until(lambda: heard([pcms(gateway)[-1]]).any() == np.False_)
+
+
+async def patch(gateway: RunningGateway, session_id: str, **fields: object) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.patch(
+            f"/sessions/{session_id}",
+            json=fields,
+            headers={"authorization": f"Bearer {gateway.token()}"},
+        )
+    assert answer.status_code == 200, answer.text
+
+
+def pcms(gateway: RunningGateway) -> list[bytes]:
+    return [one.pcm for one in gateway.records() if isinstance(one, AudioChunk)]
+
+
+async def test_the_end_of_the_session_ends_the_line(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 30.0, RATE_HZ))
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await gateway.until(lambda: len(gateway.chunks()) >= 1)
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        headers = {"authorization": f"Bearer {gateway.token()}"}
+        await http.delete(f"/sessions/{session_id}", headers=headers)
+    await client.closed()
+    assert (await client.delete()).status_code == 404
+
+
+async def test_speaker_and_websocket_take_over_from_each_other(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    page, session_id = await gateway.speaker()
+    await page.frame(0)
+    await page.acknowledged(0)
+    client.speak(tone(440, 30.0, RATE_HZ))
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    assert await page.closed() == (4409, "SPEAKER_TAKEN")
+    await gateway.until(lambda: (1, 0) in gateway.chunks())
+    again, _ = await gateway.speaker(session_id, stream="s2")
+    await client.closed()
+    await again.frame(0)
+    await again.acknowledged(0)
+    assert gateway.chunks()[-1] == (2, 0)
+
+
+async def test_delete_ends_the_line_and_not_the_session(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 30.0, RATE_HZ))
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await gateway.until(lambda: len(gateway.chunks()) >= 1)
+    stranger = await client.delete(authorization=f"Bearer {gateway.token('eve')}")
+    assert stranger.status_code == 403
+    assert (await client.delete(origin="https://elsewhere")).status_code == 401
+    assert (await client.delete()).status_code == 200
+    await client.closed()
+    assert (await client.delete()).status_code == 404
+    live = gateway.gateway.live.loaded(session_id)
+    assert live is not None
+    assert (live.state, live.speaker) == ("live", None)
+
+
+# HTTP
+
+
+async def test_the_answer_is_as_the_rfc_says(gateway: RunningGateway, client: WebRtcClient) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 1.0, RATE_HZ))
+    answer = await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    assert answer.status_code == 201
+    assert answer.headers["content-type"].startswith("application/sdp")
+    assert answer.headers["location"].startswith(f"/whip/{session_id}/resources/")
+    assert answer.headers["etag"].startswith('"')
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "location" in answer.headers["access-control-expose-headers"]
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        resource = answer.headers["location"]
+        trickle = await http.patch(resource, content="a=candidate:1")
+        assert (trickle.status_code, trickle.headers["allow"]) == (405, "DELETE, OPTIONS")
+        assert "trickle" in trickle.json()["message"]
+        assert (await http.get(resource)).status_code == 405
+        preflight = await http.options(f"/whip/{session_id}")
+        assert preflight.status_code == 204
+        assert preflight.headers["accept-post"] == "application/sdp"
+        assert "authorization" in preflight.headers["access-control-allow-headers"]
+
+
+async def test_media_is_received_on_the_gateways_address_only(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 1.0, RATE_HZ))
+    answer = await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    candidates = [line for line in answer.text.splitlines() if line.startswith("a=candidate")]
+    assert {line.split()[4] for line in candidates} == {"127.0.0.1"}
+    sockets = psutil.Process().net_connections("udp")
+    assert {one.laddr.ip for one in sockets} == {"127.0.0.1"}
+
+
+async def test_a_token_may_name_the_session(gateway: RunningGateway, client: WebRtcClient) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 1.0, RATE_HZ))
+    token = ISSUER.issue("ada", session_id=session_id)
+    answer = await client.post(gateway.url, "/whip", token)
+    assert answer.headers["location"].startswith(f"/whip/{session_id}/resources/")
+    nameless = await client.post(gateway.url, "/whip", gateway.token(), offer="v=0")
+    assert (nameless.status_code, nameless.json()["code"]) == (400, "BAD_FIELD")
+
+
+async def test_refusals_say_what_is_wrong(gateway: RunningGateway, client: WebRtcClient) -> None:
+    page, session_id = await gateway.speaker()
+    client.speak(tone(440, 1.0, RATE_HZ))
+    offer = await client.offer()
+    ada = {"authorization": f"Bearer {gateway.token()}"}
+    eve = {"authorization": f"Bearer {gateway.token('eve')}"}
+    sdp = {"content-type": "application/sdp"}
+    path = f"/whip/{session_id}"
+    no_opus = offer.replace("opus/48000/2", "speex/48000")
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        tries = [
+            (path, offer, sdp, 401, "UNAUTHORIZED"),
+            (path, offer, sdp | {"authorization": "Bearer x"}, 401, "UNAUTHORIZED"),
+            (path, offer, sdp | eve, 403, "FORBIDDEN"),
+            ("/whip/no-such-1", offer, sdp | ada, 404, "NO_SESSION"),
+            (path, offer, ada | {"content-type": "text/plain"}, 415, "BAD_FIELD"),
+            (path, "hello", sdp | ada, 400, "BAD_FIELD"),
+            (path, b"\xff\xfe", sdp | ada, 400, "BAD_FIELD"),
+            (path, offer[: offer.index("a=ice-ufrag")], sdp | ada, 422, "BAD_FIELD"),
+            (path, no_opus, sdp | ada, 422, "BAD_FIELD"),
+            (path, offer.replace("a=sendonly", "a=recvonly"), sdp | ada, 422, "BAD_FIELD"),
+            (path, offer + "a=x\r\n" * 30_000, sdp | ada, 413, "TOO_LARGE"),
+        ]
+        for to, body, headers, status, code in tries:
+            refused = await http.post(to, content=body, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+            assert refused.headers["access-control-allow-origin"] == "*"
+    await page.frame(0)  # nobody was thrown out
+    await page.acknowledged(0)
+    assert len(psutil.Process().net_connections("udp")) == 1  # the client's own
