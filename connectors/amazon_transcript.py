@@ -90,6 +90,11 @@ class TranscriptReader:
         self._sent: deque[tuple[float, float]] = deque()
         """(when, audio sent until then) that may not have been considered."""
 
+    @property
+    def has_open_words(self) -> bool:
+        """Whether the service has said words that are not final."""
+        return bool(self._words)
+
     def sent(self, duration_s: float, now_s: float) -> None:
         self.clock.audio_s += duration_s
         self._sent.append((now_s, self.clock.audio_s))

@@ -15,6 +15,7 @@ from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
 from connectors.amazon_positions import AmazonPositions
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.amazon_shard_source import AmazonShardSource
+from connectors.amazon_speech import AmazonSpeech
 from connectors.combined_speech_to_text import CombinedSpeechToText
 from connectors.errors import PermanentError
 from connectors.folder_dead_letters import FolderDeadLetters
@@ -49,7 +50,7 @@ from schemas.values import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
-    """Which engine does what: ``offline`` or ``scripted`` each.
+    """Which engine does what: ``offline``, ``amazon`` or ``scripted`` each.
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
@@ -65,10 +66,12 @@ class SpeechChoice:
     scripted_synthesis: ScriptedSynthesizerSettings = field(
         default_factory=ScriptedSynthesizerSettings
     )
+    amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
 
     def open_speech_to_text(self) -> SpeechToText:
         return {
             "offline": lambda: OfflineSpeechToText(),
+            "amazon": self.amazon.open_speech_to_text,
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
             "combined": lambda: CombinedSpeechToText(
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
@@ -78,12 +81,14 @@ class SpeechChoice:
     def open_translator(self) -> Translator:
         return {
             "offline": lambda: OfflineTranslator(),
+            "amazon": self.amazon.open_translator,
             "scripted": lambda: ScriptedTranslator(self.scripted_translation),
         }[self.translation]()
 
     def open_synthesizer(self) -> SpeechSynthesizer:
         return {
             "offline": lambda: OfflineSynthesizer(),
+            "amazon": self.amazon.open_synthesizer,
             "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
         }[self.speech_synthesis]()
 
@@ -122,7 +127,10 @@ class LiveConnectors:
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
             policies=self.policies,
-            on_open=(partial(_load_models, speech_to_text),),
+            # A stream of Amazon's has nothing to load, and is paid for.
+            on_open=()
+            if self.speech.speech_to_text == "amazon"
+            else (partial(_load_models, speech_to_text),),
             on_close=(clients.close,),
         )
 

@@ -12,6 +12,8 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from connectors.amazon_clients import AwsSettings
+from connectors.amazon_speech import AmazonSpeech
+from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.job_connectors import (
     FolderConnectors,
     LiveConnectors,
@@ -26,7 +28,7 @@ from pipelines.transforms.window_audio import WindowOptions
 from pipelines.worker.process import TimeMode, WorkerSettings
 from schemas.values import SAMPLE_RATE_HZ
 
-ENGINES = ("offline", "scripted")
+ENGINES = ("offline", "amazon", "scripted")
 
 
 class UsageError(ValueError):
@@ -64,6 +66,9 @@ class JobOptions(PipelineOptions):
         window.add_argument("--speech_to_text", default="offline", choices=(*ENGINES, "combined"))
         for service in ("translation", "speech_synthesis"):
             window.add_argument(f"--{service}", default="offline", choices=ENGINES)
+        for service in ("transcribe", "translate", "polly"):
+            window.add_argument(f"--{service}_endpoint", default="", help="empty: the real one")
+        window.add_argument("--transcribe_ca_file", default="", help="PEM; empty: the system's")
 
         bounded = parser.add_argument_group("bounded run")
         bounded.add_argument("--input", default="", help="a WAV file or a folder of chunks")
@@ -142,7 +147,16 @@ def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
 
 
 def _speech(given: Any) -> SpeechChoice:
-    return SpeechChoice(given.speech_to_text, given.translation, given.speech_synthesis)
+    amazon = AmazonSpeech(
+        given.aws_region,
+        given.transcribe_endpoint or None,
+        given.translate_endpoint or None,
+        given.polly_endpoint or None,
+        AmazonSpeechToTextSettings(ca_file=given.transcribe_ca_file or None),
+    )
+    return SpeechChoice(
+        given.speech_to_text, given.translation, given.speech_synthesis, amazon=amazon
+    )
 
 
 def start_at(text: str, now_ms: int) -> tuple[StartAt, bool]:

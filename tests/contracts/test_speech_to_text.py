@@ -15,7 +15,8 @@ import jiwer
 import pytest
 
 from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_to_text import AmazonSpeechToText, AmazonSpeechToTextSettings
+from connectors.amazon_speech_to_text import AmazonSpeechToText
+from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.errors import PermanentError
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.scripted_speech_to_text import (

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_to_text import AmazonSpeechToText, AmazonSpeechToTextSettings
+from connectors.amazon_speech_to_text import AmazonSpeechToText
+from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
 from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.scripted_words import write_silence, write_words

@@ -10,7 +10,8 @@ import pytest
 
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_languages import AMAZON_LANGUAGES
-from connectors.amazon_speech_to_text import AmazonSpeechToText, AmazonSpeechToTextSettings
+from connectors.amazon_speech_to_text import AmazonSpeechToText
+from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest
 from connectors.amazon_transcript import TranscriptItem, TranscriptResult
 from connectors.errors import PermanentError, ThrottledError
@@ -142,6 +143,32 @@ def test_silence_is_sent_only_while_no_audio_comes(run_virtual: RunVirtual) -> N
         assert max(gaps) < 15.0, "Transcribe closes a stream after that"
         await stream.finish()
         assert [result async for result in stream][-1].through_s == pytest.approx(2.0)
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_words_that_nothing_follows_get_silence_to_end_in(run_virtual: RunVirtual) -> None:
+    """Whoever sends keeps silence back, and Transcribe ends words when it hears some."""
+
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(
+            wire, report_every_s=0.25, end_words_after_s=0.5, end_words_within_s=2.0
+        )
+        stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        await stream.send(write_silence(0.2))
+        words = (TranscriptItem("a", 0.0, 0.1),)
+        wire.streams[0].answers.put_nowait((TranscriptResult(words, 0.2, is_partial=True),))
+        await asyncio.sleep(4.5)
+        silences = wire.streams[0].sent[1:]
+        assert [length for _, length in silences] == [RATE_HZ // 2] * 8  # 0.25 s each
+        assert (silences[0][0], silences[-1][0]) == pytest.approx((0.5, 2.25))
+        await stream.send(write_silence(0.2))
+        wire.streams[0].answers.put_nowait((TranscriptResult(words, 0.2, is_partial=False),))
+        sent = len(wire.streams[0].sent)
+        await asyncio.sleep(4.5)
+        assert len(wire.streams[0].sent) == sent, "final words need no silence"
         await recogniser.close()
 
     run_virtual(run())

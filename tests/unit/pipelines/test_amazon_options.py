@@ -1,0 +1,52 @@
+"""Amazon's speech services, as the command line chooses them and the job opens them."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from connectors.amazon_speech import AmazonSpeech
+from connectors.amazon_speech_synthesis import AmazonSynthesizer
+from connectors.amazon_speech_to_text import AmazonSpeechToText
+from connectors.amazon_translation import AmazonTranslator
+from connectors.job_connectors import LiveConnectors
+from pipelines.options import JobOptions, LiveJob, read_options
+
+pytestmark = pytest.mark.unit
+
+
+def connectors_of(*arguments: str) -> LiveConnectors:
+    job = read_options(JobOptions(list(arguments)), "job")
+    assert isinstance(job, LiveJob)
+    chosen = job.graph.settings.connectors
+    assert isinstance(chosen, LiveConnectors)
+    return chosen
+
+
+async def test_amazon_for_each_service() -> None:
+    chosen = connectors_of(
+        "--speech_to_text=amazon", "--translation=amazon", "--speech_synthesis=amazon"
+    )
+    there: LiveConnectors = pickle.loads(pickle.dumps(chosen))  # noqa: S301 - our own bytes
+    assert hash(there) == hash(chosen)
+    opened = there.build()
+    assert isinstance(opened.speech_to_text, AmazonSpeechToText)
+    assert isinstance(opened.translator, AmazonTranslator)
+    assert isinstance(opened.synthesizer, AmazonSynthesizer)
+    assert opened.on_open == (), "no stream is opened, and paid for, before somebody speaks"
+    await opened.close()
+
+
+def test_the_services_of_a_region_unless_endpoints_are_given() -> None:
+    assert connectors_of("--aws_region=eu-west-1").speech.amazon == AmazonSpeech("eu-west-1")
+    stood_in = connectors_of(
+        "--transcribe_endpoint=https://localhost:1",
+        "--translate_endpoint=http://127.0.0.1:2",
+        "--polly_endpoint=http://127.0.0.1:3",
+        "--transcribe_ca_file=/etc/ca.pem",
+    ).speech.amazon
+    assert stood_in.transcribe_endpoint_url == "https://localhost:1"
+    assert stood_in.translate_endpoint_url == "http://127.0.0.1:2"
+    assert stood_in.polly_endpoint_url == "http://127.0.0.1:3"
+    assert stood_in.recognition.ca_file == "/etc/ca.pem"
