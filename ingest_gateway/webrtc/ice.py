@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ class IceSettings:
     address: str | None = "127.0.0.1"
     servers: tuple[str, ...] = ()
     turn_username: str | None = None
-    turn_password: str | None = None
+    turn_password: str | None = field(default=None, repr=False)
 
     def configuration(self) -> RTCConfiguration:
         return RTCConfiguration(

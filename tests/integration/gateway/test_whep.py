@@ -1,0 +1,221 @@
+"""Listening by WHEP: one continuous stream, with aiortc at the other end of the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import pytest
+
+from connectors.mp3 import RATE_HZ as CLIP_HZ
+from connectors.mp3 import encode_clip
+from schemas.names import clip_key
+from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient
+from tests.unit.gateway.opus_tones import level, silent_ms, strongest_hz, tone
+
+if TYPE_CHECKING:
+    from tests.integration.gateway.conftest import RunningGateway
+
+pytestmark = pytest.mark.integration
+
+BEGAN_MS = 1_790_000_000_000
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[WebRtcClient]:
+    one = WebRtcClient()
+    one.listen()
+    yield one
+    await one.close()
+
+
+def clip(hz: float, seconds: float) -> bytes:
+    return encode_clip(tone(hz, seconds, CLIP_HZ).astype(np.float32)).body
+
+
+async def notify(gateway: RunningGateway, session_id: str, **message: Any) -> dict[str, Any]:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.post(
+            f"/notify/{session_id}/es",
+            json={"sessionId": session_id, "targetLanguage": "es", **message},
+        )
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def say(
+    gateway: RunningGateway, session_id: str, number: int, body: bytes, *, inline: bool = True
+) -> dict[str, Any]:
+    at_ms = BEGAN_MS + number * 1000
+    fields: dict[str, Any] = {}
+    if inline:
+        fields["audio"] = base64.b64encode(body).decode()
+    else:
+        await gateway.needs.clips.put(
+            clip_key(session_id, "es", at_ms), body, content_type="audio/mpeg", metadata={}
+        )
+    return await notify(
+        gateway,
+        session_id,
+        type="translatedAudio",
+        sequenceNumber=number,
+        previousSequenceNumber=number - 1 if number else None,
+        timestamp=at_ms,
+        url="https://clips/1.mp3",
+        duration=1.0,
+        transcript="hola",
+        contentType="audio/mpeg",
+        **fields,
+    )
+
+
+def spoken(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """From the first sound to the last."""
+    loud = np.flatnonzero(np.abs(samples) > 0.02)
+    return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
+
+
+async def silence_after(gateway: RunningGateway, client: WebRtcClient) -> None:
+    """0.4 s more of whatever comes."""
+    before = len(client.heard())
+    await gateway.until(lambda: len(client.heard()) > before + 0.4 * RATE_HZ)
+
+
+async def test_clips_become_one_stream_without_clicks_and_with_silence_around(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    _, session_id = await gateway.speaker()
+    answer = await client.post(gateway.url, f"/whep/{session_id}/es")
+    assert answer.status_code == 201, answer.text
+    await client.connected()
+    await gateway.until(lambda: len(client.heard()) > 0.3 * RATE_HZ)
+    assert level(client.heard()) < 0.001
+    bodies = [clip(hz, 0.6) for hz in (400, 600, 800)]
+    assert (await say(gateway, session_id, 1, bodies[0]))["delivered"] == 1
+    await say(gateway, session_id, 3, bodies[2])  # overtakes
+    await say(gateway, session_id, 2, bodies[1], inline=False)
+    await say(gateway, session_id, 2, bodies[1])  # a repeat
+    await gateway.until(lambda: len(spoken(client.heard())) > 1.75 * RATE_HZ)
+    await silence_after(gateway, client)
+    whole = spoken(client.heard())
+    assert len(whole) / RATE_HZ == pytest.approx(1.8, abs=0.03)
+    for at, hz in enumerate((400, 600, 800)):
+        part = whole[round((0.6 * at + 0.05) * RATE_HZ) : round((0.6 * at + 0.55) * RATE_HZ)]
+        assert strongest_hz(part, RATE_HZ) == pytest.approx(hz, abs=3)
+        assert level(part) == pytest.approx(0.25 / np.sqrt(2), rel=0.1)
+    assert silent_ms(whole, RATE_HZ) <= 2 * 10
+    assert np.abs(np.diff(whole)).max() < 0.25 * 2 * np.pi * 800 / RATE_HZ * 2
+    assert level(client.heard()[-round(0.3 * RATE_HZ) :]) < 0.001
+
+
+async def test_a_marker_is_passed_over_at_once(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    _, session_id = await gateway.speaker()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    await client.connected()
+    await say(gateway, session_id, 1, clip(400, 0.4))
+    await notify(
+        gateway,
+        session_id,
+        type="skipped",
+        sequenceNumber=2,
+        previousSequenceNumber=1,
+        reason="failed",
+    )
+    await say(gateway, session_id, 3, clip(800, 0.4))
+    await gateway.until(lambda: len(spoken(client.heard())) > 0.7 * RATE_HZ)
+    await silence_after(gateway, client)
+    assert len(spoken(client.heard())) / RATE_HZ == pytest.approx(0.8, abs=0.03)
+
+
+async def test_a_clip_that_cannot_be_played_stops_nobody(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    _, session_id = await gateway.speaker()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    await client.connected()
+    await say(gateway, session_id, 1, b"this is no MP3")
+    await say(gateway, session_id, 2, clip(500, 0.5))
+    await gateway.until(lambda: len(spoken(client.heard())) > 0.45 * RATE_HZ)
+
+
+async def test_its_listener_is_counted_in_and_out(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    speaker, session_id = await gateway.speaker()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    assert (await speaker.expect("listenerCount"))["byLanguage"] == {"es": 1}
+    await gateway.until(lambda: len(gateway.controls("listeners")) == 1)
+    assert gateway.controls("listeners")[-1].languages == ("es",)
+    await client.connected()
+    assert (await client.delete()).status_code == 200
+    assert (await speaker.expect("listenerCount"))["byLanguage"] == {}
+    await gateway.until(lambda: len(gateway.controls("listeners")) == 2)
+    assert gateway.controls("listeners")[-1].languages == ()
+    await client.closed()
+
+
+async def test_who_hangs_up_is_counted_out(gateway: RunningGateway, client: WebRtcClient) -> None:
+    speaker, session_id = await gateway.speaker()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    await client.connected()
+    await client.close()
+    await speaker.expect("listenerCount", byLanguage={})
+
+
+async def test_two_listeners_share_one_encoder_and_hear_the_same(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    _, session_id = await gateway.speaker()
+    other = WebRtcClient()
+    other.listen()
+    try:
+        for one in (client, other):
+            await one.post(gateway.url, f"/whep/{session_id}/es")
+            await one.connected()
+        await gateway.until(lambda: len(other.heard()) > 0.1 * RATE_HZ)
+        await say(gateway, session_id, 1, clip(500, 0.5))
+        for one in (client, other):
+            await gateway.until(lambda one=one: len(spoken(one.heard())) > 0.45 * RATE_HZ)
+            assert strongest_hz(spoken(one.heard()), RATE_HZ) == pytest.approx(500, abs=3)
+        running = [task for task in asyncio.all_tasks() if task.get_name() == "talk-track"]
+        assert len(running) == 1
+    finally:
+        await other.close()
+
+
+async def test_refusals_leave_nobody_behind(gateway: RunningGateway, client: WebRtcClient) -> None:
+    _, session_id = await gateway.speaker()
+    offer = await client.offer()
+    tries = [
+        ("/whep/no-such-1/es", offer, 404, "NO_SESSION"),
+        (f"/whep/{session_id}/xx", offer, 400, "BAD_LANGUAGE"),
+        (f"/whep/{session_id}/es", offer.replace("recvonly", "sendonly"), 422, "BAD_FIELD"),
+        (f"/whep/{session_id}/es", offer[: offer.index("a=ice-ufrag")], 422, "BAD_FIELD"),
+    ]
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        for path, body, status, code in tries:
+            refused = await http.post(
+                path, content=body, headers={"content-type": "application/sdp"}
+            )
+            assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+    assert gateway.gateway.hub.listeners(session_id) == []
+    counts = await gateway.tables.listener_counts(session_id)
+    assert counts.languages == ()
+
+
+async def test_stopping_the_gateway_hangs_up_and_counts_out(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    _, session_id = await gateway.speaker()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    await client.connected()
+    await gateway.restart()
+    await client.closed()
+    counts = await gateway.tables.listener_counts(session_id)
+    assert counts.languages == ()
