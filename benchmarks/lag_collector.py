@@ -76,31 +76,29 @@ class Collector:
         app.router.add_post("/notify/{session}", self._tell_speaker)
         return app
 
+    def take(
+        self, session_id: str, language: str, audience: Audience, body: bytes, at_ms: float
+    ) -> bool:
+        """Whether a listener with CAPABILITIES got it; what is no outcome is not noted."""
+        if not audience.includes(CAPABILITIES):
+            return False
+        message = msgspec.json.decode(body, type=dict[str, Any])
+        if message["type"] in (TRANSLATED_AUDIO, "skipped"):
+            one = note(at_ms, session_id, language, message)
+            self._notes.write(msgspec.json.encode(asdict(one)).decode() + "\n")
+            self._notes.flush()
+        return True
+
     async def _notify(self, request: web.Request) -> web.Response:
         body = await request.read()
         at_ms = time.time_ns() / 1e6
+        whose = request.match_info
         audience = Audience(request.query.get("audience", Audience.ALL.value))
-        takes_it = audience.includes(CAPABILITIES)
-        if takes_it:
-            message = msgspec.json.decode(body, type=dict[str, Any])
-            if message["type"] in (TRANSLATED_AUDIO, "skipped"):
-                self._write(
-                    note(
-                        at_ms,
-                        request.match_info["session"],
-                        request.match_info["language"],
-                        message,
-                    )
-                )
-        return _answer(int(takes_it))
+        return _answer(int(self.take(whose["session"], whose["language"], audience, body, at_ms)))
 
     async def _tell_speaker(self, request: web.Request) -> web.Response:
         await request.read()
         return _answer(1)
-
-    def _write(self, one: Note) -> None:
-        self._notes.write(msgspec.json.encode(asdict(one)).decode() + "\n")
-        self._notes.flush()
 
 
 def _answer(listeners: int) -> web.Response:

@@ -147,7 +147,7 @@ def run(given: argparse.Namespace) -> int:
     words = {flow: one.words for flow, one in judged.items()}
     _write(directory.with_name(f"{directory.name}-words.json"), words)
     flat = {key: value for one in judged.values() for key, value in one.figures.items()}
-    title = f"lag: profile {given.profile}, {given.talks} talks of {given.seconds:.0f} s at once"
+    title = f"lag: {given.profile}, {given.talks} talks x {given.seconds:.0f} s"
     show(title, ("", *judged), comparison(flat, tuple(judged)))
     means = ", ".join(
         f"{flow} {one.figures[f'{flow}_lag_mean_s']:.2f} s" for flow, one in judged.items()

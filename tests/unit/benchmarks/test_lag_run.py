@@ -1,0 +1,127 @@
+"""From what was spoken and what arrived to a flow's figures; what is spoken, and by which job."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from benchmarks.lag import Arrival, spoken_words
+from benchmarks.lag_collector import Collector, Note, read_notes
+from benchmarks.lag_flows import Heard
+from benchmarks.lag_run import comparison, judge, sessions
+from benchmarks.lag_talkers import Session, Spoken, chunks
+from benchmarks.profiled_job import with_services
+from benchmarks.service_profiles import PROFILES
+from benchmarks.talks import Talk
+from connectors.job_connectors import LiveConnectors
+from connectors.notifier import Audience
+from connectors.speech_to_text import Word
+from pipelines.options import LiveJob, read_options
+from schemas.values import AudioChunk
+
+pytestmark = pytest.mark.unit
+
+BEGIN_MS = 1_000_000.0
+
+
+def spoken(session_id: str, *languages: str) -> Spoken:
+    """Says w0 until 1.0 s and w1 until 2.0 s."""
+    words = (Word("w0", 0.5, 1.0), Word("w1", 1.5, 2.0))
+    session = Session(session_id, Talk(0, b"", words), languages)
+    return Spoken(session, BEGIN_MS, spoken_words(words, BEGIN_MS), 3.0, 0)
+
+
+def told(
+    session_id: str, language: str, at_s: float, text: str, kind: str = "translatedAudio"
+) -> Note:
+    stages = {"translate": 500}
+    at_ms = BEGIN_MS + 1000 * at_s
+    return Note(at_ms, session_id, language, kind, 0, round(BEGIN_MS), text, 0.5, stages)
+
+
+def test_every_listener_of_every_talk_counts_and_the_warm_up_does_not() -> None:
+    notes = (
+        told("warm-up", "es", 90.0, "w0"),
+        told("talk-0", "es", 4.0, "w0 w1"),
+        told("talk-0", "fr", 5.0, "w0"),
+        told("talk-0", "fr", 5.5, "", kind="skipped"),
+    )
+    judged = judge(Heard("job", (spoken("talk-0", "es", "fr"),), notes, {"batches": 7}))
+    figures = judged.figures
+    assert judged.words == ((1.0, 3.0), (1.0, 4.0), (2.0, 2.0))
+    assert figures["job_words"] == 4
+    assert figures["job_words_lost"] == 1
+    assert figures["job_lag_mean_s"] == 3.0
+    assert figures["job_first_sample_mean_s"] == 4.5
+    assert figures["job_heard_mean_s"] == pytest.approx((3.25 + 2.5 + 4.5) / 3, abs=0.001)
+    assert figures["job_skipped"] == 1
+    assert figures["job_stage_translate_mean_ms"] == 500
+    assert figures["job_batches"] == 7
+    assert figures["job_producer_late_ms"] == 3.0
+
+
+def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_flow() -> None:
+    figures = {"baseline_lag": 4.0, "baseline_batches": 3.0, "job_lag": 2.0}
+    assert comparison(figures, ("baseline", "job")) == [["lag", 4.0, 2.0], ["batches", 3.0, ""]]
+
+
+def test_chunks_are_stamped_with_their_own_time_and_lose_no_sample() -> None:
+    pcm = bytes(range(256)) * 80
+    cut = chunks(Session("s", Talk(0, pcm, ()), ()), BEGIN_MS)
+    assert b"".join(chunk.pcm for chunk in cut) == pcm
+    assert cut[1] == AudioChunk("s", 0, 1, 1_000_256, 1_000_512, pcm[8_192:16_384])
+    assert [chunk.sequence for chunk in cut] == [0, 1, 2]
+
+
+def test_the_same_talks_whoever_runs_it() -> None:
+    first, again = sessions(9, 5.0), sessions(9, 5.0)
+    assert first == again
+    assert len({one.session_id for one in first}) == 9
+    assert Counter(one.languages for one in first) == {("es", "fr"): 9}
+
+
+def test_only_the_engines_of_a_job_are_the_profiles() -> None:
+    arguments = ["--stage=x", "--aws_endpoint=http://127.0.0.1:1", "--notifier=gateway"]
+    job = read_options(PipelineOptions(arguments), "lag")
+    assert isinstance(job, LiveJob)
+    profiled = with_services(job, PROFILES["current"])
+    before, after = job.graph.settings.connectors, profiled.graph.settings.connectors
+    assert isinstance(before, LiveConnectors)
+    assert isinstance(after, LiveConnectors)
+    assert (after.aws, after.notify) == (before.aws, before.notify)
+    assert after.speech == PROFILES["current"].speech_choice(before.speech)
+    assert after.speech.translation == "scripted"
+    assert before.speech.translation == "offline"
+    assert profiled.graph.window == job.graph.window
+
+
+def test_the_collector_takes_what_a_listener_with_inline_clips_would(tmp_path: Path) -> None:
+    audio = {
+        "type": "translatedAudio",
+        "sequenceNumber": 3,
+        "timestamp": 17,
+        "sourceTranscript": "w1 w2",
+        "duration": 0.66,
+        "stages": {"publish": 5},
+    }
+    caption = {"type": "partialCaption", "text": "w1"}
+    file = tmp_path / "notes.jsonl"
+    with file.open("w") as notes:
+        collector = Collector(notes)
+        taken = [
+            collector.take("s/1", "es", audience, json.dumps(message).encode(), 123.5)
+            for audience, message in (
+                (Audience.INLINE, audio),
+                (Audience.LINK, audio),
+                (Audience.ALL, caption),
+            )
+        ]
+    assert taken == [True, False, True]
+    (noted,) = read_notes(file)
+    assert (noted.session_id, noted.language, noted.kind) == ("s/1", "es", "translatedAudio")
+    assert noted.arrival() == Arrival(123.5, 17, ("w1", "w2"), 0.66)
+    assert noted.stages_ms == {"publish": 5}
