@@ -10,7 +10,7 @@ import typer
 
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.listener import listen
-from ingest_gateway.client.reports import ReceivedClip
+from ingest_gateway.client.reports import ReceivedClip, ReceivedMessage
 from ingest_gateway.client.speaker import speak
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -55,12 +55,22 @@ def listen_command(
     language: Annotated[str, typer.Option(help="What to hear.")],
     save: Annotated[Path | None, typer.Option(help="Keep clips, captions, messages here.")] = None,
     url: Url = _URL,
-    inline_audio: Annotated[bool, typer.Option(help="Ask for clips inside messages.")] = False,
+    inline: Annotated[bool, typer.Option("--inline", help="Take clips inside messages.")] = False,
+    partials: Annotated[
+        bool, typer.Option("--partials", help="Show what is being said, while it is said.")
+    ] = False,
+    linger: Annotated[
+        float, typer.Option(min=0, help="Seconds of quiet to wait for behind the session's end.")
+    ] = 20.0,
 ) -> None:
     """Listen to a session until it ends."""
 
     def show(clip: ReceivedClip) -> None:
         typer.echo(f"{clip.sequence_number:5d}  {clip.transcript}")
+
+    def show_partial(message: ReceivedMessage) -> None:
+        if message.type == "partialCaption":
+            typer.echo(f"{message.fields['sequenceNumber']:5d}~ {message.fields['text']}")
 
     try:
         report = asyncio.run(
@@ -69,14 +79,20 @@ def listen_command(
                 session,
                 language,
                 save_to=save,
-                inline_audio=inline_audio,
+                inline_audio=inline,
+                partial_captions=partials,
                 on_clip=show,
+                on_message=show_partial,
+                linger_s=linger,
             )
         )
     except (GatewayRefusedError, OSError) as error:
         typer.echo(f"listen: {error}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"heard: {len(report.clips)} clips, {len(report.skips)} skipped")
+    typer.echo(
+        f"heard: {len(report.clips)} clips ({report.inline_clips} inside messages),"
+        f" {len(report.skips)} skipped"
+    )
 
 
 if __name__ == "__main__":

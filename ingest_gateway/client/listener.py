@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
 from ingest_gateway.client.reports import (
@@ -43,9 +44,11 @@ async def listen(
 ) -> ListenReport:
     """Listen until the session has ended and nothing came for ``linger_s``, or until ``stop``.
 
-    Every clip is downloaded once (``download`` False: for load tests) and given to ``on_clip``;
-    every message to ``on_message``. ``on_joined`` is called after each (re)join. ``save_to``
-    receives ``messages.jsonl``, ``clips/000012.mp3``, ``{language}.mp3`` and ``{language}.vtt``.
+    ``inline_audio`` asks for clips inside messages, ``partial_captions`` for what is being said.
+    A clip that does not come inside its message is downloaded once (``download`` False: for load
+    tests); each is given to ``on_clip``, every message to ``on_message``. ``on_joined`` is called
+    after each (re)join. ``save_to`` receives ``messages.jsonl``, ``clips/000012.mp3``,
+    ``{language}.mp3`` and ``{language}.vtt``.
     Raises GatewayRefusedError when the gateway refuses for good (no session, no such language),
     OSError when it was out of reach for a minute.
     """
@@ -59,7 +62,7 @@ async def listen(
 
     capabilities = [
         name
-        for name, wanted in (("inlineAudio", inline_audio), ("partialCaptions", partial_captions))
+        for name, wanted in ((INLINE_AUDIO, inline_audio), (PARTIAL_CAPTIONS, partial_captions))
         if wanted
     ]
     async with aiohttp.ClientSession(timeout=_DOWNLOAD_TIMEOUT) as http:
@@ -226,11 +229,10 @@ class _Listener:
         task.add_done_callback(self._downloads.discard)
 
     async def _fetch(self, fields: dict[str, Any], at_ms: int, from_history: bool) -> None:
-        body: bytes | None = None
+        body = _inline_body(fields)
+        came_inline = body is not None
         failure: str | None = None
-        if fields.get("audio") is not None:
-            body = base64.b64decode(fields["audio"])
-        elif self.download:
+        if body is None and self.download:
             body, failure = await self._download(str(fields["url"]))
         clip = ReceivedClip(
             session_id=self.session_id,
@@ -248,6 +250,7 @@ class _Listener:
             from_history=from_history,
             stages_ms=fields.get("stages") or {},
             failure=failure,
+            came_inline=came_inline,
         )
         self.clips.append(clip)
         if self.saved is not None:
@@ -280,3 +283,11 @@ class _Listener:
 
     def _touch(self) -> None:
         self._last_at_s = asyncio.get_running_loop().time()
+
+
+def _inline_body(fields: Mapping[str, Any]) -> bytes | None:
+    """The clip inside a message; None: there is none, or it is damaged and has to be fetched."""
+    try:
+        return base64.b64decode(str(fields["audio"]), validate=True)
+    except (KeyError, ValueError):
+        return None

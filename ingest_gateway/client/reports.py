@@ -20,8 +20,9 @@ class ReceivedMessage:
 class ReceivedClip:
     """A ``translatedAudio``, announced live or found in ``history`` after a (re)join.
 
-    ``body`` is the downloaded (or inline) MP3; None when the download failed for good, and
-    ``failure`` then says why. ``stages_ms`` is empty for clips from history.
+    ``body`` is the MP3: it came inside the message (``came_inline``) or was downloaded; None when
+    the download failed for good, and ``failure`` then says why. ``stages_ms`` is empty for clips
+    from history.
     """
 
     session_id: str
@@ -39,6 +40,7 @@ class ReceivedClip:
     from_history: bool = False
     stages_ms: Mapping[str, int] = field(default_factory=dict)
     failure: str | None = None
+    came_inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,8 @@ class ListenReport:
     repeats: int
     reconnects: int
     errors: tuple[ReceivedMessage, ...] = ()
+
+    @property
+    def inline_clips(self) -> int:
+        """How many came inside their message."""
+        return sum(clip.came_inline for clip in self.clips)
