@@ -143,6 +143,7 @@ class WhipSpeaker:
                 self._queue(chunk)
 
     def _queue(self, chunk: TimedPcm) -> None:
+        self._count()
         if len(self._inbox) >= LONGEST_INBOX:
             self._lost_chunks += 1
             return
@@ -172,7 +173,6 @@ class WhipSpeaker:
 
     async def _speak(self, chunk: _Chunk) -> None:
         """While paused, samples get no number: nothing is missing behind a pause."""
-        self._count()
         live = self._gateway.live.loaded(self._session_id)
         if live is None or live.ended:
             await self._line.close()

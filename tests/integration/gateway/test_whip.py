@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,13 +15,16 @@ import numpy as np
 import psutil
 import pytest
 
+from connectors.memory_record_sink import MemoryRecordSink
+from connectors.record_sink import SinkRecord
+from ingest_gateway.webrtc import whip
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk
 from tests.integration.gateway.conftest import ISSUER
 from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient
 from tests.unit.gateway.opus_tones import heard, level, silent_ms, strongest_hz, sweep, tone
 
 if TYPE_CHECKING:
-    from tests.integration.gateway.conftest import RunningGateway
+    from tests.integration.gateway.conftest import RunningGateway, Start
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +40,16 @@ async def a_session(gateway: RunningGateway, subject: str = "ada") -> str:
     creator = await gateway.connect(gateway.token(subject))
     created = await creator.ask("createSession", "sessionCreated", sourceLanguage="en")
     return str(created["sessionId"])
+
+
+def fate(gateway: RunningGateway, name: str) -> float:
+    """RTP packets that became this."""
+    registry = gateway.gateway.metrics.registry
+    return registry.get_sample_value("gateway_rtp_packets_total", {"fate": name}) or 0.0
+
+
+def pcms(gateway: RunningGateway) -> list[bytes]:
+    return [one.pcm for one in gateway.records() if isinstance(one, AudioChunk)]
 
 
 async def test_a_tone_becomes_durable_chunks_that_keep_time(
@@ -72,9 +88,7 @@ async def test_lost_packets_keep_their_time_and_are_counted(
     await gateway.gateway.writer.wait_until_durable(session_id)
     whole = heard([one.pcm for one in gateway.records() if isinstance(one, AudioChunk)])
     assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.15)
-    counted = gateway.gateway.metrics.registry
-    lost = counted.get_sample_value("gateway_rtp_packets_total", {"fate": "lost"})
-    assert lost == 4
+    assert fate(gateway, "lost") == 4
     assert gateway.controls("gap") == []
     spoken = whole[1600:46400]
     assert 20 <= silent_ms(spoken, SAMPLE_RATE_HZ) <= 4 * 20
@@ -99,6 +113,63 @@ def lose_packets(client: WebRtcClient, every: int) -> None:
             await send(data)
 
     transport._send_rtp = lossy
+
+
+async def test_jitter_loses_nothing(gateway: RunningGateway, client: WebRtcClient) -> None:
+    """Packets take up to 60 ms longer than others, and so overtake each other."""
+    session_id = await a_session(gateway)
+    track = client.speak(tone(440, 3.0, RATE_HZ))
+    delay_packets(client, up_to_s=0.06)
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await track.done.wait()
+    await asyncio.sleep(0.1)  # the last ones are on their way
+    await client.delete()
+    await gateway.gateway.writer.wait_until_durable(session_id)
+    whole = heard(pcms(gateway))
+    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.2)
+    assert silent_ms(whole[1600:46400], SAMPLE_RATE_HZ) == 0
+    assert strongest_hz(whole, SAMPLE_RATE_HZ) == pytest.approx(440, abs=1)
+    assert (fate(gateway, "lost"), fate(gateway, "late")) == (0, 0)
+
+
+def delay_packets(client: WebRtcClient, up_to_s: float) -> None:
+    transport: Any = client.peer.getTransceivers()[0].sender.transport
+    send = transport._send_rtp
+    chance = random.Random(7)
+    loop = asyncio.get_running_loop()
+
+    async def late(data: bytes) -> None:
+        loop.call_later(chance.random() * up_to_s, lambda: loop.create_task(send(data)))
+
+    transport._send_rtp = late
+
+
+async def test_what_an_outage_leaves_no_room_for_is_declared_a_gap(
+    start: Start, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RTP cannot be slowed down: behind a stream that takes nothing, audio is lost, and said so."""
+    monkeypatch.setattr(whip, "LONGEST_INBOX", 3)
+    down = asyncio.Event()
+    down.set()
+
+    def script(_call: int, records: Sequence[SinkRecord]) -> list[str | None]:
+        return ["Throttled" if down.is_set() else None] * len(records)
+
+    limits = replace((await start()).needs.limits, pending_bytes_per_session=10_000)
+    gateway = await start(limits, sink=MemoryRecordSink(script))
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 30.0, RATE_HZ))
+    await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    await gateway.until(lambda: fate(gateway, "received") > 130)  # ten chunks
+    down.clear()
+    await gateway.until(lambda: bool(gateway.controls("gap")))
+    await gateway.until(lambda: len(gateway.chunks()) > 8)
+    stored = {sequence for _, sequence in gateway.chunks()}
+    gaps = gateway.controls("gap")
+    missing = {n for gap in gaps for n in range(gap.after_sequence + 1, gap.next_sequence or 0)}
+    assert missing
+    assert not missing & stored
+    assert missing | stored == set(range(max(stored) + 1))
 
 
 # Controls
@@ -134,9 +205,8 @@ async def test_a_pause_takes_no_audio_and_leaves_no_hole(
     await patch(gateway, session_id, status="paused")
     await gateway.gateway.writer.wait_until_durable(session_id)
     before = len(gateway.chunks())
-    received = gateway.gateway.metrics.rtp_packets.labels("received")
-    count = received._value.get()
-    await gateway.until(lambda: received._value.get() > count + 40)
+    received = fate(gateway, "received")
+    await gateway.until(lambda: fate(gateway, "received") > received + 40)
     assert len(gateway.chunks()) == before
     await patch(gateway, session_id, status="active")
     await gateway.until(lambda: len(gateway.chunks()) > before + 1)
@@ -154,10 +224,6 @@ async def patch(gateway: RunningGateway, session_id: str, **fields: object) -> N
             headers={"authorization": f"Bearer {gateway.token()}"},
         )
     assert answer.status_code == 200, answer.text
-
-
-def pcms(gateway: RunningGateway) -> list[bytes]:
-    return [one.pcm for one in gateway.records() if isinstance(one, AudioChunk)]
 
 
 async def test_the_end_of_the_session_ends_the_line(
