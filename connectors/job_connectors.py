@@ -42,9 +42,12 @@ from connectors.scripted_speech_to_text import (
     ScriptedSpeechToTextSettings,
 )
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.speech_synthesis import SpeechSynthesizer
 from connectors.speech_to_text import SpeechToText
 from connectors.translation import Translator
+from connectors.voice_activity import VoiceActivityFactory
+from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
 from schemas.values import SAMPLE_RATE_HZ
 
 
@@ -77,6 +80,12 @@ class SpeechChoice:
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
             ),
         }[self.speech_to_text]()
+
+    def voice_activity(self) -> VoiceActivityFactory:
+        """Real detectors rightly hear no voice in scripted words."""
+        if self.speech_to_text in ("offline", "amazon"):
+            return WebrtcVoiceActivityFactory()
+        return ScriptedVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
         return {
@@ -126,6 +135,7 @@ class LiveConnectors:
             clip_store=AmazonClipStore(clients),
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
+            voice_activity=self.speech.voice_activity(),
             policies=self.policies,
             # A stream of Amazon's has nothing to load, and is paid for.
             on_open=()
@@ -168,6 +178,7 @@ class FolderConnectors:
             clip_store=LocalClipStore(self.folder),
             notifier=MemoryNotifier(),
             dead_letters=FolderDeadLetters(self.folder),
+            voice_activity=self.speech.voice_activity(),
             policies=self.policies,
         )
 

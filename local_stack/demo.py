@@ -19,7 +19,7 @@ from local_stack.demo_report import Evidence, make_report
 from local_stack.flink import ROOT
 from local_stack.latency import draw
 from local_stack.processes import ProcessError, stop_on_terminate
-from local_stack.stack import PROMPT_PANES, LocalStack, StackSettings
+from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
 
 DIRECTORY = ROOT / "build" / "demo"
@@ -60,7 +60,7 @@ async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evid
 def run() -> int:
     """The exit code: 0 when nothing is missing."""
     began = time.monotonic()
-    settings = StackSettings(DIRECTORY, job_options=PROMPT_PANES)
+    settings = StackSettings(DIRECTORY)
     with LocalStack(settings, say=lambda step: print(f"demo: {step}", flush=True)) as stack:
         talk = make_talk(DIRECTORY / "talk.wav")
         print(f"demo: speaking {talk.duration_s:.0f} s after {time.monotonic() - began:.1f} s")

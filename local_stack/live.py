@@ -8,7 +8,7 @@ import time
 from local_stack.flink import ROOT
 from local_stack.ports import is_free
 from local_stack.processes import ProcessError, stop_on_terminate
-from local_stack.stack import PROMPT_PANES, LocalStack, StackSettings
+from local_stack.stack import LocalStack, StackSettings
 
 DIRECTORY = ROOT / "build" / "live"
 PORT = 8080
@@ -20,7 +20,6 @@ def run() -> int:
         DIRECTORY,
         stage="live",
         gateway_port=PORT if is_free(PORT) else 0,
-        job_options=PROMPT_PANES,
     )
     with LocalStack(settings, say=lambda step: print(f"live: {step}", flush=True)) as stack:
         print(f"live: open {stack.gateway_url}/ to speak and to listen; Ctrl-C stops everything")

@@ -21,6 +21,8 @@ from connectors.job_connectors import (
     SpeechChoice,
 )
 from connectors.shard_source import StartAt, StartKind
+from pipelines.core.cutting import Cutter
+from pipelines.core.pause_cut import PauseCutter
 from pipelines.core.window_cut import WindowCutter
 from pipelines.live_translation import GraphOptions
 from pipelines.transforms.read_audio import ReadOptions
@@ -28,6 +30,7 @@ from pipelines.transforms.window_audio import WindowOptions
 from pipelines.worker.process import TimeMode, WorkerSettings
 from schemas.values import SAMPLE_RATE_HZ
 
+PANE_MS = {"pause": 200, "window": 3_000}
 ENGINES = ("offline", "amazon", "scripted")
 
 
@@ -60,7 +63,15 @@ class JobOptions(PipelineOptions):
         live.add_argument("--no_wait", action="store_true", help="return once it is submitted")
 
         window = parser.add_argument_group("windows and speech")
-        window.add_argument("--pane_seconds", type=int, default=3)
+        window.add_argument(
+            "--segmentation",
+            default="pause",
+            choices=("pause", "window"),
+            help="where utterances end: at pauses and clause ends, or every 3 s of samples",
+        )
+        window.add_argument(
+            "--pane_ms", type=int, default=0, help="0: 200 with pause, 3000 with window"
+        )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
         window.add_argument("--speech_to_text", default="offline", choices=(*ENGINES, "combined"))
@@ -127,23 +138,30 @@ def _bounded(given: Any, job_name: str) -> BoundedJob:
 
 
 def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
-    if given.pane_seconds < 1 or given.readers < 1 or given.partitions < 1:
-        raise UsageError("--pane_seconds, --readers and --partitions are at least 1")
+    if given.readers < 1 or given.partitions < 1 or given.pane_ms < 0:
+        raise UsageError("--readers and --partitions are at least 1, --pane_ms at least 0")
     bounded = settings.time is TimeMode.INLINE
     start, resume = start_at(given.start, time.time_ns() // 1_000_000)
     return GraphOptions(
         ReadOptions(job_name, start, resume, given.record_format, given.readers),
         WindowOptions(
             job_name,
-            pane_s=0 if bounded else given.pane_seconds,
+            pane_ms=0 if bounded else given.pane_ms or PANE_MS[given.segmentation],
             pane_records=0 if bounded else given.pane_records,
             readers=given.readers,
             record_format=given.record_format,
         ),
-        WindowCutter(settle_samples=given.settle_ms * SAMPLE_RATE_HZ // 1000),
+        _cutter(given),
         settings,
         given.partitions,
     )
+
+
+def _cutter(given: Any) -> Cutter:
+    settle_samples = given.settle_ms * SAMPLE_RATE_HZ // 1000
+    if given.segmentation == "window":
+        return WindowCutter(settle_samples=settle_samples)
+    return PauseCutter(settle_samples=settle_samples)
 
 
 def _speech(given: Any) -> SpeechChoice:

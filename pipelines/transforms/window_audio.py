@@ -35,11 +35,11 @@ WHOLE_INPUT_MS = 2**53
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
     """``pane_records`` 0: early panes by time alone (DirectRunner's TestStream cannot do more);
-    ``pane_s`` 0 as well: none, a window is one pane (bounded runs, where no time passes)."""
+    ``pane_ms`` 0 as well: none, a window is one pane (bounded runs, where no time passes)."""
 
     job_name: str
     gap_s: int = 3
-    pane_s: int = 3
+    pane_ms: int = 3_000
     pane_records: int = 100
     retry_deadline_ms: int = 35_000
     readers: int = 4
@@ -67,7 +67,9 @@ class WindowAudio(beam.PTransform[Any, Any]):
             )
             | "Group by session" >> beam.GroupByKey()
             | "Name panes"
-            >> beam.ParDo(NamePanes(self._settings)).with_output_types(tuple[str, Pane])
+            >> beam.ParDo(NamePanes(self._settings, options.pane_ms)).with_output_types(
+                tuple[str, Pane]
+            )
             | "Leave windows" >> beam.WindowInto(window.GlobalWindows())
             | "Restore order"
             >> beam.ParDo(RestoreOrder(options, self._settings)).with_output_types(tuple[str, Pane])
@@ -76,19 +78,36 @@ class WindowAudio(beam.PTransform[Any, Any]):
 
 def panes(options: WindowOptions) -> Any:
     """When a window lets its chunks through: early, and the rest when it closes."""
-    if options.pane_s <= 0:
+    if options.pane_ms <= 0:
         return trigger.AfterWatermark()
-    early: Any = trigger.AfterProcessingTime(options.pane_s)
+    early: Any = AfterMilliseconds(options.pane_ms)
     if options.pane_records > 0:
         early = trigger.AfterAny(trigger.AfterCount(options.pane_records), early)
     return trigger.AfterWatermark(early=early)
 
 
-class NamePanes(WorkerDoFn, beam.DoFn):
-    """Makes a Pane, unordered still, of what fired; the last one of a window closes."""
+class AfterMilliseconds(trigger.AfterProcessingTime):
+    """Beam's Python trigger takes whole seconds; Flink, through the graph's proto, milliseconds."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, delay_ms: int) -> None:
+        super().__init__(delay_ms / 1000)
+        self._delay_ms = delay_ms
+
+    def to_runner_api(self, context: Any) -> Any:
+        proto = trigger.AfterProcessingTime(0).to_runner_api(context)
+        proto.after_processing_time.timestamp_transforms[0].delay.delay_millis = self._delay_ms
+        return proto
+
+
+class NamePanes(WorkerDoFn, beam.DoFn):
+    """Makes a Pane, unordered still, of what fired; the last one of a window closes.
+
+    A pane's time is when it was due: what came later than that is not the window's wait.
+    """
+
+    def __init__(self, settings: WorkerSettings, pane_ms: int) -> None:
         self.settings = settings
+        self._pane_ms = pane_ms
 
     def process(
         self,
@@ -98,7 +117,11 @@ class NamePanes(WorkerDoFn, beam.DoFn):
         session_id, records = element
         items = tuple(PaneItem(read=record) for record in records)
         closing = pane.timing != PaneInfoTiming.EARLY
-        yield session_id, Pane(session_id, self.worker.loop.now_ms(), items, closing)
+        fired_at_ms = self.worker.loop.now_ms()
+        if items and not closing:
+            first_read_at_ms = min(item.read.read_at_ms for item in items if item.read)
+            fired_at_ms = min(fired_at_ms, first_read_at_ms + self._pane_ms)
+        yield session_id, Pane(session_id, fired_at_ms, items, closing)
 
 
 class RestoreOrder(WorkerDoFn, beam.DoFn):

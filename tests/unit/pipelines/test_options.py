@@ -51,7 +51,7 @@ def read(*arguments: str) -> LiveJob | BoundedJob:
     ("arguments", "says"),
     [
         (["--readers=0"], "at least 1"),
-        (["--pane_seconds=0"], "at least 1"),
+        (["--readers=0"], "at least 1"),
         (["--partitions=-1"], "at least 1"),
         (["--start=yesterday"], "use latest"),
         (["--input=/no/such.wav", "--output=x"], "no such file"),
@@ -78,7 +78,7 @@ def test_a_bounded_run_waits_for_its_calls_and_for_no_pane(tmp_path: Path) -> No
     assert isinstance(job, BoundedJob)
     assert job.languages == ("es", "ca")
     assert job.graph.settings.time is TimeMode.INLINE
-    assert (job.graph.window.pane_s, job.graph.window.pane_records) == (0, 0)
+    assert (job.graph.window.pane_ms, job.graph.window.pane_records) == (0, 0)
 
 
 async def test_connectors_travel_to_workers_and_open_there(tmp_path: Path) -> None:
