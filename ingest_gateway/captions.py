@@ -48,7 +48,7 @@ class _Passing(msgspec.Struct, rename="camel"):
     source_transcript: str = ""
     content_type: str | None = None
     reason: str | None = None
-    audio: msgspec.Raw | None = None
+    audio: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Passing)
