@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from botocore.exceptions import ClientError
 
 from connectors.amazon_clients import AwsClients, AwsSettings, aws_errors, error_code
-from connectors.amazon_languages import AMAZON_LANGUAGES
+from connectors.amazon_languages import AMAZON_LANGUAGES, can_speak
 from connectors.errors import PermanentError, RetryableError, ThrottledError
 from connectors.mp3 import RATE_HZ, decode_clip, encode_clip
 from connectors.policy import RateLimiter
@@ -57,8 +57,7 @@ class AmazonSynthesizer:
         self._is_closed = False
 
     def can_speak(self, language: str) -> bool:
-        found = AMAZON_LANGUAGES.get(language)
-        return found is not None and found.neural_voice is not None
+        return can_speak(language)
 
     async def synthesize(self, text: str, language: str, *, quality_tier: str = "standard") -> Clip:
         if self._is_closed:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from connectors.amazon_clients import AwsSettings
-from connectors.amazon_languages import AMAZON_LANGUAGES, UNDETERMINED
+from connectors.amazon_languages import UNDETERMINED, can_recognise, transcribe_locale
 from connectors.amazon_speech_stream import AmazonSpeechStream
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest, TranscribeWire, WireStream
@@ -45,7 +45,7 @@ class AmazonSpeechToText:
     def can_recognise(self, language: str) -> bool:
         if language == UNDETERMINED:
             return len(self._settings.identify_among) > 1
-        return _locale(language) is not None
+        return can_recognise(language)
 
     async def open(self, language: str, *, sample_rate_hz: int) -> AmazonSpeechStream:
         """ThrottledError: no turn came within ``turn_within_s``, or the service says so."""
@@ -78,7 +78,7 @@ class AmazonSpeechToText:
             raise PermanentError(f"{sample_rate_hz} Hz; Transcribe is given 8000 or 16000 Hz")
         identifies = language == UNDETERMINED
         spoken = settings.identify_among if identifies else (language,)
-        locales = tuple(filter(None, map(_locale, spoken)))
+        locales = tuple(filter(None, map(transcribe_locale, spoken)))
         return StreamRequest(
             locale=None if identifies else locales[0],
             sample_rate_hz=sample_rate_hz,
@@ -112,11 +112,6 @@ class AmazonSpeechToText:
         if stream in self._streams:
             self._streams.discard(stream)
             self._slots.release()
-
-
-def _locale(language: str) -> str | None:
-    found = AMAZON_LANGUAGES.get(language)
-    return found.transcribe_locale if found else None
 
 
 def _chosen(pairs: tuple[tuple[str, str], ...], languages: tuple[str, ...]) -> tuple[str, ...]:

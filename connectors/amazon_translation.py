@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connectors.amazon_clients import AwsClients, AwsSettings, aws_errors
-from connectors.amazon_languages import AMAZON_LANGUAGES, UNDETERMINED
+from connectors.amazon_languages import UNDETERMINED, can_translate, translate_code
 from connectors.errors import PermanentError, ThrottledError
 from connectors.policy import RateLimiter
 from connectors.text_splitting import bytes_of, readable, split_text
@@ -43,7 +43,7 @@ class AmazonTranslator:
         self._is_closed = False
 
     def can_translate(self, source: str, target: str) -> bool:
-        return source != target and None not in (_source_code(source), _code(target))
+        return can_translate(source, target)
 
     async def warm(self, source: str, target: str) -> None:
         """Find credentials and read the service's description ahead of the first text."""
@@ -52,7 +52,8 @@ class AmazonTranslator:
     async def translate(self, text: str, source: str, target: str) -> str:
         if self._is_closed:
             raise PermanentError("this translator is closed")
-        source_code, target_code = _source_code(source), _code(target)
+        source_code = "auto" if source == UNDETERMINED else translate_code(source)
+        target_code = translate_code(target)
         if source == target or source_code is None or target_code is None:
             raise PermanentError(f"no route from {source!r} to {target!r}")
         clean = readable(text)
@@ -88,12 +89,3 @@ class AmazonTranslator:
             self._turns.hold(error.retry_after_s or settings.hold_s)
             raise
         return answer["TranslatedText"].strip() or text
-
-
-def _code(language: str) -> str | None:
-    found = AMAZON_LANGUAGES.get(language)
-    return found.translate_code if found else None
-
-
-def _source_code(language: str) -> str | None:
-    return "auto" if language == UNDETERMINED else _code(language)

@@ -12,6 +12,7 @@ from collections.abc import Generator
 import uvicorn
 from pydantic_settings import CliApp
 
+from connectors import amazon_languages
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_clip_store import AmazonClipStore
 from connectors.amazon_ledger import AmazonLedger
@@ -84,6 +85,12 @@ def _languages(settings: GatewaySettings) -> Languages:
             can_hear=lambda _source: True,
             can_translate=lambda source, target: source != target,
             can_speak=lambda _target: True,
+        )
+    if settings.languages == "amazon":
+        return Languages(
+            amazon_languages.can_recognise,
+            amazon_languages.can_translate,
+            amazon_languages.can_speak,
         )
     return Languages(
         can_hear=lambda source: source == "en",  # the one model in pocketsphinx's wheel

@@ -50,7 +50,7 @@ class GatewaySettings(BaseSettings):
     turn_username: str | None = None
     turn_password: str | None = None
 
-    languages: Literal["offline", "any"] = "offline"
+    languages: Literal["offline", "amazon", "any"] = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
     job_token: str | None = None

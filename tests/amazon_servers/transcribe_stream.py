@@ -27,11 +27,12 @@ class Ending:
     """The ``stream``-th stream (from 1) ends by itself once it has heard more than ``after_s``.
 
     ``how``: the name of an exception (``InternalFailureException``...), ``break`` (the connection
-    is gone) or ``end`` (a clean end that nobody asked for).
+    is gone) or ``end`` (a clean end that nobody asked for). ``after_s`` None: when the client has
+    ended its audio, which then is not answered.
     """
 
     stream: int
-    after_s: float
+    after_s: float | None
     how: str
 
 
@@ -119,14 +120,18 @@ class TranscribeStream:
             while True:
                 async with asyncio.timeout(self._idle_close_s):
                     pcm = await self._audio.get()
+                ending = self._ending
                 if pcm is None:
+                    if ending is not None and ending.after_s is None:
+                        await self._end_early(ending.how)
+                        return False
                     await self._engine.finish()
                     return True
                 self._heard.pcm += pcm
                 self._heard.heard_more.set()
                 await self._engine.send(pcm)
-                ending = self._ending
-                if ending and len(self._heard.pcm) / 32_000 > ending.after_s:
+                heard_s = len(self._heard.pcm) / 32_000
+                if ending and ending.after_s is not None and heard_s > ending.after_s:
                     await self._end_early(ending.how)
                     return False
         except TimeoutError:

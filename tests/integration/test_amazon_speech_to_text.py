@@ -117,6 +117,18 @@ async def test_a_stream_that_ends_in_a_word_says_what_it_heard_and_why(
     await recogniser.close()
 
 
+async def test_a_connection_that_breaks_at_the_end_is_no_end(serve: Serve) -> None:
+    server = await serve(TranscribeScript(endings=(Ending(1, None, "break"),)))
+    recogniser = recogniser_of(server)
+    stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+    await stream.send(write_words(0, 3)[0])
+    await stream.finish()
+    results, error = await heard_until_it_breaks(stream)
+    assert type(error) is RetryableError
+    assert not any(result.is_final for result in results)
+    await recogniser.close()
+
+
 async def test_a_talk_over_a_broken_stream_is_said_once(serve: Serve) -> None:
     """What the job does: open again where the last stable word ended."""
     server = await serve(TranscribeScript(endings=(Ending(1, 1.4, "break"),)))

@@ -1,0 +1,51 @@
+"""``python -m tests.amazon_servers``: the three services until Ctrl-C, with the offline engines
+behind them. Prints the job's options that point it at them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from connectors.offline_speech_synthesis import OfflineSynthesizer
+from connectors.offline_speech_to_text import OfflineSpeechToText
+from connectors.offline_translation import OfflineTranslator
+from tests.amazon_servers.polly import PollyServer
+from tests.amazon_servers.transcribe import TranscribeServer
+from tests.amazon_servers.translate import TranslateServer
+
+
+async def serve(folder: Path) -> None:
+    transcribe = TranscribeServer(OfflineSpeechToText())
+    translate, polly = TranslateServer(OfflineTranslator()), PollyServer(OfflineSynthesizer())
+    await transcribe.start(folder)
+    await translate.start()
+    await polly.start()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    options = (
+        "--speech_to_text=amazon --translation=amazon --speech_synthesis=amazon",
+        f"--transcribe_endpoint={transcribe.url} --transcribe_ca_file={transcribe.ca_file}",
+        f"--translate_endpoint={translate.url} --polly_endpoint={polly.url}",
+    )
+    sys.stdout.write(" ".join(options) + "\n")
+    sys.stdout.flush()
+    await stop.wait()
+    for server in (transcribe, translate, polly):
+        await server.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.amazon_servers", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="for certificates; a temporary one by default")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        asyncio.run(serve(given.folder or Path(temporary)))
+
+
+main()

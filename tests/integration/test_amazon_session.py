@@ -1,0 +1,108 @@
+"""A session's recognition by Transcribe, as the job runs it, while the service ends its streams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.amazon_clients import AwsSettings
+from connectors.amazon_speech_to_text import AmazonSpeechToText
+from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.memory_clip_store import MemoryClipStore
+from connectors.memory_dead_letters import MemoryDeadLetters
+from connectors.memory_ledger import MemoryLedger
+from connectors.memory_notifier import MemoryNotifier
+from connectors.memory_positions import MemoryPositions
+from connectors.memory_session_tables import MemorySessionTables
+from connectors.registry import Connectors
+from connectors.scripted_shard_source import ScriptedShardSource
+from connectors.scripted_speech_synthesis import ScriptedSynthesizer
+from connectors.scripted_speech_to_text import (
+    ScriptedSpeechToText,
+    ScriptedSpeechToTextSettings,
+)
+from connectors.scripted_translation import ScriptedTranslator
+from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
+from pipelines.core.cutting import Cutter
+from pipelines.core.journal import Coverage
+from pipelines.core.pause_cut import PauseCutter
+from pipelines.core.window_cut import WindowCutter
+from pipelines.worker.ahead import Ahead
+from pipelines.worker.loops import LiveLoop
+from pipelines.worker.transcribing import TranscriberRegistry
+from tests.amazon_servers.transcribe import TranscribeScript, TranscribeServer
+from tests.amazon_servers.transcribe_stream import Ending
+from tests.unit.pipelines.session_under_test import (
+    FLUSH,
+    SESSION,
+    assert_every_sample_once,
+    said,
+    talk_of,
+)
+
+pytestmark = pytest.mark.integration
+
+CHUNK_S = 0.256
+FASTER = 4.0
+"""Than speech, so that the test need not last as long as its talk."""
+
+
+@pytest.fixture
+def loop() -> Iterator[LiveLoop]:
+    loop = LiveLoop()
+    yield loop
+    loop.stop()
+
+
+@pytest.mark.parametrize(
+    ("how", "cutter"),
+    [
+        ("break", PauseCutter()),
+        ("InternalFailureException", PauseCutter()),
+        ("LimitExceededException", PauseCutter()),
+        ("break", WindowCutter(settle_samples=4_000)),
+    ],
+)
+async def test_streams_that_end_in_a_word_lose_none_and_repeat_none(
+    tmp_path: Path, loop: LiveLoop, how: str, cutter: Cutter
+) -> None:
+    ends = tuple(Ending(stream, 2.17 + 0.31 * stream, how) for stream in (1, 2, 3))
+    engine = ScriptedSpeechToText(ScriptedSpeechToTextSettings(unsure_s=0.2))
+    server = TranscribeServer(engine, TranscribeScript(endings=ends))
+    await server.start(tmp_path)
+    ledger = MemoryLedger()
+    connectors = Connectors(
+        shard_source=ScriptedShardSource(),
+        positions=MemoryPositions(),
+        speech_to_text=AmazonSpeechToText(
+            AwsSettings.local(server.url, "test"),
+            AmazonSpeechToTextSettings(ca_file=server.ca_file, hold_starts_s=0.1),
+        ),
+        ledger=ledger,
+        directory=MemorySessionTables(loop.now_ms),
+        translator=ScriptedTranslator(),
+        synthesizer=ScriptedSynthesizer(),
+        clip_store=MemoryClipStore(),
+        notifier=MemoryNotifier(),
+        dead_letters=MemoryDeadLetters(),
+        voice_activity=ScriptedVoiceActivityFactory(lag_samples=800),
+    )
+    talk = talk_of(14, seed=7)
+    registry = TranscriberRegistry(loop, connectors, Ahead(loop, connectors, is_on=False))
+    transcriber = registry.open(SESSION, cutter, Coverage(), 0, ())
+    for item in talk.items:
+        transcriber.feed([item])
+        await asyncio.sleep(CHUNK_S / FASTER)  # the pace of a talk is what is tried here
+    transcriber.feed([FLUSH])
+    await asyncio.wait_for(asyncio.to_thread(transcriber.settle), 30)
+    entries = await asyncio.wrap_future(loop.start(ledger.after(SESSION, -1)))
+    registry.close()
+    await asyncio.wrap_future(loop.start(connectors.close()))
+    await server.close()
+    assert said(entries) == talk.words
+    assert_every_sample_once(entries, talk.samples)
+    assert len(server.streams) >= 4, "each of the three was opened again"
+    assert [stream.error for stream in server.streams] == [""] * len(server.streams)
