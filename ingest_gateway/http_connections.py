@@ -1,5 +1,5 @@
-"""The job's calls: API Gateway's Management API; one message to all listeners of a language, or to
-the speaker.
+"""The job's calls: API Gateway's Management API; one message to all listeners of a language;
+messages to speakers.
 
 ``/@connections`` answers as API Gateway does, so that boto3's ``apigatewaymanagementapi`` client
 with this gateway as its endpoint raises the same exceptions. What a caller must show: ``callers``.
@@ -50,6 +50,10 @@ def _gone() -> Response[bytes]:
 
 def _too_large() -> Response[bytes]:
     return _fault(413, "PayloadTooLargeException", "Message too long")
+
+
+def _not_json(wanted: str) -> Response[bytes]:
+    return _fault(400, "BadRequestException", f"not JSON as it should be: {wanted}")
 
 
 def _iso(at_ms: int) -> str:
@@ -125,60 +129,66 @@ async def notify(
     What a listener did not ask for does not reach it, whatever the audience: partial captions, or
     audio inside a message (such a message comes without it).
     """
-    message = await _message(request, gateway)
-    if isinstance(message, Response):
-        return message
-    if message.fields.get("type") == "partialCaption":
+    body = await _body(request, gateway)
+    if isinstance(body, Response):
+        return body
+    try:
+        message = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return _not_json("an object")
+    if message.get("type") == "partialCaption":
         audience = Audience.PARTIALS
-    gateway.captions.observe(message.body, session_id, language)
+    gateway.captions.observe(body, session_id, language)
     here = gateway.hub.listeners(session_id, language)
     there = [one for one in here if audience.includes(one.capabilities)]
     inline = sum(INLINE_AUDIO in one.capabilities for one in here)
-    whole = message.body.decode()
-    light = whole
-    if "audio" in message.fields and audience is not Audience.INLINE:
-        fields = {name: value for name, value in message.fields.items() if name != "audio"}
-        light = msgspec.json.encode(fields).decode()
+    whole = light = body.decode()
+    if "audio" in message and audience is not Audience.INLINE:
+        light = msgspec.json.encode({k: v for k, v in message.items() if k != "audio"}).decode()
     delivered = sum(one.post(whole if INLINE_AUDIO in one.capabilities else light) for one in there)
-    return _delivered(gateway, Delivery(delivered, len(there), len(there) - delivered, inline))
+    gateway.metrics.delivered.inc(delivered)
+    delivery = Delivery(delivered, len(there), len(there) - delivered, inline)
+    return Response(msgspec.json.encode(delivery), media_type=MediaType.JSON)
 
 
-@post("/notify/{session_id:str}", status_code=200)
-async def tell_speaker(
-    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
-) -> Response[bytes]:
-    """Hand a message to the session's speaker, if one is connected here."""
-    message = await _message(request, gateway)
-    if isinstance(message, Response):
-        return message
-    live = gateway.live.loaded(session_id)
+@post("/notify", status_code=200)
+async def tell_speakers(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
+    """Hand each message to the speaker of its session, if one is connected here: own captions are
+    many and small, so the job sends those of all its sessions together. A delivery for each."""
+    body = await _body(request, gateway)
+    if isinstance(body, Response):
+        return body
+    try:
+        notes = _notes_decoder.decode(body)
+    except msgspec.DecodeError:
+        return _not_json("an array of sessionId and message")
+    deliveries = [_tell_speaker(gateway, note) for note in notes]
+    gateway.metrics.delivered.inc(sum(one.delivered for one in deliveries))
+    return Response(msgspec.json.encode(deliveries), media_type=MediaType.JSON)
+
+
+class _Note(msgspec.Struct, frozen=True, rename="camel"):
+    session_id: str
+    message: msgspec.Raw
+
+
+_notes_decoder = msgspec.json.Decoder(list[_Note])
+
+
+def _tell_speaker(gateway: Gateway, note: _Note) -> Delivery:
+    live = gateway.live.loaded(note.session_id)
     if live is None or live.speaker is None:
-        return _delivered(gateway, Delivery(0, 0, 0))
-    delivered = int(live.speaker.post(message.body.decode()))
-    return _delivered(gateway, Delivery(delivered, 1, 1 - delivered))
+        return Delivery(0, 0, 0)
+    delivered = int(live.speaker.post(bytes(note.message).decode()))
+    return Delivery(delivered, 1, 1 - delivered)
 
 
-class _Message(msgspec.Struct, frozen=True):
-    body: bytes
-    fields: dict[str, Any]
-
-
-async def _message(request: AnyRequest, gateway: Gateway) -> _Message | Response[bytes]:
+async def _body(request: AnyRequest, gateway: Gateway) -> bytes | Response[bytes]:
     """What the job wants said, or the answer that refuses it."""
     if not is_the_job(request, gateway):
         return _forbidden()
     body = await request.body()
-    if len(body) > MAX_MESSAGE_BYTES:
-        return _too_large()
-    try:
-        return _Message(body, msgspec.json.decode(body, type=dict[str, Any]))
-    except msgspec.DecodeError:
-        return _fault(400, "BadRequestException", "not a JSON object")
+    return _too_large() if len(body) > MAX_MESSAGE_BYTES else body
 
 
-def _delivered(gateway: Gateway, delivery: Delivery) -> Response[bytes]:
-    gateway.metrics.delivered.inc(delivery.delivered)
-    return Response(msgspec.json.encode(delivery), media_type=MediaType.JSON)
-
-
-CONNECTION_ROUTES = [post_to_connection, get_connection, delete_connection, notify, tell_speaker]
+CONNECTION_ROUTES = [post_to_connection, get_connection, delete_connection, notify, tell_speakers]

@@ -223,6 +223,8 @@ class WebGateway:
         self.arrived: dict[str, asyncio.Event] = {}
         self.refuse_all: web.Response | None = None
         self.authorization: str | None = None
+        self.batches: list[list[str]] = []
+        self.hold_batches: asyncio.Event | None = None
         self.url = ""
 
     def connect(
@@ -289,9 +291,21 @@ class WebGateway:
         inline = len(self.memory.listening(session_id, language, Audience.INLINE))
         return await _answered(sending, inline)
 
-    async def tell_speaker(self, request: web.Request) -> web.Response:
-        message = await request.json()
-        return await _answered(self.memory.tell_speaker(request.match_info["session"], message))
+    async def tell_speakers(self, request: web.Request) -> web.Response:
+        if self.refuse_all is not None:
+            return self.refuse_all
+        notes = await request.json()
+        self.batches.append([note["sessionId"] for note in notes])
+        if self.hold_batches is not None:
+            await self.hold_batches.wait()
+        answers: list[object] = []
+        for note in notes:
+            try:
+                done = await self.memory.tell_speaker(note["sessionId"], note["message"])
+                answers.append(asdict(done))
+            except RetryableError:
+                answers.append(None)
+        return web.json_response(answers)
 
     def _status(self, fault: ConnectorError | None) -> tuple[int, str]:
         if fault is None:
@@ -307,7 +321,7 @@ class WebGateway:
         app = web.Application()
         app.router.add_post("/@connections/{connection}", self.post_to_connection)
         app.router.add_post("/notify/{session}/{language}", self.notify)
-        app.router.add_post("/notify/{session}", self.tell_speaker)
+        app.router.add_post("/notify", self.tell_speakers)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -319,7 +333,7 @@ class WebGateway:
             await runner.cleanup()
 
 
-async def _answered(sending: Awaitable[Delivery], inline: int | None = None) -> web.Response:
+async def _answered(sending: Awaitable[Delivery], inline: int) -> web.Response:
     try:
         done = await sending
     except RetryableError:
@@ -443,6 +457,46 @@ class TestGatewayNotifier(NotifierContract):
         web_gateway.connect(SESSION, "es", "inline=", [INLINE_AUDIO])
         await notifier.notify(SESSION, "es", MESSAGE)
         assert not notifier.knows_nobody_inline(SESSION, "es")
+
+    async def test_what_speakers_are_told_while_a_post_is_under_way_goes_together(
+        self, notifier: Notifier, web_gateway: WebGateway
+    ) -> None:
+        sessions = [f"river-{number}" for number in range(100)]
+        for session_id in sessions[:99]:
+            web_gateway.speak(session_id, f"{session_id}=")
+        web_gateway.hold_batches = asyncio.Event()
+        telling = [
+            asyncio.create_task(notifier.tell_speaker(session_id, {"text": session_id}))
+            for session_id in sessions
+        ]
+        await asyncio.sleep(0)
+        telling[1].cancel()  # who gives up costs its neighbours nothing
+        web_gateway.hold_batches.set()
+        answers = await asyncio.gather(*telling, return_exceptions=True)
+        assert isinstance(answers[1], asyncio.CancelledError)
+        assert [answers[0], *answers[2:99]] == [Delivery(1, 1, 0)] * 98
+        assert answers[99] == Delivery(0, 0, 0)
+        assert all(web_gateway.inboxes[f"{one}="] == [{"text": one}] for one in sessions[:99])
+        assert [one for batch in web_gateway.batches for one in batch] == sessions
+        assert len(web_gateway.batches) == 2
+
+    @pytest.mark.parametrize(
+        ("answer", "error"),
+        [(web.Response(status=503), RetryableError), (web.Response(text="[]"), PermanentError)],
+    )
+    async def test_a_post_to_speakers_that_failed_fails_for_all_in_it(
+        self, web_gateway: WebGateway, answer: web.Response, error: type[ConnectorError]
+    ) -> None:
+        web_gateway.refuse_all = answer
+        notifier = GatewayNotifier(GatewayNotifierSettings(web_gateway.url))
+        results = await asyncio.gather(
+            *(notifier.tell_speaker(f"river-{number}", MESSAGE) for number in range(3)),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [error] * 3
+        web_gateway.refuse_all = None
+        assert await notifier.tell_speaker("river-0", MESSAGE) == Delivery(0, 0, 0)
+        await notifier.close()
 
     async def test_a_busy_gateway_says_when_to_come_back(
         self, notifier: Notifier, web_gateway: WebGateway
