@@ -82,6 +82,7 @@ async def create_resources(settings: AwsSettings, *, shards: int = 2) -> None:
             _create_bucket(s3, names.clip_bucket, settings),
             _create_bucket(s3, names.audio_bucket, settings),
         )
+        await _let_pages_fetch(s3, names.clip_bucket)
     finally:
         await clients.close()
 
@@ -200,3 +201,11 @@ async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None
                 "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
             },
         )
+
+
+async def _let_pages_fetch(s3: S3Client, bucket: str) -> None:
+    """Pages decode clips themselves, so they must be let read them. What may be fetched is still
+    only what a signed link leads to."""
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 3600}
+    with aws_errors(f"let pages fetch from {bucket}"):
+        await s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from connectors.amazon_clients import AwsClients
+from connectors.amazon_clip_store import AmazonClipStore
 from connectors.amazon_resources import create_resources, tables
 from schemas.names import LISTENERS_INDEX
 
@@ -43,6 +45,16 @@ async def test_buckets_are_private_and_forget_after_a_day(aws_clients: AwsClient
         block = (await s3.get_public_access_block(Bucket=bucket))["PublicAccessBlockConfiguration"]
         assert set(block.values()) == {True}
         assert len(block) == 4
+
+
+async def test_pages_of_any_address_may_fetch_a_clip(aws_clients: AwsClients) -> None:
+    clips = AmazonClipStore(aws_clients)
+    await clips.put("a.mp3", b"mp3", content_type="audio/mpeg", metadata={})
+    link = await clips.presign("a.mp3", expires_s=60)
+    page = {"origin": "https://talks.example"}
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(link, headers=page)
+    assert (answer.content, answer.headers["access-control-allow-origin"]) == (b"mp3", "*")
 
 
 async def test_creating_again_keeps_data_and_shards(aws_clients: AwsClients) -> None:

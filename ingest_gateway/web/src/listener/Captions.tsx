@@ -13,7 +13,7 @@ export function Captions() {
   const source = useStore(listenerStore, (state) => state.sourceLanguage) ?? "";
   const showOriginal = useStore(listenerStore, (state) => state.showOriginal);
   const isOver = useStore(listenerStore, (state) => state.phase === "over");
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
   useEffect(() => {
     if (follows) list.current?.scrollTo({ top: list.current.scrollHeight });
@@ -21,8 +21,9 @@ export function Captions() {
   return (
     <div className="captions">
       {/* A log tells a screen reader what is added; tabIndex lets the keyboard scroll it. */}
-      <ol
+      <div
         ref={list}
+        className="log"
         role="log"
         aria-label="Captions"
         tabIndex={0}
@@ -30,28 +31,30 @@ export function Captions() {
           setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX);
         }}
       >
-        {lines.length === 0 && (
-          <li className="quiet">
-            {isOver
-              ? "This talk has ended. All of it can be saved below."
-              : "Captions appear here when somebody speaks."}
-          </li>
-        )}
-        {lines.map((line) => (
-          <Line
-            key={line.number}
-            line={line}
-            language={language}
-            source={source}
-            showOriginal={showOriginal}
-          />
-        ))}
-        {partial !== null && (
-          <li className="quiet partial" lang={partial.language} aria-hidden>
-            {partial.text}
-          </li>
-        )}
-      </ol>
+        <ol>
+          {lines.length === 0 && (
+            <li className="quiet">
+              {isOver
+                ? "This talk has ended. All of it can be saved below."
+                : "Captions appear here when somebody speaks."}
+            </li>
+          )}
+          {lines.map((line) => (
+            <Line
+              key={line.number}
+              line={line}
+              language={language}
+              source={source}
+              showOriginal={showOriginal}
+            />
+          ))}
+          {partial !== null && (
+            <li className="quiet partial" lang={partial.language} aria-hidden>
+              {partial.text}
+            </li>
+          )}
+        </ol>
+      </div>
       {!follows && (
         <button
           className="to-end"

@@ -81,7 +81,6 @@ export class Playback {
   jumpToLive(): void {
     this.player.drop("all");
     this.leaveOut();
-    this.load();
     this.tick();
   }
 
@@ -96,6 +95,7 @@ export class Playback {
       this.clips.delete(number);
       this.events.passed(number, "left out");
     }
+    this.load();
   }
 
   private tick(): void {

@@ -3,7 +3,7 @@ import { useStore } from "zustand";
 import { nativeName } from "../shared/languages";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
-import { start, switchMicrophone } from "./speaking";
+import { setVolume, start, switchMicrophone } from "./speaking";
 import { choose, speakerStore } from "./store";
 import { TalkControls } from "./TalkControls";
 import { TalkStatus } from "./TalkStatus";
@@ -130,6 +130,7 @@ function Talking() {
         <TalkControls />
         <LevelMeter />
         <MicrophoneChoice />
+        <ListenersVolume />
         <OwnWords />
       </section>
       <div className="column">
@@ -137,6 +138,25 @@ function Talking() {
         <TalkStatus />
       </div>
     </>
+  );
+}
+
+function ListenersVolume() {
+  const volume = useStore(speakerStore, (state) => state.volume);
+  return (
+    <label>
+      Listeners' volume
+      <input
+        type="range"
+        min={0}
+        max={1}
+        step={0.05}
+        value={volume}
+        onChange={(event) => {
+          setVolume(Number(event.target.value));
+        }}
+      />
+    </label>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useRef } from "react";
 import { useStore } from "zustand";
-import { end, mute, pause, setVolume } from "./speaking";
+import { end, mute, pause } from "./speaking";
 import { speakerStore } from "./store";
 
 const IN_WORDS = {
@@ -13,7 +13,6 @@ const IN_WORDS = {
 export function TalkControls() {
   const state = useStore(speakerStore, (store) => store.state);
   const connected = useStore(speakerStore, (store) => store.connected);
-  const volume = useStore(speakerStore, (store) => store.volume);
   const asking = useRef<HTMLDialogElement>(null);
   return (
     <>
@@ -42,19 +41,6 @@ export function TalkControls() {
           End …
         </button>
       </div>
-      <label>
-        Listeners' volume
-        <input
-          type="range"
-          min={0}
-          max={1}
-          step={0.05}
-          value={volume}
-          onChange={(event) => {
-            setVolume(Number(event.target.value));
-          }}
-        />
-      </label>
       <dialog ref={asking} aria-labelledby="end-title">
         <form method="dialog">
           <h2 id="end-title">End the talk?</h2>

@@ -1,0 +1,194 @@
+"""Both pages in Debian's Chromium against a real gateway. The job is played by the tests, which
+post to ``/notify`` as it does; the microphone is a WAV file."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from ingest_gateway import pages
+from schemas.names import clip_key
+from tests.browser.clip_server import ServedClips, tone_clip
+from tests.browser.wire import Wire
+from tests.integration.gateway.conftest import RunningGateway, in_memory, running
+
+CHROMIUM = Path("/usr/bin/chromium")
+PICTURES = Path(__file__).parents[2] / "build" / "browser"
+T0_MS = 1_790_000_000_000
+SLOW_MS = 15_000
+"""How long a page may take for one step on a busy machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = None
+    if not CHROMIUM.exists():
+        missing = "Chromium is not installed: apt-get install chromium"
+    elif not (pages.BUILT / "index.html").exists():
+        missing = "the pages are not built: make pages"
+    for item in items:
+        if missing is not None and item.get_closest_marker("browser") is not None:
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session")
+def microphone_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds in which no two moments sound alike, so that a chunk is known by its samples."""
+    times_s = np.arange(10 * 48_000) / 48_000
+    sweep = np.sin(2 * np.pi * (150 + 100 * times_s) * times_s)
+    samples = (12_000 * sweep * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * times_s))).astype("<i2")
+    path = tmp_path_factory.mktemp("microphone") / "speech.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium(microphone_wav: Path) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={microphone_wav}",
+                "--autoplay-policy=document-user-activation-required",
+                # As root, as in a container, Chromium refuses its own sandbox.
+                "--no-sandbox",
+            ],
+        )
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Stage:
+    """A gateway with its clips, the wire to it, and the browser."""
+
+    gateway: RunningGateway
+    clips: ServedClips
+    wire: Wire
+    browser: Browser
+    http: httpx.AsyncClient
+    problems: list[str] = field(default_factory=list)
+
+    async def open(self, path: str, *, phone: bool = False, **options: Any) -> Page:
+        """A page as a person of their own would open it."""
+        size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
+        context: BrowserContext = await self.browser.new_context(
+            viewport=size,  # type: ignore[arg-type]
+            is_mobile=phone,
+            has_touch=phone,
+            **({"permissions": ["microphone"], "locale": "es-ES"} | options),
+        )
+        context.set_default_timeout(SLOW_MS)
+        await context.add_init_script(path=Path(__file__).with_name("in_page.js"))
+        page = await context.new_page()
+        page.on("pageerror", lambda error: self.problems.append(f"{path}: {error}"))
+        await page.goto(self.wire.url + path)
+        return page
+
+    async def speaking(self, **options: Any) -> tuple[Page, str]:
+        """A page that speaks, and its session."""
+        page = await self.open("/", **options)
+        return page, await self.start(page)
+
+    async def start(self, page: Page) -> str:
+        await page.get_by_role("button", name="Start speaking").click()
+        await page.get_by_text("Live", exact=True).wait_for()
+        return await page.locator(".invitation .session").inner_text()
+
+    async def session(self) -> str:
+        """A session whose speaker is not a page."""
+        return (await self.gateway.speaker())[1]
+
+    async def listening(self, session_id: str, *, touched: bool = True, **options: Any) -> Page:
+        page = await self.open(f"/listen/{session_id}", **options)
+        await page.get_by_text("Live", exact=True).wait_for()
+        if touched:
+            await page.get_by_role("button", name="Tap to start the sound").click()
+            await page.get_by_role("button", name="Tap to start the sound").wait_for(state="hidden")
+        return page
+
+    async def say(self, session_id: str, number: int, hz: int = 0, **fields: Any) -> None:
+        """One utterance to the listeners of a language (``es``): a clip of this tone behind a
+        link, or as its fields say."""
+        language = fields.setdefault("targetLanguage", "es")
+        key = clip_key(session_id, language, T0_MS + number * 1000)
+        if hz and "audio" not in fields:
+            body = tone_clip(hz)
+            await self.clips.put(key, body, content_type="audio/mpeg", metadata={})
+        message = {
+            "type": "translatedAudio",
+            "sessionId": session_id,
+            "sequenceNumber": number,
+            "previousSequenceNumber": number - 1 if number else None,
+            "timestamp": T0_MS + number * 1000,
+            "sourceDuration": 1.0,
+            "duration": 0.6,
+            "transcript": f"frase {number}",
+            "sourceTranscript": f"sentence {number}",
+            "url": await self.clips.presign(key, expires_s=600),
+            "contentType": "audio/mpeg",
+            **fields,
+        }
+        answer = await self.http.post(
+            f"/notify/{session_id}/{language}", content=json.dumps(message)
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await self.gateway.until(condition)
+
+    async def picture(self, page: Page, name: str) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=PICTURES / f"{name}.png")
+
+
+async def tones(page: Page, *expected: int) -> None:
+    """Wait until these were heard last, in this order, in hertz."""
+    wanted = [hz // 100 for hz in expected]
+    script = """wanted => {
+        const heard = window.heard.filter((tone) => tone > 0);
+        return JSON.stringify(heard.slice(-wanted.length)) === JSON.stringify(wanted);
+    }"""
+    try:
+        await page.wait_for_function(script, arg=wanted)
+    except Exception as error:
+        raise AssertionError(f"heard {await page.evaluate('window.heard')}") from error
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(chromium: Browser) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as exits:
+        clips = ServedClips()
+        await clips.start()
+        exits.push_async_callback(clips.stop)
+        gateway = await exits.enter_async_context(running(in_memory(clips=clips)))
+        wire = Wire(gateway.port)
+        await wire.start()
+        exits.push_async_callback(wire.stop)
+        http = await exits.enter_async_context(httpx.AsyncClient(base_url=gateway.url))
+        one = Stage(gateway, clips, wire, chromium, http)
+        yield one
+        for context in chromium.contexts:
+            await context.close()
+        assert one.problems == []
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    path = Path(pages.__file__).with_name("web") / "node_modules" / "axe-core" / "axe.min.js"
+    return path.read_text()

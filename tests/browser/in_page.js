@@ -1,0 +1,36 @@
+// Runs before each page's own scripts: what went out, and what comes out of the loudspeaker.
+
+// Audio frames as sent: [sequence, SHA-free copy of the samples in hex], newest per sequence.
+window.sentFrames = {};
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  if (data instanceof Uint8Array && data[0] === 0xa1) {
+    const sequence = Number(new DataView(data.buffer, data.byteOffset).getBigUint64(4));
+    const hex = Array.from(data.subarray(24), (byte) => byte.toString(16).padStart(2, "0"));
+    window.sentFrames[sequence] = hex.join("");
+  }
+  return send.call(this, data);
+};
+
+// Tones that were heard, one after the other, in hundreds of hertz; 0 is silence.
+window.heard = [];
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...more) {
+  const result = connect.call(this, target, ...more);
+  if (target instanceof AudioDestinationNode) {
+    const analyser = this.context.createAnalyser();
+    analyser.fftSize = 2048;
+    analyser.smoothingTimeConstant = 0;
+    connect.call(this, analyser);
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    setInterval(() => {
+      analyser.getFloatFrequencyData(bins);
+      let loudest = 0;
+      bins.forEach((level, bin) => { if (level > bins[loudest]) loudest = bin; });
+      const hz = (loudest * this.context.sampleRate) / analyser.fftSize;
+      const tone = bins[loudest] > -40 ? Math.round(hz / 100) : 0;
+      if (window.heard.at(-1) !== tone) window.heard.push(tone);
+    }, 25);
+  }
+  return result;
+};

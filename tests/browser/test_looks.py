@@ -1,0 +1,58 @@
+"""Pages that everybody can use: no serious fault by axe, and pictures to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Stage
+from tests.integration.gateway.test_gateway_listening import tell_a_talk
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+SIZES = {"phone": True, "desktop": False}
+
+
+async def faults(page: Page, axe_source: str) -> list[str]:
+    """What axe calls serious or critical."""
+    await page.evaluate(axe_source)
+    results: dict[str, Any] = await page.evaluate("axe.run()")
+    return [
+        f"{one['id']}: {node['html']}"
+        for one in results["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+async def looked_at(stage: Stage, page: Page, name: str, axe_source: str) -> list[str]:
+    """A picture of it in the light and in the dark, and what axe finds in both."""
+    found: list[str] = []
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        await stage.picture(page, f"{name}-{scheme}")
+        found += await faults(page, axe_source)
+    assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return found
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_pages_have_no_serious_fault(stage: Stage, axe_source: str, size: str) -> None:
+    look: dict[str, Any] = {"phone": SIZES[size]}
+    speaker = await stage.open("/", **look)
+    await expect(speaker.get_by_label("I speak")).to_have_value("en")
+    found = await looked_at(stage, speaker, f"speaker-ready-{size}", axe_source)
+    session_id = await stage.start(speaker)
+    await tell_a_talk(stage.gateway, session_id)
+    listener = await stage.listening(session_id, **look)
+    await listener.get_by_label("Show the original").check()
+    await stage.say(session_id, 8, 600, previousSequenceNumber=7)
+    await expect(listener.get_by_role("log")).to_contain_text("sentence 8")
+    await expect(speaker.get_by_role("row", name="Español 1")).to_be_visible()
+    found += await looked_at(stage, speaker, f"speaker-{size}", axe_source)
+    found += await looked_at(stage, listener, f"listener-{size}", axe_source)
+    await speaker.get_by_role("button", name="End …").click()
+    await expect(speaker.get_by_role("dialog")).to_be_visible()
+    found += await looked_at(stage, speaker, f"speaker-end-{size}", axe_source)
+    assert found == []
