@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from ingest_gateway.webrtc import whip
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk
 from tests.integration.gateway.conftest import ISSUER
 from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient
-from tests.unit.gateway.opus_tones import heard, level, silent_ms, strongest_hz, sweep, tone
+from tests.unit.gateway.opus_tones import heard, level, silent_ms, spoken, strongest_hz, sweep, tone
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
@@ -65,14 +64,14 @@ async def test_a_tone_becomes_durable_chunks_that_keep_time(
     chunks = [one for one in gateway.records() if isinstance(one, AudioChunk)]
     assert [one.sequence for one in chunks] == list(range(len(chunks)))
     assert {len(one.pcm) for one in chunks[:-1]} == {4096 * 2}
-    whole = heard([one.pcm for one in chunks])
-    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(2.0, abs=0.15)
+    whole = spoken(heard([one.pcm for one in chunks]))
+    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(2.0, abs=0.1)
     middle = whole[4000:28000]
     assert strongest_hz(middle, SAMPLE_RATE_HZ) == pytest.approx(440, abs=1)
     assert level(middle) == pytest.approx(0.25 / np.sqrt(2), rel=0.05)
     assert silent_ms(middle, SAMPLE_RATE_HZ) == 0
     apart_ms = np.diff([one.captured_at_ms for one in chunks[:-1]])
-    assert apart_ms == pytest.approx(256, abs=30)
+    assert apart_ms == pytest.approx(256, abs=60)
 
 
 async def test_lost_packets_keep_their_time_and_are_counted(
@@ -86,12 +85,11 @@ async def test_lost_packets_keep_their_time_and_are_counted(
     await track.done.wait()
     await client.delete()
     await gateway.gateway.writer.wait_until_durable(session_id)
-    whole = heard([one.pcm for one in gateway.records() if isinstance(one, AudioChunk)])
-    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.15)
-    assert fate(gateway, "lost") == 4
+    whole = spoken(heard(pcms(gateway)))
+    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.1)
+    assert 4 <= fate(gateway, "lost") <= 8  # more while the end was waited for
     assert gateway.controls("gap") == []
-    spoken = whole[1600:46400]
-    assert 20 <= silent_ms(spoken, SAMPLE_RATE_HZ) <= 4 * 20
+    assert 20 <= silent_ms(whole, SAMPLE_RATE_HZ) <= 4 * 20
     # Every part of the sweep is at its place in spite of the holes before it.
     for second in (0.5, 1.5, 2.5):
         at = round(second * SAMPLE_RATE_HZ)
@@ -115,33 +113,41 @@ def lose_packets(client: WebRtcClient, every: int) -> None:
     transport._send_rtp = lossy
 
 
-async def test_jitter_loses_nothing(gateway: RunningGateway, client: WebRtcClient) -> None:
-    """Packets take up to 60 ms longer than others, and so overtake each other."""
+async def test_packets_that_overtake_each_other_lose_nothing(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    """Every four packets arrive at once, the third first and the second last."""
     session_id = await a_session(gateway)
     track = client.speak(tone(440, 3.0, RATE_HZ))
-    delay_packets(client, up_to_s=0.06)
+    shuffle_packets(client, (2, 0, 3, 1))
     await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
     await track.done.wait()
-    await asyncio.sleep(0.1)  # the last ones are on their way
     await client.delete()
     await gateway.gateway.writer.wait_until_durable(session_id)
-    whole = heard(pcms(gateway))
-    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.2)
-    assert silent_ms(whole[1600:46400], SAMPLE_RATE_HZ) == 0
+    whole = spoken(heard(pcms(gateway)))
+    assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.15)
+    assert silent_ms(whole, SAMPLE_RATE_HZ) == 0
     assert strongest_hz(whole, SAMPLE_RATE_HZ) == pytest.approx(440, abs=1)
-    assert (fate(gateway, "lost"), fate(gateway, "late")) == (0, 0)
+    assert fate(gateway, "lost") == 0
+    assert fate(gateway, "late") == 2  # the two before the one that came first
 
 
-def delay_packets(client: WebRtcClient, up_to_s: float) -> None:
+def shuffle_packets(client: WebRtcClient, order: tuple[int, ...]) -> None:
     transport: Any = client.peer.getTransceivers()[0].sender.transport
     send = transport._send_rtp
-    chance = random.Random(7)
-    loop = asyncio.get_running_loop()
+    waiting: list[bytes] = []
 
-    async def late(data: bytes) -> None:
-        loop.call_later(chance.random() * up_to_s, lambda: loop.create_task(send(data)))
+    async def shuffled(data: bytes) -> None:
+        if 192 <= data[1] <= 223:  # RTCP
+            await send(data)
+            return
+        waiting.append(data)
+        if len(waiting) == len(order):
+            for at in order:
+                await send(waiting[at])
+            waiting.clear()
 
-    transport._send_rtp = late
+    transport._send_rtp = shuffled
 
 
 async def test_what_an_outage_leaves_no_room_for_is_declared_a_gap(

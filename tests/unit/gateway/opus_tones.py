@@ -59,6 +59,19 @@ def strongest_hz(samples: NDArray[np.float64], rate_hz: int) -> float:
     return float(np.fft.rfftfreq(len(samples), 1 / rate_hz)[spectrum.argmax()])
 
 
+def spoken(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the first sound to the last."""
+    loud = np.flatnonzero(np.abs(samples) > 0.02)
+    return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
+
+
+def without_silence(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+    """What is left when stretches of 5 ms without sound are cut out."""
+    size = rate_hz // 200
+    stretches = samples[: len(samples) // size * size].reshape(-1, size)
+    return stretches[np.sqrt(np.mean(stretches**2, axis=1)) > 0.005].reshape(-1)
+
+
 def silent_ms(samples: NDArray[np.float64], rate_hz: int, below: float = 0.005) -> float:
     """Milliseconds of 5 ms stretches that are quieter than ``below``."""
     size = rate_hz // 200
