@@ -8,7 +8,7 @@ everything, and one that is sent speech alone, with a quarter of a second at its
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from benchmarks.cost import (
     Prices,
@@ -42,9 +42,8 @@ def hourly(talk: Talk, languages: int, prices: Prices) -> Mapping[str, Usage]:
     return {flow: usage.per_hour(talk.duration_s) for flow, usage in found.items()}
 
 
-def figures(prices: Prices) -> dict[str, float]:
+def figures(prices: Prices, talks: Sequence[Talk]) -> dict[str, float]:
     """Flat keys, means over the talks; ``stt_seconds_ratio``: billed seconds, job over baseline."""
-    talks = [write_talk(number, TALK_S) for number in range(TALKS)]
     found: dict[str, float] = {}
     for heard in HEARD:
         by_talk = [hourly(talk, heard, prices) for talk in talks]
@@ -72,7 +71,7 @@ def figures(prices: Prices) -> dict[str, float]:
 
 
 def main() -> None:
-    found = figures(read_prices())
+    found = figures(read_prices(), [write_talk(number, TALK_S) for number in range(TALKS)])
     rows = [
         (
             flow,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.lag_collector import Note, read_notes
 from benchmarks.lag_talkers import Session, Spoken, Talkers
-from benchmarks.profiled_job import PROFILE_OPTION
+from benchmarks.service_profiles import PROFILE_OPTION
 from benchmarks.talks import write_talk
 from benchmarks.window_batches import shards_for
 from connectors.amazon_clients import AwsSettings

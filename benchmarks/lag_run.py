@@ -5,7 +5,8 @@ real time straight into the stream, heard in two languages each, under the same 
 times. Figures go to ``build/lag-<profile>.json`` (flat keys); every word's lag, for pictures, to
 ``build/lag-<profile>-words.json``.
 
-The twenty-minute talk of the playout's drift: ``--talks 1 --seconds 1200 --together``.
+The twenty-minute talk of the playout's drift: ``--talks 1 --seconds 1200 --together``. Both flows
+hear one stream at once then, and the files are ``build/playout-<profile>*.json``.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def comparison(figures: Mapping[str, float], flows: Sequence[str]) -> list[list[
 
 
 def run(given: argparse.Namespace) -> int:
-    directory = ROOT / "build" / f"lag-{given.profile}"
+    directory = ROOT / "build" / f"{'playout' if given.together else 'lag'}-{given.profile}"
     shutil.rmtree(directory, ignore_errors=True)
     settings = FlowSettings(
         directory, given.profile, given.parallelism, tuple(given.job_option or ())
@@ -179,7 +180,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each talk")
     parser.add_argument("--parallelism", type=int, default=1)
     parser.add_argument("--flow", action="append", choices=(BASELINE, JOB), help="only this one")
-    parser.add_argument("--together", action="store_true", help="both at once, on one stream")
+    parser.add_argument(
+        "--together", action="store_true", help="both at once, on one stream: build/playout-..."
+    )
     parser.add_argument(
         "--job-option", action="append", metavar="OPTION", help="of pipelines.main; repeatable"
     )

@@ -12,14 +12,12 @@ from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from benchmarks.service_profiles import PROFILES, ServiceProfile
+from benchmarks.service_profiles import PROFILE_OPTION, PROFILES, ServiceProfile
 from connectors.job_connectors import LiveConnectors
 from local_stack.processes import POLL_S
 from pipelines.coders import register_coders
 from pipelines.main import submit
 from pipelines.options import LiveJob, read_options
-
-PROFILE_OPTION = "--service_profile="
 
 
 def with_services(job: LiveJob, profile: ServiceProfile) -> LiveJob:

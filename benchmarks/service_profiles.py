@@ -19,6 +19,8 @@ from connectors.scripted_translation import ScriptedTranslatorSettings
 SPOKEN_WORD_S = 0.33
 """What a word of a clip lasts: as long as the speaker took for it, so that playing keeps up only
 as a real listener's would."""
+PROFILE_OPTION = "--service_profile="
+"""Of ``benchmarks.profiled_job``: its name follows."""
 _RESULTS_AHEAD = 100_000
 """A whole batch is sent at once and read afterwards: nothing may wait for its reader."""
 

@@ -16,6 +16,8 @@ from benchmarks.cost import (
     voiced_stretches_s,
     window_usage,
 )
+from benchmarks.cost_table import figures
+from benchmarks.talks import write_talk
 from connectors.speech_to_text import Word
 
 pytestmark = pytest.mark.unit
@@ -80,3 +82,17 @@ def test_the_price_file_can_be_edited(tmp_path: Path) -> None:
     before, after = read_prices(), read_prices(edited)
     assert after.recognition_per_s == 2 * before.recognition_per_s
     assert after.translation_per_character == before.translation_per_character
+
+
+def test_the_table_is_of_an_hour_by_flow_and_languages_heard() -> None:
+    found = figures(PRICES, [write_talk(number, 60.0) for number in range(3)])
+    assert found["baseline_0_heard_billed_s"] == found["baseline_10_heard_billed_s"] == 18_000
+    assert found["stream_0_heard_billed_s"] == pytest.approx(3_600)
+    assert found["stt_seconds_ratio"] == pytest.approx(0.2)
+    assert 0.15 < found["stt_seconds_ratio_speech_only"] < 0.2
+    assert found["stream_10_heard_spoken_characters"] == pytest.approx(
+        5 * found["stream_2_heard_spoken_characters"]
+    )
+    assert found["baseline_0_heard_neural_dollars"] == pytest.approx(9_000)
+    saved = found["baseline_2_heard_neural_dollars"] - found["stream_2_heard_neural_dollars"]
+    assert saved == pytest.approx((18_000 - 3_600) * 0.5)
