@@ -25,6 +25,7 @@ from connectors.voice_activity import VoiceActivityFactory
 from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
+from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import LiveLoop
 from pipelines.worker.transcribing import TranscriberRegistry
 from schemas.values import SAMPLE_RATE_HZ, LedgerEntry
@@ -74,7 +75,7 @@ def hear_session(
         dead_letters=MemoryDeadLetters(),
         voice_activity=voice_activity or WebrtcVoiceActivityFactory(),
     )
-    registry = TranscriberRegistry(loop, connectors)
+    registry = TranscriberRegistry(loop, connectors, Ahead(loop, connectors, is_on=False))
     try:
         transcriber = registry.open(SESSION, cutter, Coverage(), 0, ())
         for pane in _panes(pcm, pane_chunks):

@@ -30,7 +30,7 @@ from connectors.notifier import Notifier
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
-from connectors.policy import Policies
+from connectors.policy import PATIENT, Policies
 from connectors.registry import Connectors
 from connectors.scripted_shard_source import ScriptedShardSource
 from connectors.scripted_speech_synthesis import (
@@ -164,7 +164,7 @@ class FolderConnectors:
 
     folder: Path
     speech: SpeechChoice
-    policies: Policies = field(default_factory=Policies)
+    policies: Policies = PATIENT
 
     def build(self) -> Connectors:
         return Connectors(

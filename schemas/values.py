@@ -142,6 +142,10 @@ class LedgerEntry:
     gap_until_sequence: int | None = None
     routes: tuple[Route, ...] | None = None
 
+    def is_older_than(self, within_s: float, now_ms: int) -> bool:
+        """Whether its last sample was spoken longer ago than that."""
+        return now_ms - self.captured_at_ms - self.duration_s * 1000 > within_s * 1000
+
     @property
     def duration_s(self) -> float:
         return (self.end_sample - self.first_sample) / SAMPLE_RATE_HZ

@@ -42,7 +42,16 @@ def translated_audio(
 
 
 def skipped(translation: Translation, reason: str) -> dict[str, object]:
+    """There will be no clip. What was translated all the same is shown as a caption."""
     entry: LedgerEntry = translation.entry
+    caption: dict[str, object] = {}
+    if translation.text:
+        caption = {
+            "transcript": translation.text,
+            "sourceTranscript": entry.text,
+            "timestamp": entry.captured_at_ms,
+            "sourceDuration": round(entry.duration_s, 3),
+        }
     return {
         "type": "skipped",
         "sessionId": entry.session_id,
@@ -50,6 +59,7 @@ def skipped(translation: Translation, reason: str) -> dict[str, object]:
         "sequenceNumber": entry.number,
         "previousSequenceNumber": translation.route.previous_number,
         "reason": reason,
+        **caption,
     }
 
 

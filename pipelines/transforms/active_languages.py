@@ -89,6 +89,7 @@ class JoinByState(WorkerDoFn, beam.DoFn):
         state = before
         if event.listeners is not None:
             state = replace(state, routing=heard(state.routing, event.listeners))
+            self.worker.heard(session_id, state.routing.listeners)
             new = {*state.routing.listeners.languages} - {*before.routing.listeners.languages}
             if new:
                 self.worker.warming.expect(session_id, new)
@@ -97,6 +98,7 @@ class JoinByState(WorkerDoFn, beam.DoFn):
             yield from routed
         if event.utterance is not None:
             state = self._reconciled(session_id, state)
+            self.worker.heard(session_id, state.routing.listeners)
             if state.routing.knows_listeners or event.utterance.entry.routes is not None:
                 state, routed = self._routed(state, event.utterance)
                 yield from routed

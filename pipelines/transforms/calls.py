@@ -94,7 +94,7 @@ class CallAndWait(WorkerDoFn, beam.DoFn):
 
     def process(self, element: Any) -> Iterator[Any]:
         loop = self.worker.loop
-        at = CallSite(self.worker.connectors, loop)
+        at = CallSite(self.worker.connectors, loop, self.worker.ahead)
         for value in loop.wait(loop.start(run_to_end(self._handler, element, at))):
             yield _tagged(value)
 
@@ -130,7 +130,7 @@ class DrainCalls(WorkerDoFn, beam.DoFn):
             self._reconcile(slot, in_flight)
 
     def _submit(self, slot: tuple[str, str], item: Any) -> None:
-        at = CallSite(self.worker.connectors, self.worker.loop)
+        at = CallSite(self.worker.connectors, self.worker.loop, self.worker.ahead)
         self.worker.calls.submit(slot, self._handler, item, at)
 
     def _collect(self, slot: tuple[str, str], in_flight: Any) -> Iterator[Any]:

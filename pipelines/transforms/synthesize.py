@@ -8,7 +8,6 @@ from typing import Any
 
 import apache_beam as beam
 
-from connectors.policy import call
 from pipelines.transforms.calls import CallOptions, RunCalls
 from pipelines.worker.calls import CallSite
 from schemas.values import DeadLetter, Translation, VoicedTranslation
@@ -40,11 +39,10 @@ class SynthesizeTranslation:
         if item.skipped is not None:
             yield VoicedTranslation(item, None)
             return
-        synthesizer = at.connectors.synthesizer
-        clip = await call(
-            at.connectors.policies.synthesize,
-            lambda: synthesizer.synthesize(item.text, item.route.language),
-        )
+        if item.entry.is_older_than(at.connectors.policies.voice_within_s, at.now_ms()):
+            yield VoicedTranslation(replace(item, skipped="late"), None)
+            return
+        clip = await at.ahead.clip(item.entry, item.route.language, item.text)
         timeline = item.timeline.mark("synthesize", at.now_ms())
         yield VoicedTranslation(replace(item, timeline=timeline), clip)
 

@@ -80,12 +80,10 @@ class TranslateUtterance:
             return [Translation(entry, route, "", timeline, skipped)]
         if route.language == entry.language:
             return [Translation(entry, route, entry.text, timeline.mark("translate", at.now_ms()))]
-        translator = at.connectors.translator
+        if entry.is_older_than(at.connectors.policies.text_within_s, at.now_ms()):
+            return [Translation(entry, route, "", timeline, "late")]
         try:
-            text = await call(
-                at.connectors.policies.translate,
-                lambda: translator.translate(entry.text, entry.language, route.language),
-            )
+            text = await at.ahead.translation(entry, route.language)
         except ConnectorError as error:
             return _failed(entry, route, timeline, error, at.now_ms())
         return [Translation(entry, route, text, timeline.mark("translate", at.now_ms()))]

@@ -90,7 +90,7 @@ class AfterMilliseconds(trigger.AfterProcessingTime):
     """Beam's Python trigger takes whole seconds; Flink, through the graph's proto, milliseconds."""
 
     def __init__(self, delay_ms: int) -> None:
-        super().__init__(delay_ms / 1000)
+        super().__init__(delay_ms / 1000)  # pyright: ignore[reportArgumentType] (a float will do)
         self._delay_ms = delay_ms
 
     def to_runner_api(self, context: Any) -> Any:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from connectors.registry import Connectors
+from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import WorkerLoop
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class CallSite:
 
     connectors: Connectors
     loop: WorkerLoop
+    ahead: Ahead
 
     def now_ms(self) -> int:
         return self.loop.now_ms()

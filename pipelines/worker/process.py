@@ -15,12 +15,14 @@ from typing import Any, Protocol
 
 from connectors.positions import ShardPosition
 from connectors.registry import Connectors
+from pipelines.worker.ahead import Ahead
 from pipelines.worker.calls import CallRegistry
 from pipelines.worker.lookups import Lookups
 from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
 from pipelines.worker.reading import ReaderRegistry
 from pipelines.worker.transcribing import TranscriberRegistry
 from pipelines.worker.warming import Warming
+from schemas.values import ListenerLanguages
 
 
 class TimeMode(StrEnum):
@@ -44,6 +46,7 @@ class WorkerSettings:
 
     connectors: ConnectorFactory
     time: TimeMode = TimeMode.LIVE
+    head_start: bool = False
 
 
 class Worker:
@@ -60,7 +63,13 @@ class Worker:
         self.warming = Warming(self.loop, self.connectors)
         if settings.time is TimeMode.LIVE:
             self.warming.load()
-        self.transcribers = TranscriberRegistry(self.loop, self.connectors)
+        self.ahead = Ahead(self.loop, self.connectors, is_on=settings.head_start)
+        self.transcribers = TranscriberRegistry(self.loop, self.connectors, self.ahead)
+
+    def heard(self, session_id: str, listeners: ListenerLanguages) -> None:
+        """Who listens to a session, for what is done beside the graph."""
+        self.ahead.listeners(session_id, listeners.languages)
+        self.transcribers.listeners(session_id, listeners)
 
     async def _positions_of_job(self, question: tuple[str, str]) -> dict[str, ShardPosition]:
         """Of (job, session): how far the job has read each shard."""
@@ -70,6 +79,7 @@ class Worker:
         self.readers.close()
         self.transcribers.close()
         self.calls.close()
+        self.loop.wait(self.loop.start(self.ahead.close()), 10)
         self.loop.wait(self.loop.start(self.connectors.close()), 10)
         self.loop.stop()
 

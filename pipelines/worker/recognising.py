@@ -9,7 +9,7 @@ from collections.abc import Callable
 from connectors.errors import ConnectorError, RetryableError
 from connectors.policy import RateLimiter, call
 from connectors.registry import Connectors
-from pipelines.core.cutting import Cut, Cutter, Hypothesis
+from pipelines.core.cutting import Cut, Cutter, Hypothesis, text_of, words_behind
 from pipelines.core.journal import EpochPosition, JournalItem
 from pipelines.core.pending_audio import PendingAudio
 from pipelines.worker.committing import Committer, Draft
@@ -56,6 +56,7 @@ class SessionRecogniser:
         cutter: Cutter,
         committer: Committer,
         opens: RateLimiter,
+        believed: Callable[[int, str, str], None],
         call_for_mending: Callable[[], None],
     ) -> None:
         self._session_id = session_id
@@ -63,6 +64,7 @@ class SessionRecogniser:
         self._cutter = cutter
         self._committer = committer
         self._opens = opens
+        self._believed = believed
         self._call_for_mending = call_for_mending
         self._epoch = -1
         self._hearing = self._new_hearing()
@@ -293,6 +295,7 @@ class SessionRecogniser:
                 opened.take(result)
                 if opened is self._open:
                     await self._cut_due()
+                    self._say_what_is_believed(opened)
             if not opened.finishing:
                 self._fail(opened, RetryableError("the stream ended by itself"))
         except ConnectorError as error:
@@ -300,6 +303,11 @@ class SessionRecogniser:
         except Exception as error:  # a bug, ours or an adapter's: the talk goes on all the same
             _log.exception("reading the stream of %s failed", self._session_id)
             self._fail(opened, RetryableError(type(error).__name__))
+
+    def _say_what_is_believed(self, opened: OpenStream) -> None:
+        words = words_behind(self._position.resume_sample, opened.words)
+        number = self._committer.coverage.last_number + 1
+        self._believed(number, text_of(words), self._language or DEFAULT_LANGUAGE)
 
     def _fail(self, opened: OpenStream, error: Exception) -> None:
         if opened.error is None:

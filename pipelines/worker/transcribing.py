@@ -17,10 +17,12 @@ from connectors.policy import RateLimiter
 from connectors.registry import Connectors
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
+from pipelines.worker.ahead import Ahead
+from pipelines.worker.captioning import Captioner
 from pipelines.worker.committing import Committer
 from pipelines.worker.loops import WorkerLoop
 from pipelines.worker.recognising import SessionRecogniser
-from schemas.values import Utterance
+from schemas.values import ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class SessionTranscriber:
         coverage: Coverage,
         next_index: int,
         opens: RateLimiter,
+        ahead: Ahead,
     ) -> None:
         self.next_index = next_index
         self.delivered_number = coverage.last_number
@@ -47,11 +50,19 @@ class SessionTranscriber:
         self._outbox: deque[Utterance] = deque()
         self._queue: asyncio.Queue[JournalItem | None] = asyncio.Queue()
         self._woken_at_ms = 0
+        self._ahead = ahead
+        self._captioner = Captioner(session_id, loop, connectors)
         committer = Committer(
-            session_id, connectors, loop, coverage, f"{uuid.uuid4()}", self._outbox.append
+            session_id, connectors, loop, coverage, f"{uuid.uuid4()}", self._send_on
         )
         self._recogniser = SessionRecogniser(
-            session_id, connectors, cutter, committer, opens, lambda: self._queue.put_nowait(None)
+            session_id,
+            connectors,
+            cutter,
+            committer,
+            opens,
+            self._captioner.believed,
+            lambda: self._queue.put_nowait(None),
         )
         self._committer = committer
         self._task: Future[None] = loop.start(self._run())
@@ -78,13 +89,23 @@ class SessionTranscriber:
         self._woken_at_ms = now_ms
         return True
 
+    def listeners(self, news: ListenerLanguages) -> None:
+        self._captioner.listeners(news)
+
     def settle(self) -> None:
         """Wait until all that was fed is worked off (bounded runs)."""
         self._loop.wait(self._loop.start(self._queue.join()))
 
     def close(self) -> None:
         self._task.cancel()
+        self._captioner.close()
         self._loop.start(self._recogniser.close())
+
+    def _send_on(self, utterance: Utterance) -> None:
+        entry = utterance.entry
+        self._outbox.append(utterance)
+        self._ahead.begin(entry)
+        self._captioner.committed(entry.number, entry.text, entry.language)
 
     async def _put(self, items: tuple[JournalItem, ...]) -> None:
         for item in items:
@@ -128,9 +149,10 @@ class SessionTranscriber:
 class TranscriberRegistry:
     """The transcribers of this process, by session."""
 
-    def __init__(self, loop: WorkerLoop, connectors: Connectors) -> None:
+    def __init__(self, loop: WorkerLoop, connectors: Connectors, ahead: Ahead) -> None:
         self._loop = loop
         self._connectors = connectors
+        self._ahead = ahead
         policies = connectors.policies
         self._opens = RateLimiter(policies.stream_opens_per_s, policies.stream_opens_at_once)
         self._sessions: dict[str, SessionTranscriber] = {}
@@ -159,12 +181,24 @@ class TranscriberRegistry:
         journal: Iterable[JournalItem],
     ) -> SessionTranscriber:
         transcriber = SessionTranscriber(
-            session_id, self._loop, self._connectors, cutter, coverage, next_index, self._opens
+            session_id,
+            self._loop,
+            self._connectors,
+            cutter,
+            coverage,
+            next_index,
+            self._opens,
+            self._ahead,
         )
         self._sessions[session_id] = transcriber
         transcriber.feed(journal)
         transcriber.next_index = next_index
         return transcriber
+
+    def listeners(self, session_id: str, news: ListenerLanguages) -> None:
+        transcriber = self._sessions.get(session_id)
+        if transcriber is not None:
+            transcriber.listeners(news)
 
     def wanting_attention(self, now_ms: int) -> list[str]:
         return [
@@ -175,6 +209,7 @@ class TranscriberRegistry:
 
     def discard(self, session_id: str) -> None:
         transcriber = self._sessions.pop(session_id, None)
+        self._ahead.forget(session_id)
         if transcriber is not None:
             transcriber.close()
 

@@ -22,6 +22,7 @@ from connectors.memory_ledger import MemoryLedger
 from connectors.memory_notifier import MemoryNotifier
 from connectors.memory_positions import MemoryPositions
 from connectors.memory_session_tables import MemorySessionTables
+from connectors.policy import PATIENT, Policies
 from connectors.registry import Connectors
 from connectors.scripted_shard_source import ScriptedShardSource
 from connectors.scripted_speech_synthesis import (
@@ -33,8 +34,10 @@ from connectors.scripted_speech_to_text import (
     ScriptedSpeechToTextSettings,
 )
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.shard_source import StartAt, StartKind
 from pipelines.coders import register_coders
+from pipelines.core.cutting import Cutter
 from pipelines.core.window_cut import WindowCutter
 from pipelines.live_translation import GraphOptions, live
 from pipelines.transforms.read_audio import ReadOptions
@@ -64,6 +67,7 @@ class World:
     translation: ScriptedTranslatorSettings = field(default_factory=ScriptedTranslatorSettings)
     synthesis: ScriptedSynthesizerSettings = field(default_factory=ScriptedSynthesizerSettings)
     shards: int = 1
+    policies: Policies = PATIENT
 
     def __post_init__(self) -> None:
         self.name = uuid.uuid4().hex
@@ -181,6 +185,8 @@ class World:
         resume: bool = False,
         record_format: str = "avro",
         from_s: float = 0.0,
+        cutter: Cutter | None = None,
+        head_start: bool = False,
         stops: Iterable[tuple[float, float]] = (),
     ) -> None:
         """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes."""
@@ -188,7 +194,7 @@ class World:
         for _at_s, happens in sorted(self._at, key=lambda each: each[0]):
             happens()
         self._at.clear()
-        settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL)
+        settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL, head_start)
         options = GraphOptions(
             ReadOptions(
                 "test",
@@ -199,7 +205,7 @@ class World:
                 poll_every_ticks=1,
             ),
             WindowOptions("test", pane_records=0, readers=1, record_format=record_format),
-            WindowCutter(),
+            cutter or WindowCutter(),
             settings,
             partitions=1,
         )
@@ -249,6 +255,8 @@ class WorldConnectors:
             clip_store=world.clips,
             notifier=world.notifier,
             dead_letters=world.letters,
+            voice_activity=ScriptedVoiceActivityFactory(),
+            policies=world.policies,
         )
 
 

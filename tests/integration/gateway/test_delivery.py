@@ -23,6 +23,7 @@ from connectors.scripted_speech_synthesis import ScriptedSynthesizer
 from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.scripted_translation import ScriptedTranslator
 from pipelines.transforms.publish import PublishClip
+from pipelines.worker.ahead import Ahead
 from pipelines.worker.calls import CallSite, run_to_end
 from pipelines.worker.captioning import Captioner
 from pipelines.worker.loops import LiveLoop
@@ -145,7 +146,11 @@ async def test_an_inline_listener_hears_before_the_upload_is_done(
     store = connectors.clip_store
     assert isinstance(store, HeldClipStore)
     publishing = asyncio.create_task(
-        run_to_end(PublishClip(), voiced(session_id, 0), CallSite(connectors, loop))
+        run_to_end(
+            PublishClip(),
+            voiced(session_id, 0),
+            CallSite(connectors, loop, Ahead(loop, connectors, is_on=False)),
+        )
     )
     heard = await inline.expect("translatedAudio")
     assert base64.b64decode(heard["audio"]) == BODY

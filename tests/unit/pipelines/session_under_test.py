@@ -34,6 +34,7 @@ from connectors.speech_to_text import SpeechStream
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind, uncovered
 from pipelines.core.window_cut import WindowCutter
+from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import VirtualLoop
 from pipelines.worker.transcribing import SessionTranscriber, TranscriberRegistry
 from schemas.values import EntryKind, LedgerEntry, Utterance
@@ -106,6 +107,7 @@ class Stage:
             dead_letters=self.letters,
             voice_activity=ScriptedVoiceActivityFactory(lag_samples=800),
         )
+        self.ahead = Ahead(self.loop, self.connectors, is_on=True)
 
     def streams(self) -> tuple[SpeechStream, ...]:
         """The recognitions that are open now."""
@@ -121,7 +123,7 @@ class Job:
     def __init__(self, stage: Stage, cutter: Cutter | None = None) -> None:
         self._stage = stage
         self._cutter = cutter or WindowCutter(settle_samples=4_000)
-        self.registry = TranscriberRegistry(stage.loop, stage.connectors)
+        self.registry = TranscriberRegistry(stage.loop, stage.connectors, stage.ahead)
         self.coverage = Coverage()
         self.journal: tuple[JournalItem, ...] = ()
         self.next_index = 0

@@ -55,7 +55,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.stage = Stage()
         self.registry = CallRegistry(self.stage.loop)
-        self.site = CallSite(self.stage.connectors, self.stage.loop)
+        self.site = CallSite(self.stage.connectors, self.stage.loop, self.stage.ahead)
 
     def submit(self, *items: str, slot: tuple[str, str] = SLOT) -> None:
         for item in items:

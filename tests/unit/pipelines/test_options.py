@@ -51,7 +51,7 @@ def read(*arguments: str) -> LiveJob | BoundedJob:
     ("arguments", "says"),
     [
         (["--readers=0"], "at least 1"),
-        (["--readers=0"], "at least 1"),
+        (["--pane_ms=-1"], "at least 0"),
         (["--partitions=-1"], "at least 1"),
         (["--start=yesterday"], "use latest"),
         (["--input=/no/such.wav", "--output=x"], "no such file"),

@@ -87,7 +87,7 @@ class Publishing:
         connectors = replace(stage.connectors, clip_store=self.store, notifier=self.notifier)
         started_s = stage.loop.wait(stage.loop.start(_now_s()))
         item = VoicedTranslation(replace(TRANSLATION, skipped=skipped), clip)
-        running = run_to_end(PublishClip(), item, CallSite(connectors, stage.loop))
+        running = run_to_end(PublishClip(), item, CallSite(connectors, stage.loop, stage.ahead))
         answers = stage.loop.wait(stage.loop.start(running))
         self.notifier.calls = [
             (round(at_s - started_s, 3), audience) for at_s, audience in self.notifier.calls

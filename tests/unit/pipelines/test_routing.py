@@ -106,13 +106,21 @@ def test_a_translation_is_told_as_the_protocol_has_it() -> None:
         "contentType": "audio/mpeg",
         "stages": {"capture": 40},
     }
-    assert skipped(translation, "gap") == {
+    told = {
         "type": "skipped",
         "sessionId": "joyful-mountain-789",
         "targetLanguage": "es",
         "sequenceNumber": 4,
         "previousSequenceNumber": 2,
-        "reason": "gap",
+    }
+    assert skipped(replace(translation, text=""), "gap") == {**told, "reason": "gap"}
+    assert skipped(translation, "late") == {
+        **told,
+        "reason": "late",
+        "transcript": "buenos días",
+        "sourceTranscript": "good morning",
+        "timestamp": 1_800_000_003_000,
+        "sourceDuration": 2.5,
     }
 
 

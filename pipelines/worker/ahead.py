@@ -1,0 +1,132 @@
+"""A head start: what the coming steps will ask of the services is asked when a cut is committed.
+
+Between the ledger and the steps that translate and voice lie hops through Flink. The services need
+not wait for them: the moment an utterance is committed its translations and clips are begun here,
+in the languages that are listened to as far as this process knows, and the steps find them under
+way or done. Nothing rests on it: a step that finds nothing here makes the call itself, and what
+nobody comes for is forgotten.
+
+It pays only where a session's steps run in the process that recognises it, so it is switched on for
+jobs with one worker process (``--head_start``); elsewhere each call would be made twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from connectors.policy import call
+from connectors.registry import Connectors
+from pipelines.worker.loops import WorkerLoop
+from schemas.values import Clip, EntryKind, LedgerEntry
+
+MOST_KEPT = 20_000
+KEPT_MS = 60_000
+
+_Key = tuple[str, int, str]
+
+
+@dataclass(slots=True)
+class _Start:
+    began_at_ms: int
+    translation: asyncio.Task[str]
+    clip: asyncio.Task[Clip]
+
+
+class Ahead:
+    """``begin`` and ``listeners`` are called from any thread, the rest in the worker's loop."""
+
+    def __init__(self, loop: WorkerLoop, connectors: Connectors, *, is_on: bool) -> None:
+        self._loop = loop
+        self._connectors = connectors
+        self._is_on = is_on
+        self._languages: dict[str, tuple[str, ...]] = {}
+        self._starts: OrderedDict[_Key, _Start] = OrderedDict()
+
+    def listeners(self, session_id: str, languages: tuple[str, ...]) -> None:
+        """What is listened to now, as far as this process knows."""
+        if not self._is_on:
+            return
+        if languages:
+            self._languages[session_id] = languages
+        else:
+            self.forget(session_id)
+
+    def forget(self, session_id: str) -> None:
+        self._languages.pop(session_id, None)
+
+    def begin(self, entry: LedgerEntry) -> None:
+        """Of an entry that was committed just now. In the worker's loop."""
+        if entry.kind is not EntryKind.SPEECH:
+            return
+        for language in self._languages.get(entry.session_id, ()):
+            self._begin(entry, language)
+
+    async def translation(self, entry: LedgerEntry, language: str) -> str:
+        """Raises what the service raises, as a call made now does."""
+        start = self._starts.get((entry.session_id, entry.number, language))
+        if start is None:
+            return await self._translate(entry, language)
+        return await asyncio.shield(start.translation)
+
+    async def clip(self, entry: LedgerEntry, language: str, text: str) -> Clip:
+        start = self._starts.pop((entry.session_id, entry.number, language), None)
+        if start is None or not await _says(start.translation, text):
+            return await self._voice(text, language)
+        return await start.clip
+
+    async def close(self) -> None:
+        for start in self._starts.values():
+            start.translation.cancel()
+            start.clip.cancel()
+        self._starts.clear()
+
+    def _begin(self, entry: LedgerEntry, language: str) -> None:
+        key = (entry.session_id, entry.number, language)
+        self._drop_old()
+        if key in self._starts or len(self._starts) >= MOST_KEPT:
+            return
+        translation = asyncio.create_task(self._translate(entry, language))
+        clip = asyncio.create_task(self._voice_of(translation, language))
+        for task in (translation, clip):
+            task.add_done_callback(_look_at)
+        self._starts[key] = _Start(self._loop.now_ms(), translation, clip)
+
+    def _drop_old(self) -> None:
+        """What nobody came for: its routes were others, or its job has gone back."""
+        oldest_ms = self._loop.now_ms() - KEPT_MS
+        while self._starts:
+            key, start = next(iter(self._starts.items()))
+            if start.began_at_ms > oldest_ms:
+                return
+            del self._starts[key]
+
+    async def _translate(self, entry: LedgerEntry, language: str) -> str:
+        if language == entry.language:
+            return entry.text
+        translator = self._connectors.translator
+        return await call(
+            self._connectors.policies.translate,
+            lambda: translator.translate(entry.text, entry.language, language),
+        )
+
+    async def _voice_of(self, translation: asyncio.Task[str], language: str) -> Clip:
+        return await self._voice(await asyncio.shield(translation), language)
+
+    async def _voice(self, text: str, language: str) -> Clip:
+        synthesizer = self._connectors.synthesizer
+        return await call(
+            self._connectors.policies.synthesize, lambda: synthesizer.synthesize(text, language)
+        )
+
+
+async def _says(translation: asyncio.Task[str], text: str) -> bool:
+    """Whether the clip that follows ``translation`` is one of ``text``."""
+    return translation.done() and not translation.exception() and translation.result() == text
+
+
+def _look_at(task: asyncio.Task[str] | asyncio.Task[Clip]) -> None:
+    """An error is its caller's, if one comes; asyncio must not complain if none does."""
+    if not task.cancelled():
+        task.exception()

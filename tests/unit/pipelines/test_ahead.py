@@ -1,0 +1,187 @@
+"""A head start is used once, for the words it was made of, and nothing rests on it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from connectors.errors import PermanentError
+from connectors.policy import Policies
+from connectors.scripted_faults import Delay, Fault, FaultKind
+from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
+from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
+from pipelines.transforms.synthesize import SynthesizeTranslation
+from pipelines.transforms.translate import TranslateUtterance
+from pipelines.worker.ahead import KEPT_MS, Ahead
+from pipelines.worker.calls import CallSite, run_to_end
+from schemas.values import (
+    EntryKind,
+    LedgerEntry,
+    Route,
+    RoutedUtterance,
+    Timeline,
+    Translation,
+    Utterance,
+    VoicedTranslation,
+)
+from tests.unit.pipelines.session_under_test import SESSION, START_MS, Stage
+
+pytestmark = pytest.mark.unit
+
+T = TypeVar("T")
+
+
+def entry_of(text: str = "good morning", *, number: int = 0, ended_ago_ms: int = 0) -> LedgerEntry:
+    return LedgerEntry(
+        session_id=SESSION,
+        number=number,
+        epoch=1,
+        kind=EntryKind.SPEECH,
+        first_sample=0,
+        end_sample=16_000,
+        text=text,
+        language="en",
+        captured_at_ms=START_MS - 1_000 - ended_ago_ms,
+        committed_at_ms=START_MS,
+        writer="w",
+        resume_sample=16_000,
+        resume_sequence=3,
+        resume_sequence_sample=12_288,
+    )
+
+
+class Site:
+    """Services that count their calls; translation takes 0.2 s, a voice 0.5 s."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.stage = Stage()
+        self.translator = ScriptedTranslator(
+            ScriptedTranslatorSettings(delay=Delay(0.2), faults=faults)
+        )
+        self.synthesizer = ScriptedSynthesizer(ScriptedSynthesizerSettings(delay=Delay(0.5)))
+        self.connectors = self.stage.connectors.__class__(
+            **{
+                **self.stage.connectors.__dict__,
+                "translator": self.translator,
+                "synthesizer": self.synthesizer,
+                "policies": Policies(),
+            }
+        )
+        self.ahead = Ahead(self.stage.loop, self.connectors, is_on=True)
+        self.at = CallSite(self.connectors, self.stage.loop, self.ahead)
+
+    def pass_ms(self, for_ms: int) -> None:
+        for _ in range(for_ms // 10):
+            self.stage.loop.advance(self.stage.loop.now_ms() + 10)
+
+    def begin(self, entry: LedgerEntry) -> None:
+        async def beginning() -> None:
+            self.ahead.begin(entry)
+
+        self.stage.loop.start(beginning())
+        self.pass_ms(10)
+
+    def took_ms(self, work: Coroutine[Any, Any, T]) -> tuple[T, int]:
+        began_ms = self.stage.loop.now_ms()
+        future = self.stage.loop.start(work)
+        while not future.done():
+            self.pass_ms(10)
+        return future.result(), self.stage.loop.now_ms() - began_ms
+
+
+def test_the_steps_find_what_was_begun_at_the_commit() -> None:
+    site, entry = Site(), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.begin(entry)
+    site.pass_ms(250)
+    text, translating_ms = site.took_ms(site.ahead.translation(entry, "es"))
+    _, voicing_ms = site.took_ms(site.ahead.clip(entry, "es", text))
+    assert translating_ms <= 10, "it was done before it was asked for"
+    assert 400 <= voicing_ms <= 460, "its voice was under way for some 0.06 s"
+    assert (site.translator.calls_made, site.synthesizer.calls_made) == (1, 1)
+
+
+def test_nothing_is_begun_in_languages_that_nobody_hears() -> None:
+    site, entry = Site(), entry_of()
+    site.begin(entry)
+    site.ahead.listeners(SESSION, ("ca",))
+    site.ahead.listeners(SESSION, ())
+    site.begin(entry_of(number=1))
+    site.pass_ms(1_000)
+    assert (site.translator.calls_made, site.synthesizer.calls_made) == (0, 0)
+    _, took_ms = site.took_ms(site.ahead.translation(entry, "es"))
+    assert took_ms >= 200, "a step that finds nothing makes the call"
+
+
+def test_a_clip_of_other_words_is_not_used() -> None:
+    site, entry = Site(), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.begin(entry)
+    site.pass_ms(1_000)
+    _, took_ms = site.took_ms(site.ahead.clip(entry, "es", "something else"))
+    assert took_ms >= 500
+    assert site.synthesizer.calls_made == 2
+
+
+def test_an_error_comes_to_the_step_that_asks() -> None:
+    site, entry = Site(Fault(FaultKind.PERMANENT)), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.begin(entry)
+    site.pass_ms(500)
+    with pytest.raises(PermanentError):
+        site.took_ms(site.ahead.translation(entry, "es"))
+
+
+def test_what_nobody_comes_for_is_forgotten() -> None:
+    site, entry = Site(), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.begin(entry)
+    site.pass_ms(1_000)
+    site.stage.loop.advance(site.stage.loop.now_ms() + KEPT_MS)
+    site.begin(entry_of(number=1))
+    site.pass_ms(1_000)
+    _, took_ms = site.took_ms(site.ahead.translation(entry, "es"))
+    assert took_ms >= 200
+
+
+def translated(site: Site, entry: LedgerEntry) -> list[Translation]:
+    item = RoutedUtterance(Utterance(entry, Timeline.start(START_MS)), (Route("es", None),))
+    answers, _ = site.took_ms(run_to_end(TranslateUtterance(), item, site.at))
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("ended_ago_ms", "skipped", "calls"), [(1_000, None, 1), (59_000, None, 1), (61_000, "late", 0)]
+)
+def test_what_is_too_old_to_read_is_not_translated(
+    ended_ago_ms: int, skipped: str | None, calls: int
+) -> None:
+    site = Site()
+    entry = entry_of(ended_ago_ms=ended_ago_ms)
+    site.took_ms(site.connectors.ledger.commit(entry))
+    (answer,) = translated(site, entry)
+    assert answer.skipped == skipped
+    assert site.translator.calls_made == calls
+
+
+@pytest.mark.parametrize(("ended_ago_ms", "voiced"), [(14_000, True), (16_000, False)])
+def test_what_is_too_old_to_hear_is_shown_only(ended_ago_ms: int, voiced: bool) -> None:
+    site = Site()
+    entry = entry_of(ended_ago_ms=ended_ago_ms)
+    item = Translation(entry, Route("es", None), "buenos días", Timeline.start(START_MS))
+    (answer,), _ = site.took_ms(run_to_end(SynthesizeTranslation(), item, site.at))
+    assert isinstance(answer, VoicedTranslation)
+    assert (answer.clip is not None) == voiced
+    assert answer.translation.text == "buenos días", "the caption is kept"
+    assert answer.translation.skipped == (None if voiced else "late")
+
+
+def test_closing_ends_what_is_under_way() -> None:
+    site, entry = Site(), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.begin(entry)
+    site.took_ms(site.ahead.close())
+    site.pass_ms(1_000)
+    assert site.synthesizer.calls_made == 0
