@@ -7,7 +7,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from connectors.notifier import Audience
 from ingest_gateway.auth import Identity
 from ingest_gateway.messages import ServerMessage, encode
 from ingest_gateway.metrics import Metrics
@@ -139,16 +138,9 @@ class Hub:
         connection.language = None
         connection.capabilities = ()
 
-    def listeners(
-        self, session_id: str, language: str | None = None, audience: Audience = Audience.ALL
-    ) -> list[Connection]:
+    def listeners(self, session_id: str, language: str | None = None) -> list[Connection]:
         members = self._listeners.get(session_id, {}).values()
-        return [
-            one
-            for one in members
-            if (language is None or one.language == language)
-            and audience.includes(one.capabilities)
-        ]
+        return [one for one in members if language is None or one.language == language]
 
     def listened_sessions(self) -> tuple[str, ...]:
         return tuple(self._listeners)

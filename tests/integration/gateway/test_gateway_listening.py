@@ -383,9 +383,22 @@ async def test_the_speaker_reads_along_and_nobody_else(gateway: RunningGateway) 
     assert "ownCaption" not in [one["type"] for one in listener.received]
 
 
-async def test_an_unknown_audience_is_refused(gateway: RunningGateway) -> None:
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/notify/s/es?audience=everyone", b"{}", 400),
+        ("/notify/s/es", b"[]", 400),
+        ("/notify", b"{}", 400),
+        ("/notify", b'[{"sessionId": "s"}]', 400),
+        ("/notify/s/es", b" " * 131_073, 413),
+        ("/notify", b" " * 131_073, 413),
+    ],
+)
+async def test_what_the_job_says_wrongly_is_refused(
+    gateway: RunningGateway, path: str, body: bytes, status: int
+) -> None:
     async with httpx.AsyncClient(base_url=gateway.url) as http:
-        assert (await http.post("/notify/s/es?audience=everyone", json={})).status_code == 400
+        assert (await http.post(path, content=body)).status_code == status
 
 
 def management(gateway: RunningGateway) -> Any:
