@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import WireStream
 from connectors.amazon_transcript import TranscriptReader
@@ -19,6 +22,8 @@ _EVENT_S = 0.2
 _KEEP_ALIVE_S = 0.1
 """Of silence."""
 _CLOSE_WITHIN_S = 2.0
+_QUIET_PEAK = 328
+"""Of 32,768, -40 dB: below it nobody speaks into a microphone."""
 
 
 class _OnClose(Protocol):
@@ -64,7 +69,9 @@ class AmazonSpeechStream:
         self._settings = settings
         self._on_close = on_close
         self._bytes_per_s = 2 * sample_rate_hz
-        self._reader = TranscriptReader(settings.report_every_s, settings.answer_within_s)
+        self._reader = TranscriptReader(
+            settings.report_every_s, settings.answer_within_s, settings.answer_loud_within_s
+        )
         self._pace = RateLimiter(
             settings.catch_up_speed / _EVENT_S, max(1, round(settings.head_start_s / _EVENT_S))
         )
@@ -132,7 +139,7 @@ class AmazonSpeechStream:
             duration_s = len(pcm) / self._bytes_per_s
             if is_speech:
                 self._last_speech_s = self._last_sent_s
-                self._reader.sent(duration_s, self._last_sent_s)
+                self._reader.sent(duration_s, self._last_sent_s, is_quiet=_is_quiet(pcm))
             else:
                 self._reader.clock.insert_silence(duration_s)
             await self._wire.send(pcm)
@@ -176,6 +183,11 @@ class AmazonSpeechStream:
     def _put(self, recognitions: list[Recognition]) -> None:
         for recognition in recognitions:
             self._heard.queue.put_nowait(recognition)
+
+
+def _is_quiet(pcm: bytes) -> bool:
+    samples: NDArray[np.int16] = np.frombuffer(pcm, dtype="<i2")
+    return not len(samples) or int(np.abs(samples.astype(np.int32)).max()) < _QUIET_PEAK
 
 
 def _pieces(pcm: bytes, longest_bytes: int) -> Iterator[bytes]:

@@ -10,7 +10,8 @@ class AmazonSpeechToTextSettings:
     """``max_streams``, ``starts_per_s``: the account's quotas (25 each unless raised), which all
     worker processes share: give each its part. A stream waits its turn for ``turn_within_s``.
 
-    ``answer_within_s``: audio without a word reported for so long is taken for non-speech; too
+    ``answer_within_s``: quiet audio without a word reported for so long is taken for non-speech,
+    loud audio (which may be speech, and the service slow) after ``answer_loud_within_s``; too
     short and a slow answer comes behind a cut, too long and silence delays the words before it.
     ``keep_alive_after_s`` without audio, silence is sent: the service closes a stream after 15 s.
     ``end_words_after_s`` without audio while words are not final, silence follows at the speed of
@@ -26,6 +27,7 @@ class AmazonSpeechToTextSettings:
 
     report_every_s: float = 0.25
     answer_within_s: float = 2.0
+    answer_loud_within_s: float = 8.0
     keep_alive_after_s: float = 5.0
     end_words_after_s: float = 0.5
     end_words_within_s: float = 2.0

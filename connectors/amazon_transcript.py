@@ -76,28 +76,33 @@ class AudioClock:
 class TranscriptReader:
     """What one stream has said, and up to where its audio has been considered.
 
-    ``answer_within_s``: audio that was sent so long ago, without a word in it reported, is taken
-    for non-speech. ``report_every_s``: the longest step between two recognitions.
+    ``answer_within_s``: quiet audio that was sent so long ago, without a word in it reported, is
+    taken for non-speech; loud audio after ``answer_loud_within_s``, for it may be speech that the
+    service is late with. ``report_every_s``: the longest step between two recognitions.
     """
 
-    def __init__(self, report_every_s: float, answer_within_s: float) -> None:
+    def __init__(
+        self, report_every_s: float, answer_within_s: float, answer_loud_within_s: float
+    ) -> None:
         self.clock = AudioClock()
         self._report_every_s = report_every_s
         self._answer_within_s = answer_within_s
+        self._answer_loud_within_s = answer_loud_within_s
         self._words: tuple[Word, ...] = ()
         self._through_s = 0.0
         self._has_final = False
         self._sent: deque[tuple[float, float]] = deque()
-        """(when, audio sent until then) that may not have been considered."""
+        """(when its answer is overdue, audio sent until then) that may not be considered yet."""
 
     @property
     def has_open_words(self) -> bool:
         """Whether the service has said words that are not final."""
         return bool(self._words)
 
-    def sent(self, duration_s: float, now_s: float) -> None:
+    def sent(self, duration_s: float, now_s: float, *, is_quiet: bool) -> None:
         self.clock.audio_s += duration_s
-        self._sent.append((now_s, self.clock.audio_s))
+        within_s = self._answer_within_s if is_quiet else self._answer_loud_within_s
+        self._sent.append((now_s + within_s, self.clock.audio_s))
 
     def take(self, result: TranscriptResult) -> list[Recognition]:
         words = tuple(
@@ -114,7 +119,7 @@ class TranscriptReader:
     def quiet(self, now_s: float) -> list[Recognition]:
         """What follows from the service having said nothing for a while."""
         through_s = self._through_s
-        while self._sent and self._sent[0][0] <= now_s - self._answer_within_s:
+        while self._sent and self._sent[0][0] <= now_s:
             through_s = max(through_s, self._sent.popleft()[1])
         if through_s == self._through_s:
             return []

@@ -15,7 +15,7 @@ from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest
 from connectors.amazon_transcript import TranscriptItem, TranscriptResult
 from connectors.errors import PermanentError, ThrottledError
-from connectors.scripted_words import write_silence
+from connectors.scripted_words import write_silence, write_word
 
 pytestmark = pytest.mark.unit
 
@@ -190,6 +190,25 @@ def test_no_silence_behind_the_end(run_virtual: RunVirtual) -> None:
 
 async def _never_answered() -> None:
     """The end of the audio, without an end of the results."""
+
+
+def test_a_service_that_is_late_is_waited_for_where_somebody_may_speak(
+    run_virtual: RunVirtual,
+) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, answer_within_s=2.0, answer_loud_within_s=8.0)
+        stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
+        await stream.send(write_silence(0.2) + write_word(1, 0.2))
+        reports: list[tuple[float, float]] = []
+        async with asyncio.timeout(20):
+            while not reports or reports[-1][1] < 0.39:
+                result = await anext(stream)
+                reports.append((asyncio.get_running_loop().time(), result.through_s))
+        assert reports == [pytest.approx((2.0, 0.2)), pytest.approx((8.0, 0.4))]
+        await recogniser.close()
+
+    run_virtual(run())
 
 
 def test_what_is_unstable_is_said_to_be(run_virtual: RunVirtual) -> None:

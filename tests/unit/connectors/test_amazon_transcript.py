@@ -28,8 +28,8 @@ def mark(content: str, *, is_stable: bool = True) -> TranscriptItem:
 
 
 def reader_after(audio_s: float, *, report_every_s: float = 0.5) -> TranscriptReader:
-    reader = TranscriptReader(report_every_s, answer_within_s=2.0)
-    reader.sent(audio_s, now_s=0.0)
+    reader = TranscriptReader(report_every_s, answer_within_s=2.0, answer_loud_within_s=8.0)
+    reader.sent(audio_s, now_s=0.0, is_quiet=True)
     return reader
 
 
@@ -73,11 +73,19 @@ def test_a_long_step_is_taken_in_several_without_words_from_ahead() -> None:
 
 def test_silence_is_considered_once_an_answer_would_have_come() -> None:
     reader = reader_after(0.4)
-    reader.sent(0.4, now_s=1.0)
+    reader.sent(0.4, now_s=1.0, is_quiet=True)
     assert reader.quiet(now_s=1.9) == []
     assert reader.quiet(now_s=2.0) == [Recognition((), is_final=False, through_s=0.4)]
     assert reader.quiet(now_s=2.1) == []
     assert [report.through_s for report in reader.quiet(now_s=3.0)] == [0.8]
+
+
+def test_loud_audio_may_be_speech_that_the_service_is_late_with() -> None:
+    reader = reader_after(0.4)
+    reader.sent(0.4, now_s=0.1, is_quiet=False)
+    reader.sent(0.4, now_s=0.2, is_quiet=True)
+    assert [report.through_s for report in reader.quiet(now_s=8.0)] == [0.4]
+    assert [report.through_s for report in reader.quiet(now_s=8.1)][-1] == pytest.approx(1.2)
 
 
 def test_quiet_keeps_the_words_that_are_not_final() -> None:
@@ -104,14 +112,14 @@ def test_the_end_says_nothing_twice() -> None:
     reader = reader_after(0.5)
     reader.take(TranscriptResult((HELLO,), 0.5, is_partial=False))
     assert reader.end() == []
-    assert TranscriptReader(0.5, 2.0).end() == [Recognition((), is_final=True, through_s=0.0)]
+    assert TranscriptReader(0.5, 2.0, 8.0).end() == [Recognition((), is_final=True, through_s=0.0)]
 
 
 def test_words_behind_silence_that_was_sent_stand_where_they_were_spoken() -> None:
     reader = reader_after(1.0)
     reader.clock.insert_silence(0.1)
     reader.clock.insert_silence(0.1)
-    reader.sent(1.0, now_s=20.0)
+    reader.sent(1.0, now_s=20.0, is_quiet=True)
     said = TranscriptItem("again", 1.4, 1.7)
     last = reader.take(TranscriptResult((said,), 1.8, is_partial=False))[-1]
     assert last.words[0].start_s == pytest.approx(1.2)
