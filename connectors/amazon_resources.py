@@ -206,6 +206,12 @@ async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None
 async def _let_pages_fetch(s3: S3Client, bucket: str) -> None:
     """Pages decode clips themselves, so they must be let read them. What may be fetched is still
     only what a signed link leads to."""
-    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 3600}
     with aws_errors(f"let pages fetch from {bucket}"):
-        await s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+        await s3.put_bucket_cors(
+            Bucket=bucket,
+            CORSConfiguration={
+                "CORSRules": [
+                    {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 3600}
+                ]
+            },
+        )

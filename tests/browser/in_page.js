@@ -1,6 +1,6 @@
 // Runs before each page's own scripts: what went out, and what comes out of the loudspeaker.
 
-// Audio frames as sent: [sequence, SHA-free copy of the samples in hex], newest per sequence.
+// Audio frames as sent: samples in hex, by sequence.
 window.sentFrames = {};
 const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (data) {
@@ -33,4 +33,11 @@ AudioNode.prototype.connect = function (target, ...more) {
     }, 25);
   }
   return result;
+};
+
+// The microphone that the page opened last.
+const getUserMedia = MediaDevices.prototype.getUserMedia;
+MediaDevices.prototype.getUserMedia = async function (...wishes) {
+  window.microphone = await getUserMedia.apply(this, wishes);
+  return window.microphone;
 };

@@ -87,6 +87,15 @@ async def test_without_a_touch_there_are_captions_and_then_the_newest_clip(stage
     assert 5 not in await page.evaluate("window.heard")  # the first ones were left out
 
 
+async def test_any_touch_starts_the_sound(stage: Stage) -> None:
+    session_id = await stage.session()
+    page = await stage.listening(session_id, touched=False)
+    await page.get_by_label("Show the original").check()
+    await expect(page.get_by_role("button", name="Tap to start the sound")).to_be_hidden()
+    await stage.say(session_id, 0, 500)
+    await tones(page, 500)
+
+
 async def test_who_comes_late_reads_the_last_captions(stage: Stage) -> None:
     session_id = await stage.session()
     await tell_a_talk(stage.gateway, session_id)

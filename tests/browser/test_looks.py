@@ -11,6 +11,7 @@ from tests.browser.conftest import Stage
 from tests.integration.gateway.test_gateway_listening import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+MAX_LISTENER_BYTES = 150 * 1024
 SIZES = {"phone": True, "desktop": False}
 
 
@@ -35,6 +36,19 @@ async def looked_at(stage: Stage, page: Page, name: str, axe_source: str) -> lis
         found += await faults(page, axe_source)
     assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
     return found
+
+
+async def test_a_listeners_phone_loads_little(stage: Stage) -> None:
+    """All that a listener's page needs before it works, as it comes over the network."""
+    page = await stage.open(f"/listen/{await stage.session()}", phone=True)
+    await page.get_by_text("Live", exact=True).wait_for()
+    loaded: dict[str, int] = await page.evaluate(
+        """() => Object.fromEntries(
+            ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+                .map((entry) => [new URL(entry.name).pathname, entry.transferSize]))"""
+    )
+    assert sum(loaded.values()) < MAX_LISTENER_BYTES, loaded
+    assert not any(path.startswith("/assets/index") for path in loaded)  # the speaker's code
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -104,3 +104,50 @@ async def test_a_microphone_that_is_refused_is_said_in_words(stage: Stage) -> No
     await expect(page.get_by_role("alert")).to_contain_text("may not use the microphone")
     await expect(page.get_by_role("button", name="Start speaking")).to_be_enabled()
     assert stage.gateway.records() == []  # no session is left behind
+
+
+async def test_the_gateway_is_restarted_in_mid_talk(stage: Stage) -> None:
+    page, session_id = await stage.speaking()
+    await stage.until(lambda: len(stored(stage, session_id)) >= 4)
+    await stage.gateway.restart(stage.gateway.port)
+    before = len(stored(stage, session_id))
+    await stage.until(lambda: len(stored(stage, session_id)) >= before + 8)
+    await end(page)
+    sent: dict[str, str] = await page.evaluate("window.sentFrames")
+    assert {int(number): bytes.fromhex(pcm) for number, pcm in sent.items()} == stored(
+        stage, session_id
+    )
+    assert stage.gateway.controls("gap") == []
+
+
+async def test_a_page_that_is_loaded_anew_goes_on_with_its_talk(stage: Stage) -> None:
+    page, session_id = await stage.speaking()
+    await stage.until(lambda: len(stored(stage, session_id)) >= 2)
+    page.on("dialog", lambda dialog: dialog.accept())  # it asks before it is left
+    await page.reload()
+    await page.get_by_role("button", name=f"Go on with {session_id}").click()
+    await page.get_by_text("Live", exact=True).wait_for()
+    await stage.until(lambda: stage.gateway.chunks()[-1] >= (1, 2))
+    await end(page)
+    await page.reload()
+    await expect(page.get_by_role("button", name="Start speaking")).to_be_visible()
+    await expect(page.get_by_role("button", name="Go on with")).to_have_count(0)
+
+
+async def test_a_microphone_that_is_unplugged_can_be_replaced(stage: Stage) -> None:
+    page, session_id = await stage.speaking()
+    await stage.until(lambda: len(stored(stage, session_id)) >= 2)
+    await page.evaluate(
+        """() => {
+            const [track] = window.microphone.getTracks();
+            track.stop();
+            track.dispatchEvent(new Event("ended"));
+        }"""
+    )
+    await expect(page.get_by_role("alert")).to_contain_text("The microphone has gone")
+    await page.get_by_role("combobox", name="Microphone").select_option(index=1)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    count = len(stored(stage, session_id))
+    await stage.until(lambda: len(stored(stage, session_id)) >= count + 4)
+    assert any(stored(stage, session_id)[count + 3])
+    await end(page)

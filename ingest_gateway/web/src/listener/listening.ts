@@ -53,6 +53,8 @@ export function listen(sessionId: string, language: string): void {
   });
   window.addEventListener("online", hurry);
   document.addEventListener("visibilitychange", hurry);
+  document.addEventListener("click", touched);
+  document.addEventListener("keydown", touched);
 }
 
 export function changeLanguage(language: string): void {
@@ -113,6 +115,10 @@ function hurry(): void {
   if (document.visibilityState === "visible") line?.hurry();
 }
 
+function touched(): void {
+  playback?.touched();
+}
+
 function stop(): void {
   line?.close();
   playback?.close();
@@ -121,6 +127,8 @@ function stop(): void {
   freshUrls = new Map();
   window.removeEventListener("online", hurry);
   document.removeEventListener("visibilitychange", hurry);
+  document.removeEventListener("click", touched);
+  document.removeEventListener("keydown", touched);
 }
 
 function join(): void {

@@ -57,6 +57,11 @@ export class Playback {
     this.queue.startBehind(number);
   }
 
+  /** Any touch of the page will do, not only one of the button that asks for it. */
+  touched(): void {
+    if (!this.paused && this.player.isBlocked) void this.startSound();
+  }
+
   /** Another language: what is heard now may end, the rest is let go. */
   changeLanguage(): void {
     this.generation++;

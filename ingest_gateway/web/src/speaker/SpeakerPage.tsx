@@ -3,7 +3,7 @@ import { useStore } from "zustand";
 import { nativeName } from "../shared/languages";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
-import { setVolume, start, switchMicrophone } from "./speaking";
+import { resumeTalk, setVolume, start, switchMicrophone } from "./speaking";
 import { choose, speakerStore } from "./store";
 import { TalkControls } from "./TalkControls";
 import { TalkStatus } from "./TalkStatus";
@@ -40,6 +40,13 @@ function Preparing() {
       {state.phase === "over" && state.sessionId !== null && (
         <p>
           {state.sessionId}: {Math.round(state.savedMs / 1000)} s of speech are stored.
+        </p>
+      )}
+      {state.resumable !== null && (
+        <p>
+          <button className="primary" disabled={isStarting} onClick={() => void resumeTalk()}>
+            Go on with {state.resumable}
+          </button>
         </p>
       )}
       <form

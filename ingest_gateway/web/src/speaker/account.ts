@@ -54,3 +54,10 @@ export async function createSession(sourceLanguage: string, token: string): Prom
   );
   return created.sessionId;
 }
+
+/** Whether a session of an earlier life of this page goes on. */
+export async function isGoingOn(sessionId: string): Promise<boolean> {
+  const path = `/sessions/${encodeURIComponent(sessionId)}`;
+  const session = await asked<{ status: string }>(path).catch(() => null);
+  return session !== null && session.status !== "ended";
+}

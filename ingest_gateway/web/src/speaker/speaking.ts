@@ -4,11 +4,14 @@ import { microphoneProblem } from "../audio/microphone_problem";
 import { Line, socketUrl } from "../protocol/line";
 import { remember, remembered } from "../shared/remembered";
 import { listenerLink } from "../shared/session_link";
-import { createSession, fetchOffer, fetchToken, RefusedError } from "./account";
+import { createSession, fetchOffer, fetchToken, isGoingOn, RefusedError } from "./account";
+import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
 import { SpeakerProtocol } from "./speaker_protocol";
 import { choose, forgetTalk, speakerStore, withOwnLine } from "./store";
 
 const STATUS_EVERY_MS = 4000;
+/** Nobody is given a token here, or not this one: a person has to bring one. */
+const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
 const NO_SAMPLES = "The microphone has gone. Plug it in again or choose another one; " +
   "the talk stays open.";
 
@@ -33,6 +36,8 @@ export async function prepare(): Promise<void> {
   window.addEventListener("beforeunload", (event) => {
     if (talk !== null) event.preventDefault();
   });
+  const left = openTalk();
+  if (left !== null && (await isGoingOn(left.sessionId))) set({ resumable: left.sessionId });
   try {
     const offer = await fetchOffer();
     publicUrl = offer.publicUrl;
@@ -55,29 +60,45 @@ async function refreshMicrophones(): Promise<void> {
 }
 
 /** `token`: typed by a person where the gateway gives none. */
-export async function start(token: string): Promise<void> {
+export function start(token: string): Promise<void> {
+  return speakInto(async () => {
+    const { source } = speakerStore.getState();
+    const allowed = token || (await fetchToken(ownName()));
+    return { sessionId: await createSession(source, allowed), token: allowed, source };
+  });
+}
+
+/** Go on with the talk that this tab left open. */
+export function resumeTalk(): Promise<void> {
+  return speakInto(() => {
+    const left = openTalk();
+    if (left === null) throw new RefusedError("NO_SESSION", "That talk is not open any more.");
+    return Promise.resolve(left);
+  });
+}
+
+async function speakInto(which: () => Promise<OpenTalk>): Promise<void> {
   forgetTalk();
   set({ phase: "starting" });
   let microphone: Microphone | null = null;
   try {
     // The microphone first: without it, no session is left behind.
     microphone = await listenTo(speakerStore.getState().microphone);
-    const allowed = token || (await fetchToken(ownName()));
-    const sessionId = await createSession(speakerStore.getState().source, allowed);
-    talk = open(sessionId, allowed, microphone);
-    set({
-      phase: "speaking",
-      needsToken: false,
-      sessionId,
-      link: listenerLink(publicUrl ?? location.origin, sessionId),
-    });
+    const { sessionId, token, source } = await which();
+    keepOpenTalk({ sessionId, token, source });
+    talk = open(sessionId, token, microphone);
+    const link = listenerLink(publicUrl ?? location.origin, sessionId);
+    set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
     void refreshMicrophones(); // their names are told once one of them may be used
     talk.wakeLock = await stayAwake();
   } catch (error) {
     await microphone?.stop();
-    const needsToken = error instanceof RefusedError && token === "" &&
-      ["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"].includes(error.code);
-    set({ phase: "ready", needsToken: needsToken || token !== "", problem: inWords(error) });
+    const needsToken = error instanceof RefusedError && NO_TOKEN.has(error.code);
+    set((before) => ({
+      phase: "ready",
+      needsToken: needsToken || before.needsToken,
+      problem: inWords(error),
+    }));
   }
 }
 
@@ -152,6 +173,7 @@ function close(problem: string | null): void {
   const over = talk;
   talk = null;
   if (over === null) return;
+  keepOpenTalk(null);
   clearInterval(over.asking);
   over.line.close();
   void over.microphone?.stop();

@@ -23,6 +23,8 @@ export interface SpeakerState extends TalkReport {
   readonly volume: number;
   /** Tokens are not given to everybody here: ask for one. */
   readonly needsToken: boolean;
+  /** A talk of this tab that was left open when the page was loaded anew. */
+  readonly resumable: string | null;
   readonly problem: string | null;
   readonly ownLines: readonly OwnLine[];
 }
@@ -52,6 +54,7 @@ export const speakerStore = createStore<SpeakerState>(() => ({
   chunkSamples: rememberedNumber("chunkSamples", 4096),
   volume: 1,
   needsToken: false,
+  resumable: null,
   problem: null,
   ownLines: [],
 }));
