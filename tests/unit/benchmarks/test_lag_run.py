@@ -45,7 +45,7 @@ def told(
 
 def test_every_listener_of_every_talk_counts_and_the_warm_up_does_not() -> None:
     notes = (
-        told("warm-up", "es", 90.0, "w0"),
+        told("warm-up", "es", 90.0, "", kind="skipped"),
         told("talk-0", "es", 4.0, "w0 w1"),
         told("talk-0", "fr", 5.0, "w0"),
         told("talk-0", "fr", 5.5, "", kind="skipped"),

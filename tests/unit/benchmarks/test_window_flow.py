@@ -260,3 +260,10 @@ def test_shards_do_not_wait_for_each_other(run_virtual: RunVirtual) -> None:
     assert report.batches == 2
     assert world.listeners.texts("a", "es") == [words(0, 4)]
     assert world.listeners.texts("d", "es") == [words(10, 4)]
+
+
+def test_every_language_that_fails_is_counted(run_virtual: RunVirtual) -> None:
+    faults = (Fault(FaultKind.PERMANENT),)
+    world = World(translation=ScriptedTranslatorSettings(faults=faults))
+    world.speak("talk", write_words(0, 4)[0], languages=("ca", "es"))
+    assert run_virtual(world.run(10.0)).failed == 2
