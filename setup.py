@@ -49,6 +49,7 @@ setup(
         "structlog",
         "typer",
         "uvicorn",
+        "uvloop",
         "websockets",
     ],
     extras_require={

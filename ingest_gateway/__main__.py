@@ -24,7 +24,7 @@ from ingest_gateway.app import create_app
 from ingest_gateway.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.languages import Languages
-from ingest_gateway.serving import server_config
+from ingest_gateway.serving import run, server_config
 from ingest_gateway.settings import GatewaySettings
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    asyncio.run(serve(settings))
+    run(serve(settings))
 
 
 if __name__ == "__main__":

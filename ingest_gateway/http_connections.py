@@ -145,7 +145,9 @@ async def notify(
     whole = light = body.decode()
     if "audio" in message and audience is not Audience.INLINE:
         light = msgspec.json.encode({k: v for k, v in message.items() if k != "audio"}).decode()
-    delivered = sum(one.post(whole if INLINE_AUDIO in one.capabilities else light) for one in there)
+    delivered = await gateway.hub.hand_out(
+        (one, whole if INLINE_AUDIO in one.capabilities else light) for one in there
+    )
     gateway.metrics.delivered.inc(delivered)
     delivery = Delivery(delivered, len(there), len(there) - delivered, inline)
     return Response(msgspec.json.encode(delivery), media_type=MediaType.JSON)

@@ -48,8 +48,11 @@ class Sweeper:
         )
 
     async def save_progress(self) -> None:
+        """Of every session. Others' turns come between two of them: a thousand at a stretch
+        would hold up the audio."""
         for live in self.live.all():
             await _tolerate(self.live.save_progress(live))
+            await asyncio.sleep(0)
 
     async def sweep(self) -> None:
         await self.keep_connections()

@@ -10,7 +10,6 @@ a pong behind unread audio would be late; the protocol's heartbeats serve.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Any
 
@@ -22,21 +21,31 @@ from ingest_gateway.conversation import Conversation
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hub import Connection, Peer
 from ingest_gateway.messages import ErrorMessage
+from ingest_gateway.patience import Patience
 from ingest_gateway.session_ids import new_connection_id
 from ingest_gateway.sweeper import CLOSE_SILENT
 
 AnySocket = WebSocket[Any, Any, Any]
 CLOSE_UNAUTHORIZED = 4401
+STUCK_S = 20.0
+"""One message takes no longer to leave; a listener that far behind is cut off."""
+_CLOSING_S = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class _Outgoing:
+    """``stuck`` is set by whoever can end the writing; it watches every message leave."""
+
+    stuck: Patience
+
     def __init__(self, socket: AnySocket) -> None:
         self._socket = socket
 
     async def send_text(self, data: str) -> None:
+        self.stuck.begin()
         await self._socket.send({"type": "websocket.send", "bytes": None, "text": data})
+        self.stuck.end()
 
     async def close(self, code: int, reason: str | None) -> None:
         await self._socket.close(code, reason)
@@ -48,6 +57,7 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
     await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
     identity, problem = _identify(socket, gateway, offered)
     now_ms = gateway.needs.now_ms()
+    outgoing = _Outgoing(socket)
     connection = Connection(
         connection_id=new_connection_id(),
         peer=Peer(
@@ -55,7 +65,7 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
             user_agent=socket.headers.get("user-agent", ""),
             identity=identity,
         ),
-        socket=_Outgoing(socket),
+        socket=outgoing,
         connected_at_ms=now_ms,
         outbox_limit_bytes=gateway.needs.limits.outbox_bytes_per_connection,
         last_active_at_ms=now_ms,
@@ -65,10 +75,15 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         connection.close(CLOSE_UNAUTHORIZED, "UNAUTHORIZED")
     conversation = gateway.conversation(connection)
     gateway.hub.add(connection)
-    reading = asyncio.create_task(_read(socket, conversation, connection, gateway), name="read")
+    silence = Patience(
+        gateway.needs.limits.heartbeat_timeout_ms / 1000, lambda: _hang_up(connection, reading)
+    )
+    reading = asyncio.create_task(_read(socket, conversation, connection, silence), name="read")
     writing = asyncio.create_task(connection.write(), name="write")
+    outgoing.stuck = Patience(STUCK_S, writing.cancel)
     try:
-        await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+        with silence.watching(), outgoing.stuck.watching():
+            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (reading, writing):
             task.cancel()
@@ -76,25 +91,24 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         gateway.hub.drop(connection)
         await conversation.closed()
         for result in results:
-            if isinstance(result, Exception) and not isinstance(result, TimeoutError):
+            if isinstance(result, Exception):
                 _log.debug("connection %s: %r", connection.connection_id, result)
 
 
+def _hang_up(connection: Connection, reading: asyncio.Task[None]) -> None:
+    """It said nothing, not even a heartbeat, for too long: tell it, but wait for it no more."""
+    connection.close(CLOSE_SILENT, "no heartbeat")
+    asyncio.get_running_loop().call_later(_CLOSING_S, reading.cancel)
+
+
 async def _read(
-    socket: AnySocket, conversation: Conversation, connection: Connection, gateway: Gateway
+    socket: AnySocket, conversation: Conversation, connection: Connection, silence: Patience
 ) -> None:
-    """Until the client goes away or says nothing, not even a heartbeat, for too long."""
-    timeout_s = gateway.needs.limits.heartbeat_timeout_ms / 1000
+    """Until the client goes away. Silence is what a client does, not our own slowness with it."""
     while True:
-        try:
-            async with asyncio.timeout(timeout_s):
-                message = await socket.receive()
-        except TimeoutError:
-            connection.close(CLOSE_SILENT, "no heartbeat")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await asyncio.Event().wait()  # the writer ends this when it has closed
-            return
+        silence.begin()
+        message = await socket.receive()
+        silence.end()
         if message["type"] == "websocket.disconnect":
             return
         if message["type"] != "websocket.receive" or connection.closing is not None:
