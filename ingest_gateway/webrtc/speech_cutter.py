@@ -1,7 +1,7 @@
 """Opus packets to chunks of 16 kHz mono samples that keep time. Pure.
 
 A hole in the media clock (lost packets, a sender that sends nothing in silence) of up to
-``LONGEST_FILL_S`` becomes silence of equal length, behind a short fade of what came before it.
+``LONGEST_FILL_S`` is filled to its length: as ``concealment`` does it, then with silence.
 Over a longer one, or when the clock goes back, samples do not go on: the chunk is closed where it
 is, and the next one begins a new run with a time of its own.
 """
@@ -12,15 +12,14 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
+from ingest_gateway.webrtc.concealment import TAIL_SAMPLES, Stereo, concealed
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 OPUS_RATE_HZ = 48_000
 CHUNK_SAMPLES = 4096
 LONGEST_FILL_S = 2.0
 _BACK_S = 1.0
-_FADE_SAMPLES = OPUS_RATE_HZ // 100
 _CHANNELS = 2
 _RATIO = OPUS_RATE_HZ // SAMPLE_RATE_HZ
 
@@ -42,11 +41,11 @@ class SpeechCutter:
 
     def __init__(self, tolerance_samples: int = 0, chunk_samples: int = CHUNK_SAMPLES) -> None:
         self.filled_samples = 0
-        """Silence put into holes, at 48 kHz."""
+        """Put into holes, at 48 kHz."""
         self._tolerance = tolerance_samples
         self._chunk_bytes = chunk_samples * BYTES_PER_SAMPLE
         self._decoder = _decoder()
-        self._tail: NDArray[np.int16] = np.zeros((0, _CHANNELS), np.int16)
+        self._tail: Stereo = np.zeros((0, _CHANNELS), np.int16)
         self._resampler = _resampler()
         self._expected: int | None = None
         self._run_at_ms = 0
@@ -71,7 +70,7 @@ class SpeechCutter:
         elif hole > self._tolerance:
             self._fill(hole)
         for frame in frames:
-            self._tail = _samples_of(frame)[-_FADE_SAMPLES:]
+            self._tail = np.concatenate([self._tail, _samples_of(frame)])[-TAIL_SAMPLES:]
             self._go_on(frame)
         while len(self._rest) >= self._chunk_bytes:
             chunks.append(self._cut(self._chunk_bytes))
@@ -86,6 +85,7 @@ class SpeechCutter:
         self._run_at_ms = now_ms
         self._run_samples = 0
         self._resampler = _resampler()
+        self._tail = self._tail[:0]
 
     def _decoded(self, payload: bytes) -> list[av.AudioFrame]:
         if not payload:  # to FFmpeg an empty packet is the end of everything
@@ -97,15 +97,9 @@ class SpeechCutter:
 
     def _fill(self, samples: int) -> None:
         self.filled_samples += samples
-        silence = np.zeros((samples, _CHANNELS), np.int16)
-        fading = min(samples, len(self._tail))
-        if fading:  # the last samples backwards, so that the wave goes on from where it was
-            ramp = np.linspace(1, 0, fading, endpoint=False)[:, None]
-            silence[:fading] = (self._tail[::-1][:fading] * ramp).astype(np.int16)
-        self._tail = self._tail[:0]
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(silence.reshape(1, -1)), format="s16", layout="stereo"
-        )
+        filled = concealed(self._tail, samples)
+        self._tail = np.concatenate([self._tail, filled])[-TAIL_SAMPLES:]
+        frame = av.AudioFrame.from_ndarray(filled.reshape(1, -1), format="s16", layout="stereo")
         frame.sample_rate = OPUS_RATE_HZ
         self._go_on(frame)
 
@@ -135,5 +129,5 @@ def _resampler() -> av.AudioResampler:
     return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
 
 
-def _samples_of(frame: av.AudioFrame) -> NDArray[np.int16]:
+def _samples_of(frame: av.AudioFrame) -> Stereo:
     return np.frombuffer(frame.to_ndarray().tobytes(), np.int16).reshape(-1, _CHANNELS)

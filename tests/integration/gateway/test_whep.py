@@ -165,6 +165,33 @@ async def test_who_hangs_up_is_counted_out(gateway: RunningGateway, client: WebR
     await speaker.expect("listenerCount", byLanguage={})
 
 
+async def test_who_vanishes_without_a_word_is_counted_out(
+    gateway: RunningGateway, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the checks that go with the media: six that fail, half a minute, shortened here."""
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.1)
+    monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 2)
+    speaker, session_id = await gateway.speaker()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    await client.connected()
+    client.vanish()
+    await speaker.expect("listenerCount", byLanguage={})
+
+
+async def test_an_offer_whose_client_never_comes_is_dropped(
+    gateway: RunningGateway, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest_gateway.webrtc.line.CONNECT_S", 0.3)
+    speaker, session_id = await gateway.speaker()
+    offer = await client.offer()
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.post(
+            f"/whep/{session_id}/es", content=offer, headers={"content-type": "application/sdp"}
+        )
+    assert answer.status_code == 201
+    await speaker.expect("listenerCount", byLanguage={})
+
+
 async def test_two_listeners_share_one_encoder_and_hear_the_same(
     gateway: RunningGateway, client: WebRtcClient
 ) -> None:

@@ -89,7 +89,7 @@ async def test_lost_packets_keep_their_time_and_are_counted(
     assert len(whole) / SAMPLE_RATE_HZ == pytest.approx(3.0, abs=0.1)
     assert 4 <= fate(gateway, "lost") <= 8  # more while the end was waited for
     assert gateway.controls("gap") == []
-    assert 20 <= silent_ms(whole, SAMPLE_RATE_HZ) <= 4 * 20
+    assert silent_ms(whole, SAMPLE_RATE_HZ) == 0
     # Every part of the sweep is at its place in spite of the holes before it.
     for second in (0.5, 1.5, 2.5):
         at = round(second * SAMPLE_RATE_HZ)

@@ -125,6 +125,12 @@ class WebRtcClient:
             self._listening.cancel()
         await self.peer.close()
 
+    def vanish(self) -> None:
+        """As if the power went: no more is sent, nothing is answered, nobody is told."""
+        connection: Any = self.peer.getTransceivers()[0].receiver.transport.transport._connection
+        for protocol in connection._protocols:
+            protocol.transport.abort()
+
     def heard(self) -> NDArray[np.float64]:
         """What came so far: mono samples (n,) at 48 kHz in [-1, 1]."""
         if not self._heard:
