@@ -11,6 +11,7 @@ import msgspec
 
 from benchmarks.gateway_load.histogram import Histogram
 from benchmarks.gateway_load.wire import LightSocket, open_socket
+from connectors.errors import ConnectorError
 from connectors.gateway_notifier import GatewayNotifier
 from schemas.names import clip_key
 
@@ -109,19 +110,15 @@ class Listeners:
         self._all_there.clear()
         messages = [message(self._number, one, self._session_id, audio) for one in LANGUAGES]
         began_ns = time.monotonic_ns()
-        await asyncio.gather(
-            *(
-                self._notifier.notify(self._session_id, language, one)
-                for language, one in zip(LANGUAGES, messages, strict=True)
-            )
-        )
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_PATIENCE_S), asyncio.TaskGroup() as group:
+                for language, one in zip(LANGUAGES, messages, strict=True):
+                    group.create_task(self._notifier.notify(self._session_id, language, one))
                 await self._all_there.wait()
-        except TimeoutError:
+        except* (TimeoutError, ConnectorError):
             self.lost += self._missing
-            return
-        times.add((self._last_ns - began_ns) / 1e6)
+        else:
+            times.add((self._last_ns - began_ns) / 1e6)
 
     async def announce_every(self, every_s: float, audio: str | None, times: Histogram) -> None:
         """Until cancelled."""

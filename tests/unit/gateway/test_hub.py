@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -74,9 +75,16 @@ def test_others_have_their_turn_between_two_stretches(run_virtual: RunVirtual) -
                 await asyncio.sleep(0)
 
         watching = asyncio.create_task(somebody_else())
-        assert await with_writers(pairs, Hub(Metrics()).hand_out(messages())) == len(pairs)
+        hub, each = Hub(Metrics()), messages()
+
+        async def ten_languages() -> None:
+            few = len(pairs) // 10
+            calls = (hub.hand_out(itertools.islice(each, few)) for _ in range(10))
+            assert sum(await asyncio.gather(*calls)) == len(pairs)
+
+        await with_writers(pairs, ten_languages())
         await watching
-        # Posted to before each of the other's turns: never more than a stretch further.
+        # Posted to before each of the other's turns, though no single call fills a stretch.
         assert POSTS_AT_A_STRETCH in seen
         assert 2 * POSTS_AT_A_STRETCH in seen
 
