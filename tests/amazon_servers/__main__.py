@@ -1,5 +1,5 @@
 """``python -m tests.amazon_servers``: the three services until Ctrl-C, with the offline engines
-behind them. Prints the job's options that point it at them.
+behind them, or scripted ones. Prints the job's options that point it at them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,22 @@ from pathlib import Path
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
+from connectors.scripted_speech_synthesis import ScriptedSynthesizer
+from connectors.scripted_speech_to_text import ScriptedSpeechToText
+from connectors.scripted_translation import ScriptedTranslator
 from tests.amazon_servers.polly import PollyServer
 from tests.amazon_servers.transcribe import TranscribeServer
 from tests.amazon_servers.translate import TranslateServer
 
 
-async def serve(folder: Path) -> None:
-    transcribe = TranscribeServer(OfflineSpeechToText())
-    translate, polly = TranslateServer(OfflineTranslator()), PollyServer(OfflineSynthesizer())
+async def serve(engines: str, folder: Path) -> None:
+    if engines == "offline":
+        transcribe = TranscribeServer(OfflineSpeechToText())
+        translate, polly = TranslateServer(OfflineTranslator()), PollyServer(OfflineSynthesizer())
+    else:
+        transcribe = TranscribeServer(ScriptedSpeechToText())
+        translate = TranslateServer(ScriptedTranslator())
+        polly = PollyServer(ScriptedSynthesizer())
     await transcribe.start(folder)
     await translate.start()
     await polly.start()
@@ -43,9 +51,10 @@ async def serve(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.amazon_servers", description=__doc__)
     parser.add_argument("--folder", type=Path, help="for certificates; a temporary one by default")
+    parser.add_argument("--engines", default="offline", choices=("offline", "scripted"))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(serve(given.folder or Path(temporary)))
+        asyncio.run(serve(given.engines, given.folder or Path(temporary)))
 
 
 main()
