@@ -30,7 +30,7 @@ from pipelines.transforms.window_audio import WindowOptions
 from pipelines.worker.process import TimeMode, WorkerSettings
 from schemas.values import SAMPLE_RATE_HZ
 
-PANE_MS = {"pause": 200, "window": 3_000}
+PANE_MS = {"pause": 20, "window": 3_000}
 ENGINES = ("offline", "amazon", "scripted")
 
 
@@ -76,7 +76,7 @@ class JobOptions(PipelineOptions):
             help="where utterances end: at pauses and clause ends, or every 3 s of samples",
         )
         window.add_argument(
-            "--pane_ms", type=int, default=0, help="0: 200 with pause, 3000 with window"
+            "--pane_ms", type=int, default=0, help="0: 20 with pause, 3000 with window"
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)

@@ -5,7 +5,9 @@ The first that holds, looking from the first word that is not committed:
 1. a pause of ``pause_samples`` within the cap, all words in front of it being stable;
 2. a clause's end: ``clause_samples`` of speech, then a word with punctuation or a gap of
    ``clause_gap_samples`` behind it;
-3. the cap: the widest gap between stable words in the last two thirds of it.
+3. speech that runs on for ``run_on_samples``: the widest gap between stable words behind
+   ``clause_samples`` of it, or the last one. ``cap_samples`` is the longest that an utterance gets
+   when no word of it is stable before.
 
 A word is stable when the recogniser says so, or has listened ``settle_samples`` past it. Silence
 makes entries of its own, so that an utterance begins where speech does.
@@ -35,9 +37,10 @@ class PauseCutter:
     """``lead_samples``: silence that is left in front of speech. ``silence_samples``: silence is
     committed in stretches of so much, or when speech ends it and it lasted ``gap_samples``."""
 
-    pause_samples: int = SAMPLE_RATE_HZ // 4
-    clause_samples: int = SAMPLE_RATE_HZ * 12 // 10
-    clause_gap_samples: int = SAMPLE_RATE_HZ * 12 // 100
+    pause_samples: int = SAMPLE_RATE_HZ // 5
+    clause_samples: int = SAMPLE_RATE_HZ
+    clause_gap_samples: int = SAMPLE_RATE_HZ * 6 // 100
+    run_on_samples: int = 2 * SAMPLE_RATE_HZ
     cap_samples: int = 3 * SAMPLE_RATE_HZ
     settle_samples: int = SAMPLE_RATE_HZ // 4
     lead_samples: int = SAMPLE_RATE_HZ // 5
@@ -97,11 +100,10 @@ class PauseCutter:
         self, words: Sequence[TimedWord], heard: Hypothesis, voice: VoiceTrack
     ) -> Cut | None:
         stable = self._stable(words, heard)
-        onset = words[0].start_sample
         return (
             self._at_pause(words, stable, heard.through_sample, voice)
             or self._at_clause_end(words, stable)
-            or (self._at_cap(words, stable, heard) if self._is_capped(onset, heard) else None)
+            or self._running_on(words, stable, heard)
         )
 
     def _stable(self, words: Sequence[TimedWord], heard: Hypothesis) -> int:
@@ -149,18 +151,18 @@ class PauseCutter:
                 return self._behind_word(words, number)
         return None
 
-    def _is_capped(self, onset: int, heard: Hypothesis) -> bool:
-        return heard.through_sample - onset >= self.cap_samples
-
-    def _at_cap(self, words: Sequence[TimedWord], stable: int, heard: Hypothesis) -> Cut | None:
+    def _running_on(self, words: Sequence[TimedWord], stable: int, heard: Hypothesis) -> Cut | None:
         onset = words[0].start_sample
+        lasted = heard.through_sample - onset
+        if lasted < self.run_on_samples:
+            return None
         within = [
             number
             for number in range(stable)
-            if words[number].end_sample - onset <= self.cap_samples
+            if words[number].end_sample - onset <= self.run_on_samples
         ]
         late = [
-            number for number in within if words[number].end_sample - onset >= self.cap_samples // 3
+            number for number in within if words[number].end_sample - onset >= self.clause_samples
         ]
         if late:
             return self._behind_word(
@@ -168,7 +170,7 @@ class PauseCutter:
             )
         if within or stable:
             return self._behind_word(words, within[-1] if within else 0)
-        if heard.through_sample - onset < self.cap_samples + self.gap_samples:
+        if lasted < self.cap_samples:
             return None
         return self.whole_words(onset, heard)  # nothing will get stable: what is over must do
 

@@ -255,7 +255,7 @@ def _listeners(pane: Pane) -> Iterator[ListenerLanguages]:
     for item in pane.items:
         control = item.read.control if item.read is not None else None
         if control is not None and control.kind is ControlKind.LISTENERS:
-            yield ListenerLanguages(control.languages or (), control.revision)
+            yield control.heard()
 
 
 def _ends(pane: Pane) -> bool:
