@@ -26,7 +26,8 @@ from local_stack.stack import LocalStack, StackSettings
 
 BASELINE, JOB = "baseline", "job"
 _WARM_UP = Session("warm-up", write_talk(999, 6.0), ("es",))
-_QUIET_S = 6.0
+_QUIET_S = 10.0
+"""Longer than a window and the slowest services together: after that nothing more will come."""
 _PATIENCE_S = 60.0
 
 
@@ -178,7 +179,8 @@ def _speak(
             await talkers.close()
 
     asyncio.run(speak([_WARM_UP]))
-    _wait_until(lambda: all(_size(one) for one in collectors), "a warm-up clip")
+    for one in collectors:
+        _wait_for_a_clip(one)
     say(f"{len(sessions)} talks of {sessions[0].talk.duration_s:.0f} s")
     spoken = asyncio.run(speak(sessions))
     for one in collectors:
@@ -186,11 +188,14 @@ def _speak(
     return spoken
 
 
-def _wait_until(condition: Callable[[], bool], what: str) -> None:
+def _wait_for_a_clip(collector: _Collector) -> None:
     give_up_at_s = time.monotonic() + _PATIENCE_S
-    while not condition():
+    while not _size(collector):
         if time.monotonic() > give_up_at_s:
-            raise ProcessError(f"no {what} in {_PATIENCE_S:.0f} s")
+            raise ProcessError(
+                f"the warm-up talk was not heard in {_PATIENCE_S:.0f} s:"
+                f" see the logs below {collector.notes.parent}"
+            )
         time.sleep(POLL_S)
 
 
