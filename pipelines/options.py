@@ -12,8 +12,6 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech import AmazonSpeech
-from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.job_connectors import (
     FolderConnectors,
     LiveConnectors,
@@ -21,6 +19,7 @@ from connectors.job_connectors import (
     SpeechChoice,
 )
 from connectors.shard_source import StartAt, StartKind
+from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.core.cutting import Cutter
 from pipelines.core.pause_cut import PauseCutter
 from pipelines.core.window_cut import WindowCutter
@@ -83,9 +82,7 @@ class JobOptions(PipelineOptions):
         window.add_argument("--speech_to_text", default="offline", choices=(*ENGINES, "combined"))
         for service in ("translation", "speech_synthesis"):
             window.add_argument(f"--{service}", default="offline", choices=ENGINES)
-        for service in ("transcribe", "translate", "polly"):
-            window.add_argument(f"--{service}_endpoint", default="", help="empty: the real one")
-        window.add_argument("--transcribe_ca_file", default="", help="PEM; empty: the system's")
+        add_amazon_arguments(parser)
 
         bounded = parser.add_argument_group("bounded run")
         bounded.add_argument("--input", default="", help="a WAV file or a folder of chunks")
@@ -171,13 +168,10 @@ def _cutter(given: Any) -> Cutter:
 
 
 def _speech(given: Any) -> SpeechChoice:
-    amazon = AmazonSpeech(
-        given.aws_region,
-        given.transcribe_endpoint or None,
-        given.translate_endpoint or None,
-        given.polly_endpoint or None,
-        AmazonSpeechToTextSettings(ca_file=given.transcribe_ca_file or None),
-    )
+    try:
+        amazon = read_amazon_speech(given)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     return SpeechChoice(
         given.speech_to_text, given.translation, given.speech_synthesis, amazon=amazon
     )

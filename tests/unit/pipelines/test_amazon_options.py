@@ -11,7 +11,7 @@ from connectors.amazon_speech_synthesis import AmazonSynthesizer
 from connectors.amazon_speech_to_text import AmazonSpeechToText
 from connectors.amazon_translation import AmazonTranslator
 from connectors.job_connectors import LiveConnectors
-from pipelines.options import JobOptions, LiveJob, read_options
+from pipelines.options import JobOptions, LiveJob, UsageError, read_options
 
 pytestmark = pytest.mark.unit
 
@@ -50,3 +50,37 @@ def test_the_services_of_a_region_unless_endpoints_are_given() -> None:
     assert stood_in.translate_endpoint_url == "http://127.0.0.1:2"
     assert stood_in.polly_endpoint_url == "http://127.0.0.1:3"
     assert stood_in.recognition.ca_file == "/etc/ca.pem"
+
+
+def test_quotas_and_names_of_the_account() -> None:
+    amazon = connectors_of(
+        "--transcribe_streams=100",
+        "--transcribe_starts=12.5",
+        "--transcribe_identify=es, en",
+        "--transcribe_vocabularies=en:terms,es:voces",
+        "--transcribe_vocabulary_filters=en:rude",
+        "--translate_terminology=names",
+        "--translate_formality=FORMAL",
+        "--polly_lexicons=one,two",
+    ).speech.amazon
+    recognition = amazon.recognition
+    assert (recognition.max_streams, recognition.starts_per_s) == (100, 12.5)
+    assert recognition.identify_among == ("es", "en")
+    assert recognition.vocabularies == (("en", "terms"), ("es", "voces"))
+    assert recognition.vocabulary_filters == (("en", "rude"),)
+    assert (amazon.translation.terminology, amazon.translation.formality) == ("names", "FORMAL")
+    assert amazon.synthesis.lexicons == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("--transcribe_streams=0", "above 0"),
+        ("--transcribe_starts=-1", "above 0"),
+        ("--transcribe_vocabularies=terms", "use language:name"),
+        ("--transcribe_vocabulary_filters=en:", "use language:name"),
+    ],
+)
+def test_what_cannot_be_meant(argument: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        connectors_of(argument)
