@@ -20,10 +20,16 @@ from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
 from ingest_gateway.webrtc.ice import keep_to
-from tests.integration.gateway.conftest import WAIT_S, until
+from tests.integration.gateway.conftest import WAIT_S, RunningGateway, until
 
 RATE_HZ = 48_000
 FRAME_SAMPLES = 960
+
+
+async def a_session(gateway: RunningGateway, subject: str = "ada") -> str:
+    creator = await gateway.connect(gateway.token(subject))
+    created = await creator.ask("createSession", "sessionCreated", sourceLanguage="en")
+    return str(created["sessionId"])
 
 
 class SampleTrack(MediaStreamTrack):

@@ -1,0 +1,103 @@
+"""WHIP's HTTP: what is answered, what is refused, and where media may come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+import pytest
+
+from tests.integration.gateway.conftest import ISSUER
+from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient, a_session
+from tests.unit.gateway.opus_tones import tone
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.integration.gateway.conftest import RunningGateway
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[WebRtcClient]:
+    one = WebRtcClient()
+    yield one
+    await one.close()
+
+
+async def test_the_answer_is_as_the_rfc_says(gateway: RunningGateway, client: WebRtcClient) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 1.0, RATE_HZ))
+    answer = await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    assert answer.status_code == 201
+    assert answer.headers["content-type"].startswith("application/sdp")
+    assert answer.headers["location"].startswith(f"/whip/{session_id}/resources/")
+    assert answer.headers["etag"].startswith('"')
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "location" in answer.headers["access-control-expose-headers"]
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        resource = answer.headers["location"]
+        trickle = await http.patch(resource, content="a=candidate:1")
+        assert (trickle.status_code, trickle.headers["allow"]) == (405, "DELETE, OPTIONS")
+        assert "trickle" in trickle.json()["message"]
+        assert (await http.get(resource)).status_code == 405
+        preflight = await http.options(f"/whip/{session_id}")
+        assert preflight.status_code == 204
+        assert preflight.headers["accept-post"] == "application/sdp"
+        assert "authorization" in preflight.headers["access-control-allow-headers"]
+
+
+async def test_media_is_received_on_the_gateways_address_only(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 1.0, RATE_HZ))
+    answer = await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
+    candidates = [line for line in answer.text.splitlines() if line.startswith("a=candidate")]
+    assert {line.split()[4] for line in candidates} == {"127.0.0.1"}
+    sockets = psutil.Process().net_connections("udp")
+    assert {one.laddr.ip for one in sockets} == {"127.0.0.1"}
+
+
+async def test_a_token_may_name_the_session(gateway: RunningGateway, client: WebRtcClient) -> None:
+    session_id = await a_session(gateway)
+    client.speak(tone(440, 1.0, RATE_HZ))
+    token = ISSUER.issue("ada", session_id=session_id)
+    answer = await client.post(gateway.url, "/whip", token)
+    assert answer.headers["location"].startswith(f"/whip/{session_id}/resources/")
+    nameless = await client.post(gateway.url, "/whip", gateway.token(), offer="v=0")
+    assert (nameless.status_code, nameless.json()["code"]) == (400, "BAD_FIELD")
+
+
+async def test_refusals_say_what_is_wrong(gateway: RunningGateway, client: WebRtcClient) -> None:
+    page, session_id = await gateway.speaker()
+    client.speak(tone(440, 1.0, RATE_HZ))
+    offer = await client.offer()
+    ada = {"authorization": f"Bearer {gateway.token()}"}
+    eve = {"authorization": f"Bearer {gateway.token('eve')}"}
+    sdp = {"content-type": "application/sdp"}
+    path = f"/whip/{session_id}"
+    no_opus = offer.replace("opus/48000/2", "speex/48000")
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        tries = [
+            (path, offer, sdp, 401, "UNAUTHORIZED"),
+            (path, offer, sdp | {"authorization": "Bearer x"}, 401, "UNAUTHORIZED"),
+            (path, offer, sdp | eve, 403, "FORBIDDEN"),
+            ("/whip/no-such-1", offer, sdp | ada, 404, "NO_SESSION"),
+            (path, offer, ada | {"content-type": "text/plain"}, 415, "BAD_FIELD"),
+            (path, "hello", sdp | ada, 400, "BAD_FIELD"),
+            (path, b"\xff\xfe", sdp | ada, 400, "BAD_FIELD"),
+            (path, offer[: offer.index("a=ice-ufrag")], sdp | ada, 422, "BAD_FIELD"),
+            (path, no_opus, sdp | ada, 422, "BAD_FIELD"),
+            (path, offer.replace("a=sendonly", "a=recvonly"), sdp | ada, 422, "BAD_FIELD"),
+            (path, offer + "a=x\r\n" * 30_000, sdp | ada, 413, "TOO_LARGE"),
+        ]
+        for to, body, headers, status, code in tries:
+            refused = await http.post(to, content=body, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
+            assert refused.headers["access-control-allow-origin"] == "*"
+    await page.frame(0)  # nobody was thrown out
+    await page.acknowledged(0)
+    assert len(psutil.Process().net_connections("udp")) == 1  # the client's own
