@@ -1,9 +1,8 @@
 """Both pages in Debian's Chromium against a real gateway. The job is played by the tests, which
-post to ``/notify`` as it does; the microphone is a WAV file."""
+post to the gateway as it does; the microphone is a WAV file."""
 
 from __future__ import annotations
 
-import json
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -11,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway import pages
 from schemas.names import clip_key
 from tests.browser.clip_server import ServedClips, tone_clip
@@ -75,13 +74,13 @@ async def chromium(microphone_wav: Path) -> AsyncIterator[Browser]:
 
 @dataclass
 class Stage:
-    """A gateway with its clips, the wire to it, and the browser."""
+    """A gateway with its clips, the wire to it, the browser, and the job's way to the gateway."""
 
     gateway: RunningGateway
     clips: ServedClips
     wire: Wire
     browser: Browser
-    http: httpx.AsyncClient
+    job: GatewayNotifier
     problems: list[str] = field(default_factory=list)
 
     async def open(self, path: str, *, phone: bool = False, **options: Any) -> Page:
@@ -144,10 +143,7 @@ class Stage:
             "contentType": "audio/mpeg",
             **fields,
         }
-        answer = await self.http.post(
-            f"/notify/{session_id}/{language}", content=json.dumps(message)
-        )
-        assert answer.status_code == 200, answer.text
+        await self.job.notify(session_id, language, message)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await self.gateway.until(condition)
@@ -180,8 +176,9 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
         wire = Wire(gateway.port)
         await wire.start()
         exits.push_async_callback(wire.stop)
-        http = await exits.enter_async_context(httpx.AsyncClient(base_url=gateway.url))
-        one = Stage(gateway, clips, wire, chromium, http)
+        job = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+        exits.push_async_callback(job.close)
+        one = Stage(gateway, clips, wire, chromium, job)
         yield one
         for context in chromium.contexts:
             await context.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
 from playwright.async_api import expect
 
+from connectors.notifier import Audience
 from schemas.names import clip_key
 from tests.browser.clip_server import tone_clip
 from tests.browser.conftest import T0_MS, Stage, tones
@@ -106,7 +106,7 @@ async def test_who_comes_late_reads_the_last_captions(stage: Stage) -> None:
     await page.get_by_label("Show the original").check()
     await expect(lines.first).to_contain_text("sentence 0")
     partial = {"type": "partialCaption", "sequenceNumber": 9, "text": "so far", "language": "en"}
-    await stage.http.post(f"/notify/{session_id}/es", content=json.dumps(partial))
+    await stage.job.notify(session_id, "es", dict(partial), audience=Audience.PARTIALS)
     await expect(page.locator(".partial")).to_have_text("so far")
     await stage.say(session_id, 9, 500, previousSequenceNumber=7)
     await expect(lines.last).to_contain_text("frase 9")

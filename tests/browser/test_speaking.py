@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from playwright.async_api import Page, expect
 
@@ -89,8 +87,13 @@ async def test_the_speaker_sees_who_listens_and_reads_what_was_heard(stage: Stag
     assert await link.get_attribute("href") == f"{stage.wire.url}/listen/{session_id}"
     await expect(page.get_by_role("img", name="QR code")).to_be_visible()
     for number, text, final in [(0, "helo", False), (0, "Hello.", True), (1, "and", False)]:
-        words = {"type": "ownCaption", "sequenceNumber": number, "text": text, "final": final}
-        await stage.http.post(f"/notify/{session_id}", content=json.dumps(words))
+        words: dict[str, object] = {
+            "type": "ownCaption",
+            "sequenceNumber": number,
+            "text": text,
+            "final": final,
+        }
+        await stage.job.tell_speaker(session_id, words)
     await expect(page.locator(".own-words")).to_contain_text("Hello. and")
     await expect(page.locator(".own-words .quiet")).to_have_text("and ")
     await expect(page.get_by_text("Good connection.")).to_be_visible()

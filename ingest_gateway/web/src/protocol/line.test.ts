@@ -123,11 +123,23 @@ it("hurries when the network is back, and not when it never went", () => {
   const open = line();
   newest().accept();
   open.hurry();
+  newest().say({ type: "heartbeatAck" });
+  vi.advanceTimersByTime(3000);
   expect(sockets.length).toBe(1);
   newest().onclose();
   open.hurry();
   expect(sockets.length).toBe(2);
   vi.advanceTimersByTime(1000);
+  expect(sockets.length).toBe(2);
+});
+
+it("finds out soon that a socket did not survive a phone's sleep", () => {
+  const open = line();
+  newest().accept();
+  newest().say({ type: "heartbeatAck" });
+  vi.advanceTimersByTime(1);
+  open.hurry();
+  vi.advanceTimersByTime(3225);
   expect(sockets.length).toBe(2);
 });
 

@@ -4,6 +4,7 @@ import { parseServerMessage, type ClientMessage, type ServerMessage } from "./me
 const HEARTBEAT_MS = 20_000;
 /** Nothing came in for so long behind a heartbeat: the network is gone, whatever the socket says. */
 const ANSWER_MS = 10_000;
+const PROBE_MS = 3000;
 const OPEN_MS = 10_000;
 const SUBPROTOCOL = "live-translation";
 
@@ -59,11 +60,16 @@ export class Line {
     return this.put(bytes);
   }
 
-  /** Try at once instead of at the next turn: the network is back, the page is looked at again. */
+  /** The network is back, or the page is looked at again: try at once instead of at the next turn,
+   * and find out soon whether a socket survived a phone's sleep. */
   hurry(): void {
-    if (this.over || this.socket !== null) return;
-    this.backoff.reset();
-    this.open();
+    if (this.over) return;
+    if (this.socket === null) {
+      this.backoff.reset();
+      this.open();
+    } else if (this.isOpen) {
+      this.probe(PROBE_MS);
+    }
   }
 
   close(): void {
@@ -108,12 +114,16 @@ export class Line {
 
   private beat(): void {
     this.after(HEARTBEAT_MS, () => {
-      const sentAt = Date.now();
-      this.send({ action: "heartbeat" });
-      this.after(ANSWER_MS, () => {
-        if (this.lastHeardAt < sentAt) this.lost();
-      });
+      this.probe(ANSWER_MS);
       this.beat();
+    });
+  }
+
+  private probe(answerMs: number): void {
+    const sentAt = Date.now();
+    this.send({ action: "heartbeat" });
+    this.after(answerMs, () => {
+      if (this.lastHeardAt < sentAt) this.lost();
     });
   }
 

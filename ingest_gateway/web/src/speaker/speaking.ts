@@ -33,6 +33,9 @@ export async function prepare(): Promise<void> {
   const media = navigator.mediaDevices as MediaDevices | undefined;
   media?.addEventListener("devicechange", () => void refreshMicrophones());
   window.addEventListener("online", () => talk?.line.hurry());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") talk?.line.hurry();
+  });
   window.addEventListener("beforeunload", (event) => {
     if (talk !== null) event.preventDefault();
   });
