@@ -27,13 +27,14 @@ async def faults(page: Page, axe_source: str) -> list[str]:
     ]
 
 
-async def looked_at(stage: Stage, page: Page, name: str, axe_source: str) -> list[str]:
+async def looked_at(stage: Stage, page: Page, name: str, axe_source: str | None) -> list[str]:
     """A picture of it in the light and in the dark, and what axe finds in both."""
     found: list[str] = []
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         await stage.picture(page, f"{name}-{scheme}")
-        found += await faults(page, axe_source)
+        if axe_source is not None:
+            found += await faults(page, axe_source)
     assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
     return found
 
@@ -52,8 +53,10 @@ async def test_a_listeners_phone_loads_little(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_pages_have_no_serious_fault(stage: Stage, axe_source: str, size: str) -> None:
+async def test_pages_have_no_serious_fault(stage: Stage, axe_source: str | None, size: str) -> None:
     look: dict[str, Any] = {"phone": SIZES[size]}
+    # What axe looks at is the same on both; a desktop's pictures are for people.
+    axe_source = axe_source if SIZES[size] else None
     speaker = await stage.open("/", **look)
     await expect(speaker.get_by_label("I speak")).to_have_value("en")
     found = await looked_at(stage, speaker, f"speaker-ready-{size}", axe_source)
