@@ -45,6 +45,7 @@ class ServiceProfile:
             speech_synthesis="scripted",
             scripted_stt=ScriptedSpeechToTextSettings(
                 tail=TailedDelay(self.recognition_s, seed=self.seed + 1),
+                report_every_s=0.1,
                 results_ahead=_RESULTS_AHEAD,
             ),
             scripted_translation=ScriptedTranslatorSettings(
