@@ -10,6 +10,7 @@ The one module that knows the SDK, which is no longer developed, and what has to
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 from collections.abc import AsyncIterator
@@ -89,14 +90,22 @@ class TranscribeWire:
             region=aws.region, endpoint_resolver=resolver, credential_resolver=credentials
         )
         bootstrap = self._client._eventloop  # pyright: ignore[reportPrivateUsage]
-        self._client._session_manager = _SessionManager(bootstrap, ca_file)  # pyright: ignore[reportPrivateUsage]
+        self._connections = _SessionManager(bootstrap, ca_file)
+        self._client._session_manager = self._connections  # pyright: ignore[reportPrivateUsage]
 
     async def open(self, request: StreamRequest) -> WireStream:
         """ConnectorError: the service, or the way to it, refused."""
         try:
-            return WireStream(await self._client.start_stream_transcription(**request.options()))
-        except (sdk.SDKError, AwsCrtError, RuntimeError) as error:
-            raise meaning("open a recognition", error) from None
+            stream = await self._client.start_stream_transcription(**request.options())
+        except BaseException as error:  # also when the caller gives up
+            connection = self._connections.taken()
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sdk.SDKError | AwsCrtError | RuntimeError):
+                raise meaning("open a recognition", error) from None
+            raise
+        self._connections.taken()
+        return WireStream(stream)
 
 
 class WireStream:
@@ -149,9 +158,16 @@ class _SessionManager(AwsCrtHttpSessionManager):
             options = TlsContextOptions()
             options.override_default_trust_store_from_path(None, ca_file)
             self._tls_ctx = ClientTlsContext(options)
+        self._opening: dict[asyncio.Task[Any] | None, HttpClientConnection] = {}
+
+    def taken(self) -> HttpClientConnection | None:
+        """The connection that the running task's request was given."""
+        return self._opening.pop(asyncio.current_task(), None)
 
     async def _get_connection(self, parsed_url: ParseResult) -> HttpClientConnection:
-        return await self._create_connection(parsed_url)
+        connection = await self._create_connection(parsed_url)
+        self._opening[asyncio.current_task()] = connection
+        return connection
 
     async def make_request(
         self,

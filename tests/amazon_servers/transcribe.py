@@ -78,6 +78,10 @@ class TranscribeServer:
             self._accept, "127.0.0.1", 0, ssl=self._certificates.server_context()
         )
 
+    async def left_by_all(self) -> None:
+        """Wait until no client holds a connection."""
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
     @property
     def url(self) -> str:
         assert self._server is not None

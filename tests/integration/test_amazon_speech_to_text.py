@@ -32,7 +32,9 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
 
     async def start(script: TranscribeScript) -> TranscribeServer:
         server = TranscribeServer(ScriptedSpeechToText(), script)
-        await server.start(tmp_path)
+        folder = tmp_path / str(len(servers))
+        folder.mkdir()
+        await server.start(folder)
         servers.append(server)
         return server
 
@@ -294,6 +296,22 @@ async def test_an_authority_that_is_not_known_is_not_trusted(serve: Serve) -> No
     with pytest.raises(RetryableError):
         await recogniser.open("en", sample_rate_hz=RATE_HZ)
     assert server.requests == 0
+
+
+async def test_no_connection_is_left_behind(serve: Serve) -> None:
+    """By a refusal, by an answer that never came, and by a stream that was closed."""
+    refused = await serve(TranscribeScript(refusals=(Refusal(1, "BadRequestException", 400),)))
+    silent = await serve(TranscribeScript(is_silent=True))
+    kept = recogniser_of(refused)
+    with pytest.raises(PermanentError, match="BadRequestException"):
+        await kept.open("en", sample_rate_hz=RATE_HZ)
+    await (await kept.open("en", sample_rate_hz=RATE_HZ)).close()
+    impatient = recogniser_of(silent, AmazonSpeechToTextSettings(open_timeout_s=1.0))
+    with pytest.raises(RetryableError, match="in time"):
+        await impatient.open("en", sample_rate_hz=RATE_HZ)
+    await asyncio.wait_for(refused.left_by_all(), 5)
+    await asyncio.wait_for(silent.left_by_all(), 5)
+    assert (refused.requests, silent.requests) == (2, 1)
 
 
 async def test_a_wrong_key_is_refused(serve: Serve) -> None:
