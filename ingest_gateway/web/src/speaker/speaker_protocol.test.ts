@@ -152,3 +152,15 @@ it("measures how long a chunk takes to be stored", () => {
   talk.received({ type: "audioAck", sessionId: "joyful-1", sequence: 0 });
   expect(shown.ackMs).toBe(180);
 });
+
+it("shows a notice for ten seconds, then until audio is stored again", () => {
+  joined();
+  const acknowledged = { type: "audioAck", sessionId: "joyful-1", sequence: -1 } as const;
+  talk.received({ type: "error", code: "SLOW_DOWN", message: "slower", action: "audioChunk" });
+  nowMs += 9000;
+  talk.received(acknowledged);
+  expect(shown.notice).toBe("slower");
+  nowMs += 2000;
+  talk.received(acknowledged);
+  expect(shown.notice).toBeNull();
+});

@@ -19,6 +19,8 @@ const FINAL = new Set([
 ]);
 
 const JOIN_AGAIN_MS = 1000;
+/** A notice stays for so long, then until the next sign that all is well. */
+const NOTICE_MS = 10_000;
 
 export interface Wire {
   send(message: ClientMessage): boolean;
@@ -63,6 +65,7 @@ export class SpeakerProtocol {
   private muted = false;
   private ending = false;
   private isOver = false;
+  private noticedAtMs: number | null = null;
 
   constructor(
     private readonly sessionId: string,
@@ -130,6 +133,9 @@ export class SpeakerProtocol {
         break;
       case "audioAck":
         this.acknowledge(message.sequence);
+        if (this.noticedAtMs !== null && this.nowMs() - this.noticedAtMs > NOTICE_MS) {
+          this.notice(null);
+        }
         break;
       case "broadcastState":
         this.follow(message.state);
@@ -159,7 +165,8 @@ export class SpeakerProtocol {
     this.joined = true;
     this.state = state;
     this.acknowledge(durable);
-    this.events.report({ connected: true, state, notice: null });
+    this.events.report({ connected: true, state });
+    this.notice(null);
     if (this.paused !== (state === "paused")) this.pause(this.paused);
     if (!this.paused && this.muted !== (state === "muted")) this.mute(this.muted);
     // Paused, the gateway takes no audio: what waits goes out when it says that it is live again.
@@ -213,10 +220,15 @@ export class SpeakerProtocol {
     if (isPausedAudio) return; // it is sent again behind the pause
     if (error.code === "SESSION_ENDED" && this.ending) this.finish(null);
     else if (FINAL.has(error.code) || error.code === "FORBIDDEN") this.finish(error);
-    else this.events.report({ notice: error.message });
+    else this.notice(error.message);
     if (error.action === "joinAsSpeaker" && !this.isOver) {
       this.events.joinAgain(error.retryAfterMs ?? JOIN_AGAIN_MS);
     }
+  }
+
+  private notice(notice: string | null): void {
+    this.noticedAtMs = notice === null ? null : this.nowMs();
+    this.events.report({ notice });
   }
 
   private finish(problem: ErrorMessage | null): void {
