@@ -114,10 +114,13 @@ class Stage:
         return (await self.gateway.speaker())[1]
 
     async def listening(self, session_id: str, *, touched: bool = True, **options: Any) -> Page:
+        here = len(self.gateway.gateway.hub.listeners(session_id))
         page = await self.open(f"/listen/{session_id}", **options)
+        # What Playwright looks at counts as touched: not before the page has asked for its sound.
+        await self.until(lambda: len(self.gateway.gateway.hub.listeners(session_id)) > here)
         await page.get_by_text("Live", exact=True).wait_for()
         if touched:
-            await page.get_by_role("button", name="Tap to start the sound").click()
+            await page.get_by_role("heading", name="Listen").click()
             await page.get_by_role("button", name="Tap to start the sound").wait_for(state="hidden")
         return page
 

@@ -90,8 +90,10 @@ async def test_without_a_touch_there_are_captions_and_then_the_newest_clip(stage
 async def test_any_touch_starts_the_sound(stage: Stage) -> None:
     session_id = await stage.session()
     page = await stage.listening(session_id, touched=False)
+    tap = page.get_by_role("button", name="Tap to start the sound")
+    await expect(tap).to_be_visible()
     await page.get_by_label("Show the original").check()
-    await expect(page.get_by_role("button", name="Tap to start the sound")).to_be_hidden()
+    await expect(tap).to_be_hidden()
     await stage.say(session_id, 0, 500)
     await tones(page, 500)
 
