@@ -11,6 +11,8 @@ from connectors.shard_source import RecordBatch, Shard, ShardRecord, StartAt, St
 if TYPE_CHECKING:
     from types_aiobotocore_kinesis.type_defs import RecordTypeDef, ShardTypeDef
 
+READ_EVERY_S = 0.2
+"""Kinesis serves five reads a second and shard, whoever asks."""
 _MOST_RECORDS = 10_000
 
 
@@ -20,6 +22,10 @@ class AmazonShardSource:
     def __init__(self, clients: AwsClients, stream_name: str | None = None) -> None:
         self._clients = clients
         self._stream = stream_name or clients.settings.names.audio_stream
+
+    @property
+    def read_every_s(self) -> float:
+        return READ_EVERY_S
 
     async def list_shards(self) -> tuple[Shard, ...]:
         kinesis = await self._clients.kinesis()

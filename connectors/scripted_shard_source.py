@@ -24,6 +24,9 @@ from connectors.shard_source import (
     hash_key,
 )
 
+_LONGEST_WAIT_S = 1.0
+_LOOK_EVERY_S = 0.01
+
 
 def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -41,10 +44,18 @@ class ScriptedShardSource:
 
     ``now_ms`` is the clock: a record put with a later ``at_ms`` is there only when the clock has
     come to it, so a whole talk can be put at once. Iterators are text: generation, shard, index.
+    With ``read_every_s`` 0 a read at the tip waits for records, as behind a subscription.
     """
 
-    def __init__(self, shards: int = 1, *, now_ms: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(
+        self,
+        shards: int = 1,
+        *,
+        now_ms: Callable[[], int] = wall_clock_ms,
+        read_every_s: float = 0.2,
+    ) -> None:
         self._now_ms = now_ms
+        self._read_every_s = read_every_s
         self._logs: dict[str, _Log] = {}
         self._numbers = 0
         self._generation = 0
@@ -111,6 +122,10 @@ class ScriptedShardSource:
 
     # ShardSource --------------------------------------------------------------------------------
 
+    @property
+    def read_every_s(self) -> float:
+        return self._read_every_s
+
     async def list_shards(self) -> tuple[Shard, ...]:
         await self._answer_slowly()
         return tuple(log.shard for log in self._logs.values())
@@ -129,6 +144,8 @@ class ScriptedShardSource:
             raise ExpiredIteratorError("the iterator is too old")
         log = self._log(shard_id)
         self.reads[shard_id] += 1
+        if not self._read_every_s:
+            await self._wait_for_more(log, int(index))
         there = self._visible(log)
         end = min(int(index) + limit, there)
         at_end = log.is_closed and end == len(log.records)
@@ -187,6 +204,13 @@ class ScriptedShardSource:
 
     def _iterator(self, shard_id: str, index: int) -> str:
         return f"{self._generation}/{shard_id}/{index}"
+
+    async def _wait_for_more(self, log: _Log, index: int) -> None:
+        """Until the clock shows more records than ``index``, at most a second."""
+        for _ in range(round(_LONGEST_WAIT_S / _LOOK_EVERY_S)):
+            if log.is_closed or self._visible(log) > index:
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _answer_slowly(self) -> None:
         await asyncio.sleep(self._delay_s)

@@ -61,6 +61,14 @@ class RecordBatch:
 
 
 class ShardSource(Protocol):
+    @property
+    def read_every_s(self) -> float:
+        """The least time between two reads of a shard, shared by all its readers.
+
+        0: ``read`` itself waits for records, and a reader asks again at once.
+        """
+        ...
+
     async def list_shards(self) -> tuple[Shard, ...]:
         """All shards still readable, open and closed, parents included."""
         ...

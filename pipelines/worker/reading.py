@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentError
 from connectors.policy import call
@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 4
 RECORDS_A_READ = 1_000
-QUOTA_S = 0.2
-"""Kinesis serves five reads a second and shard, whoever asks."""
+AFTER_ERROR_S = 0.4
+"""The least pause behind a read that failed."""
 LIST_EVERY_S = 5.0
 
 
@@ -55,6 +55,22 @@ class _ShardAhead:
         """Whether what is ahead follows ``position`` (a reader that came to its end does not)."""
         ended = self.task is not None and self.task.done() and not self.batches
         return self.position == position and not ended
+
+    def add(self, batch: ReadBatch) -> None:
+        """Small batches become one: a source that pushes would fill the room with single records.
+
+        The poller may take at any moment from its own thread: only what was popped is changed.
+        """
+        try:
+            last = self.batches.pop()
+        except IndexError:
+            last = None
+        if last is not None:
+            if last.records and 0 < len(batch.records) <= RECORDS_A_READ - len(last.records):
+                batch = replace(batch, after=last.after, records=last.records + batch.records)
+            else:
+                self.batches.append(last)
+        self.batches.append(batch)
 
 
 class ShardReader:
@@ -91,7 +107,8 @@ class ShardReader:
             self._forget(shard_id)
             ahead = None
         if ahead is None:
-            ahead = self._shards[shard_id] = _ShardAhead(position, QUOTA_S * quota_shares)
+            spacing_s = self._connectors.shard_source.read_every_s * quota_shares
+            ahead = self._shards[shard_id] = _ShardAhead(position, spacing_s)
             ahead.task = self._loop.start(self._read_ahead(shard_id, ahead))
             return []
         taken: list[ReadBatch] = []
@@ -146,13 +163,13 @@ class ShardReader:
                 continue
             except ConnectorError as error:
                 _log.warning("reading %s failed: %s", shard_id, error)
-                await asyncio.sleep(ahead.spacing_s * 2)
+                await asyncio.sleep(max(ahead.spacing_s * 2, AFTER_ERROR_S))
                 continue
             iterator = result.next_iterator
             finished = iterator is None
             read_through_ms = asked_at_ms - result.behind_ms
             batch = ReadBatch(position, result.records, read_through_ms, finished)
-            ahead.batches.append(batch)
+            ahead.add(batch)
             if batch.last:
                 position = _after(batch)
             if finished:
@@ -160,7 +177,7 @@ class ShardReader:
             while len(ahead.batches) >= BATCHES_AHEAD:
                 ahead.room.clear()
                 await ahead.room.wait()
-            # At the tip, and in a backlog alike, the quota sets the pace.
+            # At the tip, and in a backlog alike, the quota sets the pace (0: there is none).
             spent_s = asyncio.get_running_loop().time() - started_s
             await asyncio.sleep(max(0.0, ahead.spacing_s - spent_s))
 

@@ -275,9 +275,11 @@ class Poller:
 class Stream:
     """A stream in virtual time, and every record that was put, by key."""
 
-    def __init__(self, shards: int = 1) -> None:
+    def __init__(self, shards: int = 1, *, read_every_s: float = 0.2) -> None:
         self.now_ms = lambda: START_MS
-        self.source = ScriptedShardSource(shards, now_ms=lambda: self.now_ms())
+        self.source = ScriptedShardSource(
+            shards, now_ms=lambda: self.now_ms(), read_every_s=read_every_s
+        )
         self.stage = Stage(source=self.source)
         self.now_ms = self.stage.loop.now_ms
         self.put_by_key: dict[str, list[bytes]] = {}
@@ -423,6 +425,58 @@ def test_the_quota_sets_the_pace() -> None:
             stream.stage.loop.advance(stream.stage.loop.now_ms() + 50)
             reader.take("shardId-000000000000", TRIM_HORIZON, shares)
         assert at_most - 3 <= stream.source.reads["shardId-000000000000"] <= at_most
+
+
+@pytest.mark.parametrize(("read_every_s", "longest_ms"), [(0.2, (400, 800)), (0.0, (5, 20))])
+def test_a_source_that_waits_is_asked_again_at_once(
+    read_every_s: float, longest_ms: tuple[int, int]
+) -> None:
+    """Four readers of a shard share the quota of polls; behind a subscription nobody waits."""
+    stream = Stream(read_every_s=read_every_s)
+    loop = stream.stage.loop
+    reader = ShardReader(loop, stream.stage.connectors)
+    reader.take("shardId-000000000000", TRIM_HORIZON, 4)
+    waited_ms: list[int] = []
+    position = TRIM_HORIZON
+    for number in range(20):
+        loop.advance(loop.now_ms() + 110)
+        stream.put("a")
+        put_at_ms, taken = loop.now_ms(), b""
+        while not taken:
+            loop.advance(loop.now_ms() + 5)
+            for batch in reader.take("shardId-000000000000", position, 4):
+                for record in batch.records:
+                    taken = record.data
+                    position = StartAt(StartKind.AFTER_SEQUENCE_NUMBER, record.sequence_number)
+        assert taken == f"a:{number}".encode()
+        waited_ms.append(loop.now_ms() - put_at_ms)
+    assert longest_ms[0] <= max(waited_ms) <= longest_ms[1], waited_ms
+
+
+def test_pushed_records_do_not_fill_the_room_one_by_one() -> None:
+    """The poller comes every 100 ms; what was pushed until then is all there."""
+    stream = Stream(read_every_s=0)
+    loop = stream.stage.loop
+    poller = Poller(stream.stage, 1)
+    poller.tick()
+    for number in range(10):
+        for _ in range(9):
+            loop.advance(loop.now_ms() + 20)
+            stream.put("a")
+        poller.tick(20)
+        assert len(poller.got[0]) == 9 * (number + 1)
+    stream.check(poller)
+
+
+def test_a_source_that_waits_and_fails_is_given_a_pause() -> None:
+    stream = Stream(read_every_s=0)
+    poller = Poller(stream.stage, 1)
+    stream.source.throttle(3)
+    stream.put("a")
+    poller.ticks(5)
+    assert poller.everything() == [], "three refusals and 0.4 s behind each"
+    poller.ticks(5)
+    stream.check(poller)
 
 
 def test_read_through_follows_the_clock_at_the_tip_and_the_record_behind_it() -> None:
