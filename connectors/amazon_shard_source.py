@@ -55,7 +55,7 @@ class AmazonShardSource:
                 ShardIterator=iterator, Limit=min(limit, _MOST_RECORDS)
             )
         return RecordBatch(
-            records=tuple(_record(found) for found in answer["Records"]),
+            records=tuple(shard_record(found) for found in answer["Records"]),
             next_iterator=answer.get("NextShardIterator") or None,
             behind_ms=answer.get("MillisBehindLatest", 0),
         )
@@ -64,11 +64,15 @@ class AmazonShardSource:
         """The clients are shared: their owner closes them."""
 
 
+def timestamp(start: StartAt) -> datetime:
+    """Of AT_TIMESTAMP, as Kinesis wants it."""
+    return datetime.fromtimestamp(int(start.value) / 1000, UTC)
+
+
 def _start(start: StartAt) -> Any:
     kind = start.kind.name
     if start.kind is StartKind.AT_TIMESTAMP:
-        at = datetime.fromtimestamp(int(start.value) / 1000, UTC)
-        return {"ShardIteratorType": kind, "Timestamp": at}
+        return {"ShardIteratorType": kind, "Timestamp": timestamp(start)}
     if start.kind is StartKind.AFTER_SEQUENCE_NUMBER:
         return {"ShardIteratorType": kind, "StartingSequenceNumber": start.value}
     return {"ShardIteratorType": kind}
@@ -84,7 +88,7 @@ def _shard(found: ShardTypeDef) -> Shard:
     )
 
 
-def _record(found: RecordTypeDef) -> ShardRecord:
+def shard_record(found: RecordTypeDef) -> ShardRecord:
     members: Any = found  # its type calls every member optional; Kinesis sends them all
     return ShardRecord(
         partition_key=members["PartitionKey"],
