@@ -1,7 +1,7 @@
 """Amazon Kinesis Data Streams with enhanced fan-out: records are pushed, not asked for.
 
 Polling stands behind it: a reader who is further back than what was pushed, or who has no
-subscription at the moment, polls until it has caught up (docs/decisions/0010-fan-out.md).
+subscription at the moment, polls until it has caught up (docs/decisions/0012-fan-out.md).
 """
 
 from __future__ import annotations

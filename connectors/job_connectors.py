@@ -10,6 +10,7 @@ from pathlib import Path
 from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.amazon_clip_store import AmazonClipStore
 from connectors.amazon_dead_letters import AmazonDeadLetters
+from connectors.amazon_fan_out_source import AmazonFanOutSource
 from connectors.amazon_ledger import AmazonLedger
 from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
 from connectors.amazon_positions import AmazonPositions
@@ -113,19 +114,25 @@ class NotifyChoice:
 
 @dataclass(frozen=True, slots=True)
 class LiveConnectors:
-    """Of the live job: everything on AWS, or on its local stand-in."""
+    """Of the live job: everything on AWS, or on its local stand-in.
+
+    ``consumer``: the name under which Kinesis pushes records; empty: they are polled.
+    """
 
     aws: AwsSettings
     speech: SpeechChoice
     notify: NotifyChoice
     policies: Policies = field(default_factory=Policies)
+    consumer: str = ""
 
     def build(self) -> Connectors:
         clients = AwsClients(self.aws)
         tables = AmazonSessionTables(clients, _wall_clock_ms)
         speech_to_text = self.speech.open_speech_to_text()
         return Connectors(
-            shard_source=AmazonShardSource(clients),
+            shard_source=AmazonFanOutSource(clients, self.consumer)
+            if self.consumer
+            else AmazonShardSource(clients),
             positions=AmazonPositions(clients),
             speech_to_text=speech_to_text,
             ledger=AmazonLedger(clients),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,6 +55,13 @@ class JobOptions(PipelineOptions):
             help="latest, trim_horizon, resume, or a time such as 2026-11-21T10:00:00Z",
         )
         live.add_argument("--record_format", default="avro", choices=("avro", "pcm"))
+        live.add_argument(
+            "--read",
+            default="poll",
+            choices=("poll", "fan_out"),
+            help="fan_out: Kinesis pushes records; for a job with one worker process",
+        )
+        live.add_argument("--consumer", default="", help="of fan_out; empty: the job's name")
         live.add_argument("--readers", type=int, default=4)
         live.add_argument("--partitions", type=int, default=4)
         live.add_argument("--notifier", default="api_gateway", choices=("api_gateway", "gateway"))
@@ -117,13 +125,22 @@ def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJo
         else AwsSettings(given.stage, region=given.aws_region)
     )
     notify = NotifyChoice(given.notifier, given.notify_endpoint, given.notify_token or None)
-    factory = LiveConnectors(aws, _speech(given), notify)
+    consumer = _consumer(given, job_name) if given.read == "fan_out" else ""
+    factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer)
     return LiveJob(
         _graph(given, job_name, WorkerSettings(factory, head_start=given.head_start == "on")),
         given.expansion_service,
         given.worker_pool,
         given.no_wait,
     )
+
+
+def _consumer(given: Any, job_name: str) -> str:
+    """The name that Kinesis knows the job by, in its alphabet."""
+    name = given.consumer or job_name or "live-translation"
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", name):
+        raise UsageError(f"--consumer={name}: use 1 to 128 letters, digits and _ . -")
+    return name
 
 
 def _bounded(given: Any, job_name: str) -> BoundedJob:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from connectors.amazon_clients import AwsSettings
+from connectors.amazon_fan_out_source import AmazonFanOutSource
+from connectors.amazon_shard_source import AmazonShardSource
 from connectors.errors import PermanentError
 from connectors.job_connectors import FolderConnectors, LiveConnectors, NotifyChoice, SpeechChoice
 from connectors.memory_notifier import MemoryNotifier
 from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.shard_source import StartAt, StartKind
+from connectors.shard_source import ShardSource, StartAt, StartKind
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
 from pipelines.worker.process import TimeMode
 
@@ -57,6 +59,7 @@ def read(*arguments: str) -> LiveJob | BoundedJob:
         (["--input=/no/such.wav", "--output=x"], "no such file"),
         (["--input=/", "--output="], "needs --output"),
         (["--input=/", "--output=x", "--language=,"], "at least one language"),
+        (["--read=fan_out", "--consumer=two words"], "letters, digits"),
     ],
 )
 def test_what_cannot_be_run_is_said(arguments: list[str], says: str) -> None:
@@ -71,6 +74,37 @@ def test_a_live_job_as_it_is_asked_for() -> None:
     assert (job.graph.read.readers, job.graph.window.readers) == (2, 2)
     assert (job.graph.read.record_format, job.graph.window.record_format) == ("pcm", "pcm")
     assert job.graph.cutter.settle_samples == 8_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "source", "every_s"),
+    [
+        ([], AmazonShardSource, 0.2),
+        (["--consumer=unused"], AmazonShardSource, 0.2),
+        (["--read=fan_out"], AmazonFanOutSource, 0.0),
+    ],
+)
+async def test_how_the_stream_is_read(
+    arguments: list[str], source: type[ShardSource], every_s: float
+) -> None:
+    job = read("--speech_to_text=scripted", "--translation=scripted", *arguments)
+    assert isinstance(job, LiveJob)
+    connectors = job.graph.settings.connectors.build()
+    assert type(connectors.shard_source) is source
+    assert connectors.shard_source.read_every_s == every_s
+    await connectors.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "consumer"),
+    [([], ""), (["--read=fan_out"], "job"), (["--read=fan_out", "--consumer=a.b"], "a.b")],
+)
+def test_the_consumer_is_named_after_the_job(arguments: list[str], consumer: str) -> None:
+    job = read(*arguments)
+    assert isinstance(job, LiveJob)
+    factory = job.graph.settings.connectors
+    assert isinstance(factory, LiveConnectors)
+    assert factory.consumer == consumer
 
 
 def test_a_bounded_run_waits_for_its_calls_and_for_no_pane(tmp_path: Path) -> None:
