@@ -30,6 +30,7 @@ HOLE_CHECK_MS = 10_000
 """A pane's wait and the way to here, with room: what was read before is here by then."""
 
 WHOLE_INPUT_MS = 2**53
+SHORT_PANE_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class WindowOptions:
     retry_deadline_ms: int = 35_000
     readers: int = 4
     record_format: str = "avro"
+
+    @property
+    def log_level(self) -> int:
+        """A line for every pane, unless nearly every chunk is a pane of its own."""
+        return logging.DEBUG if 0 < self.pane_ms < SHORT_PANE_MS else logging.INFO
 
 
 class WindowAudio(beam.PTransform[Any, Any]):
@@ -156,7 +162,7 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
                 read_through_ms=WHOLE_INPUT_MS if self._bounded else 0,
             )
         self._remember(step, state, order, held, hole)
-        _log_pane(session_id, step)
+        _log_pane(session_id, step, self._options.log_level)
         yield session_id, Pane(session_id, pane.fired_at_ms, step.items, pane.closing)
 
     @on_timer(HOLE)
@@ -181,7 +187,7 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         )
         self._remember(step, state, order, held, hole)
         if step.items:
-            _log_pane(key, step)
+            _log_pane(key, step, self._options.log_level)
             # Its window has closed long ago: what waited is all there is for now.
             yield key, Pane(key, self.worker.loop.now_ms(), step.items, closing=True)
 
@@ -209,12 +215,13 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         return 0 if answer is None else read_through(answer, session_id, self._options.readers)
 
 
-def _log_pane(session_id: str, step: OrderStep) -> None:
+def _log_pane(session_id: str, step: OrderStep, level: int) -> None:
     chunks = [item.read.chunk for item in step.items if item.read and item.read.chunk]
     if not chunks and not step.held:
         return
     samples = sum(chunk.samples for chunk in chunks)
-    _log.info(
+    _log.log(
+        level,
         "pane session=%s chunks=%d bytes=%d seconds=%.2f held=%d repeats=%d",
         session_id,
         len(chunks),

@@ -6,6 +6,7 @@ run several DoFns, and several instances of each, in one process, so they are co
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from connectors.positions import ShardPosition
 from connectors.registry import Connectors
 from pipelines.worker.ahead import Ahead
+from pipelines.worker.beam_state import use_state_quickly
 from pipelines.worker.calls import CallRegistry
 from pipelines.worker.lookups import Lookups
 from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
@@ -23,6 +25,12 @@ from pipelines.worker.reading import ReaderRegistry
 from pipelines.worker.transcribing import TranscriberRegistry
 from pipelines.worker.warming import Warming
 from schemas.values import ListenerLanguages
+
+
+SWITCH_INTERVAL_S = 0.0005
+"""Beam's worker hands every request from thread to thread, and each that waits for Python's lock
+waits for so long; Python's default of 5 ms is for programs with few threads (docs/decisions/0011).
+"""
 
 
 class TimeMode(StrEnum):
@@ -62,6 +70,8 @@ class Worker:
         self.position_lookups = Lookups(self.loop, policies.positions, self._positions_of_job)
         self.warming = Warming(self.loop, self.connectors)
         if settings.time is TimeMode.LIVE:
+            use_state_quickly()
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
             self.warming.load()
         self.ahead = Ahead(self.loop, self.connectors, is_on=settings.head_start)
         self.transcribers = TranscriberRegistry(self.loop, self.connectors, self.ahead)

@@ -1,0 +1,1 @@
+"""What the job itself adds to the latency, by load: sessions that cost nothing to serve."""

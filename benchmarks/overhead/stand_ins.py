@@ -1,0 +1,203 @@
+"""The job's connectors in a load run: simulated services, and stores that are only noted in.
+
+Everything lives inside the worker, so its CPU is counted as the job's; that makes the figures a
+little worse than they are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.overhead.talkers import Talkers, TalkersSource
+from connectors.errors import PermanentError
+from connectors.memory_dead_letters import MemoryDeadLetters
+from connectors.memory_positions import MemoryPositions
+from connectors.notifier import Audience, Delivery
+from connectors.policy import PATIENT, Policies
+from connectors.registry import Connectors
+from connectors.scripted_faults import Delay
+from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
+from connectors.scripted_speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
+from connectors.voice_activity import VoiceActivityFactory, Voiced
+from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
+from schemas.values import LedgerEntry, ListenerLanguages, Route, SessionInfo
+
+RECOGNITION_S, TRANSLATION_S, SPEECH_S = 0.30, 0.15, 0.31
+"""The profile ``current`` without its spread: what is simulated can then be taken off exactly."""
+REPORT_EVERY_S = 0.128
+"""Half a chunk: a result comes with every chunk's end."""
+_ENTRIES_KEPT = 64
+_FLUSH_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """A ``ConnectorFactory``. ``notes``: a line of JSON there for every notification."""
+
+    talkers: Talkers
+    notes: Path
+
+    def build(self) -> Connectors:
+        policies = Policies(
+            voice_within_s=PATIENT.voice_within_s,
+            text_within_s=PATIENT.text_within_s,
+            stream_opens_per_s=1_000.0,
+        )
+        return Connectors(
+            shard_source=TalkersSource(self.talkers),
+            positions=MemoryPositions(),
+            speech_to_text=ScriptedSpeechToText(
+                ScriptedSpeechToTextSettings(delay_s=RECOGNITION_S, report_every_s=REPORT_EVERY_S)
+            ),
+            ledger=ShortLedger(),
+            directory=OneLanguage(self.talkers.languages),
+            translator=ScriptedTranslator(ScriptedTranslatorSettings(delay=Delay(TRANSLATION_S))),
+            synthesizer=ScriptedSynthesizer(ScriptedSynthesizerSettings(delay=Delay(SPEECH_S))),
+            clip_store=NoStore(),
+            notifier=NotedNotifier(self.notes),
+            dead_letters=MemoryDeadLetters(),
+            voice_activity=PaidVoiceActivityFactory(),
+            policies=policies,
+        )
+
+
+class ShortLedger:
+    """``Ledger`` that remembers a session's last entries only: a run must not fill the memory."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, deque[LedgerEntry]] = {}
+        self._routes: dict[tuple[str, int], tuple[Route, ...]] = {}
+
+    async def commit(self, entry: LedgerEntry) -> LedgerEntry:
+        entries = self._sessions.setdefault(entry.session_id, deque(maxlen=_ENTRIES_KEPT))
+        stands = next((each for each in reversed(entries) if each.number == entry.number), None)
+        if stands is None:
+            entries.append(entry)
+            self._routes.pop((entry.session_id, entry.number - _ENTRIES_KEPT), None)
+        return stands or entry
+
+    async def set_routes(
+        self, session_id: str, number: int, routes: tuple[Route, ...]
+    ) -> tuple[Route, ...]:
+        return self._routes.setdefault((session_id, number), routes)
+
+    async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
+        return tuple(each for each in self._sessions.get(session_id, ()) if each.number > number)
+
+    async def last(self, session_id: str) -> LedgerEntry | None:
+        entries = self._sessions.get(session_id)
+        return entries[-1] if entries else None
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+class OneLanguage:
+    """``SessionDirectory``: everybody speaks English."""
+
+    def __init__(self, languages: tuple[str, ...]) -> None:
+        self._languages = languages
+
+    async def find(self, session_id: str) -> SessionInfo | None:
+        return SessionInfo(session_id, "talker", "en", self._languages, "standard", "active", 0)
+
+    async def listeners(self, session_id: str) -> ListenerLanguages:
+        return ListenerLanguages(self._languages, 1)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+class NoStore:
+    """``ClipStore`` that keeps nothing."""
+
+    async def put(
+        self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        """Thrown away."""
+
+    async def get(self, key: str) -> bytes | None:
+        return None
+
+    async def metadata(self, key: str) -> Mapping[str, str] | None:
+        return None
+
+    async def presign(self, key: str, *, expires_s: int) -> str:
+        return f"http://127.0.0.1/{key}"
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+class NotedNotifier:
+    """``Notifier`` that writes down what it would tell, and when."""
+
+    def __init__(self, notes: Path) -> None:
+        self._file = notes.open("a")
+        self._flushed_at_s = 0.0
+
+    async def notify(
+        self,
+        session_id: str,
+        language: str,
+        message: dict[str, object],
+        *,
+        audience: Audience = Audience.ALL,
+    ) -> Delivery:
+        if audience in (Audience.ALL, Audience.LINK) and message["type"] != "partialCaption":
+            now_s = time.time()
+            told = {name: message.get(name) for name in ("type", "sequenceNumber", "stages")}
+            line = {"at_ms": now_s * 1000, "session": session_id, "language": language, **told}
+            self._file.write(json.dumps(line) + "\n")
+            if now_s - self._flushed_at_s > _FLUSH_EVERY_S:
+                self._flushed_at_s = now_s
+                self._file.flush()
+        return Delivery(1, 1)
+
+    async def tell_speaker(self, session_id: str, message: dict[str, object]) -> Delivery:
+        return Delivery(0, 0)
+
+    def knows_nobody_inline(self, session_id: str, language: str) -> bool:
+        return True
+
+    async def close(self) -> None:
+        self._file.close()
+
+
+class PaidVoiceActivityFactory:
+    """Hears words that are written into samples, and pays what the real detector takes."""
+
+    def __init__(self) -> None:
+        self._scripted = ScriptedVoiceActivityFactory(lag_samples=1_600)
+        self._real = WebrtcVoiceActivityFactory()
+
+    def detector(self) -> PaidVoiceActivity:
+        return PaidVoiceActivity(self._scripted, self._real)
+
+
+class PaidVoiceActivity:
+    def __init__(self, scripted: VoiceActivityFactory, real: VoiceActivityFactory) -> None:
+        self._scripted, self._real = scripted.detector(), real.detector()
+
+    @property
+    def through_sample(self) -> int:
+        return self._scripted.through_sample
+
+    def hear(self, pcm: bytes) -> tuple[Voiced, ...]:
+        self._real.hear(pcm)
+        return self._scripted.hear(pcm)
+
+
+def read_notes(notes: Path) -> list[dict[str, object]]:
+    """Whole lines only: the file may still be written."""
+    if not notes.exists():
+        raise PermanentError(f"no notes at {notes}: the job never told anybody anything")
+    lines = notes.read_text().splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
