@@ -281,3 +281,29 @@ class TestAmazonFanOutSource(OnLocalCloud):
                 batch = await source.read(batch.next_iterator, 100)
                 got += [record.data for record in batch.records]
         assert got == [b"b"]
+
+    async def test_a_shard_that_was_split_ends_and_its_children_go_on(
+        self, source: ShardSource, put: Put, aws_clients: AwsClients, polls: list[str]
+    ) -> None:
+        await put("one", b"a")
+        shard_id = await shard_of(source, "one")
+        batch = await read_from(source, shard_id, TRIM_HORIZON)
+        parent = next(each for each in await source.list_shards() if each.shard_id == shard_id)
+        kinesis = await aws_clients.kinesis()
+        await kinesis.split_shard(
+            StreamName=aws_clients.settings.names.audio_stream,
+            ShardToSplit=shard_id,
+            NewStartingHashKey=str((parent.first_hash + parent.last_hash) // 2),
+        )
+        async with asyncio.timeout(10):
+            while batch.next_iterator is not None:
+                batch = await source.read(batch.next_iterator, 100)
+        assert polls == []
+        await put("one", b"b")
+        children = [each for each in await source.list_shards() if shard_id in each.parent_ids]
+        assert len(children) == 2
+        owner = next(
+            each for each in children if each.first_hash <= owner_hash("one") <= each.last_hash
+        )
+        batch = await read_from(source, owner.shard_id, TRIM_HORIZON)
+        assert [record.data for record in batch.records] == [b"b"]
