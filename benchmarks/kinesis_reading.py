@@ -55,7 +55,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``missing``: put and never read; ``reader_cores``: CPU seconds a second of this process."""
+    """``missing``: put and never read; ``*_cpu_percent`` of one core; readers are this process."""
 
     way: str
     readers: int
@@ -63,8 +63,8 @@ class Reading:
     missing: int
     p50_ms: float
     p99_ms: float
-    reader_cores: float
-    cloud_cores: float
+    reader_cpu_percent: float
+    cloud_cpu_percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,8 @@ def measure(processes: Processes, cloud: LocalCloud, way: str, readers: int, loa
         while putting.is_alive:
             ticks.run_for(0.5)
         lasted_s = time.monotonic() - began_s
-        cores = (time.process_time() - cpu_began_s) / lasted_s
-        cloud_cores = (_cpu_s(cloud_process) - cloud_began_s) / lasted_s
+        cpu_percent = 100 * (time.process_time() - cpu_began_s) / lasted_s
+        cloud_cpu_percent = 100 * (_cpu_s(cloud_process) - cloud_began_s) / lasted_s
         putting.wait_for_exit(1)  # says so when it failed
         ticks.run_for(SETTLE_S)
     finally:
@@ -203,8 +203,8 @@ def measure(processes: Processes, cloud: LocalCloud, way: str, readers: int, loa
         put - len(source.seen),
         round(ages_ms[len(ages_ms) // 2], 1),
         round(ages_ms[int(len(ages_ms) * 0.99)], 1),
-        round(cores, 3),
-        round(cloud_cores, 3),
+        round(cpu_percent, 1),
+        round(cloud_cpu_percent, 1),
     )
 
 
@@ -233,7 +233,7 @@ def run(load: Load, output: Path) -> Found:
     flat = {
         f"{name}_{row.way}_{row.readers}_readers": getattr(row, name)
         for row in rows
-        for name in ("p50_ms", "p99_ms", "reader_cores", "missing")
+        for name in ("p50_ms", "p99_ms", "reader_cpu_percent", "missing")
     }
     return Found(load, tuple(rows), flat)
 
@@ -254,7 +254,7 @@ def main() -> None:
         asyncio.run(put_for(AwsSettings.local(given.endpoint, given.put_into), load))
         return
     found = run(load, given.output)
-    columns = ("read", "readers", "records", "missing", "p50 ms", "p99 ms", "cores", "cloud cores")
+    columns = ("read", "readers", "records", "missing", "p50 ms", "p99 ms", "CPU %", "cloud CPU %")
     title = f"{load.records_a_s} records/s of {RECORD_BYTES} bytes, {load.shards} shards"
     show(title, columns, [astuple(row) for row in found.rows])
     save(given.output / "kinesis_reading.json", found)
