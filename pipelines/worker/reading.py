@@ -56,10 +56,18 @@ class _ShardAhead:
         ended = self.task is not None and self.task.done() and not self.batches
         return self.position == position and not ended
 
+    def oldest(self) -> ReadBatch | None:
+        """Taken out. Asking first whether there is one would be too early: see ``add``."""
+        try:
+            return self.batches.popleft()
+        except IndexError:
+            return None
+
     def add(self, batch: ReadBatch) -> None:
         """Small batches become one: a source that pushes would fill the room with single records.
 
-        The poller may take at any moment from its own thread: only what was popped is changed.
+        The poller may take at any moment from its own thread, so only what was popped is changed,
+        and what is popped next continues what was taken.
         """
         try:
             last = self.batches.pop()
@@ -112,8 +120,7 @@ class ShardReader:
             ahead.task = self._loop.start(self._read_ahead(shard_id, ahead))
             return []
         taken: list[ReadBatch] = []
-        while ahead.batches:
-            batch = ahead.batches.popleft()
+        while (batch := ahead.oldest()) is not None:
             taken.append(batch)
             if batch.last:
                 ahead.position = _after(batch)
