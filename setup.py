@@ -37,6 +37,7 @@ setup(
         "botocore",
         "coolname",
         "fastavro",
+        "grpcio",
         "joserfc",
         "litestar",
         "msgspec",

@@ -21,6 +21,7 @@ def main(preloaded: list[str]) -> None:
     worker = importlib.import_module("apache_beam.runners.worker.sdk_worker_main")
     for module in preloaded:
         importlib.import_module(module)
+    importlib.import_module("pipelines.worker.state_channel").use_looped_state_channel()
     line = sys.stdin.readline()
     if not line:
         return

@@ -14,9 +14,7 @@ from schemas.values import (
     ListenerLanguages,
     Outcome,
     RoutedUtterance,
-    Translation,
     Utterance,
-    VoicedTranslation,
 )
 
 VALUES = (
@@ -27,9 +25,7 @@ VALUES = (
     ReadRecord,
     RoutedUtterance,
     SessionEvent,
-    Translation,
     Utterance,
-    VoicedTranslation,
 )
 
 

@@ -16,11 +16,10 @@ from pipelines.core.records import ReadRecord
 from pipelines.transforms.active_languages import JoinLanguages, LookUpLanguages
 from pipelines.transforms.calls import CallOptions
 from pipelines.transforms.dead_letter import SendDeadLetters
-from pipelines.transforms.publish import Publish, Report
+from pipelines.transforms.deliver import Deliver
+from pipelines.transforms.publish import Report
 from pipelines.transforms.read_audio import ReadAudio, ReadOptions
-from pipelines.transforms.synthesize import Synthesize
 from pipelines.transforms.transcribe import Transcribe
-from pipelines.transforms.translate import Translate
 from pipelines.transforms.window_audio import WindowAudio, WindowOptions
 from pipelines.worker.process import WorkerSettings
 from schemas.values import ListenerLanguages, Outcome
@@ -46,12 +45,10 @@ def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollectio
     panes = read.records | "2 window_audio" >> WindowAudio(options.window, settings)
     events = panes | "3 transcribe" >> Transcribe(options.cutter, settings, ticks)
     routed = events | "4 active_languages" >> JoinLanguages(settings)
-    translated: Any = routed | "5 translate" >> Translate(calls, ticks)
-    voiced: Any = translated.main | "6 synthesize" >> Synthesize(calls, ticks)
-    published: Any = voiced.main | "7 publish" >> Publish(calls, ticks)
-    failures = [each.dead_letters for each in (read, translated, voiced, published)]
+    delivered: Any = routed | "5 translate, 6 synthesize, 7 publish" >> Deliver(calls, ticks)
+    failures = [each.dead_letters for each in (read, delivered)]
     _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls, ticks)
-    return _reported(published)
+    return _reported(delivered)
 
 
 def bounded(
@@ -64,13 +61,10 @@ def bounded(
     panes = records | "2 window_audio" >> WindowAudio(options.window, settings)
     events = panes | "3 transcribe" >> Transcribe(options.cutter, settings)
     routed = events | "4 active_languages" >> LookUpLanguages(languages, settings)
-    translated: Any = routed | "5 translate" >> Translate(calls)
-    voiced: Any = translated.main | "6 synthesize" >> Synthesize(calls)
-    published: Any = voiced.main | "7 publish" >> Publish(calls)
-    failures = [each.dead_letters for each in (translated, voiced, published)]
-    _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls)
-    return _reported(published)
+    delivered: Any = routed | "5 translate, 6 synthesize, 7 publish" >> Deliver(calls)
+    _ = delivered.dead_letters | "x dead_letter" >> SendDeadLetters(calls)
+    return _reported(delivered)
 
 
-def _reported(published: Any) -> beam.PCollection[Outcome]:
-    return published.main | "Report outcomes" >> beam.ParDo(Report()).with_output_types(Outcome)
+def _reported(delivered: Any) -> beam.PCollection[Outcome]:
+    return delivered.main | "Report outcomes" >> beam.ParDo(Report()).with_output_types(Outcome)

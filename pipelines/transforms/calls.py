@@ -37,7 +37,7 @@ class CallOptions:
 class RunCalls(beam.PTransform[Any, Any]):
     """items -> main: the handler's answers; dead_letters: those that are DeadLetter.
 
-    ``ticks`` None: the bounded form.
+    ``ticks`` None: the bounded form. ``every_ticks``: how often answers are looked for.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class RunCalls(beam.PTransform[Any, Any]):
         output_type: type,
         options: CallOptions,
         ticks: beam.PCollection[int] | None,
+        every_ticks: int = 1,
     ) -> None:
         super().__init__()
         self._handler = handler
@@ -54,6 +55,7 @@ class RunCalls(beam.PTransform[Any, Any]):
         self._output_type = output_type
         self._options = options
         self._ticks = ticks
+        self._every_ticks = every_ticks
 
     def expand(self, items: Any) -> Any:
         if self._ticks is None:
@@ -67,9 +69,12 @@ class RunCalls(beam.PTransform[Any, Any]):
             number = zlib.crc32(handler.call_id(item).encode()) % partitions
             return f"{number}", coder.encode(item)
 
-        def ticked(_: int) -> Iterator[tuple[str, bytes]]:
-            for number in range(partitions):
-                yield f"{number}", b""
+        every_ticks = self._every_ticks
+
+        def ticked(tick: int) -> Iterator[tuple[str, bytes]]:
+            if tick % every_ticks == 0:
+                for number in range(partitions):
+                    yield f"{number}", b""
 
         keyed_items = items | "Partition items" >> beam.Map(keyed).with_output_types(
             tuple[str, bytes]

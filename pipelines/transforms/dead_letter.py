@@ -15,6 +15,9 @@ from schemas.values import DeadLetter
 
 _log = logging.getLogger(__name__)
 
+EVERY_TICKS = 8
+"""Nobody waits for a dead letter."""
+
 
 class SendDeadLetters(beam.PTransform[Any, Any]):
     """DeadLetter -> str, the keys that were sent."""
@@ -26,7 +29,7 @@ class SendDeadLetters(beam.PTransform[Any, Any]):
 
     def expand(self, letters: beam.PCollection[DeadLetter]) -> Any:
         calls: Any = letters | "Letter calls" >> RunCalls(
-            SendDeadLetter(), DeadLetter, str, self._options, self._ticks
+            SendDeadLetter(), DeadLetter, str, self._options, self._ticks, EVERY_TICKS
         )
         return calls.main
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 import apache_beam as beam
@@ -16,7 +15,6 @@ from connectors.errors import ConnectorError
 from connectors.notifier import Audience, Delivery
 from connectors.policy import call
 from pipelines.core.messages import inline_audio, skipped, translated_audio
-from pipelines.transforms.calls import CallOptions, RunCalls
 from pipelines.worker.calls import CallSite
 from schemas.names import RECOGNISED_STAGES, clip_key
 from schemas.values import (
@@ -32,20 +30,6 @@ _log = logging.getLogger(__name__)
 
 URL_EXPIRES_S = 600
 TRANSCRIPT_METADATA_BYTES = 1_500
-
-
-class Publish(beam.PTransform[Any, Any]):
-    """VoicedTranslation -> main: Outcome; dead_letters."""
-
-    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
-        super().__init__()
-        self._options = options
-        self._ticks = ticks
-
-    def expand(self, voiced: beam.PCollection[VoicedTranslation]) -> Any:
-        return voiced | "Publish calls" >> RunCalls(
-            PublishClip(), VoicedTranslation, Outcome, self._options, self._ticks
-        )
 
 
 class PublishClip:

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
-from typing import Any
 
-import apache_beam as beam
-
-from pipelines.transforms.calls import CallOptions, RunCalls
 from pipelines.worker.calls import CallSite
 from schemas.values import DeadLetter, Translation, VoicedTranslation
-
-
-class Synthesize(beam.PTransform[Any, Any]):
-    """Translation -> main: VoicedTranslation; dead_letters. A skipped one passes without a clip."""
-
-    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
-        super().__init__()
-        self._options = options
-        self._ticks = ticks
-
-    def expand(self, translations: beam.PCollection[Translation]) -> Any:
-        return translations | "Synthesize calls" >> RunCalls(
-            SynthesizeTranslation(), Translation, VoicedTranslation, self._options, self._ticks
-        )
 
 
 class SynthesizeTranslation:

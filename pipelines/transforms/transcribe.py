@@ -10,7 +10,6 @@ import apache_beam as beam
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import (
     BagStateSpec,
-    ReadModifyWriteStateSpec,
     TimerSpec,
     on_timer,
 )
@@ -25,6 +24,7 @@ from pipelines.core.journal import (
     uncovered,
 )
 from pipelines.core.records import Pane, SessionEvent
+from pipelines.transforms.latest import Latest
 from pipelines.worker.process import TimeMode, WorkerDoFn, WorkerSettings
 from pipelines.worker.transcribing import SessionTranscriber
 from schemas.values import ControlKind, ListenerLanguages, Utterance
@@ -109,7 +109,8 @@ class WakeSessions(WorkerDoFn, beam.DoFn):
 
 
 class RecogniseSessions(WorkerDoFn, beam.DoFn):
-    STATE = ReadModifyWriteStateSpec("transcript", ValueCoder(TranscriptState))
+    STATE = BagStateSpec("transcript", ValueCoder(TranscriptState))
+    """See ``Latest``."""
     JOURNAL = BagStateSpec("journal", ValueCoder(JournalPage))
     LOOK = TimerSpec("look", TimeDomain.WATERMARK)
 
@@ -127,18 +128,19 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
         look: Any = beam.DoFn.TimerParam(LOOK),
     ) -> Iterator[tuple[str, SessionEvent]]:
         session_id, pane = element
-        known: TranscriptState | None = state_cell.read()
+        cell = Latest(state_cell)
+        known: TranscriptState | None = cell.value
         # A wake, or the end of a window, of a session that is over finds no state: nothing to do.
         if known is not None or pane.items:
             before = known or TranscriptState()
-            yield from self._recognised(session_id, pane, before, state_cell, journal, look)
+            yield from self._recognised(session_id, pane, before, cell, journal, look)
 
     def _recognised(
         self,
         session_id: str,
         pane: Pane,
         before: TranscriptState,
-        state_cell: Any,
+        state_cell: Latest,
         journal: Any,
         look: Any,
     ) -> Iterator[tuple[str, SessionEvent]]:
@@ -178,7 +180,8 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
         look: Any = beam.DoFn.TimerParam(LOOK),
     ) -> Iterator[tuple[str, SessionEvent]]:
         """Go on with what no pane asks for (after a restart, say); forget what is over."""
-        state: TranscriptState | None = state_cell.read()
+        cell = Latest(state_cell)
+        state: TranscriptState | None = cell.value
         if state is None or self.time_is_over(fired_at):
             return
         state = replace(state, look_at_ms=0)
@@ -190,14 +193,14 @@ class RecogniseSessions(WorkerDoFn, beam.DoFn):
             state, out = self._drained(state, transcriber, journal)
             for utterance in out:
                 yield key, SessionEvent(utterance=utterance)
-            state_cell.write(self._look_again(state, look, LOOK_AGAIN_MS))
+            cell.write(self._look_again(state, look, LOOK_AGAIN_MS))
             return
         journal.clear()
         if idle_ms >= (ENDED_KEPT_MS if state.ended else IDLE_KEPT_MS):
             self.worker.transcribers.discard(key)
-            state_cell.clear()
+            cell.clear()
         else:
-            state_cell.write(self._look_again(state, look, ENDED_KEPT_MS))
+            cell.write(self._look_again(state, look, ENDED_KEPT_MS))
 
     def _flush_of_abandoned(self, state: TranscriptState, journal: Any) -> tuple[JournalItem, ...]:
         """No end was ever declared (a gateway died): what is left is over now."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
-
-import apache_beam as beam
 
 from connectors.errors import ConnectorError
 from connectors.policy import call
-from pipelines.transforms.calls import CallOptions, RunCalls
 from pipelines.worker.calls import CallSite
 from schemas.values import (
     DeadLetter,
@@ -23,20 +19,6 @@ from schemas.values import (
 )
 
 _SKIPPED = {EntryKind.GAP: "gap", EntryKind.FAILED: "failed"}
-
-
-class Translate(beam.PTransform[Any, Any]):
-    """RoutedUtterance -> main: Translation, one per language; dead_letters."""
-
-    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
-        super().__init__()
-        self._options = options
-        self._ticks = ticks
-
-    def expand(self, routed: beam.PCollection[RoutedUtterance]) -> Any:
-        return routed | "Translate calls" >> RunCalls(
-            TranslateUtterance(), RoutedUtterance, Translation, self._options, self._ticks
-        )
 
 
 class TranslateUtterance:

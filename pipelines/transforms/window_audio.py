@@ -12,7 +12,6 @@ from apache_beam.transforms import trigger, window
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import (
     BagStateSpec,
-    ReadModifyWriteStateSpec,
     TimerSpec,
     on_timer,
 )
@@ -22,6 +21,7 @@ from pipelines.coders import ValueCoder
 from pipelines.core.order import OrderState, OrderStep, number_by_arrival, restore_order
 from pipelines.core.reading import read_through
 from pipelines.core.records import Pane, PaneItem, ReadRecord
+from pipelines.transforms.latest import Latest
 from pipelines.worker.process import TimeMode, WorkerDoFn, WorkerSettings
 
 _log = logging.getLogger(__name__)
@@ -131,7 +131,8 @@ class NamePanes(WorkerDoFn, beam.DoFn):
 
 
 class RestoreOrder(WorkerDoFn, beam.DoFn):
-    ORDER = ReadModifyWriteStateSpec("order", ValueCoder(OrderState))
+    ORDER = BagStateSpec("order", ValueCoder(OrderState))
+    """See ``Latest``."""
     HELD = BagStateSpec("held", ValueCoder(ReadRecord))
     HOLE = TimerSpec("hole", TimeDomain.WATERMARK)
 
@@ -148,7 +149,8 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         hole: Any = beam.DoFn.TimerParam(HOLE),
     ) -> Iterator[tuple[str, Pane]]:
         session_id, pane = element
-        state: OrderState = order.read() or OrderState()
+        cell = Latest(order)
+        state: OrderState = cell.value or OrderState()
         incoming = [item.read for item in pane.items if item.read is not None]
         if self._options.record_format == "pcm":
             step = number_by_arrival(state, incoming)
@@ -161,7 +163,7 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
                 # A bounded input is read to its end: what is missing will never come.
                 read_through_ms=WHOLE_INPUT_MS if self._bounded else 0,
             )
-        self._remember(step, state, order, held, hole)
+        self._remember(step, state, cell, held, hole)
         _log_pane(session_id, step, self._options.log_level)
         yield session_id, Pane(session_id, pane.fired_at_ms, step.items, pane.closing)
 
@@ -175,7 +177,8 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
         hole: Any = beam.DoFn.TimerParam(HOLE),
     ) -> Iterator[tuple[str, Pane]]:
         """No more records came to prove a hole: ask how far the log has been read."""
-        state: OrderState = order.read() or OrderState()
+        cell = Latest(order)
+        state: OrderState = cell.value or OrderState()
         if not state.holding or self.time_is_over(fired_at):
             return
         step = restore_order(
@@ -185,14 +188,14 @@ class RestoreOrder(WorkerDoFn, beam.DoFn):
             retry_deadline_ms=self._options.retry_deadline_ms,
             read_through_ms=self._known_read_through_ms(key),
         )
-        self._remember(step, state, order, held, hole)
+        self._remember(step, state, cell, held, hole)
         if step.items:
             _log_pane(key, step, self._options.log_level)
             # Its window has closed long ago: what waited is all there is for now.
             yield key, Pane(key, self.worker.loop.now_ms(), step.items, closing=True)
 
     def _remember(
-        self, step: OrderStep, before: OrderState, order: Any, held: Any, hole: Any
+        self, step: OrderStep, before: OrderState, order: Latest, held: Any, hole: Any
     ) -> None:
         if step.state != before:
             order.write(step.state)

@@ -138,14 +138,10 @@ class CallRegistry:
         at: CallSite,
     ) -> None:
         try:
-            async for value in handler.answers(item, at):
+            async for value in answered(handler, item, at):
                 self._put(slot, Answer(call_id, value))
-        except Exception as error:
-            try:
-                for value in handler.failed(item, error, at):
-                    self._put(slot, Answer(call_id, value))
-            except Exception:  # or the call would be in flight for ever
-                _log.exception("call %s failed, and so did telling it", call_id)
+        except Exception:  # or the call would be in flight for ever
+            _log.exception("call %s failed, and so did telling it", call_id)
         self._put(slot, Answer(call_id, finished=True))
 
     def _put(self, slot: tuple[str, str], answer: Answer) -> None:
@@ -154,12 +150,16 @@ class CallRegistry:
                 self._slots[slot].answers.append(answer)
 
 
-async def run_to_end(handler: CallHandler[Any, Any], item: Any, at: CallSite) -> list[Any]:
-    """The same call in a bounded run: all its answers at once."""
-    values: list[Any] = []
+async def answered(handler: CallHandler[Any, Any], item: Any, at: CallSite) -> AsyncIterator[Any]:
+    """All answers of a call, what ``failed`` says in place of those that did not come included."""
     try:
         async for value in handler.answers(item, at):
-            values.append(value)  # noqa: PERF401 - what came before a failure counts
+            yield value
     except Exception as error:
-        values.extend(handler.failed(item, error, at))
-    return values
+        for value in handler.failed(item, error, at):
+            yield value
+
+
+async def run_to_end(handler: CallHandler[Any, Any], item: Any, at: CallSite) -> list[Any]:
+    """The same call in a bounded run: all its answers at once."""
+    return [value async for value in answered(handler, item, at)]

@@ -26,7 +26,6 @@ from pipelines.worker.transcribing import TranscriberRegistry
 from pipelines.worker.warming import Warming
 from schemas.values import ListenerLanguages
 
-
 SWITCH_INTERVAL_S = 0.0005
 """Beam's worker hands every request from thread to thread, and each that waits for Python's lock
 waits for so long; Python's default of 5 ms is for programs with few threads (docs/decisions/0011).
