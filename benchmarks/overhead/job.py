@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -25,11 +26,12 @@ TALKERS_OPTION = "--talkers="
 
 def main(go: Path, options: list[str]) -> int:
     given = [one for one in options if not one.startswith(TALKERS_OPTION)]
-    wanted = json.loads(
+    wanted: dict[str, Any] = json.loads(
         next(one for one in options if one.startswith(TALKERS_OPTION))[len(TALKERS_OPTION) :]
     )
     notes = Path(wanted.pop("notes"))
-    talkers = Talkers(**{**wanted, "languages": tuple(wanted["languages"])})
+    wanted["languages"] = tuple(wanted["languages"])
+    talkers = Talkers(**wanted)
     register_coders()
     while not go.exists():
         time.sleep(POLL_S)
