@@ -24,7 +24,7 @@ version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live test test-pages test-browser browser pages lint typecheck format lock \
-	chaos-worker soak standby bench-window \
+	chaos-worker soak standby bench bench-quick bench-window \
 	clean debian-packages
 
 help: ## this list
@@ -70,6 +70,12 @@ soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 
 standby: setup ## what it costs to stand by, with no session and with ten
 	@$(PYTHON) -m benchmarks.standby
+
+bench: setup ## this job beside the flow that it replaces: lag, overhead, gateway, words, cost
+	@$(PYTHON) -m benchmarks.bench
+
+bench-quick: setup ## the same with small loads, a few minutes
+	@$(PYTHON) -m benchmarks.bench --quick
 
 bench-window: setup ## what the job adds to the latency of the 3 s window, by stage
 	@$(PYTHON) -m benchmarks.window_overhead
