@@ -84,6 +84,7 @@ def run() -> int:
         translation="scripted",
         speech_synthesis="scripted",
         gateway_options=GATEWAY_OPTIONS,
+        job_options=("--segmentation=window",),
     )
     with LocalStack(settings, say=lambda step: print(f"bench-window: {step}", flush=True)) as stack:
         found = asyncio.run(measure(stack))
