@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from connectors.voice_activity import VoiceActivity, VoiceActivityFactory
+from pipelines.core.cutting import Hypothesis
 from pipelines.core.pending_audio import PendingAudio, PendingChunk
 from pipelines.core.voice_gate import VoiceGate
 from pipelines.core.voice_track import VoiceTrack
+from pipelines.worker.open_stream import OpenStream
+from schemas.values import SAMPLE_RATE_HZ
+
+FRAME_S = 0.06
+"""Recognisers work in frames: their reports lag by up to two of them."""
+
+LISTENED_BEHIND_SAMPLES = SAMPLE_RATE_HZ // 10
+"""So far behind a voice's end a recogniser must have listened to have all of its words."""
+
+SETTLED_BEHIND_SAMPLES = SAMPLE_RATE_HZ // 4
+"""And so far to be sure of them, when it does not say that it is."""
+
+
+def has_caught_up(opened: OpenStream, report_every_s: float) -> bool:
+    """Whether all that was sent is answered, but for what lies between two reports."""
+    between = int((report_every_s + FRAME_S) * SAMPLE_RATE_HZ)
+    return opened.through_sample >= opened.sent_through_sample - between
 
 
 class Hearing:
@@ -73,6 +91,33 @@ class Hearing:
             for first, end in ranges
             if end > kept_from
         ]
+
+    def believed(
+        self,
+        opened: OpenStream | None,
+        resume_sample: int,
+        report_every_s: float,
+        *,
+        finished: bool,
+    ) -> Hypothesis | None:
+        """What is believed now, by the stream that is open; None while nothing can be."""
+        available, voice = self.pending.available_sample, self.voice
+        if voice is None:
+            if opened is None:
+                return None
+            # What lies between its last two reports a recogniser does not answer singly: to wait
+            # for it would be to wait for the next pane.
+            caught_up = has_caught_up(opened, report_every_s)
+            through = available if caught_up else opened.through_sample
+            return Hypothesis(opened.words, through, available, finished)
+        words = opened.words if opened is not None else []
+        through = opened.through_sample if opened is not None else resume_sample
+        settled = all(word.is_stable for word in words)
+        behind = LISTENED_BEHIND_SAMPLES if settled else SETTLED_BEHIND_SAMPLES
+        if voice.voice_behind(through - behind) is None:
+            # All that is left is silence, which no recogniser will be asked about.
+            through = max(through, voice.through_sample)
+        return Hypothesis(words, available if finished else through, available, finished, voice)
 
     def forget_before(self, sample: int) -> None:
         self.pending.forget_before(sample)

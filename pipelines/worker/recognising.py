@@ -13,7 +13,7 @@ from pipelines.core.cutting import Cut, Cutter, Hypothesis, text_of, words_behin
 from pipelines.core.journal import EpochPosition, JournalItem
 from pipelines.core.pending_audio import PendingAudio
 from pipelines.worker.committing import Committer, Draft
-from pipelines.worker.hearing import Hearing
+from pipelines.worker.hearing import Hearing, has_caught_up
 from pipelines.worker.open_stream import OpenStream
 from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry, Timeline
 
@@ -30,15 +30,6 @@ PAUSE_AFTER_GIVING_UP_S = 3.0
 
 FINISH_WITHIN_S = 30.0
 SETTLE_WITHIN_S = 5.0
-FRAME_S = 0.06
-"""Recognisers work in frames: their reports lag by up to two of them."""
-
-LISTENED_BEHIND_SAMPLES = SAMPLE_RATE_HZ // 10
-"""So far behind a voice's end a recogniser must have listened to have all of its words."""
-
-SETTLED_BEHIND_SAMPLES = SAMPLE_RATE_HZ // 4
-"""And so far to be sure of them, when it does not say that it is."""
-
 IDLE_CLOSE_S = 10.0
 """Amazon Transcribe ends a stream after 15 s without audio, and silence is not sent."""
 
@@ -407,32 +398,16 @@ class SessionRecogniser:
                     self._open.forget_words_before(self._position.resume_sample)
 
     def _heard(self, finished: bool) -> Hypothesis | None:
-        """What is believed now; None while nothing can be."""
-        opened, available = self._open, self._pending.available_sample
-        voice = self._hearing.voice
-        if voice is None:
-            if opened is None:
-                return None
-            # What lies between its last two reports a recogniser does not answer singly: to wait
-            # for it would be to wait for the next pane.
-            through = opened.through_sample
-            if self._caught_up(opened):
-                through = available
-                self._failing_since_s = None
-            return Hypothesis(opened.words, through, available, finished)
-        words = opened.words if opened is not None else []
-        through = opened.through_sample if opened is not None else self._position.resume_sample
-        settled = all(word.is_stable for word in words)
-        unheard = voice.voice_behind(
-            through - (LISTENED_BEHIND_SAMPLES if settled else SETTLED_BEHIND_SAMPLES)
+        report_every_s = self._connectors.speech_to_text.report_every_s
+        heard = self._hearing.believed(
+            self._open, self._position.resume_sample, report_every_s, finished=finished
         )
-        if unheard is None:  # all that is left is silence, which no recogniser will be asked about
-            through = max(through, voice.through_sample)
-        return Hypothesis(words, available if finished else through, available, finished, voice)
+        if heard is not None and heard.through_sample >= heard.available_sample:
+            self._failing_since_s = None
+        return heard
 
     def _caught_up(self, opened: OpenStream) -> bool:
-        report_s = self._connectors.speech_to_text.report_every_s + FRAME_S
-        return opened.through_sample >= opened.sent_through_sample - int(report_s * SAMPLE_RATE_HZ)
+        return has_caught_up(opened, self._connectors.speech_to_text.report_every_s)
 
     async def _commit(self, cut: Cut, kind: EntryKind) -> LedgerEntry:
         first = self._position.end_sample
