@@ -11,7 +11,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from connectors.amazon_clients import AwsClients, aws_errors, error_code
-from connectors.amazon_resources import EXPIRES_AT
+from connectors.amazon_layout import EXPIRES_AT
 from connectors.errors import PermanentError, RetryableError
 from schemas.values import EntryKind, LedgerEntry, Route
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.amazon_clients import AwsClients, aws_errors
-from connectors.amazon_resources import EXPIRES_AT
+from connectors.amazon_layout import EXPIRES_AT
 from connectors.positions import ShardPosition
 
 KEEP_S = 8 * 24 * 3600

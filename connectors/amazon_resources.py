@@ -1,28 +1,24 @@
 """Create every table, stream and bucket of a stage, for local clouds and tests.
 
-On AWS the CDK app does this; both take the names from ``schemas.names``. Repeating it changes
-nothing, so a demo can always call it first.
+On AWS the CDK app does this; both take names from ``schemas.names`` and shapes from
+``amazon_layout``. Repeating it changes nothing, so a demo can always call it first.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from connectors.amazon_clients import AwsClients, AwsSettings, aws_errors, error_code
-from schemas.names import LISTENERS_INDEX, Names
+from connectors.amazon_layout import EXPIRES_AT, STORED_DAYS, Key, Table, tables
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_kinesis import KinesisClient
     from types_aiobotocore_s3 import S3Client
-
-EXPIRES_AT = "expiresAt"
-"""The TTL attribute of every table: seconds since the epoch."""
 
 _EXISTS = frozenset(
     {
@@ -33,38 +29,6 @@ _EXISTS = frozenset(
 )
 _READY_POLL_S = 0.2
 _READY_TIMEOUT_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An attribute of a primary key; ``type`` as DynamoDB names it, ``S`` or ``N``."""
-
-    name: str
-    type: str = "S"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    name: str
-    partition: Key
-    sort: Key | None = None
-    indexes: dict[str, tuple[Key, Key]] = field(default_factory=dict)
-
-
-def tables(names: Names) -> tuple[Table, ...]:
-    session = Key("sessionId")
-    return (
-        Table(names.sessions_table, session),
-        Table(
-            names.connections_table,
-            Key("connectionId"),
-            indexes={LISTENERS_INDEX: (session, Key("targetLanguage"))},
-        ),
-        Table(names.rate_limits_table, Key("limitKey")),
-        Table(names.utterances_table, session, Key("sequenceNumber", "N")),
-        Table(names.listener_counts_table, session),
-        Table(names.positions_table, Key("jobName"), Key("shardId")),
-    )
 
 
 async def create_resources(settings: AwsSettings, *, shards: int = 2) -> None:
@@ -187,10 +151,10 @@ async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None
             LifecycleConfiguration={
                 "Rules": [
                     {
-                        "ID": "one-day",
+                        "ID": "expire",
                         "Status": "Enabled",
                         "Filter": {"Prefix": ""},
-                        "Expiration": {"Days": 1},
+                        "Expiration": {"Days": STORED_DAYS},
                     }
                 ]
             },

@@ -7,7 +7,8 @@ import pytest
 
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_resources import create_resources, tables
+from connectors.amazon_layout import tables
+from connectors.amazon_resources import create_resources
 from schemas.names import LISTENERS_INDEX
 
 pytestmark = pytest.mark.integration
