@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.counted_recognition import RECOGNISED_OPTION, Request, read_requests
 from benchmarks.lag_collector import Note, read_notes
-from benchmarks.lag_talkers import Session, Spoken, Talkers
+from benchmarks.lag_talkers import SOURCE_LANGUAGE, Session, Spoken, Talkers
 from benchmarks.service_profiles import PROFILE_OPTION
 from benchmarks.talks import write_talk
 from benchmarks.window_batches import shards_for
@@ -25,7 +26,9 @@ from local_stack.processes import POLL_S, ProcessError, Processes
 from local_stack.stack import LocalStack, StackSettings
 
 BASELINE, JOB = "baseline", "job"
-_WARM_UP = Session("warm-up", write_talk(999, 6.0), ("es",))
+_WARM_UP = Session("warm-up", write_talk(999, 6.0), ("es",), source_language="ca")
+"""In a language of its own: so its audio is told from what is measured."""
+_RECOGNISED = "recognised.jsonl"
 _QUIET_S = 10.0
 """Longer than a window and the slowest services together: after that nothing more will come."""
 _PATIENCE_S = 60.0
@@ -43,12 +46,14 @@ class FlowSettings:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was spoken, and what came of it in one flow; ``report`` is the flow's own, if any."""
+    """What was spoken, and what came of it in one flow; ``report`` is the flow's own, if any.
+    ``requests``: what its recogniser was sent."""
 
     flow: str
     spoken: tuple[Spoken, ...]
     notes: tuple[Note, ...]
     report: Mapping[str, float]
+    requests: tuple[Request, ...] = ()
 
 
 def hear_baseline(
@@ -139,6 +144,7 @@ def _window_flow(
                 f"--profile={settings.profile}",
                 f"--ready={ready}",
                 f"--report={report}",
+                f"--recognised={directory / _RECOGNISED}",
             ],
             cwd=ROOT,
         )
@@ -157,6 +163,7 @@ def _stack(settings: FlowSettings, talks: int, collector: _Collector) -> StackSe
         job_options=(
             f"{PROFILE_OPTION}{settings.profile}",
             f"--notify_endpoint={collector.url}",
+            f"{RECOGNISED_OPTION}{settings.directory / JOB / _RECOGNISED}",
             *settings.job_options,
         ),
     )
@@ -220,4 +227,5 @@ def _heard(flow: str, directory: Path, spoken: tuple[Spoken, ...]) -> Heard:
         spoken,
         read_notes(directory / "notes.jsonl"),
         json.loads(report.read_text()) if report.exists() else {},
+        read_requests(directory / _RECOGNISED, SOURCE_LANGUAGE),
     )

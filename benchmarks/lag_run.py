@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks.cost import billed_s, read_prices
 from benchmarks.lag import Arrival, WordLags, summary, word_lags
 from benchmarks.lag_collector import TRANSLATED_AUDIO
 from benchmarks.lag_flows import (
@@ -33,7 +34,7 @@ from benchmarks.lag_flows import (
     hear_job,
 )
 from benchmarks.lag_talkers import Session
-from benchmarks.playout import CATCH_UP_RATE, heard_lags, played, playout_summary
+from benchmarks.playout import heard_lags, page_rate, played, playout_summary
 from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
 from benchmarks.talks import write_talk
@@ -78,7 +79,7 @@ def judge(heard: Heard) -> Judged:
             its = arrivals[spoken.session.session_id, language]
             lags.append(word_lags(spoken.words, its))
             plain.append(heard_lags(spoken.words, played(its)))
-            caught_up.append(heard_lags(spoken.words, played(its, behind_rate=CATCH_UP_RATE)))
+            caught_up.append(heard_lags(spoken.words, played(its, page_rate)))
     begin_ms = min(spoken.started_at_ms for spoken in heard.spoken)
     figures = {
         **summary(lags).flat(heard.flow),
@@ -87,6 +88,7 @@ def judge(heard: Heard) -> Judged:
         f"{heard.flow}_skipped": skipped,
         f"{heard.flow}_producer_late_ms": round(max(each.late_ms for each in heard.spoken), 1),
         f"{heard.flow}_records_lost": max(each.lost_records for each in heard.spoken),
+        **recognition(heard),
         **{f"{heard.flow}_{name}": value for name, value in heard.report.items()},
         **{
             f"{heard.flow}_stage_{stage}_mean_ms": round(fmean(values), 1)
@@ -99,6 +101,22 @@ def judge(heard: Heard) -> Judged:
         for ended_ms, lag_s in each.lags_s
     )
     return Judged(figures, tuple(sorted(points)))
+
+
+def recognition(heard: Heard) -> dict[str, float]:
+    """What the flow sent to its recogniser, and what a service with a minimum for each request
+    would charge for, in seconds of a speaker's hour."""
+    spoken_s = sum(each.session.talk.duration_s for each in heard.spoken)
+    sent_s = [request.sent_s for request in heard.requests]
+    if not sent_s or not spoken_s:
+        return {}
+    charged_s = billed_s(sent_s, read_prices().least_recognition_s)
+    hours = spoken_s / 3600
+    return {
+        f"{heard.flow}_recognition_requests_an_hour": round(len(sent_s) / hours),
+        f"{heard.flow}_recognition_sent_s_an_hour": round(sum(sent_s) / hours, 1),
+        f"{heard.flow}_recognition_billed_s_an_hour": round(charged_s / hours, 1),
+    }
 
 
 def sessions(talks: int, seconds: float) -> tuple[Session, ...]:
@@ -143,7 +161,7 @@ def run(given: argparse.Namespace) -> int:
     }
     for one in judged.values():
         figures |= one.figures
-    figures |= _ratio(judged)
+    figures |= ratios(judged)
     _write(directory.with_suffix(".json"), figures)
     words = {flow: one.words for flow, one in judged.items()}
     _write(directory.with_name(f"{directory.name}-words.json"), words)
@@ -154,17 +172,25 @@ def run(given: argparse.Namespace) -> int:
         f"{flow} {one.figures[f'{flow}_lag_mean_s']:.2f} s" for flow, one in judged.items()
     )
     lost = sum(int(one.figures[f"{flow}_words_lost"]) for flow, one in judged.items())
-    print(f"lag: mean {means}; {lost} words lost; {_ratio(judged) or 'one flow only'}")
+    print(f"lag: mean {means}; {lost} words lost; {ratios(judged) or 'one flow only'}")
     return 0
 
 
-def _ratio(judged: Mapping[str, Judged]) -> dict[str, float]:
-    """Our mean lag over the baseline's, where both were measured."""
-    if not {BASELINE, JOB} <= judged.keys():
+def ratios(flows: Mapping[str, Judged]) -> dict[str, float]:
+    """Ours over the baseline's, of what was measured of both: the mean lag, and the seconds of
+    recognition that are paid for."""
+    if not {BASELINE, JOB} <= flows.keys():
         return {}
-    ours = judged[JOB].figures["job_lag_mean_s"]
-    theirs = judged[BASELINE].figures["baseline_lag_mean_s"]
-    return {"lag_ratio": round(ours / theirs, 3)} if theirs else {}
+    found: dict[str, float] = {}
+    for name, figure in (
+        ("lag_ratio", "lag_mean_s"),
+        ("stt_seconds_ratio", "recognition_billed_s_an_hour"),
+    ):
+        ours = flows[JOB].figures.get(f"{JOB}_{figure}")
+        theirs = flows[BASELINE].figures.get(f"{BASELINE}_{figure}")
+        if ours and theirs:
+            found[name] = round(ours / theirs, 3)
+    return found
 
 
 def _write(file: Path, found: object) -> None:

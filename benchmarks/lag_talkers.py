@@ -44,9 +44,12 @@ _DRAIN_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Session:
+    """``languages``: those it is heard in."""
+
     session_id: str
     talk: Talk
     languages: tuple[str, ...]
+    source_language: str = SOURCE_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,13 @@ class Talkers:
         now_ms = wall_clock_ms()
         session_id = session.session_id
         info = SessionInfo(
-            session_id, "speaker", SOURCE_LANGUAGE, session.languages, "standard", ACTIVE, now_ms
+            session_id,
+            "speaker",
+            session.source_language,
+            session.languages,
+            "standard",
+            ACTIVE,
+            now_ms,
         )
         # Seen later than any run lasts: nobody sweeps away a session without a socket.
         row = SessionRow(info, epoch=0, speaker_seen_at_ms=now_ms + _FOREVER_MS)

@@ -1,20 +1,38 @@
 """The lag as it is heard: a listener hears clips one after another, never two at once. Pure.
 
 A word is heard when its share of its clip has been played: of a clip of n words, word k after k/n
-of its playing time. Clips that arrive faster than they play pile up; playing faster while behind
-works that off.
+of its playing time. Clips that arrive faster than they play pile up; a player that hurries while it
+is behind works that off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.lag import Arrival, SpokenWord
 from local_stack.latency import percentile
 
-CATCH_UP_RATE = 1.15
+FASTEST = 1.15
+RELAXED_S, HURRIED_S = 4.0, 12.0
+"""The listener's page hurries from so many seconds of waiting clips on, and most from so many
+(``playback_queue.ts``)."""
+
+
+def page_rate(waiting_s: float) -> float:
+    """How fast the listener's page plays a clip when so much waits behind it."""
+    hurry = (waiting_s - RELAXED_S) / (HURRIED_S - RELAXED_S)
+    return 1 + (FASTEST - 1) * max(0.0, min(1.0, hurry))
+
+
+def plain_rate(_waiting_s: float) -> float:
+    """A player that never hurries."""
+    return 1.0
+
+
+_LOOK_AHEAD = 100
+"""More clips than that never wait where it would still change the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +62,21 @@ class PlayoutSummary:
         }
 
 
-def played(arrivals: Iterable[Arrival], *, behind_rate: float = 1.0) -> tuple[Played, ...]:
-    """In the order of the talk. A clip that had to wait for the one before it is played
-    ``behind_rate`` times as fast (1: never faster), one that did not as it is."""
+def played(
+    arrivals: Iterable[Arrival], rate_of: Callable[[float], float] = plain_rate
+) -> tuple[Played, ...]:
+    """In the order of the talk, each at the rate that ``rate_of`` says when it begins: of the
+    seconds of sound that have arrived by then and wait behind it."""
+    in_order = sorted(arrivals, key=lambda one: one.first_sample_at_ms)
     done: list[Played] = []
     free_at_ms = float("-inf")
-    ready_at_ms = float("-inf")
-    for arrival in sorted(arrivals, key=lambda one: one.first_sample_at_ms):
-        ready_at_ms = max(ready_at_ms, arrival.at_ms)  # an earlier one may arrive later
-        rate = behind_rate if free_at_ms > ready_at_ms else 1.0
-        started_at_ms = max(free_at_ms, ready_at_ms)
-        free_at_ms = started_at_ms + 1000 * arrival.clip_s / rate
+    for place, arrival in enumerate(in_order):
+        started_at_ms = max(free_at_ms, arrival.at_ms)  # waits for an earlier one that comes later
+        waiting_s = 0.0
+        for behind in in_order[place + 1 : place + 1 + _LOOK_AHEAD]:
+            if behind.at_ms <= started_at_ms:
+                waiting_s += behind.clip_s
+        free_at_ms = started_at_ms + 1000 * arrival.clip_s / rate_of(waiting_s)
         done.append(Played(arrival, started_at_ms, free_at_ms))
     return tuple(done)
 

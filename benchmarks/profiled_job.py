@@ -1,6 +1,7 @@
 """Submits the live job with the simulated services of a profile; else as ``local_stack`` does it.
 
-``python -m benchmarks.profiled_job FILE --service_profile=NAME [options of pipelines.main]``
+``python -m benchmarks.profiled_job FILE --service_profile=NAME [--recognised=FILE] [options of
+pipelines.main]``; the audio sent to the recogniser is then noted in that file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from benchmarks.counted_recognition import RECOGNISED_OPTION, CountedConnectors
 from benchmarks.service_profiles import PROFILE_OPTION, PROFILES, ServiceProfile
 from connectors.job_connectors import LiveConnectors
 from local_stack.processes import POLL_S
@@ -30,17 +32,31 @@ def with_services(job: LiveJob, profile: ServiceProfile) -> LiveJob:
     return replace(job, graph=replace(job.graph, settings=replace(settings, connectors=connectors)))
 
 
+def with_count(job: LiveJob, file: Path) -> LiveJob:
+    """The same job; what it sends to the recogniser is noted in ``file``."""
+    settings = job.graph.settings
+    counted = replace(settings, connectors=CountedConnectors(settings.connectors, file))
+    return replace(job, graph=replace(job.graph, settings=counted))
+
+
 def main(go: Path, options: list[str]) -> int:
-    given = [one for one in options if not one.startswith(PROFILE_OPTION)]
-    names = [one for one in options if one.startswith(PROFILE_OPTION)]
-    profile = PROFILES[names[-1].removeprefix(PROFILE_OPTION)]
+    given = [one for one in options if not one.startswith((PROFILE_OPTION, RECOGNISED_OPTION))]
+    profile = PROFILES[_value(options, PROFILE_OPTION)]
+    recognised = _value(options, RECOGNISED_OPTION)
     register_coders()
     while not go.exists():
         time.sleep(POLL_S)
     job = read_options(PipelineOptions(given), "lag")
     if not isinstance(job, LiveJob):
         raise TypeError("benchmarks run live jobs")
-    return submit(with_services(job, profile), given)
+    job = with_services(job, profile)
+    return submit(with_count(job, Path(recognised)) if recognised else job, given)
+
+
+def _value(options: list[str], name: str) -> str:
+    """The last one given; empty: none was."""
+    values = [one.removeprefix(name) for one in options if one.startswith(name)]
+    return values[-1] if values else ""
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.counted_recognition import CountedSpeechToText
 from benchmarks.service_profiles import PROFILES, ServiceProfile
 from benchmarks.window_flow import FlowReport, WindowFlow, wall_clock_ms
 from benchmarks.window_saying import FlowConnectors
@@ -23,14 +24,18 @@ from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 
 
 async def run(
-    aws: AwsSettings, notify_endpoint: str, profile: ServiceProfile, ready: Path
+    aws: AwsSettings,
+    notify_endpoint: str,
+    profile: ServiceProfile,
+    ready: Path,
+    recognised: Path,
 ) -> FlowReport:
     clients = AwsClients(aws)
     speech = profile.speech_choice()
     connectors = FlowConnectors(
         AmazonShardSource(clients),
         AmazonSessionTables(clients, wall_clock_ms),
-        speech.open_speech_to_text(),
+        CountedSpeechToText(speech.open_speech_to_text(), recognised),
         speech.open_translator(),
         speech.open_synthesizer(),
         AmazonClipStore(clients),
@@ -61,6 +66,7 @@ def main() -> None:
     parser.add_argument("--profile", choices=tuple(PROFILES), required=True)
     parser.add_argument("--ready", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--recognised", type=Path, required=True, help="audio sent, by request")
     given = parser.parse_args()
     report = asyncio.run(
         run(
@@ -68,6 +74,7 @@ def main() -> None:
             given.notify_endpoint,
             PROFILES[given.profile],
             given.ready,
+            given.recognised,
         )
     )
     given.report.write_text(json.dumps(asdict(report)))

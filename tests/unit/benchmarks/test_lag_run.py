@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from benchmarks.counted_recognition import CountedConnectors, Request
 from benchmarks.lag import Arrival, spoken_words
 from benchmarks.lag_collector import Collector, Note, read_notes
 from benchmarks.lag_flows import Heard
-from benchmarks.lag_run import comparison, judge, sessions
+from benchmarks.lag_run import Judged, comparison, judge, ratios, recognition, sessions
 from benchmarks.lag_talkers import Session, Spoken, chunks
-from benchmarks.profiled_job import with_services
+from benchmarks.profiled_job import with_count, with_services
 from benchmarks.service_profiles import PROFILES
 from benchmarks.talks import Talk
 from connectors.job_connectors import LiveConnectors
@@ -64,6 +65,35 @@ def test_every_listener_of_every_talk_counts_and_the_warm_up_does_not() -> None:
     assert figures["job_producer_late_ms"] == 3.0
 
 
+def test_each_request_is_charged_for_fifteen_seconds_at_least() -> None:
+    """Two talks of half a minute: an hour of speakers is sixty times as much."""
+    talks = tuple(
+        Spoken(Session(f"talk-{n}", Talk(n, bytes(2 * 16_000 * 30), ()), ()), 0.0, (), 0.0, 0)
+        for n in (0, 1)
+    )
+    requests = (Request("a", "en", 3.0), Request("b", "en", 20.0))
+    assert recognition(Heard("job", talks, (), {}, requests)) == {
+        "job_recognition_requests_an_hour": 120,
+        "job_recognition_sent_s_an_hour": 23.0 * 60,
+        "job_recognition_billed_s_an_hour": 35.0 * 60,
+    }
+    assert recognition(Heard("job", talks, (), {})) == {}
+
+
+def test_ratios_are_ours_over_the_baselines_where_both_were_measured() -> None:
+    def flow(name: str, **figures: float) -> Judged:
+        return Judged({f"{name}_{key}": value for key, value in figures.items()}, ())
+
+    job = flow("job", lag_mean_s=2.0, recognition_billed_s_an_hour=3_000.0)
+    baseline = flow("baseline", lag_mean_s=4.0, recognition_billed_s_an_hour=18_000.0)
+    assert ratios({"baseline": baseline, "job": job}) == {
+        "lag_ratio": 0.5,
+        "stt_seconds_ratio": 0.167,
+    }
+    assert ratios({"baseline": flow("baseline", lag_mean_s=4.0), "job": job}) == {"lag_ratio": 0.5}
+    assert ratios({"job": job}) == {}
+
+
 def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_flow() -> None:
     figures = {"baseline_lag": 4.0, "baseline_batches": 3.0, "job_lag": 2.0}
     assert comparison(figures, ("baseline", "job")) == [["lag", 4.0, 2.0], ["batches", 3.0, ""]]
@@ -97,6 +127,8 @@ def test_only_the_engines_of_a_job_are_the_profiles() -> None:
     assert after.speech.translation == "scripted"
     assert before.speech.translation == "offline"
     assert profiled.graph.window == job.graph.window
+    counted = with_count(profiled, Path("sent")).graph.settings.connectors
+    assert counted == CountedConnectors(after, Path("sent"))
 
 
 def test_the_collector_takes_what_a_listener_with_inline_clips_would(tmp_path: Path) -> None:
