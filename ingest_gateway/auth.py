@@ -23,6 +23,8 @@ SUBPROTOCOL = "live-translation"
 TOKEN_SUBPROTOCOL = "token."  # noqa: S105 - a prefix, not a token
 LOCAL_ISSUER = "local-issuer"
 AUDIENCE = "live-translation"
+OPERATOR = "operator"
+"""The role of those who may see how everybody's sessions fare."""
 _ALGORITHMS = ["RS256"]
 _CLOCK_LEEWAY_S = 30
 
@@ -33,10 +35,12 @@ class InvalidTokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``session_id``: the one session the token is for (claim ``sessionId``), if it says so."""
+    """``session_id``: the one session the token is for (claim ``sessionId``), if it says so.
+    ``roles``: what its holder may do beyond speaking (claim ``roles``)."""
 
     subject: str
     session_id: str | None = None
+    roles: frozenset[str] = frozenset()
 
 
 class TokenVerifier(Protocol):
@@ -70,7 +74,14 @@ class KeySetVerifier:
         session_id = decoded.claims.get("sessionId")
         if session_id is not None and not isinstance(session_id, str):
             raise InvalidTokenError("invalid token: sessionId is a text")
-        return Identity(subject, session_id)
+        return Identity(subject, session_id, _roles(decoded.claims.get("roles", [])))
+
+
+def _roles(claim: object) -> frozenset[str]:
+    names = cast("list[object]", claim) if isinstance(claim, list) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidTokenError("invalid token: roles is a list of texts")
+    return frozenset(cast("list[str]", names))
 
 
 class LocalIssuer:
@@ -83,10 +94,14 @@ class LocalIssuer:
         self._verifier = KeySetVerifier(KeySet([self._key]), LOCAL_ISSUER)
 
     def issue(
-        self, subject: str, lifetime_s: int = 12 * 3600, session_id: str | None = None
+        self,
+        subject: str,
+        lifetime_s: int = 12 * 3600,
+        session_id: str | None = None,
+        roles: tuple[str, ...] = (),
     ) -> str:
         now_s = int(time.time())
-        claims = {
+        claims: dict[str, object] = {
             "iss": LOCAL_ISSUER,
             "aud": AUDIENCE,
             "sub": subject,
@@ -95,6 +110,8 @@ class LocalIssuer:
         }
         if session_id is not None:
             claims["sessionId"] = session_id
+        if roles:
+            claims["roles"] = list(roles)
         header = {"alg": "RS256", "kid": self._key.kid}
         return jwt.encode(cast("dict[str, Any]", header), claims, self._key, _ALGORITHMS)
 
