@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.dead_letter_archive import FoundLetters, found_among
 from schemas.values import DeadLetter
 
 
@@ -11,6 +12,9 @@ class MemoryDeadLetters:
 
     async def send(self, letter: DeadLetter) -> None:
         self.letters.append(letter)
+
+    async def since(self, at_ms: int, newest: int) -> FoundLetters:
+        return found_among(self.letters, at_ms, newest)
 
     async def close(self) -> None:
         """Nothing is held open."""

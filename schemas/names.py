@@ -17,6 +17,8 @@ RECOGNISED_STAGES = (
     "publish",
 )
 LISTENERS_INDEX = "sessionId-targetLanguage-index"
+DEAD_LETTERS = "dead-letters/"
+"""What every dead letter's key begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,10 @@ def chunk_key(session_id: str, timestamp_ms: int) -> str:
 
 
 def dead_letter_key(stage: str, at_ms: int, digest: str) -> str:
-    return f"dead-letters/{stage}/{at_ms}-{digest}.json"
+    return f"{DEAD_LETTERS}{stage}/{at_ms}-{digest}.json"
+
+
+def dead_letter_at_ms(key: str) -> int:
+    """When a letter of this key was written; 0 of a key that names no time."""
+    time = key.rpartition("/")[2].partition("-")[0]
+    return int(time) if time.isdecimal() else 0
