@@ -26,8 +26,8 @@ from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
 from pipelines.worker.ahead import Ahead
-from pipelines.worker.loops import LiveLoop
-from pipelines.worker.transcribing import TranscriberRegistry
+from pipelines.worker.loops import LiveLoop, WorkerLoop
+from pipelines.worker.transcribing import SessionTranscriber, TranscriberRegistry
 from schemas.values import SAMPLE_RATE_HZ, LedgerEntry
 
 SESSION = "read-talk"
@@ -75,9 +75,8 @@ def hear_session(
         dead_letters=MemoryDeadLetters(),
         voice_activity=voice_activity or WebrtcVoiceActivityFactory(),
     )
-    registry = TranscriberRegistry(loop, connectors, Ahead(loop, connectors, is_on=False))
+    registry, transcriber = alone(loop, connectors, cutter, Ahead(loop, connectors, is_on=False))
     try:
-        transcriber = registry.open(SESSION, cutter, Coverage(), 0, ())
         for pane in _panes(pcm, pane_chunks):
             transcriber.feed(pane)
             transcriber.settle()
@@ -90,22 +89,39 @@ def hear_session(
         loop.stop()
 
 
-def _panes(pcm: bytes, pane_chunks: int) -> Iterator[list[JournalItem]]:
-    starts = range(0, len(pcm), CHUNK_BYTES)
-    items = [
+def alone(
+    loop: WorkerLoop, connectors: Connectors, cutter: Cutter, ahead: Ahead
+) -> tuple[TranscriberRegistry, SessionTranscriber]:
+    """The recognition of SESSION, at its beginning; closed by closing the registry."""
+    registry = TranscriberRegistry(loop, connectors, ahead)
+    return registry, registry.open(SESSION, cutter, Coverage(), 0, ())
+
+
+def audio_items(pcm: bytes, *, started_at_ms: int = 0) -> list[JournalItem]:
+    """The talk in chunks as a browser sends them; ``started_at_ms``: of its first sample."""
+    return [
         JournalItem(
             index,
             JournalKind.AUDIO,
             epoch=1,
             sequence=index,
             pcm=pcm[at : at + CHUNK_BYTES],
-            captured_at_ms=at * 1000 // (2 * SAMPLE_RATE_HZ),
+            captured_at_ms=started_at_ms + at * 1000 // (2 * SAMPLE_RATE_HZ),
         )
-        for index, at in enumerate(starts)
+        for index, at in enumerate(range(0, len(pcm), CHUNK_BYTES))
     ]
+
+
+def flush_item(index: int) -> JournalItem:
+    """The end of the talk, behind ``index`` items."""
+    return JournalItem(index, JournalKind.FLUSH, -1)
+
+
+def _panes(pcm: bytes, pane_chunks: int) -> Iterator[list[JournalItem]]:
+    items = audio_items(pcm)
     for first in range(0, len(items), pane_chunks):
         yield items[first : first + pane_chunks]
-    yield [JournalItem(len(items), JournalKind.FLUSH, -1)]
+    yield [flush_item(len(items))]
 
 
 @dataclass
