@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway import pages
@@ -167,6 +167,12 @@ async def tones(page: Page, *expected: int) -> None:
         await page.wait_for_function(script, arg=wanted)
     except Exception as error:
         raise AssertionError(f"heard {await page.evaluate('window.heard')}") from error
+
+
+async def end_talk(page: Page) -> None:
+    await page.get_by_role("button", name="End …").click()
+    await page.get_by_role("button", name="End the talk").click()
+    await expect(page.get_by_role("heading", name="The talk has ended")).to_be_visible()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from schemas.values import AudioChunk
-from tests.browser.conftest import Stage
+from tests.browser.conftest import Stage, end_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -23,12 +23,6 @@ def stored(stage: Stage, session_id: str) -> dict[int, bytes]:
     return {one.sequence: one.pcm for one in chunks}
 
 
-async def end(page: Page) -> None:
-    await page.get_by_role("button", name="End …").click()
-    await page.get_by_role("button", name="End the talk").click()
-    await expect(page.get_by_role("heading", name="The talk has ended")).to_be_visible()
-
-
 async def test_nothing_is_lost_by_a_connection_that_breaks(stage: Stage) -> None:
     page, session_id = await stage.speaking()
     await stage.until(lambda: len(stored(stage, session_id)) >= 4)
@@ -41,7 +35,7 @@ async def test_nothing_is_lost_by_a_connection_that_breaks(stage: Stage) -> None
     stage.wire.mend()
     await page.get_by_text("Live", exact=True).wait_for()
     await stage.until(lambda: len(stored(stage, session_id)) >= before + 12)
-    await end(page)
+    await end_talk(page)
 
     chunks = stored(stage, session_id)
     sent: dict[str, str] = await page.evaluate("window.sentFrames")
@@ -72,7 +66,7 @@ async def test_a_pause_is_no_part_of_the_talk_and_mute_is_silence(stage: Stage) 
     count = len(stored(stage, session_id))
     await stage.until(lambda: len(stored(stage, session_id)) >= count + 3)
     assert any(stored(stage, session_id)[count + 2])
-    await end(page)
+    await end_talk(page)
     assert stage.gateway.controls("gap") == []
     kinds = [one.kind for one in stage.gateway.controls("mute", "unmute", "pause", "resume", "end")]
     assert kinds == ["mute", "unmute", "pause", "resume", "end"]
@@ -115,7 +109,7 @@ async def test_the_gateway_is_restarted_in_mid_talk(stage: Stage) -> None:
     await stage.gateway.restart(stage.gateway.port)
     before = len(stored(stage, session_id))
     await stage.until(lambda: len(stored(stage, session_id)) >= before + 8)
-    await end(page)
+    await end_talk(page)
     sent: dict[str, str] = await page.evaluate("window.sentFrames")
     assert {int(number): bytes.fromhex(pcm) for number, pcm in sent.items()} == stored(
         stage, session_id
@@ -131,7 +125,7 @@ async def test_a_page_that_is_loaded_anew_goes_on_with_its_talk(stage: Stage) ->
     await page.get_by_role("button", name=f"Go on with {session_id}").click()
     await page.get_by_text("Live", exact=True).wait_for()
     await stage.until(lambda: stage.gateway.chunks()[-1] >= (1, 2))
-    await end(page)
+    await end_talk(page)
     await page.reload()
     await expect(page.get_by_role("button", name="Start speaking")).to_be_visible()
     await expect(page.get_by_role("button", name="Go on with")).to_have_count(0)
@@ -153,4 +147,4 @@ async def test_a_microphone_that_is_unplugged_can_be_replaced(stage: Stage) -> N
     count = len(stored(stage, session_id))
     await stage.until(lambda: len(stored(stage, session_id)) >= count + 4)
     assert any(stored(stage, session_id)[count + 3])
-    await end(page)
+    await end_talk(page)

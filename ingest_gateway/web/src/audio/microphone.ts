@@ -15,6 +15,8 @@ export interface MicrophoneWishes {
 
 export interface Microphone {
   readonly deviceId: string;
+  /** For WebRTC, which takes it as it is. */
+  readonly track: MediaStreamTrack;
   /** The loudest sample of the last moments, in [0, 1]. */
   level(): number;
   /** Hand over what is left of a chunk, then let go of the device. */
@@ -33,10 +35,12 @@ export async function openMicrophone(wishes: MicrophoneWishes): Promise<Micropho
     });
   };
   try {
+    const [track] = stream.getAudioTracks();
+    if (track === undefined) throw new DOMException("no track", "NotFoundError");
     const { context, source } = capturing(stream);
     await context.audioWorklet.addModule(workletUrl);
     await context.resume();
-    return attach(wishes, stream, context, source, release);
+    return attach(wishes, track, context, source, release);
   } catch (error) {
     release();
     throw error;
@@ -45,7 +49,7 @@ export async function openMicrophone(wishes: MicrophoneWishes): Promise<Micropho
 
 function attach(
   wishes: MicrophoneWishes,
-  stream: MediaStream,
+  track: MediaStreamTrack,
   context: AudioContext,
   source: MediaStreamAudioSourceNode,
   release: () => void,
@@ -72,12 +76,12 @@ function attach(
   const heard = new Float32Array(meter.fftSize);
   source.connect(worklet);
   source.connect(meter);
-  const track = stream.getAudioTracks()[0];
-  if (track !== undefined) track.onended = () => { if (!stopped) wishes.onLost(); };
+  track.onended = () => { if (!stopped) wishes.onLost(); };
   // A telephone call interrupts the context; when it is over, go on.
   context.onstatechange = () => { if (!stopped && context.state !== "running") void context.resume(); };
   return {
-    deviceId: track?.getSettings().deviceId ?? "",
+    deviceId: track.getSettings().deviceId ?? "",
+    track,
     level: () => {
       meter.getFloatTimeDomainData(heard);
       return heard.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);

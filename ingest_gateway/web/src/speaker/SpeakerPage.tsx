@@ -6,6 +6,7 @@ import { LevelMeter } from "./LevelMeter";
 import { resumeTalk, setVolume, start, switchMicrophone } from "./speaking";
 import { choose, speakerStore } from "./store";
 import { TalkControls } from "./TalkControls";
+import type { Way } from "./talk_protocol";
 import { TalkStatus } from "./TalkStatus";
 
 export function SpeakerPage() {
@@ -84,6 +85,18 @@ function Preparing() {
               <option value={4096}>256 ms (least data)</option>
               <option value={2048}>128 ms</option>
               <option value={1024}>64 ms (least delay)</option>
+            </select>
+          </label>
+          <label>
+            Sound travels by
+            <select
+              value={state.way}
+              onChange={(event) => {
+                choose("way", event.target.value as Way);
+              }}
+            >
+              <option value="websocket">WebSocket (nothing is lost when the network breaks)</option>
+              <option value="webrtc">WebRTC (compressed; keeps time on networks that lose)</option>
             </select>
           </label>
         </details>

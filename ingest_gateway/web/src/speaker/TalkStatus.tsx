@@ -2,11 +2,13 @@ import { useStore } from "zustand";
 import { nativeName } from "../shared/languages";
 import { connectionInWords } from "./connection_in_words";
 import { speakerStore } from "./store";
+import type { Way } from "./talk_protocol";
 
 /** Who listens, how late it is for them, and whether what is said gets through. */
 export function TalkStatus() {
   const listeners = useStore(speakerStore, (state) => state.listeners);
   const lagMs = useStore(speakerStore, (state) => state.lagMs);
+  const way = useStore(speakerStore, (state) => wayInWords(state.way, state.goesBy));
   const notice = useStore(speakerStore, (state) => state.notice);
   const isGood = useStore(speakerStore, (state) => connectionInWords(state).good);
   const connection = useStore(speakerStore, (state) => connectionInWords(state).text);
@@ -40,9 +42,17 @@ export function TalkStatus() {
       <p className={isGood ? "quiet" : "problem"} role="status">
         {connection}
       </p>
+      {way !== null && <p className="quiet">{way}</p>}
       {notice !== null && <p className="quiet">{notice}</p>}
     </section>
   );
+}
+
+/** Only who has chosen WebRTC wants to know. */
+function wayInWords(chosen: Way, goesBy: Way | null): string | null {
+  if (chosen === "websocket" || goesBy === null) return null;
+  if (goesBy === "webrtc") return "Sound goes by WebRTC.";
+  return "WebRTC does not get through here: sound goes by WebSocket.";
 }
 
 function inSeconds(ms: number | undefined): string {

@@ -55,6 +55,11 @@ export async function createSession(sourceLanguage: string, token: string): Prom
   return created.sessionId;
 }
 
+export async function endSession(sessionId: string, token: string): Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  await asked(`/sessions/${encodeURIComponent(sessionId)}`, { method: "DELETE", headers });
+}
+
 /** Whether a session of an earlier life of this page goes on. */
 export async function isGoingOn(sessionId: string): Promise<boolean> {
   const path = `/sessions/${encodeURIComponent(sessionId)}`;

@@ -1,4 +1,4 @@
-import type { TalkReport } from "./speaker_protocol";
+import type { TalkReport } from "./talk_protocol";
 
 const SLOW_ACK_MS = 2000;
 const MUCH_UNSAVED_MS = 4000;

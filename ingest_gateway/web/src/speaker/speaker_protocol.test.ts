@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import type { ErrorMessage } from "../protocol/messages";
-import { SpeakerProtocol, type TalkReport } from "./speaker_protocol";
+import { SpeakerProtocol } from "./speaker_protocol";
+import type { TalkReport } from "./talk_protocol";
 
 const CHUNK = new Int16Array(1600).fill(7);
 let sent: unknown[];

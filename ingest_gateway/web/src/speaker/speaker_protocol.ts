@@ -1,79 +1,39 @@
 import { encodeFrame } from "../protocol/frame";
-import type {
-  BroadcastState,
-  ClientMessage,
-  CountsByLanguage,
-  ErrorMessage,
-  ServerMessage,
-  SpeakerControl,
-} from "../protocol/messages";
+import type { BroadcastState } from "../protocol/messages";
 import { ResendBuffer } from "./resend_buffer";
+import { TalkProtocol, type ControlWire, type Standing, type TalkEvents } from "./talk_protocol";
 
-/** These end the talk in this page; anything else is tried again. */
-const FINAL = new Set([
-  "SPEAKER_TAKEN",
-  "NO_SESSION",
-  "SESSION_ENDED",
-  "UNAUTHORIZED",
-  "NOT_SPEAKER",
-]);
-
-const JOIN_AGAIN_MS = 1000;
-/** A notice stays for so long, then until the next sign that all is well. */
-const NOTICE_MS = 10_000;
-
-export interface Wire {
-  send(message: ClientMessage): boolean;
+export interface Wire extends ControlWire {
   sendBytes(bytes: Uint8Array<ArrayBuffer>): boolean;
 }
 
-/** What the page shows of it. */
-export interface TalkReport {
-  connected: boolean;
-  state: BroadcastState;
-  /** Speech that the gateway has not acknowledged. */
-  unsavedMs: number;
-  savedMs: number;
-  lostMs: number;
-  /** From sending a chunk until it is durable. */
-  ackMs: number | null;
-  listeners: CountsByLanguage;
-  lagMs: CountsByLanguage;
-  /** The gateway's last word on something that went wrong and goes on. */
-  notice: string | null;
-}
-
-export interface TalkEvents {
-  report(changes: Partial<TalkReport>): void;
-  ownWords(number: number, text: string, final: boolean): void;
-  /** The gateway could not let us in just now: call `opened` again then. */
-  joinAgain(inMs: number): void;
-  /** Over: ended, taken over, refused. `problem` null: ended as it should. */
-  over(problem: ErrorMessage | null): void;
-}
-
-/** The speaker's side of the protocol: every chunk is kept until it is acknowledged and sent again
- * behind a reconnect; pause, mute and end that are pressed without a connection are made up for. */
-export class SpeakerProtocol {
+/** A talk over a WebSocket: every chunk is kept until it is acknowledged and sent again behind a
+ * reconnect. */
+export class SpeakerProtocol extends TalkProtocol {
   private readonly buffer = new ResendBuffer();
   private readonly sentAtMs = new Map<number, number>();
-  private joined = false;
-  private state: BroadcastState = "live";
   private next = 0;
-  private savedMs = 0;
-  private paused = false;
-  private muted = false;
-  private ending = false;
-  private isOver = false;
-  private noticedAtMs: number | null = null;
+  private lostBeforeMs = 0;
 
   constructor(
-    private readonly sessionId: string,
+    sessionId: string,
     private readonly streamId: string,
     private readonly wire: Wire,
-    private readonly events: TalkEvents,
-    private readonly nowMs: () => number = Date.now,
-  ) {}
+    events: TalkEvents,
+    nowMs: () => number = Date.now,
+  ) {
+    super(sessionId, wire, events, nowMs);
+  }
+
+  /** Go on where another way stopped. */
+  takeOver(standing: Standing): void {
+    this.savedMs = standing.savedMs;
+    this.lostBeforeMs = standing.lostMs;
+    this.paused = standing.paused;
+    this.muted = standing.muted;
+    this.ending = standing.ending;
+    this.reportBuffer();
+  }
 
   opened(): void {
     this.wire.send({
@@ -84,120 +44,36 @@ export class SpeakerProtocol {
     });
   }
 
-  broken(): void {
-    this.joined = false;
+  override broken(): void {
     this.sentAtMs.clear();
-    this.events.report({ connected: false });
+    super.broken();
   }
 
-  /** A chunk of 16 kHz mono. Paused: it is not part of the talk. Muted: silence goes out instead,
-   * so that what is said then never leaves this device. */
-  speak(samples: Int16Array, timestampMs: number): void {
+  /** Paused: it is not part of the talk. Muted: silence goes out instead, so that what is said
+   * then never leaves this device. */
+  override speak(samples: Int16Array, timestampMs: number): void {
     if (this.isOver || this.paused) return;
-    const pcm = this.muted ? new Int16Array(samples.length) : samples;
-    const sequence = this.next++;
-    const frame = encodeFrame(sequence, timestampMs, pcm);
-    this.buffer.add({ sequence, durationMs: samples.length / 16, frame });
-    if (this.joined) this.sendFrame(sequence, frame);
-    this.reportBuffer();
+    this.put(this.muted ? new Int16Array(samples.length) : samples, timestampMs);
   }
 
-  pause(paused: boolean): void {
-    this.paused = paused;
-    this.control(paused ? "pauseBroadcast" : "resumeBroadcast");
+  /** Whatever is pressed: what was spoken before another way broke. */
+  makeUp(samples: Int16Array, timestampMs: number): void {
+    this.put(samples, timestampMs);
   }
 
-  mute(muted: boolean): void {
-    this.muted = muted;
-    this.control(muted ? "muteBroadcast" : "unmuteBroadcast");
-  }
-
-  setVolume(volume: number): void {
-    if (this.joined) this.wire.send({ action: "setVolume", sessionId: this.sessionId, volume });
-  }
-
-  /** Call it behind the last chunk. */
-  end(): void {
-    this.ending = true;
-    this.control("endSession");
-  }
-
-  askStatus(): void {
-    this.control("getSessionStatus");
-  }
-
-  received(message: ServerMessage): void {
-    switch (message.type) {
-      case "speakerJoined":
-        this.join(message.sequence, message.state);
-        break;
-      case "audioAck":
-        this.acknowledge(message.sequence);
-        if (this.noticedAtMs !== null && this.nowMs() - this.noticedAtMs > NOTICE_MS) {
-          this.notice(null);
-        }
-        break;
-      case "broadcastState":
-        this.follow(message.state);
-        break;
-      case "listenerCount":
-        this.events.report({ listeners: message.byLanguage });
-        break;
-      case "sessionStatus":
-        this.events.report({ listeners: message.listeners, lagMs: message.lagMs });
-        break;
-      case "ownCaption":
-        this.events.ownWords(message.sequenceNumber, message.text, message.final);
-        break;
-      case "error":
-        this.refused(message);
-        break;
-      default:
-        break;
-    }
-  }
-
-  private control(action: SpeakerControl): void {
-    if (this.joined) this.wire.send({ action, sessionId: this.sessionId });
-  }
-
-  private join(durable: number, state: BroadcastState): void {
+  protected override joinedBehind(durable: number, state: BroadcastState): void {
     this.joined = true;
-    this.state = state;
-    this.acknowledge(durable);
-    this.events.report({ connected: true, state });
+    this.acknowledged(durable);
+    this.events.report({ connected: true, state, goesBy: "websocket" });
     this.notice(null);
-    if (this.paused !== (state === "paused")) this.pause(this.paused);
-    if (!this.paused && this.muted !== (state === "muted")) this.mute(this.muted);
+    this.makeUpFor(state);
     // Paused, the gateway takes no audio: what waits goes out when it says that it is live again.
     if (state !== "paused") this.resend();
     if (this.ending) this.control("endSession");
     else this.askStatus();
   }
 
-  private follow(state: BroadcastState): void {
-    if (state === "ended") {
-      this.finish(null);
-      return;
-    }
-    const wasPaused = this.state === "paused";
-    this.state = state;
-    this.paused = state === "paused";
-    if (!this.paused) this.muted = state === "muted";
-    this.events.report({ state });
-    // What crossed the pause on its way was refused and is still here; a repeat does no harm.
-    if (wasPaused && !this.paused) this.resend();
-  }
-
-  private resend(): void {
-    for (const chunk of this.buffer.waiting) this.sendFrame(chunk.sequence, chunk.frame);
-  }
-
-  private sendFrame(sequence: number, frame: Uint8Array<ArrayBuffer>): void {
-    if (this.wire.sendBytes(frame)) this.sentAtMs.set(sequence, this.nowMs());
-  }
-
-  private acknowledge(sequence: number): void {
+  protected override acknowledged(sequence: number): void {
     for (const chunk of this.buffer.waiting) {
       if (chunk.sequence <= sequence) this.savedMs += chunk.durationMs;
     }
@@ -210,30 +86,30 @@ export class SpeakerProtocol {
     this.reportBuffer();
   }
 
+  /** What crossed the pause on its way was refused and is still here; a repeat does no harm. */
+  protected override wentOn(): void {
+    this.resend();
+  }
+
+  private put(pcm: Int16Array, timestampMs: number): void {
+    const sequence = this.next++;
+    const frame = encodeFrame(sequence, timestampMs, pcm);
+    this.buffer.add({ sequence, durationMs: pcm.length / 16, frame });
+    if (this.joined) this.sendFrame(sequence, frame);
+    this.reportBuffer();
+  }
+
+  private resend(): void {
+    for (const chunk of this.buffer.waiting) this.sendFrame(chunk.sequence, chunk.frame);
+  }
+
+  private sendFrame(sequence: number, frame: Uint8Array<ArrayBuffer>): void {
+    if (this.wire.sendBytes(frame)) this.sentAtMs.set(sequence, this.nowMs());
+  }
+
   private reportBuffer(): void {
-    const { waitingMs, lostMs } = this.buffer;
+    const { waitingMs } = this.buffer;
+    const lostMs = this.lostBeforeMs + this.buffer.lostMs;
     this.events.report({ unsavedMs: waitingMs, savedMs: this.savedMs, lostMs });
-  }
-
-  private refused(error: ErrorMessage): void {
-    const isPausedAudio = error.action === "audioChunk" && error.code === "FORBIDDEN";
-    if (isPausedAudio) return; // it is sent again behind the pause
-    if (error.code === "SESSION_ENDED" && this.ending) this.finish(null);
-    else if (FINAL.has(error.code) || error.code === "FORBIDDEN") this.finish(error);
-    else this.notice(error.message);
-    if (error.action === "joinAsSpeaker" && !this.isOver) {
-      this.events.joinAgain(error.retryAfterMs ?? JOIN_AGAIN_MS);
-    }
-  }
-
-  private notice(notice: string | null): void {
-    this.noticedAtMs = notice === null ? null : this.nowMs();
-    this.events.report({ notice });
-  }
-
-  private finish(problem: ErrorMessage | null): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.events.over(problem);
   }
 }

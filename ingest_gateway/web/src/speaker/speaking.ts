@@ -1,13 +1,13 @@
 // A talk from this page: the microphone, the connection and the protocol put together.
 import { listMicrophones, openMicrophone, type Microphone } from "../audio/microphone";
 import { microphoneProblem } from "../audio/microphone_problem";
-import { Line, socketUrl } from "../protocol/line";
+import { RtcError } from "../protocol/rtc_line";
 import { remember, remembered } from "../shared/remembered";
 import { listenerLink } from "../shared/session_link";
 import { createSession, fetchOffer, fetchToken, isGoingOn, RefusedError } from "./account";
 import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
-import { SpeakerProtocol } from "./speaker_protocol";
 import { choose, forgetTalk, speakerStore, withOwnLine } from "./store";
+import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./talk_link";
 
 const STATUS_EVERY_MS = 4000;
 /** Nobody is given a token here, or not this one: a person has to bring one. */
@@ -16,8 +16,7 @@ const NO_SAMPLES = "The microphone has gone. Plug it in again or choose another 
   "the talk stays open.";
 
 interface Talk {
-  readonly protocol: SpeakerProtocol;
-  readonly line: Line;
+  readonly link: TalkLink;
   readonly asking: ReturnType<typeof setInterval>;
   microphone: Microphone | null;
   wakeLock: WakeLockSentinel | null;
@@ -32,9 +31,9 @@ export async function prepare(): Promise<void> {
   await refreshMicrophones();
   const media = navigator.mediaDevices as MediaDevices | undefined;
   media?.addEventListener("devicechange", () => void refreshMicrophones());
-  window.addEventListener("online", () => talk?.line.hurry());
+  window.addEventListener("online", () => talk?.link.hurry());
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") talk?.line.hurry();
+    if (document.visibilityState === "visible") talk?.link.hurry();
   });
   window.addEventListener("beforeunload", (event) => {
     if (talk !== null) event.preventDefault();
@@ -89,7 +88,7 @@ async function speakInto(which: () => Promise<OpenTalk>): Promise<void> {
     microphone = await listenTo(speakerStore.getState().microphone);
     const { sessionId, token, source } = await which();
     keepOpenTalk({ sessionId, token, source });
-    talk = open(sessionId, token, microphone);
+    talk = await open(sessionId, token, microphone);
     const link = listenerLink(publicUrl ?? location.origin, sessionId);
     set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
     void refreshMicrophones(); // their names are told once one of them may be used
@@ -110,9 +109,11 @@ export async function switchMicrophone(deviceId: string): Promise<void> {
   if (talk === null) return;
   const before = talk.microphone;
   talk.microphone = null;
+  talk.link.useTrack(null);
   await before?.stop();
   try {
     talk.microphone = await listenTo(deviceId);
+    talk.link.useTrack(talk.microphone.track);
     set({ problem: null });
   } catch (error) {
     set({ problem: inWords(error) });
@@ -120,25 +121,25 @@ export async function switchMicrophone(deviceId: string): Promise<void> {
 }
 
 export function pause(paused: boolean): void {
-  talk?.protocol.pause(paused);
+  talk?.link.pause(paused);
   if (talk !== null) set({ state: paused ? "paused" : "live" });
 }
 
 export function mute(muted: boolean): void {
-  talk?.protocol.mute(muted);
+  talk?.link.mute(muted);
   if (talk !== null) set({ state: muted ? "muted" : "live" });
 }
 
 export function setVolume(volume: number): void {
   set({ volume });
-  talk?.protocol.setVolume(volume);
+  talk?.link.setVolume(volume);
 }
 
 /** The last words go out before the end does. */
 export async function end(): Promise<void> {
   const ending = talk;
   await ending?.microphone?.stop();
-  ending?.protocol.end();
+  await ending?.link.end();
 }
 
 export function level(): number {
@@ -149,27 +150,30 @@ function listenTo(deviceId: string): Promise<Microphone> {
   return openMicrophone({
     deviceId,
     chunkSamples: speakerStore.getState().chunkSamples,
-    onChunk: (samples, timestampMs) => talk?.protocol.speak(samples, timestampMs),
+    onChunk: (samples, timestampMs) => talk?.link.speak(samples, timestampMs),
     onLost: () => { set({ problem: NO_SAMPLES }); },
   });
 }
 
-function open(sessionId: string, token: string, microphone: Microphone): Talk {
-  const line: Line = new Line(socketUrl(location.origin), token, {
-    opened: () => { protocol.opened(); },
-    broken: () => { protocol.broken(); },
-    received: (message) => { protocol.received(message); },
-  });
-  const protocol: SpeakerProtocol = new SpeakerProtocol(sessionId, crypto.randomUUID(), line, {
-    report: set,
-    ownWords: (number, text, final) => {
-      set(({ ownLines }) => ({ ownLines: withOwnLine(ownLines, { number, text, final }) }));
+async function open(sessionId: string, token: string, microphone: Microphone): Promise<Talk> {
+  const speaking: Speaking = {
+    sessionId,
+    token,
+    events: {
+      report: set,
+      ownWords: (number, text, final) => {
+        set(({ ownLines }) => ({ ownLines: withOwnLine(ownLines, { number, text, final }) }));
+      },
+      joinAgain: () => undefined, // its link does
+      over: (problem) => { close(problem?.message ?? null); },
     },
-    joinAgain: (inMs) => setTimeout(() => { protocol.opened(); }, inMs),
-    over: (problem) => { close(problem?.message ?? null); },
-  });
-  const asking = setInterval(() => { protocol.askStatus(); }, STATUS_EVERY_MS);
-  return { protocol, line, asking, microphone, wakeLock: null };
+  };
+  const isByWebRtc = speakerStore.getState().way === "webrtc";
+  const link = isByWebRtc
+    ? await openWhipLink(speaking, microphone.track)
+    : openSocketLink(speaking);
+  const asking = setInterval(() => { link.askStatus(); }, STATUS_EVERY_MS);
+  return { link, asking, microphone, wakeLock: null };
 }
 
 function close(problem: string | null): void {
@@ -178,7 +182,7 @@ function close(problem: string | null): void {
   if (over === null) return;
   keepOpenTalk(null);
   clearInterval(over.asking);
-  over.line.close();
+  over.link.close();
   void over.microphone?.stop();
   void over.wakeLock?.release();
   set({ phase: "over", problem });
@@ -201,5 +205,6 @@ async function stayAwake(): Promise<WakeLockSentinel | null> {
 }
 
 function inWords(error: unknown): string {
-  return error instanceof RefusedError ? error.message : microphoneProblem(error);
+  const isInWords = error instanceof RefusedError || error instanceof RtcError;
+  return isInWords ? error.message : microphoneProblem(error);
 }

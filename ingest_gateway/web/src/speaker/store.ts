@@ -1,6 +1,6 @@
 import { createStore } from "zustand/vanilla";
 import { remember, remembered, rememberedNumber } from "../shared/remembered";
-import type { TalkReport } from "./speaker_protocol";
+import type { TalkReport, Way } from "./talk_protocol";
 
 export interface OwnLine {
   readonly number: number;
@@ -20,6 +20,7 @@ export interface SpeakerState extends TalkReport {
   readonly microphones: readonly { readonly id: string; readonly label: string }[];
   readonly microphone: string;
   readonly chunkSamples: number;
+  readonly way: Way;
   readonly volume: number;
   /** Tokens are not given to everybody here: ask for one. */
   readonly needsToken: boolean;
@@ -31,6 +32,7 @@ export interface SpeakerState extends TalkReport {
 
 const NOTHING_YET: TalkReport = {
   connected: false,
+  goesBy: null,
   state: "live",
   unsavedMs: 0,
   savedMs: 0,
@@ -52,6 +54,7 @@ export const speakerStore = createStore<SpeakerState>(() => ({
   microphones: [],
   microphone: remembered("microphone") ?? "",
   chunkSamples: rememberedNumber("chunkSamples", 4096),
+  way: remembered("way") === "webrtc" ? "webrtc" : "websocket",
   volume: 1,
   needsToken: false,
   resumable: null,
@@ -59,7 +62,7 @@ export const speakerStore = createStore<SpeakerState>(() => ({
   ownLines: [],
 }));
 
-type Choice = "source" | "microphone" | "chunkSamples";
+type Choice = "source" | "microphone" | "chunkSamples" | "way";
 
 /** A choice of the person's, kept for the next time. */
 export function choose<C extends Choice>(name: C, value: SpeakerState[C]): void {
