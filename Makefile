@@ -20,6 +20,10 @@ DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat a
 # For the tests in a real browser; without it they are skipped, and say so.
 BROWSER_PACKAGES := chromium
 
+# What hears, translates and speaks in the demo: offline, or amazon (its adapters, over servers on
+# this machine that speak its protocols).
+SPEECH ?= offline
+
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
@@ -32,8 +36,8 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/
-	@$(PYTHON) -m local_stack.demo
+demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon]
+	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH)
 
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live

@@ -104,7 +104,7 @@ async def measure(recogniser: AmazonSpeechToText, count: int) -> Cost:
 
 async def run(counts: list[int], lull_ms: float) -> Found:
     server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.amazon_servers", "--engines=scripted"),
+        *(sys.executable, "-m", "local_stack.amazon_servers", "--engines=scripted"),
         stdout=asyncio.subprocess.PIPE,
     )
     try:

@@ -2,17 +2,24 @@
 
 Leaves in build/demo/ one MP3 and one WebVTT file per language, latency.png and report.json. Ends
 with one line, and with an error code when anything is missing.
+
+``--speech=amazon``: the same talk through the adapters of Amazon's services, over servers on this
+machine that speak their protocols and have the offline engines behind them.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
 from ingest_gateway.client import create_session, fetch_token, speak
+from local_stack.amazon_speech import amazon_speech
 from local_stack.audience import Audience, promised, settled
 from local_stack.demo_display import DemoDisplay
 from local_stack.demo_report import Evidence, make_report
@@ -23,9 +30,11 @@ from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
 
 DIRECTORY = ROOT / "build" / "demo"
+AMAZON_DIRECTORY = ROOT / "build" / "amazon_speech"
 LANGUAGES = {"es": "Spanish", "ca": "Catalan", "fr": "French"}
 LATE_LANGUAGE = "fr"
 SETTLE_TIMEOUT_S = 45.0
+SPEECH = ("offline", "amazon")
 
 
 async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evidence:
@@ -57,11 +66,22 @@ async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evid
         await clients.close()
 
 
-def run() -> int:
+def say(step: str) -> None:
+    print(f"demo: {step}", flush=True)
+
+
+def run(speech: str) -> int:
     """The exit code: 0 when nothing is missing."""
     began = time.monotonic()
-    settings = StackSettings(DIRECTORY)
-    with LocalStack(settings, say=lambda step: print(f"demo: {step}", flush=True)) as stack:
+    with ExitStack() as exits:
+        settings = StackSettings(DIRECTORY)
+        if speech == "amazon":
+            say("servers that speak as Transcribe, Translate and Polly do")
+            options = exits.enter_context(amazon_speech(AMAZON_DIRECTORY))
+            settings = replace(
+                settings, job_options=options, gateway_options=("--languages=amazon",)
+            )
+        stack = exits.enter_context(LocalStack(settings, say=say))
         talk = make_talk(DIRECTORY / "talk.wav")
         print(f"demo: speaking {talk.duration_s:.0f} s after {time.monotonic() - began:.1f} s")
         with DemoDisplay(talk.duration_s, LANGUAGES) as display:
@@ -82,9 +102,14 @@ def run() -> int:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--speech", default="offline", choices=SPEECH)
+    given = parser.parse_args()
     stop_on_terminate()
     try:
-        return run()
+        return run(given.speech)
     except KeyboardInterrupt:
         print("demo: stopped", file=sys.stderr)
         return 130

@@ -22,7 +22,7 @@ from connectors.scripted_speech_synthesis import (
     ScriptedSynthesizerSettings,
 )
 from connectors.speech_synthesis import SpeechSynthesizer
-from tests.amazon_servers.polly import PollyServer
+from local_stack.amazon_servers.polly import PollyServer
 
 pytestmark = pytest.mark.contract
 

@@ -25,7 +25,7 @@ from connectors.scripted_speech_to_text import (
 )
 from connectors.scripted_words import write_silence, write_words
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
-from tests.amazon_servers.transcribe import TranscribeServer
+from local_stack.amazon_servers.transcribe import TranscribeServer
 
 pytestmark = pytest.mark.contract
 

@@ -15,7 +15,7 @@ from connectors.offline_translation import OfflineTranslator
 from connectors.scripted_faults import Delay
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from connectors.translation import Translator
-from tests.amazon_servers.translate import TranslateServer
+from local_stack.amazon_servers.translate import TranslateServer
 
 pytestmark = pytest.mark.contract
 

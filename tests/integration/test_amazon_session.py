@@ -26,6 +26,8 @@ from connectors.scripted_speech_to_text import (
 )
 from connectors.scripted_translation import ScriptedTranslator
 from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
+from local_stack.amazon_servers.transcribe import TranscribeScript, TranscribeServer
+from local_stack.amazon_servers.transcribe_stream import Ending
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage
 from pipelines.core.pause_cut import PauseCutter
@@ -33,8 +35,6 @@ from pipelines.core.window_cut import WindowCutter
 from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import LiveLoop
 from pipelines.worker.transcribing import TranscriberRegistry
-from tests.amazon_servers.transcribe import TranscribeScript, TranscribeServer
-from tests.amazon_servers.transcribe_stream import Ending
 from tests.unit.pipelines.session_under_test import (
     FLUSH,
     SESSION,

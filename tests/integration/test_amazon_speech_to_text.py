@@ -17,8 +17,8 @@ from connectors.errors import ConnectorError, PermanentError, RetryableError, Th
 from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.scripted_words import write_silence, write_words
 from connectors.speech_to_text import Recognition, SpeechStream
-from tests.amazon_servers.transcribe import Refusal, TranscribeScript, TranscribeServer
-from tests.amazon_servers.transcribe_stream import Ending
+from local_stack.amazon_servers.transcribe import Refusal, TranscribeScript, TranscribeServer
+from local_stack.amazon_servers.transcribe_stream import Ending
 
 pytestmark = pytest.mark.integration
 

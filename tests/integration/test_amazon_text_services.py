@@ -17,9 +17,9 @@ from connectors.errors import ConnectorError, PermanentError, RetryableError, Th
 from connectors.mp3 import RATE_HZ, decode_clip
 from connectors.scripted_speech_synthesis import ScriptedSynthesizer
 from connectors.scripted_translation import ScriptedTranslator
-from tests.amazon_servers.http_service import HttpService, ServiceError
-from tests.amazon_servers.polly import VOICES, PollyServer
-from tests.amazon_servers.translate import TranslateServer
+from local_stack.amazon_servers.http_service import HttpService, ServiceError
+from local_stack.amazon_servers.polly import VOICES, PollyServer
+from local_stack.amazon_servers.translate import TranslateServer
 
 pytestmark = pytest.mark.integration
 

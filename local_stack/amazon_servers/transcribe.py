@@ -26,14 +26,14 @@ from h2.events import (
 from h2.exceptions import ProtocolError, StreamClosedError
 
 from connectors.speech_to_text import SpeechToText
-from tests.amazon_servers.certificates import Certificates, make_certificates
-from tests.amazon_servers.signatures import (
+from local_stack.amazon_servers.certificates import Certificates, make_certificates
+from local_stack.amazon_servers.signatures import (
     BadSignatureError,
     EventChain,
     SignedRequest,
     check_request,
 )
-from tests.amazon_servers.transcribe_stream import Ending, HeardStream, TranscribeStream
+from local_stack.amazon_servers.transcribe_stream import Ending, HeardStream, TranscribeStream
 
 _PREFIX = "x-amzn-transcribe-"
 

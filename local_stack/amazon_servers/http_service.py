@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.amazon_servers.signatures import BadSignatureError, SignedRequest, check_request
+from local_stack.amazon_servers.signatures import BadSignatureError, SignedRequest, check_request
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from botocore.eventstream import EventStreamBuffer
 
 from connectors.errors import ConnectorError
 from connectors.speech_to_text import Recognition, SpeechStream, Word
-from tests.amazon_servers.event_stream import encode_message
-from tests.amazon_servers.signatures import EventChain
+from local_stack.amazon_servers.event_stream import encode_message
+from local_stack.amazon_servers.signatures import EventChain
 
 LONGEST_AUDIO_EVENT_BYTES = 32 * 1024
 
@@ -90,7 +90,7 @@ class TranscribeStream:
         """Bytes of the request's body: signed messages, each around one of the client's events."""
         self._buffer.add_data(data)
         for message in self._buffer:
-            headers = message.headers
+            headers: Any = message.headers
             self._chain.check(headers[":date"], headers[":chunk-signature"], message.payload)
             if message.payload:
                 self._receive_event(message.payload)
@@ -102,8 +102,9 @@ class TranscribeStream:
         inner = EventStreamBuffer()
         inner.add_data(event)
         for message in inner:
-            assert message.headers[":event-type"] == "AudioEvent"
-            assert message.headers[":message-type"] == "event"
+            headers: Any = message.headers
+            assert headers[":event-type"] == "AudioEvent"
+            assert headers[":message-type"] == "event"
             assert 0 < len(message.payload) <= LONGEST_AUDIO_EVENT_BYTES
             self._heard.event_bytes.append(len(message.payload))
             self._audio.put_nowait(message.payload)

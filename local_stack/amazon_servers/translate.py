@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.translation import Translator
-from tests.amazon_servers.http_service import HttpService, ServiceError
+from local_stack.amazon_servers.http_service import HttpService, ServiceError
 
 LONGEST_TEXT_BYTES = 10_000
 _OPERATION = "AWSShineFrontendService_20170701.TranslateText"

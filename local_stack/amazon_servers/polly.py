@@ -8,7 +8,7 @@ from aiohttp import web
 
 from connectors.errors import PermanentError
 from connectors.speech_synthesis import SpeechSynthesizer
-from tests.amazon_servers.http_service import HttpService, ServiceError
+from local_stack.amazon_servers.http_service import HttpService, ServiceError
 
 LONGEST_TEXT = 3_000
 VOICES = {

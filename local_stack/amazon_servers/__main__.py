@@ -1,5 +1,7 @@
-"""``python -m tests.amazon_servers``: the three services until Ctrl-C, with the offline engines
-behind them, or scripted ones. Prints the job's options that point it at them.
+"""``python -m local_stack.amazon_servers``: the three services until Ctrl-C.
+
+The offline engines stand behind them, or scripted ones. Prints the job's options that point it
+at them, once they answer.
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ from connectors.offline_translation import OfflineTranslator
 from connectors.scripted_speech_synthesis import ScriptedSynthesizer
 from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.scripted_translation import ScriptedTranslator
-from tests.amazon_servers.polly import PollyServer
-from tests.amazon_servers.transcribe import TranscribeServer
-from tests.amazon_servers.translate import TranslateServer
+from local_stack.amazon_servers.polly import PollyServer
+from local_stack.amazon_servers.transcribe import TranscribeServer
+from local_stack.amazon_servers.translate import TranslateServer
+from schemas.values import SAMPLE_RATE_HZ
 
 
 async def serve(engines: str, folder: Path) -> None:
     if engines == "offline":
-        transcribe = TranscribeServer(OfflineSpeechToText())
+        heard = OfflineSpeechToText()
+        loading = await heard.open("en", sample_rate_hz=SAMPLE_RATE_HZ)  # its models
+        await loading.close()
+        transcribe = TranscribeServer(heard)
         translate, polly = TranslateServer(OfflineTranslator()), PollyServer(OfflineSynthesizer())
     else:
         transcribe = TranscribeServer(ScriptedSpeechToText())
@@ -49,7 +55,11 @@ async def serve(engines: str, folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.amazon_servers", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local_stack.amazon_servers",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
     parser.add_argument("--folder", type=Path, help="for certificates; a temporary one by default")
     parser.add_argument("--engines", default="offline", choices=("offline", "scripted"))
     given = parser.parse_args()

@@ -1,0 +1,42 @@
+"""``with amazon_speech(folder) as options:`` and a job may speak Amazon's protocols."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_stack.flink import ROOT
+from local_stack.processes import Processes, Running
+
+START_TIMEOUT_S = 60.0
+OPTIONS = "--speech_to_text=amazon "
+"""How the line begins that the servers print when they answer."""
+
+
+@contextmanager
+def amazon_speech(folder: Path) -> Generator[tuple[str, ...]]:
+    """Transcribe, Translate and Polly on this machine, the offline engines behind them.
+
+    Yields the job's options that point it at them. ``folder`` takes logs and certificates and is
+    emptied first. ProcessError: they did not start.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    with Processes(folder / "logs") as processes:
+        servers = processes.start(
+            "amazon-speech",
+            [sys.executable, "-m", "local_stack.amazon_servers", f"--folder={folder}"],
+            cwd=ROOT,
+        )
+        servers.wait_until(
+            lambda: bool(_options(servers)), "its services answered", START_TIMEOUT_S
+        )
+        yield _options(servers)
+
+
+def _options(servers: Running) -> tuple[str, ...]:
+    lines = servers.log.read_text(errors="replace").splitlines(keepends=True)
+    whole = (line for line in lines if line.startswith(OPTIONS) and line.endswith("\n"))
+    return tuple(next(whole, "").split())
