@@ -93,7 +93,8 @@ class AmazonFanOutSource:
             return await self._poll(place, limit)
         if pushed.records:
             place = place.behind(pushed.records[-1].sequence_number)
-        return RecordBatch(pushed.records, None if pushed.at_end else place.text, pushed.behind_ms)
+        records = await self._polled.unpacked(place.shard_id, pushed.records)
+        return RecordBatch(records, None if pushed.at_end else place.text, pushed.behind_ms)
 
     async def close(self) -> None:
         """End every subscription; the consumer stays registered for the next start."""

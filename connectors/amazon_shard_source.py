@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from connectors.amazon_clients import AwsClients, aws_errors
-from connectors.shard_source import RecordBatch, Shard, ShardRecord, StartAt, StartKind
+from connectors.shard_aggregate import MalformedAggregateError, deaggregated, key_within
+from connectors.shard_source import (
+    MAX_HASH_KEY,
+    RecordBatch,
+    Shard,
+    ShardRecord,
+    StartAt,
+    StartKind,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_kinesis.type_defs import RecordTypeDef, ShardTypeDef
 
+_log = logging.getLogger(__name__)
+
 READ_EVERY_S = 0.2
 """Kinesis serves five reads a second and shard, whoever asks."""
 _MOST_RECORDS = 10_000
+_IN_SHARD = "|"
+"""Between a shard's id and Kinesis' iterator, which has no such character."""
 
 
 class AmazonShardSource:
-    """Reads one stream. Single attempts: the poller decides when to ask again."""
+    """Reads one stream. Single attempts: the poller decides when to ask again.
+
+    An aggregate of KPL counts as one record in a read's limit, and comes as the records in it.
+    """
 
     def __init__(self, clients: AwsClients, stream_name: str | None = None) -> None:
         self._clients = clients
         self._stream = stream_name or clients.settings.names.audio_stream
+        self._listed: dict[str, Shard] = {}
 
     @property
     def read_every_s(self) -> float:
@@ -37,6 +56,7 @@ class AmazonShardSource:
             shards.extend(_shard(found) for found in answer["Shards"])
             token = answer.get("NextToken")
             if not token:
+                self._listed = {shard.shard_id: shard for shard in shards}
                 return tuple(shards)
             page = {"NextToken": token}  # the stream's name beside a token is refused
 
@@ -46,19 +66,40 @@ class AmazonShardSource:
             answer = await kinesis.get_shard_iterator(
                 StreamName=self._stream, ShardId=shard_id, **_start(start)
             )
-        return answer["ShardIterator"]
+        return f"{shard_id}{_IN_SHARD}{answer['ShardIterator']}"
 
     async def read(self, iterator: str, limit: int) -> RecordBatch:
         kinesis = await self._clients.kinesis()
+        shard_id, _, of_kinesis = iterator.rpartition(_IN_SHARD)
         with aws_errors(f"read {self._stream}"):
             answer = await kinesis.get_records(
-                ShardIterator=iterator, Limit=min(limit, _MOST_RECORDS)
+                ShardIterator=of_kinesis, Limit=min(limit, _MOST_RECORDS)
             )
+        behind = answer.get("NextShardIterator")
         return RecordBatch(
-            records=tuple(shard_record(found) for found in answer["Records"]),
-            next_iterator=answer.get("NextShardIterator") or None,
+            records=await self.unpacked(shard_id, map(shard_record, answer["Records"])),
+            next_iterator=f"{shard_id}{_IN_SHARD}{behind}" if behind else None,
             behind_ms=answer.get("MillisBehindLatest", 0),
         )
+
+    async def unpacked(
+        self, shard_id: str, records: Iterable[ShardRecord]
+    ) -> tuple[ShardRecord, ...]:
+        """Every record that was packed into others. What cannot be taken apart stays whole, under
+        a key of its shard: its reader refuses it, and it becomes a dead letter."""
+        whole: list[ShardRecord] = []
+        for record in records:
+            try:
+                whole += deaggregated(record)
+            except MalformedAggregateError as error:
+                _log.warning("record %s of %s: %s", record.sequence_number, shard_id, error)
+                whole.append(replace(record, partition_key=await self._key_within(shard_id)))
+        return tuple(whole)
+
+    async def _key_within(self, shard_id: str) -> str:
+        if shard_id not in self._listed:
+            await self.list_shards()
+        return key_within(self._listed.get(shard_id) or Shard(shard_id, 0, MAX_HASH_KEY))
 
     async def close(self) -> None:
         """The clients are shared: their owner closes them."""

@@ -150,14 +150,20 @@ class ShardSubscription:
                     rest_s = await self._follow()
                 except PermanentError as error:
                     _log.error("no subscription to %s: %s", self._shard_id, error)
-                    self._enter(_State.RESTING)
-                    await asyncio.sleep(REST_S)
+                    await self._rest(REST_S)
+                    return
+                except Exception:  # of a client that cannot read the service: polling goes on
+                    _log.exception("no subscription to %s", self._shard_id)
+                    await self._rest(REST_S)
                     return
                 if rest_s > 0 and not self._closed:
-                    self._enter(_State.RESTING)
-                    await asyncio.sleep(rest_s)
+                    await self._rest(rest_s)
         finally:
             self._enter(_State.ENDED)
+
+    async def _rest(self, for_s: float) -> None:
+        self._enter(_State.RESTING)
+        await asyncio.sleep(for_s)
 
     async def _follow(self) -> float:
         """One subscription, from its call to its end; the pause that is due behind it."""

@@ -196,9 +196,14 @@ def test_a_service_that_does_not_answer_holds_readers_up_once(run_virtual: RunVi
     run_virtual(run())
 
 
-def test_what_is_refused_for_good_is_left_for_a_while(run_virtual: RunVirtual) -> None:
+@pytest.mark.parametrize(
+    "refusal", [PermanentError("no such consumer"), ValueError("an answer that nobody can read")]
+)
+def test_what_is_refused_for_good_is_left_for_a_while(
+    run_virtual: RunVirtual, refusal: Exception
+) -> None:
     async def run() -> None:
-        service = Service([PermanentError("no such consumer")])
+        service = Service([refusal])
         subscription = service.open()
         got, polls = await read_on(subscription, 29)
         assert (got, subscription.is_over, len(service.calls)) == ([], False, 1)
