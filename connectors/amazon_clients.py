@@ -12,7 +12,7 @@ import logging
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import aiohttp
 from aiobotocore.config import AioConfig
@@ -107,6 +107,20 @@ def boto_config(settings: AwsSettings) -> Config:
     return Config(**boto_config_options(settings))
 
 
+class EventBridge(Protocol):
+    """What is called of ``events``: its typed stubs would be a package for one call."""
+
+    async def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]: ...  # noqa: N803
+
+
+class ManagementApi(Protocol):
+    """What is called of ``apigatewaymanagementapi``."""
+
+    async def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> Any: ...  # noqa: N803
+
+    async def delete_connection(self, *, ConnectionId: str) -> Any: ...  # noqa: N803
+
+
 class AwsClients:
     """One asynchronous client per service, opened when first asked for, on the running loop.
 
@@ -135,6 +149,23 @@ class AwsClients:
 
     async def polly(self) -> PollyClient:
         return cast("PollyClient", await self._client("polly"))
+
+    async def kinesis_video(self) -> Any:
+        """Of this and the next two the development set-up holds no types."""
+        return await self._client("kinesisvideo")
+
+    async def kinesis_video_signaling(self) -> Any:
+        return await self._client("kinesis-video-signaling")
+
+    async def sts(self) -> Any:
+        return await self._client("sts")
+
+    async def events(self) -> EventBridge:
+        return cast("EventBridge", await self._client("events"))
+
+    async def management(self) -> ManagementApi:
+        """Of API Gateway's connections: ``settings.endpoint_url`` is that API's own."""
+        return cast("ManagementApi", await self._client("apigatewaymanagementapi"))
 
     async def _client(self, service: str) -> Any:
         client = self._clients.get(service)
