@@ -1,0 +1,161 @@
+"""Kinesis Video Streams' signaling channels, and keys for them from Security Token Service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from connectors.amazon_clients import AwsClients, aws_errors, error_code
+from connectors.errors import RetryableError, ThrottledError
+from connectors.signaling_channels import (
+    MESSAGE_TTL_S,
+    ChannelLimitError,
+    Endpoints,
+    IceServer,
+    Role,
+    TemporaryCredentials,
+)
+
+KEYS_LAST_S = 3600
+_CONNECT_AS = {Role.MASTER: "ConnectAsMaster", Role.VIEWER: "ConnectAsViewer"}
+
+
+class AmazonSignalingChannels:
+    """The clients are the caller's; those for the channels' own endpoints are this object's."""
+
+    def __init__(self, clients: AwsClients) -> None:
+        self._clients = clients
+        self._by_endpoint: dict[str, AwsClients] = {}
+
+    async def create(self, name: str) -> str:
+        client = await self._clients.kinesis_video()
+        with _errors("create a signaling channel"):
+            try:
+                answer = await client.create_signaling_channel(
+                    ChannelName=name,
+                    ChannelType="SINGLE_MASTER",
+                    SingleMasterConfiguration={"MessageTtlSeconds": MESSAGE_TTL_S},
+                )
+            except ClientError as error:
+                if error_code(error) != "ResourceInUseException":
+                    raise
+                described = await client.describe_signaling_channel(ChannelName=name)
+                return described["ChannelInfo"]["ChannelARN"]
+        return answer["ChannelARN"]
+
+    async def endpoints(self, arn: str, role: Role) -> Endpoints:
+        client = await self._clients.kinesis_video()
+        with _errors("find a channel's endpoints"):
+            answer = await client.get_signaling_channel_endpoint(
+                ChannelARN=arn,
+                SingleMasterChannelEndpointConfiguration={
+                    "Protocols": ["WSS", "HTTPS"],
+                    "Role": role.value,
+                },
+            )
+        found = {one["Protocol"]: one["ResourceEndpoint"] for one in answer["ResourceEndpointList"]}
+        return Endpoints(found["WSS"], found["HTTPS"])
+
+    async def ice_servers(
+        self, arn: str, endpoints: Endpoints, client_id: str
+    ) -> tuple[IceServer, ...]:
+        client = await self._at(endpoints.https).kinesis_video_signaling()
+        with _errors("find a channel's ICE servers"):
+            answer = await client.get_ice_server_config(
+                ChannelARN=arn, ClientId=client_id, Service="TURN"
+            )
+        return tuple(
+            IceServer(tuple(one["Uris"]), one["Username"], one["Password"], one["Ttl"])
+            for one in answer["IceServerList"]
+        )
+
+    async def delete(self, arn: str) -> None:
+        client = await self._clients.kinesis_video()
+        with _errors("delete a signaling channel"):
+            try:
+                await client.delete_signaling_channel(ChannelARN=arn)
+            except ClientError as error:
+                if error_code(error) != "ResourceNotFoundException":
+                    raise
+
+    async def close(self) -> None:
+        for clients in self._by_endpoint.values():
+            await clients.close()
+
+    def _at(self, endpoint_url: str) -> AwsClients:
+        """A region has few such hosts, each for very many channels."""
+        if endpoint_url not in self._by_endpoint:
+            settings = replace(self._clients.settings, endpoint_url=endpoint_url)
+            self._by_endpoint[endpoint_url] = AwsClients(settings)
+        return self._by_endpoint[endpoint_url]
+
+
+class AmazonSignalingAccess:
+    """Keys of a role, cut down to one channel and one way to connect to it. What the role may not
+    do, they may not either."""
+
+    def __init__(self, clients: AwsClients, role_arn: str) -> None:
+        self._clients = clients
+        self._role_arn = role_arn
+
+    async def credentials(self, arn: str, role: Role, holder: str) -> TemporaryCredentials:
+        sts = await self._clients.sts()
+        with _errors("take on the role for signaling"):
+            answer = await sts.assume_role(
+                RoleArn=self._role_arn,
+                RoleSessionName=_session_name(holder),
+                Policy=json.dumps(policy(arn, role)),
+                DurationSeconds=KEYS_LAST_S,
+            )
+        keys = answer["Credentials"]
+        return TemporaryCredentials(
+            keys["AccessKeyId"],
+            keys["SecretAccessKey"],
+            keys["SessionToken"],
+            int(keys["Expiration"].timestamp() * 1000),
+        )
+
+    async def close(self) -> None:
+        pass
+
+
+def policy(arn: str, role: Role) -> dict[str, Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [f"kinesisvideo:{_CONNECT_AS[role]}"],
+                "Resource": [arn],
+            }
+        ],
+    }
+
+
+def _session_name(holder: str) -> str:
+    """In the characters that a session's name may have, 2 to 64 of them."""
+    clean = "".join(
+        one if one.isascii() and (one.isalnum() or one in "_=,.@-") else "-" for one in holder
+    )
+    return clean[:64].ljust(2, "-")
+
+
+@contextmanager
+def _errors(action: str) -> Generator[None, None, None]:
+    with aws_errors(action):
+        try:
+            yield
+        except ClientError as error:
+            code = error_code(error)
+            if code == "AccountChannelLimitExceededException":
+                raise ChannelLimitError(f"{action}: the account has no channel left") from None
+            if code == "ClientLimitExceededException":
+                raise ThrottledError(f"{action}: {code}") from None
+            if code == "ResourceInUseException":  # still being made, or being deleted
+                raise RetryableError(f"{action}: {code}") from None
+            raise
