@@ -17,6 +17,7 @@ from connectors.amazon_clients import AwsClients
 from connectors.amazon_clip_store import AmazonClipStore
 from connectors.amazon_ledger import AmazonLedger
 from connectors.amazon_record_sink import AmazonRecordSink
+from connectors.amazon_session_events import AmazonSessionEvents
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_translation import OfflineTranslator
@@ -67,6 +68,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         sink=AmazonRecordSink(clients),
         ledger=AmazonLedger(clients),
         clips=AmazonClipStore(clients, public_endpoint_url=settings.clips_endpoint),
+        events=AmazonSessionEvents(clients),
         languages=_languages(settings),
         verifier=issuer,
         issuer=issuer,

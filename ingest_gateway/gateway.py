@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 from connectors.clip_store import ClipStore
 from connectors.ledger import Ledger
+from connectors.memory_session_events import MemorySessionEvents
 from connectors.policy import Policies
 from connectors.record_sink import RecordSink
+from connectors.session_events import SessionEvents
 from connectors.session_tables import SessionTables
 from ingest_gateway.audio_intake import AudioIntake
 from ingest_gateway.auth import LocalIssuer, TokenVerifier
@@ -55,6 +57,7 @@ class GatewayDependencies:
     clips: ClipStore
     languages: Languages
     verifier: TokenVerifier
+    events: SessionEvents = field(default_factory=MemorySessionEvents)
     issuer: LocalIssuer | None = None
     open_issuer: bool = False
     job_token: str | None = None
@@ -97,6 +100,8 @@ class Gateway:
                 languages=needs.languages,
                 request_limits=request_limits,
                 writer=self.writer,
+                events=needs.events,
+                policies=needs.policies,
                 new_session_id=needs.new_session_id,
                 now_ms=needs.now_ms,
             )
@@ -158,5 +163,6 @@ class Gateway:
             self.needs.sink.close(),
             self.needs.ledger.close(),
             self.needs.clips.close(),
+            self.needs.events.close(),
             return_exceptions=True,
         )

@@ -6,6 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from connectors.errors import ConnectorError
+from connectors.policy import Policies, call
+from connectors.session_events import SessionEvent, SessionEvents, SessionEventType
 from connectors.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
 from ingest_gateway.auth import Identity
 from ingest_gateway.captions import Captions
@@ -48,6 +51,8 @@ class SpeakerDependencies:
     languages: Languages
     request_limits: RequestLimits
     writer: RecordWriter
+    events: SessionEvents
+    policies: Policies
     new_session_id: NewId
     now_ms: Callable[[], int]
 
@@ -81,6 +86,7 @@ class Speakers:
             if await self._live.ask(lambda row=row: self._live.tables.create(row)):
                 self._live.add(row)
                 _log.info("session %s created", row.session_id)
+                await self._publish(SessionEventType.CREATED, row, row.info.created_at_ms)
                 return row
         raise Refusal("INTERNAL", "no free session id was found: try again")
 
@@ -150,6 +156,9 @@ class Speakers:
         self._writer.add(live.control(ControlKind.END, self._now_ms()))
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
+        if row is not None:  # whoever ended it tells of it
+            ended_at_ms = row.info.ended_at_ms or self._now_ms()
+            await self._publish(SessionEventType.ENDED, row, ended_at_ms)
 
     async def status(self, session_id: str) -> SessionStatus:
         live = await self._live.find(session_id)
@@ -228,6 +237,15 @@ class Speakers:
     async def _reload(self, live: LiveSession) -> None:
         row = await self._live.ask(lambda: self._live.tables.get(live.session_id))
         live.row = row if row is not None else live.row.with_status(ENDED, self._now_ms())
+
+    async def _publish(self, kind: SessionEventType, row: SessionRow, at_ms: int) -> None:
+        """A talk goes on without a bus."""
+        info = row.info
+        event = SessionEvent(row.session_id, kind, info.status, info.source_language, at_ms)
+        try:
+            await call(self._needs.policies.notify, lambda: self._needs.events.publish(event))
+        except ConnectorError as error:
+            _log.warning("session %s: %s was not published: %s", row.session_id, kind, error)
 
     def _tell_all(self, live: LiveSession) -> None:
         message = BroadcastState(
