@@ -4,6 +4,9 @@ Added is everything between a chunk's last sample and the notification but the s
 the wait for an utterance's own audio and the wait for its pane. Every service is a stand-in inside
 the worker (Kinesis, ledger, store and notification answer at once; recognition, translation and
 speech take their simulated time); Flink and the worker are real.
+
+A load that the job cannot keep up with is ended when there is no use in going on, and said to fall
+behind, with the rate at which it does.
 """
 
 from __future__ import annotations
@@ -19,21 +22,22 @@ from pathlib import Path
 
 from benchmarks.footprint import sample
 from benchmarks.overhead.job import TALKERS_OPTION
-from benchmarks.overhead.measure import Load, judge
-from benchmarks.overhead.stand_ins import read_notes
+from benchmarks.overhead.measure import Heard, Load
+from benchmarks.overhead.notes import NoteTail
 from benchmarks.overhead.talkers import Talkers
 from benchmarks.tables import show
-from local_stack.flink import ROOT, FlinkSettings
+from local_stack.flink import ROOT, FlinkError, FlinkSettings
 from local_stack.job import JobSettings, LiveJob
 from local_stack.ports import free_ports
-from local_stack.processes import Processes, stop_on_terminate
+from local_stack.processes import ProcessError, Processes, stop_on_terminate
 
 DIRECTORY = ROOT / "build" / "overhead"
 SESSIONS = (10, 100, 300, 1_000)
 SECONDS = 60.0
 WARM_UP_S = 25.0
-"""Sessions begin within ten seconds of it; their first words warm everything."""
+"""Sessions begin within the first ten seconds of it; their first words warm everything."""
 LANGUAGES = ("es", "ca")
+LOOK_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +79,33 @@ def measured(settings: Settings) -> Load:
         job.wait_until_running()
         time.sleep(WARM_UP_S)
         before = sample()
-        began_ms = time.time() * 1000
-        time.sleep(settings.seconds)
+        heard = Heard(time.time() * 1000)
+        gave_up = _listen(NoteTail(notes), heard, settings.seconds)
         footprints = sample().since(before)
-        ended_ms = time.time() * 1000
-        time.sleep(2.0)
-        heard = [
-            one for one in read_notes(notes) if began_ms <= float(str(one["at_ms"])) < ended_ms
-        ]
-    return judge(settings.sessions, heard, footprints)
+        return heard.load(settings.sessions, time.time() * 1000, footprints, gave_up)
 
 
-def told(loads: Sequence[Load]) -> None:
+def _listen(notes: NoteTail, heard: Heard, seconds: float) -> str:
+    """For so long, or until there is no use in going on: then why."""
+    until_s = time.monotonic() + seconds
+    gave_up = ""
+    while not gave_up and (left_s := until_s - time.monotonic()) > 0:
+        time.sleep(min(LOOK_EVERY_S, left_s))
+        for told in notes.read():
+            heard.add(told)
+        gave_up = heard.hopeless(time.time() * 1000)
+    return gave_up
+
+
+def tell(loads: Sequence[Load]) -> None:
     show(
         "what the job adds, ms (services simulated; stand-ins for Kinesis, ledger, store, notify)",
-        ("sessions", "clips", "p50", "p99", "max", "of it read p50", "grows", "cores", "MB"),
+        ("sessions", "clips", "skipped", "p50", "p99", "max", "read p50", "grows", "cores", "MB"),
         [
             (
                 load.sessions,
                 load.clips,
+                load.skipped,
                 load.added_p50_ms,
                 load.added_p99_ms,
                 load.added_max_ms,
@@ -123,19 +135,6 @@ def told(loads: Sequence[Load]) -> None:
     )
 
 
-def flat(loads: Sequence[Load]) -> dict[str, float]:
-    """Keys for ``build/bench.json``."""
-    figures: dict[str, float] = {}
-    for load in loads:
-        suffix = f"{load.sessions}_sessions"
-        figures[f"overhead_p50_ms_{suffix}"] = load.added_p50_ms
-        figures[f"overhead_p99_ms_{suffix}"] = load.added_p99_ms
-        figures[f"overhead_growth_ms_{suffix}"] = load.growth_ms
-        figures[f"overhead_cores_{suffix}"] = load.cores
-        figures[f"overhead_memory_mb_{suffix}"] = load.memory_mb
-    return figures
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.overhead", description=__doc__)
     parser.add_argument("--sessions", type=int, action="append", help="one load; may be repeated")
@@ -147,26 +146,36 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "overhead.json")
     given = parser.parse_args()
     loads: list[Load] = []
+    failed: list[str] = []
     for sessions in given.sessions or SESSIONS:
         print(f"overhead: {sessions} sessions, {given.seconds:g} s", flush=True)
         pane_ms = given.pane_ms or (20 if sessions <= 100 else 500)
-        loads.append(
-            measured(
-                Settings(
-                    sessions,
-                    given.seconds,
-                    pane_ms,
-                    given.read_every_ms / 1000,
-                    tuple(given.languages.split(",")),
-                    tuple(given.job_options),
-                )
-            )
+        settings = Settings(
+            sessions,
+            given.seconds,
+            pane_ms,
+            given.read_every_ms / 1000,
+            tuple(given.languages.split(",")),
+            tuple(given.job_options),
         )
-        told(loads[-1:])
+        try:
+            load = measured(settings)
+        except (ProcessError, FlinkError) as error:
+            print(f"overhead: {sessions} sessions: {error}", file=sys.stderr, flush=True)
+            failed.append(str(sessions))
+            continue
+        loads.append(load)
+        tell([load])
+        said = f"{sessions} sessions for {load.measured_s:.0f} s: {load.verdict()}"
+        print(f"overhead: {said}", flush=True)
+        figures = {key: value for each in loads for key, value in each.flat().items()}
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(figures, indent=2) + "\n")
     if len(loads) > 1:
-        told(loads)
-    given.json.write_text(json.dumps(flat(loads), indent=2) + "\n")
-    return 0
+        tell(loads)
+    if failed:
+        print(f"overhead: not measured: {', '.join(failed)} sessions", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

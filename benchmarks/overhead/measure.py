@@ -1,36 +1,79 @@
-"""From what was told and when, to what the job added. Pure."""
+"""From what was told and when, to what the job added and whether it keeps up. Pure."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.footprint import Footprint, total
+from benchmarks.overhead.notes import Told
 from benchmarks.overhead.stand_ins import RECOGNITION_S, SPEECH_S, TRANSLATION_S
 from local_stack.latency import percentile
 
 WAITS = ("capture", "window")
 """The chunk's own audio; the utterance's own audio and its pane."""
 SIMULATED_MS = (RECOGNITION_S + TRANSLATION_S + SPEECH_S) * 1000
+BEHIND_MS = 10_000.0
+"""A load is given up when so much is added in the median: voice itself is given up at 15 s."""
+GROWING_MS = 300.0
+"""More than that between the first third of a run and the last is a backlog that grows."""
+RECENT_MS = 10_000.0
+SILENT_MS = 30_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``growth_ms``: by how much the last third was slower than the first, in the median."""
+    """Of ``measured_s``. ``growth_ms``: by how much the last third was slower than the first, in
+    the median. ``gave_up``: why the run was ended early; empty: it was not."""
 
     sessions: int
+    measured_s: float
     clips: int
     skipped: int
     added_p50_ms: float
     added_p99_ms: float
     added_max_ms: float
     growth_ms: float
+    gave_up: str
     stages_p50_ms: Mapping[str, float]
     stages_p99_ms: Mapping[str, float]
     cores: float
     memory_mb: float
+
+    @property
+    def keeps_up(self) -> bool:
+        return bool(self.clips) and not self.gave_up and self.growth_ms <= GROWING_MS
+
+    @property
+    def growth_ms_per_s(self) -> float:
+        """The middles of the first and the last third are two thirds of the run apart."""
+        return self.growth_ms / (self.measured_s * 2 / 3) if self.measured_s else 0.0
+
+    def verdict(self) -> str:
+        if self.keeps_up:
+            return "keeps up"
+        if not self.clips:
+            return f"nothing was heard; {self.gave_up or 'it was too short'}"
+        rate = f"backlog grows by {self.growth_ms_per_s:.0f} ms a second"
+        return f"falls behind: {rate}" + (f"; {self.gave_up}" if self.gave_up else "")
+
+    def flat(self) -> dict[str, float]:
+        """Keys for ``build/bench.json``; no times where nothing was told."""
+        suffix = f"{self.sessions}_sessions"
+        times = {"p50_ms": self.added_p50_ms, "p99_ms": self.added_p99_ms} if self.clips else {}
+        figures = times | {
+            "keeps_up": int(self.keeps_up),
+            "growth_ms": round(self.growth_ms, 1),
+            "growth_ms_per_s": round(self.growth_ms_per_s, 2),
+            "measured_s": round(self.measured_s, 1),
+            "clips": self.clips,
+            "skipped": self.skipped,
+            "cores": round(self.cores, 3),
+            "memory_mb": round(self.memory_mb, 1),
+        }
+        return {f"overhead_{name}_{suffix}": value for name, value in figures.items()}
 
 
 def added_ms(stages_ms: Mapping[str, float]) -> float:
@@ -39,35 +82,73 @@ def added_ms(stages_ms: Mapping[str, float]) -> float:
     return max(0.0, spent - SIMULATED_MS)
 
 
-def judge(
-    sessions: int,
-    heard: Sequence[Mapping[str, object]],
-    footprints: Mapping[str, Footprint],
-) -> Load:
-    """``heard``: the notes of the measured time, in order."""
-    stages: dict[str, list[float]] = defaultdict(list)
-    added: list[float] = []
-    for note in heard:
-        spent = note["stages"]
-        if note["type"] != "translatedAudio" or not isinstance(spent, dict):
-            continue
-        of_stage = {str(stage): float(ms) for stage, ms in spent.items()}
-        added.append(added_ms(of_stage))
-        for stage, ms in of_stage.items():
-            stages[stage].append(ms)
-    third = len(added) // 3
-    growth_ms = median(added[-third:]) - median(added[:third]) if third else 0.0
-    whole = total(footprints)
-    return Load(
-        sessions,
-        len(added),
-        len(heard) - len(added),
-        percentile(added, 0.5),
-        percentile(added, 0.99),
-        max(added, default=0.0),
-        growth_ms,
-        {stage: percentile(values, 0.5) for stage, values in stages.items()},
-        {stage: percentile(values, 0.99) for stage, values in stages.items()},
-        whole.cores,
-        whole.memory_mb,
-    )
+class Heard:
+    """What was told from ``began_ms`` on, in columns: ten minutes of a thousand sessions are most
+    of a million notifications."""
+
+    def __init__(self, began_ms: float) -> None:
+        self._began_ms = began_ms
+        self._at_ms = array("d")
+        self._added_ms = array("d")
+        self._skipped_at_ms = array("d")
+        self._stages_ms: dict[str, array[float]] = {}
+
+    def add(self, told: Told) -> None:
+        if told.at_ms < self._began_ms:
+            return
+        if told.stages is None:
+            self._skipped_at_ms.append(told.at_ms)
+            return
+        self._at_ms.append(told.at_ms)
+        self._added_ms.append(added_ms(told.stages))
+        for stage, spent_ms in told.stages.items():
+            self._stages_ms.setdefault(stage, array("d")).append(spent_ms)
+
+    def hopeless(self, now_ms: float) -> str:
+        """Why there is no use in going on; empty: there is."""
+        last_ms = max(
+            self._began_ms,
+            self._at_ms[-1] if self._at_ms else 0.0,
+            self._skipped_at_ms[-1] if self._skipped_at_ms else 0.0,
+        )
+        if now_ms - last_ms > SILENT_MS:
+            return f"nobody was told anything for {SILENT_MS / 1000:.0f} s"
+        clips = _since(self._at_ms, now_ms - RECENT_MS)
+        skipped = _since(self._skipped_at_ms, now_ms - RECENT_MS)
+        if skipped > clips:
+            return f"{skipped} of the last {skipped + clips} outcomes were given up"
+        recent_ms = self._added_ms[len(self._added_ms) - clips :]
+        if recent_ms and median(recent_ms) > BEHIND_MS:
+            return f"the last ones were {median(recent_ms) / 1000:.0f} s late"
+        return ""
+
+    def load(
+        self, sessions: int, ended_ms: float, footprints: Mapping[str, Footprint], gave_up: str
+    ) -> Load:
+        added = self._added_ms
+        third = len(added) // 3
+        growth_ms = median(added[-third:]) - median(added[:third]) if third else 0.0
+        whole = total(footprints)
+        return Load(
+            sessions,
+            (ended_ms - self._began_ms) / 1000,
+            len(added),
+            len(self._skipped_at_ms),
+            percentile(added, 0.5),
+            percentile(added, 0.99),
+            max(added, default=0.0),
+            growth_ms,
+            gave_up,
+            {stage: percentile(values, 0.5) for stage, values in self._stages_ms.items()},
+            {stage: percentile(values, 0.99) for stage, values in self._stages_ms.items()},
+            whole.cores,
+            whole.memory_mb,
+        )
+
+
+def _since(times_ms: array[float], from_ms: float) -> int:
+    """How many of these, which are in order, are later."""
+    count = 0
+    while count < len(times_ms) and times_ms[-1 - count] >= from_ms:
+        count += 1
+    return count

@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.bench import Part, lag_keys, parts, run_part
 from benchmarks.bench_pictures import draw_lag, draw_load, draw_stages
-from benchmarks.overhead.measure import added_ms, judge
 
 pytestmark = pytest.mark.unit
 
@@ -48,18 +47,6 @@ def test_a_part_that_fails_has_no_figures_not_even_old_ones(tmp_path: Path) -> N
     file = tmp_path / "found.json"
     file.write_text('{"old": 1}')
     assert run_part(part_that("raise SystemExit(1)", file, {})) == {}
-
-
-def test_what_is_simulated_and_what_is_waited_for_is_not_added_by_the_job() -> None:
-    stages = {"capture": 128.0, "window": 2_000.0, "read": 90.0, "recognise": 340.0}
-    stages |= {"commit": 5.0, "languages": 30.0, "translate": 160.0, "synthesize": 320.0}
-    assert added_ms(stages) == pytest.approx(90 + 340 + 5 + 30 + 160 + 320 - 760)
-    note = {"type": "translatedAudio", "stages": stages}
-    slow = {"type": "translatedAudio", "stages": {**stages, "read": 190.0}}
-    load = judge(7, [note] * 6 + [slow] * 3 + [{"type": "skipped", "stages": None}], {})
-    assert (load.sessions, load.clips, load.skipped) == (7, 9, 1)
-    assert (load.added_p50_ms, load.added_p99_ms, load.growth_ms) == (185.0, 285.0, 100.0)
-    assert load.stages_p50_ms["languages"] == 30.0
 
 
 def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""What the job adds by load, and when a load is said to be too much for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.footprint import Footprint
+from benchmarks.overhead.measure import SIMULATED_MS, Heard, added_ms
+from benchmarks.overhead.notes import NoteTail, Told
+
+pytestmark = pytest.mark.unit
+
+SERVICES = {"recognise": 300.0, "translate": 150.0, "synthesize": 310.0}
+
+
+def told(at_s: float, added: float) -> Told:
+    return Told(1000 * at_s, {**SERVICES, "window": 2_000.0, "read": added})
+
+
+def heard(*notes: Told) -> Heard:
+    found = Heard(0.0)
+    for note in notes:
+        found.add(note)
+    return found
+
+
+def test_what_is_simulated_and_what_is_waited_for_is_not_added_by_the_job() -> None:
+    stages = {"capture": 128.0, "window": 2_000.0, "read": 90.0, "recognise": 340.0}
+    stages |= {"commit": 5.0, "languages": 30.0, "translate": 160.0, "synthesize": 320.0}
+    assert added_ms(stages) == pytest.approx(90 + 340 + 5 + 30 + 160 + 320 - SIMULATED_MS)
+    assert added_ms({"read": 20.0, "recognise": 300.0}) == 0.0, "a head start made up for it"
+
+
+def test_a_load_has_the_spread_the_stages_and_the_growth_of_what_was_told() -> None:
+    notes = [told(at, 80.0) for at in range(6)] + [told(at, 180.0) for at in range(6, 9)]
+    footprints = {"worker": Footprint(0.5, 300.0), "flink": Footprint(0.25, 400.0)}
+    load = heard(*notes, Told(9_000.0)).load(7, 9_000.0, footprints, "")
+    assert (load.sessions, load.clips, load.skipped, load.measured_s) == (7, 9, 1, 9.0)
+    assert (load.added_p50_ms, load.added_p99_ms, load.growth_ms) == (80.0, 180.0, 100.0)
+    assert (load.stages_p50_ms["recognise"], load.stages_p99_ms["read"]) == (300.0, 180.0)
+    assert (load.cores, load.memory_mb) == (0.75, 700.0)
+    assert load.verdict() == "keeps up"
+
+
+def test_what_was_told_before_the_measured_time_does_not_count() -> None:
+    found = Heard(5_000.0)
+    found.add(told(4.0, 9_000.0))
+    found.add(told(6.0, 80.0))
+    load = found.load(1, 10_000.0, {}, "")
+    assert (load.clips, load.added_max_ms, load.measured_s) == (1, 80.0, 5.0)
+
+
+def test_a_backlog_that_grows_is_said_with_its_rate() -> None:
+    """Every second each is 100 ms later."""
+    notes = [told(at, 100.0 * at) for at in range(60)]
+    load = heard(*notes).load(300, 60_000.0, {}, "")
+    assert load.growth_ms == 4_000.0
+    assert load.growth_ms_per_s == pytest.approx(100.0)
+    assert load.verdict() == "falls behind: backlog grows by 100 ms a second"
+    flat = load.flat()
+    assert flat["overhead_keeps_up_300_sessions"] == 0
+    assert flat["overhead_growth_ms_per_s_300_sessions"] == 100.0
+    assert flat["overhead_p99_ms_300_sessions"] == 5_900.0
+
+
+def test_a_load_is_hopeless_when_the_last_ones_are_late() -> None:
+    notes = [told(at, 50.0) for at in range(20)] + [told(at, 11_000.0) for at in range(20, 40)]
+    found = heard(*notes)
+    assert found.hopeless(19_000.0 + 6_000.0) == "the last ones were 11 s late"
+    assert heard(*notes[:22]).hopeless(21_500.0) == "", "two late ones of ten are a slow moment"
+
+
+def test_a_load_is_hopeless_when_most_is_given_up_or_nothing_comes() -> None:
+    late = [Told(1000.0 * at) for at in range(12, 18)]
+    found = heard(*(told(at, 50.0) for at in range(12)), *late)
+    assert found.hopeless(18_000.0) == "6 of the last 10 outcomes were given up"
+    quiet = heard(told(1.0, 50.0))
+    assert quiet.hopeless(30_000.0) == ""
+    assert quiet.hopeless(32_000.0) == "nobody was told anything for 30 s"
+
+
+def test_a_run_in_which_nothing_was_told_has_no_times_and_does_not_keep_up() -> None:
+    load = Heard(0.0).load(1_000, 32_000.0, {}, "nobody was told anything for 30 s")
+    flat = load.flat()
+    assert load.verdict() == "nothing was heard; nobody was told anything for 30 s"
+    assert flat["overhead_keeps_up_1000_sessions"] == 0
+    assert flat["overhead_measured_s_1000_sessions"] == 32.0
+    assert not [key for key in flat if key.startswith(("overhead_p50", "overhead_p99"))]
+
+
+def test_notes_are_read_line_by_line_while_they_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "notes.jsonl"
+    tail = NoteTail(file)
+    assert tail.read() == []
+    line = json.dumps({"at_ms": 5.5, "session": "s", "type": "translatedAudio", "stages": {"a": 1}})
+    skipped = json.dumps({"at_ms": 6.0, "type": "skipped", "stages": None})
+    file.write_text(f"{line}\n{skipped[:10]}")
+    assert tail.read() == [Told(5.5, {"a": 1.0})]
+    with file.open("a") as notes:
+        notes.write(f"{skipped[10:]}\n")
+    assert tail.read() == [Told(6.0, None)]
+    assert tail.read() == []
