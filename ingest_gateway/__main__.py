@@ -15,6 +15,8 @@ from pydantic_settings import CliApp
 from connectors import amazon_languages
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_clip_store import AmazonClipStore
+from connectors.amazon_document_store import AmazonDocumentStore
+from connectors.amazon_dead_letter_archive import AmazonDeadLetterArchive
 from connectors.amazon_ledger import AmazonLedger
 from connectors.amazon_record_sink import AmazonRecordSink
 from connectors.amazon_session_events import AmazonSessionEvents
@@ -23,6 +25,7 @@ from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_translation import OfflineTranslator
 from ingest_gateway.app import create_app
 from ingest_gateway.auth import LocalIssuer
+from ingest_gateway.cognito import cognito_verifier
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.languages import Languages
 from ingest_gateway.serving import run, server_config
@@ -62,7 +65,10 @@ class _AnnouncingServer(uvicorn.Server):
 
 
 def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDependencies:
-    issuer = LocalIssuer(settings.token_key)
+    pool = settings.user_pool()
+    issuer = LocalIssuer(settings.token_key) if pool is None else None
+    verifier = issuer if pool is None else cognito_verifier(pool)
+    assert verifier is not None
     return GatewayDependencies(
         tables=AmazonSessionTables(clients, wall_clock_ms),
         sink=AmazonRecordSink(clients),
@@ -70,12 +76,15 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         clips=AmazonClipStore(clients, public_endpoint_url=settings.clips_endpoint),
         events=AmazonSessionEvents(clients),
         languages=_languages(settings),
-        verifier=issuer,
+        documents=AmazonDocumentStore(clients, wall_clock_ms),
+        verifier=verifier,
         issuer=issuer,
         open_issuer=settings.open_tokens,
         job_token=settings.job_token,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
+        dead_letters=AmazonDeadLetterArchive(clients),
+        flink_url=settings.flink_url,
         limits=settings.limits(),
         ice=settings.ice(),
     )

@@ -12,10 +12,12 @@ from litestar import Litestar, MediaType, Request, Response
 from litestar.di import Provide
 
 from connectors.errors import ConnectorError
+from ingest_gateway.auth import presented_token
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.http_connections import CONNECTION_ROUTES
 from ingest_gateway.http_sessions import SESSION_ROUTES
 from ingest_gateway.messages import ErrorCode
+from ingest_gateway.operations_routes import OPERATIONS_ROUTES
 from ingest_gateway.pages import PAGE_ROUTES
 from ingest_gateway.protocol import Refusal
 from ingest_gateway.webrtc.peers import WebRtcPeers
@@ -53,6 +55,17 @@ def _unavailable(request: Request[Any, Any, Any], error: ConnectorError) -> Resp
     return _refused(request, Refusal("INTERNAL", "a service does not answer: try again"))
 
 
+REFUSALS = {Refusal: _refused, ConnectorError: _unavailable}
+"""How every route answers what it refuses, and what it cannot do now."""
+
+
+async def fetch_keys_for(request: Request[Any, Any, Any], gateway: Gateway) -> None:
+    """Before a route looks at the request's token, which it does without waiting."""
+    token = presented_token(request.headers, request.query_params, [])
+    if token is not None:
+        await gateway.needs.verifier.prepare(token)
+
+
 def create_app(gateway: Gateway) -> Litestar:
     peers = WebRtcPeers(gateway, gateway.needs.ice)
 
@@ -71,13 +84,15 @@ def create_app(gateway: Gateway) -> Litestar:
             *SESSION_ROUTES,
             *CONNECTION_ROUTES,
             *PAGE_ROUTES,
+            *OPERATIONS_ROUTES,
             WEBRTC_ROUTES,
         ],
         dependencies={
             "gateway": Provide(lambda: gateway, sync_to_thread=False),
             "peers": Provide(lambda: peers, sync_to_thread=False),
         },
-        exception_handlers={Refusal: _refused, ConnectorError: _unavailable},
+        exception_handlers=REFUSALS,
+        before_request=lambda request: fetch_keys_for(request, gateway),
         lifespan=[running],
         openapi_config=None,
         logging_config=None,

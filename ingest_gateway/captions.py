@@ -22,6 +22,7 @@ from connectors.policy import Policies, call
 from ingest_gateway.limits import Limits
 from ingest_gateway.messages import Caption
 from ingest_gateway.metrics import Metrics
+from ingest_gateway.operations_windows import PassedUtterance
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 
@@ -49,6 +50,7 @@ class _Passing(msgspec.Struct, rename="camel"):
     content_type: str | None = None
     reason: str | None = None
     audio: str | None = None
+    stages: dict[str, float] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Passing)
@@ -77,13 +79,16 @@ class Captions:
         limits: Limits,
         metrics: Metrics,
         now_ms: Callable[[], int],
+        on_passing: Callable[[PassedUtterance], None],
     ) -> None:
+        """``on_passing`` is told of each utterance and language once."""
         self._ledger = ledger
         self._clips = clips
         self._policy = policies.directory
         self._limits = limits
         self._metrics = metrics
         self._now_ms = now_ms
+        self._on_passing = on_passing
         self._recent: dict[str, dict[str, _Recent]] = {}
 
     def observe(self, body: bytes, session_id: str, language: str) -> None:
@@ -120,8 +125,21 @@ class Captions:
         while len(recent.captions) > _KEPT_PER_LANGUAGE:
             oldest, _ = recent.captions.popitem(last=False)
             recent.unstored.discard(oldest)
-        if passing.timestamp:
-            recent.delivered_ms.append(self._now_ms() - _ended_at_ms(recent.captions[number]))
+        ended_at_ms = _ended_at_ms(recent.captions[number]) if passing.timestamp else None
+        now_ms = self._now_ms()
+        if ended_at_ms is not None:
+            recent.delivered_ms.append(now_ms - ended_at_ms)
+        self._on_passing(
+            PassedUtterance(
+                session_id,
+                language,
+                number,
+                now_ms,
+                ended_at_ms,
+                {name: round(ms) for name, ms in (passing.stages or {}).items()},
+                passing.reason,
+            )
+        )
 
     def heard(self, session_id: str, language: str, number: int) -> None:
         """A listener heard this clip now. Our clock measures: listeners' clocks are anybody's."""

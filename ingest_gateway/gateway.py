@@ -6,11 +6,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from connectors.clip_store import ClipStore
+from connectors.dead_letter_archive import DeadLetterArchive
+from connectors.document_store import DocumentStore
 from connectors.ledger import Ledger
+from connectors.memory_document_store import MemoryDocumentStore
 from connectors.memory_session_events import MemorySessionEvents
 from connectors.policy import Policies
 from connectors.record_sink import RecordSink
@@ -26,14 +29,17 @@ from ingest_gateway.limits import Limits
 from ingest_gateway.listeners import ListenerDependencies, Listeners
 from ingest_gateway.live_sessions import LiveSessions
 from ingest_gateway.metrics import Metrics
-from ingest_gateway.put_queue import PutQueue
+from ingest_gateway.operations_watch import OperationsWatch, Sightings, WatchDependencies
+from ingest_gateway.put_queue import PutQueue, Settled
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.request_limits import RequestLimits
 from ingest_gateway.session_ids import NewId, memorable_id
 from ingest_gateway.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sweeper import Sweeper
 from ingest_gateway.talk import Talk
+from ingest_gateway.tickets import Tickets
 from ingest_gateway.webrtc.ice import IceSettings
+from schemas.values import StreamRecord
 
 DRAIN_S = 10.0
 
@@ -49,7 +55,9 @@ class GatewayDependencies:
     """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
-    ``public_url``: where others reach this gateway; None: where they came from."""
+    ``documents``: where tickets wait for their WebSocket (None: in this process).
+    ``public_url``: where others reach this gateway; None: where they came from. ``dead_letters``
+    (None: not shown) and ``flink_url``, where Flink's own pages are, are for operators."""
 
     tables: SessionTables
     sink: RecordSink
@@ -58,11 +66,14 @@ class GatewayDependencies:
     languages: Languages
     verifier: TokenVerifier
     events: SessionEvents = field(default_factory=MemorySessionEvents)
+    documents: DocumentStore | None = None
     issuer: LocalIssuer | None = None
     open_issuer: bool = False
     job_token: str | None = None
     gateway_id: str = "gateway"
     public_url: str | None = None
+    dead_letters: DeadLetterArchive | None = None
+    flink_url: str | None = None
     limits: Limits = field(default_factory=Limits)
     ice: IceSettings = field(default_factory=IceSettings)
     policies: Policies = field(default_factory=Policies)
@@ -77,16 +88,26 @@ class Gateway:
         self.metrics = Metrics()
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
+        self._sightings = Sightings(self.metrics)
         self.captions = Captions(
-            needs.ledger, needs.clips, needs.policies, needs.limits, self.metrics, needs.now_ms
+            needs.ledger,
+            needs.clips,
+            needs.policies,
+            needs.limits,
+            self.metrics,
+            needs.now_ms,
+            on_passing=self._sightings.passed,
         )
         self.talk = Talk(needs.ledger, needs.clips, needs.policies)
+        self.tickets = Tickets(
+            needs.documents or MemoryDocumentStore(needs.now_ms), needs.policies, needs.now_ms
+        )
         request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
         self.intake = AudioIntake(self.live, needs.limits, self.metrics, needs.now_ms)
         self.writer = RecordWriter(
             needs.sink,
             PutQueue(deadline_ms=needs.limits.put_deadline_ms, fraction=needs.fraction),
-            self.intake.settled,
+            self._settled,
             now_ms=needs.now_ms,
             metrics=self.metrics,
             room_bytes=needs.limits.pending_bytes_per_session,
@@ -129,6 +150,22 @@ class Gateway:
             gateway_id=needs.gateway_id,
             now_ms=needs.now_ms,
         )
+        self.watch = OperationsWatch(
+            WatchDependencies(
+                live=self.live,
+                hub=self.hub,
+                captions=self.captions,
+                writer=self.writer,
+                ledger=needs.ledger,
+                letters=needs.dead_letters,
+                policies=needs.policies,
+                metrics=self.metrics,
+                gateway_id=needs.gateway_id,
+                flink_url=needs.flink_url,
+                now_ms=needs.now_ms,
+            ),
+            self._sightings,
+        )
         self._desk = Desk(
             intake=self.intake,
             speakers=self.speakers,
@@ -139,21 +176,28 @@ class Gateway:
             metrics=self.metrics,
             now_ms=needs.now_ms,
         )
-        self._sweeping: asyncio.Task[None] | None = None
+        self._background: tuple[asyncio.Task[None], ...] = ()
 
     def conversation(self, connection: Connection) -> Conversation:
         return Conversation(connection, self._desk)
 
+    def _settled(self, settled: Settled) -> Sequence[StreamRecord]:
+        self._sightings.stored(settled)
+        return self.intake.settled(settled)
+
     async def start(self) -> None:
         self.writer.start()
         await self.sweeper.recover()
-        self._sweeping = asyncio.create_task(self.sweeper.run(), name="sweeper")
+        self._background = (
+            asyncio.create_task(self.sweeper.run(), name="sweeper"),
+            asyncio.create_task(self.watch.run(), name="operations-watch"),
+        )
 
     async def stop(self) -> None:
         """After the sockets are closed: what was taken is made durable first."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         if not await self.writer.drain(DRAIN_S):
             _log.error("records were left that the stream did not take in %g s", DRAIN_S)
         await self.sweeper.save_progress()

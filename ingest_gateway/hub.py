@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -155,6 +155,11 @@ class Hub:
     def listeners(self, session_id: str, language: str | None = None) -> list[Connection]:
         members = self._listeners.get(session_id, {}).values()
         return [one for one in members if language is None or one.language == language]
+
+    def listener_counts(self, session_id: str) -> dict[str, int]:
+        """Of this gateway, by language."""
+        languages = (one.language for one in self._listeners.get(session_id, {}).values())
+        return dict(Counter(language for language in languages if language is not None))
 
     def listened_sessions(self) -> tuple[str, ...]:
         return tuple(self._listeners)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+_LAG_SECONDS = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 30, 60)
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -44,6 +45,47 @@ class Metrics:
             "gateway_lag_seconds",
             "From the end of an utterance until a listener heard its clip",
             ["language"],
-            buckets=(0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 30, 60),
+            buckets=_LAG_SECONDS,
+            registry=self.registry,
+        )
+        self.delivery_seconds = Histogram(
+            "gateway_delivery_seconds",
+            "From the end of an utterance until its clip went out to listeners",
+            ["language"],
+            buckets=_LAG_SECONDS,
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "gateway_stage_seconds",
+            "Time that a clip took in one stage, as it came with the clip",
+            ["stage", "language"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.skipped = Counter(
+            "gateway_utterances_skipped",
+            "Utterances that listeners were told they will not hear",
+            ["language", "reason"],
+            registry=self.registry,
+        )
+        self.sessions = Gauge(
+            "gateway_sessions", "Sessions known here that have not ended", registry=self.registry
+        )
+        self.waiting_records = Gauge(
+            "gateway_waiting_records",
+            "Records taken that are not stored yet, or stored and not delivered yet",
+            ["where"],
+            registry=self.registry,
+        )
+        self.oldest_waiting_seconds = Gauge(
+            "gateway_oldest_waiting_seconds",
+            "Age of the oldest of the waiting records",
+            ["where"],
+            registry=self.registry,
+        )
+        self.dead_letters = Gauge(
+            "gateway_dead_letters",
+            "Dead letters of the last hour, of all gateways, by step of the job",
+            ["step"],
             registry=self.registry,
         )

@@ -75,7 +75,8 @@ def _served(file: _File, request: AnyRequest, cache: str) -> Response[bytes]:
     return Response(body, media_type=file.media_type, headers=headers)
 
 
-def _page(name: str, request: AnyRequest) -> Response[bytes]:
+def page(name: str, request: AnyRequest) -> Response[bytes]:
+    """One of the pages by its file's name."""
     file = _file(BUILT / name)
     if file is None:
         return Response(NOT_BUILT.encode(), status_code=503, media_type=MediaType.TEXT)
@@ -84,13 +85,13 @@ def _page(name: str, request: AnyRequest) -> Response[bytes]:
 
 @get("/")
 async def speaker_page(request: AnyRequest) -> Response[bytes]:
-    return _page("index.html", request)
+    return page("index.html", request)
 
 
 @get(["/listen", "/listen/{session_id:str}"])
 async def listener_page(request: AnyRequest) -> Response[bytes]:
     """The page itself reads the session from its address."""
-    return _page("listen.html", request)
+    return page("listen.html", request)
 
 
 @get("/assets/{name:str}")

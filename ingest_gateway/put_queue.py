@@ -97,6 +97,11 @@ class PutQueue:
         line = self._lines.get(session_id)
         return 0 if line is None else line.size_bytes
 
+    def waiting_records(self) -> tuple[int, int | None]:
+        """How many of all sessions are not durable yet, and when the first of them was queued."""
+        heads = [line.pending[0].queued_at_ms for line in self._lines.values() if line.pending]
+        return sum(len(line.pending) for line in self._lines.values()), min(heads, default=None)
+
     @property
     def empty(self) -> bool:
         return not self._lines

@@ -71,6 +71,10 @@ class RecordWriter:
         async with self._settled:
             await self._settled.wait_for(lambda: self._queue.waiting_bytes(session_id) == 0)
 
+    def waiting_records(self) -> tuple[int, int | None]:
+        """As the queue's."""
+        return self._queue.waiting_records()
+
     async def drain(self, timeout_s: float) -> bool:
         """Whether everything became durable (or was given up) in time."""
         try:

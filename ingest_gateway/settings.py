@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon_clients import AwsSettings
+from ingest_gateway.cognito import UserPool
 from ingest_gateway.limits import Limits
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
@@ -22,6 +23,9 @@ class GatewaySettings(BaseSettings):
     ``gateway_id`` must stay the same over restarts and differ between gateways of one stage.
     ``media_host`` is where WebRTC's audio comes in (default: where HTTP does), ``ice_servers`` the
     STUN and TURN servers (``stun:host:port``, ``turn:host:port``) that help to find it.
+    ``user_pool_id``: speakers' tokens come from this Cognito pool, made for one of
+    ``user_pool_clients``; without it the gateway issues tokens itself.
+    ``flink_url`` is where operators find Flink's own pages.
     """
 
     model_config = SettingsConfigDict(
@@ -53,7 +57,11 @@ class GatewaySettings(BaseSettings):
     languages: Literal["offline", "amazon", "any"] = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
+    user_pool_id: str | None = None
+    user_pool_clients: list[str] = Field(default_factory=list)
+    user_pool_endpoint: str | None = None
     job_token: str | None = None
+    flink_url: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     creates_per_minute: int = _LIMITS.creates_per_minute
@@ -70,6 +78,23 @@ class GatewaySettings(BaseSettings):
     def _check_ice(self) -> Self:
         self.ice()
         return self
+
+    @model_validator(mode="after")
+    def _check_pool(self) -> Self:
+        if (self.user_pool_id is None) != (not self.user_pool_clients):
+            raise ValueError("give --user-pool-id and --user-pool-clients together")
+        return self
+
+    def user_pool(self) -> UserPool | None:
+        """None: the gateway's own issuer."""
+        if self.user_pool_id is None:
+            return None
+        return UserPool(
+            self.user_pool_id.partition("_")[0],
+            self.user_pool_id,
+            frozenset(self.user_pool_clients),
+            endpoint_url=self.user_pool_endpoint,
+        )
 
     @property
     def scheme(self) -> str:

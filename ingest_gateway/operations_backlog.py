@@ -1,0 +1,183 @@
+"""Which records wait: durable on the stream, but neither heard by anybody nor known to need not be.
+Pure.
+
+A record is done with when
+
+- an utterance passed to listeners that ends behind it, in the language that was first, or
+- the ledger stands behind it: the entries there are silence, gaps or failures, utterances that
+  passed, or utterances for languages that nobody listens to here.
+
+What a language adds to that is in its lag, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ingest_gateway.operations_windows import PassedUtterance
+from schemas.values import SAMPLE_RATE_HZ, AudioChunk, EntryKind, LedgerEntry
+
+ASK_AFTER_MS = 5_000
+"""Records that waited longer are asked for in the ledger: silence passes nobody."""
+ROUTED_WITHIN_MS = 30_000
+"""An utterance whose languages the ledger does not hold so long after it was committed went to
+nobody."""
+KEPT_RUNS = 1024
+KEPT_AFTER_END_MS = 10 * 60_000
+"""How long a session that has gone is still watched while records of it wait."""
+_ROUNDING_MS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """``oldest_at_ms``: when the gateway received the first of them; None: nothing waits."""
+
+    records: int = 0
+    oldest_at_ms: int | None = None
+
+    def __add__(self, other: Waiting) -> Waiting:
+        oldest = [one for one in (self.oldest_at_ms, other.oldest_at_ms) if one is not None]
+        return Waiting(self.records + other.records, min(oldest, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Chunks that follow one another: one, until there are too many. Named by the last of them;
+    ``received_at_ms`` is of the first."""
+
+    epoch: int
+    sequence: int
+    ends_at_ms: int
+    received_at_ms: int
+    chunks: int = 1
+
+    @classmethod
+    def of(cls, chunk: AudioChunk) -> _Run:
+        ends_at_ms = chunk.captured_at_ms + chunk.samples * 1000 // SAMPLE_RATE_HZ
+        return cls(chunk.epoch, chunk.sequence, ends_at_ms, chunk.received_at_ms)
+
+    def with_next(self, later: _Run) -> _Run:
+        return replace(later, received_at_ms=self.received_at_ms, chunks=self.chunks + later.chunks)
+
+
+@dataclass(slots=True)
+class _SessionBacklog:
+    runs: list[_Run] = field(default_factory=list[_Run])
+    last_chunk_at_ms: int = 0
+    passed_number: int = -1
+    ledger_number: int = -1
+    asked_at_ms: int = 0
+
+    def drop(self, until: int) -> None:
+        del self.runs[:until]
+
+    @property
+    def waiting(self) -> Waiting:
+        if not self.runs:
+            return Waiting()
+        return Waiting(sum(run.chunks for run in self.runs), self.runs[0].received_at_ms)
+
+
+class Backlog:
+    """Of all sessions that speak here."""
+
+    def __init__(self, kept_runs: int = KEPT_RUNS) -> None:
+        self._kept_runs = kept_runs
+        self._sessions: dict[str, _SessionBacklog] = {}
+
+    def stored(self, session_id: str, chunks: Iterable[AudioChunk]) -> None:
+        """These are durable on the stream now."""
+        for chunk in chunks:
+            one = self._sessions.setdefault(session_id, _SessionBacklog())
+            one.last_chunk_at_ms = chunk.received_at_ms
+            one.runs.append(_Run.of(chunk))
+            if len(one.runs) > self._kept_runs:
+                one.runs = _coarser(one.runs)
+
+    def passed(self, utterance: PassedUtterance) -> None:
+        """It went out to listeners: what was spoken before its end is done with."""
+        one = self._sessions.get(utterance.session_id)
+        if one is None:
+            return
+        one.passed_number = max(one.passed_number, utterance.number)
+        if utterance.ended_at_ms is not None:
+            until_ms = utterance.ended_at_ms + _ROUNDING_MS
+            one.drop(_leading(run.ends_at_ms <= until_ms for run in one.runs))
+
+    def to_ask(self, now_ms: int, most: int) -> tuple[tuple[str, int], ...]:
+        """Sessions whose ledger to read, and behind which entry (-1: nothing is known yet); asked
+        least recently first."""
+        old = [
+            (one.asked_at_ms, session_id, max(one.ledger_number, one.passed_number))
+            for session_id, one in self._sessions.items()
+            if one.runs and now_ms - one.runs[0].received_at_ms > ASK_AFTER_MS
+        ]
+        turn = sorted(old)[:most]
+        for _, session_id, _ in turn:
+            self._sessions[session_id].asked_at_ms = now_ms
+        return tuple((session_id, number) for _, session_id, number in turn)
+
+    def committed(
+        self,
+        session_id: str,
+        entries: Sequence[LedgerEntry],
+        heard_here: Collection[str],
+        now_ms: int,
+    ) -> None:
+        """What the ledger has behind the entry that was asked for. ``heard_here``: the languages
+        that somebody listens to at this gateway."""
+        one = self._sessions.get(session_id)
+        if one is None:
+            return
+        for entry in entries:
+            if entry.number > one.passed_number and _is_awaited(entry, heard_here, now_ms):
+                return
+            one.ledger_number = max(one.ledger_number, entry.number)
+            behind = entry.epoch, entry.resume_sequence
+            one.drop(_leading((run.epoch, run.sequence) < behind for run in one.runs))
+
+    def waiting(self, session_id: str) -> Waiting:
+        one = self._sessions.get(session_id)
+        return Waiting() if one is None else one.waiting
+
+    def total(self) -> Waiting:
+        return sum((one.waiting for one in self._sessions.values()), Waiting())
+
+    def last_chunk_at_ms(self, session_id: str) -> int | None:
+        """When the newest chunk that is durable was received; None: none was, in this life."""
+        one = self._sessions.get(session_id)
+        return None if one is None else one.last_chunk_at_ms
+
+    def forget(self, live: Collection[str], now_ms: int) -> None:
+        """All sessions but these, and those of which something waits and did not for too long."""
+        for session_id, one in tuple(self._sessions.items()):
+            over = not one.runs or now_ms - one.last_chunk_at_ms > KEPT_AFTER_END_MS
+            if over and session_id not in live:
+                del self._sessions[session_id]
+
+
+def _is_awaited(entry: LedgerEntry, heard_here: Collection[str], now_ms: int) -> bool:
+    """Whether an utterance is still to come out. Where it goes is written behind it: until then
+    it may go to everybody."""
+    if entry.kind is EntryKind.SILENCE or not heard_here:
+        return False
+    if entry.routes is None:
+        return now_ms - entry.committed_at_ms < ROUTED_WITHIN_MS
+    return any(route.language in heard_here for route in entry.routes)
+
+
+def _leading(done: Iterable[bool]) -> int:
+    """How many of them are true before the first that is not."""
+    count = 0
+    for one in done:
+        if not one:
+            break
+        count += 1
+    return count
+
+
+def _coarser(runs: list[_Run]) -> list[_Run]:
+    """Half as many, each of two: count and age stay right, only when they go is less exact."""
+    pairs = [first.with_next(second) for first, second in zip(runs[::2], runs[1::2], strict=False)]
+    return pairs + runs[len(pairs) * 2 :]
