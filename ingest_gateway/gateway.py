@@ -19,6 +19,7 @@ from connectors.policy import Policies
 from connectors.record_sink import RecordSink
 from connectors.session_events import SessionEvents
 from connectors.session_tables import SessionTables
+from connectors.signaling_channels import SignalingAccess, SignalingChannels
 from ingest_gateway.audio_intake import AudioIntake
 from ingest_gateway.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.captions import Captions
@@ -33,6 +34,7 @@ from ingest_gateway.operations_watch import OperationsWatch, Sightings, WatchDep
 from ingest_gateway.put_queue import PutQueue, Settled
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.request_limits import RequestLimits
+from ingest_gateway.session_channels import SessionChannels
 from ingest_gateway.session_ids import NewId, memorable_id
 from ingest_gateway.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sweeper import Sweeper
@@ -55,6 +57,7 @@ class GatewayDependencies:
     """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
+    ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
     ``public_url``: where others reach this gateway; None: where they came from. ``dead_letters``
     (None: not shown) and ``flink_url``, where Flink's own pages are, are for operators."""
@@ -67,6 +70,8 @@ class GatewayDependencies:
     verifier: TokenVerifier
     events: SessionEvents = field(default_factory=MemorySessionEvents)
     documents: DocumentStore | None = None
+    channels: SignalingChannels | None = None
+    channel_access: SignalingAccess | None = None
     issuer: LocalIssuer | None = None
     open_issuer: bool = False
     job_token: str | None = None
@@ -102,6 +107,7 @@ class Gateway:
         self.tickets = Tickets(
             needs.documents or MemoryDocumentStore(needs.now_ms), needs.policies, needs.now_ms
         )
+        self.channels = SessionChannels(needs.channels, needs.channel_access, needs.policies)
         request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
         self.intake = AudioIntake(self.live, needs.limits, self.metrics, needs.now_ms)
         self.writer = RecordWriter(
@@ -122,6 +128,7 @@ class Gateway:
                 request_limits=request_limits,
                 writer=self.writer,
                 events=needs.events,
+                channels=self.channels,
                 policies=needs.policies,
                 new_session_id=needs.new_session_id,
                 now_ms=needs.now_ms,
@@ -208,5 +215,6 @@ class Gateway:
             self.needs.ledger.close(),
             self.needs.clips.close(),
             self.needs.events.close(),
+            self.channels.stop(),
             return_exceptions=True,
         )

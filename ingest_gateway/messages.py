@@ -176,8 +176,15 @@ class ErrorMessage(ServerMessage, frozen=True, tag="error"):
     retry_after_ms: int | UnsetType = UNSET
 
 
+class SignalingEndpoints(Struct, frozen=True, rename="upper"):
+    """Of the channel's master: its WebSocket, and where it asks for ICE servers."""
+
+    wss: str
+    https: str
+
+
 class SessionView(Struct, frozen=True, rename="camel"):
-    """A session as HTTP and ``sessionCreated`` show it."""
+    """A session as HTTP and ``sessionCreated`` show it; the last three with a signaling channel."""
 
     session_id: str
     speaker_id: str
@@ -187,6 +194,9 @@ class SessionView(Struct, frozen=True, rename="camel"):
     status: str
     created_at: int
     ended_at: int | None = None
+    kvs_channel_arn: str | UnsetType = UNSET
+    kvs_channel_name: str | UnsetType = UNSET
+    kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
 
 
 class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
@@ -198,6 +208,9 @@ class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
     status: str
     created_at: int
     ended_at: int | None = None
+    kvs_channel_arn: str | UnsetType = UNSET
+    kvs_channel_name: str | UnsetType = UNSET
+    kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
 
 
 class SpeakerJoined(ServerMessage, frozen=True, tag="speakerJoined"):

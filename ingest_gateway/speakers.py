@@ -26,6 +26,7 @@ from ingest_gateway.messages import (
 from ingest_gateway.protocol import Refusal
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.request_limits import RequestLimits
+from ingest_gateway.session_channels import SessionChannels
 from ingest_gateway.session_ids import NewId
 from ingest_gateway.speaker_stream import SpeakerStream
 from schemas.values import ControlKind, SessionInfo
@@ -52,6 +53,7 @@ class SpeakerDependencies:
     request_limits: RequestLimits
     writer: RecordWriter
     events: SessionEvents
+    channels: SessionChannels
     policies: Policies
     new_session_id: NewId
     now_ms: Callable[[], int]
@@ -65,25 +67,35 @@ class Speakers:
         self._now_ms = needs.now_ms
 
     async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
-        """Raises Refusal: UNAUTHORIZED, RATE_LIMITED, BAD_LANGUAGE."""
+        """Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, RATE_LIMITED (also when no signaling channel
+        is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
         self._needs.languages.check_source(wanted.source_language)
         for language in wanted.target_languages:
             self._needs.languages.check_target(wanted.source_language, language)
         for _ in range(_ID_ATTEMPTS):
+            session_id = self._needs.new_session_id()
+            if self._needs.channels.used and await self._is_taken(session_id):
+                continue  # its channel is somebody else's
             row = SessionRow(
                 SessionInfo(
-                    session_id=self._needs.new_session_id(),
+                    session_id=session_id,
                     speaker_id=identity.subject,
                     source_language=wanted.source_language,
                     target_languages=wanted.target_languages,
                     quality_tier=wanted.quality_tier,
                     status=ACTIVE,
                     created_at_ms=self._now_ms(),
+                    extra=await self._needs.channels.open(session_id),
                 )
             )
-            if await self._live.ask(lambda row=row: self._live.tables.create(row)):
+            try:
+                is_new = await self._live.ask(lambda row=row: self._live.tables.create(row))
+            except BaseException:
+                await self._needs.channels.close(row.info)
+                raise
+            if is_new:
                 self._live.add(row)
                 _log.info("session %s created", row.session_id)
                 await self._publish(SessionEventType.CREATED, row, row.info.created_at_ms)
@@ -159,6 +171,11 @@ class Speakers:
         if row is not None:  # whoever ended it tells of it
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
             await self._publish(SessionEventType.ENDED, row, ended_at_ms)
+        await self._needs.channels.close(live.row.info)
+
+    async def delete_left_channels(self) -> None:
+        """Those that could not be deleted when their sessions ended."""
+        await self._needs.channels.delete_left()
 
     async def status(self, session_id: str) -> SessionStatus:
         live = await self._live.find(session_id)
@@ -233,6 +250,9 @@ class Speakers:
             clock_offset_ms=row.clock_offset_ms,
             captured_until_ms=live.stream.captured_at_ms if live.stream else 0,
         )
+
+    async def _is_taken(self, session_id: str) -> bool:
+        return await self._live.ask(lambda: self._live.tables.get(session_id)) is not None
 
     async def _reload(self, live: LiveSession) -> None:
         row = await self._live.ask(lambda: self._live.tables.get(live.session_id))

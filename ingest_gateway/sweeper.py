@@ -60,6 +60,7 @@ class Sweeper:
         for session_id in self.hub.listened_sessions():
             await _tolerate(self.listeners.mend(session_id))
         self.forget_ended_sessions()
+        await self.speakers.delete_left_channels()
 
     async def keep_connections(self) -> None:
         """Put off the expiry of the rows of everybody who is still here."""

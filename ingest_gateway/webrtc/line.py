@@ -1,4 +1,4 @@
-"""One WebRTC connection from its answer to its end: the shell around aiortc."""
+"""One WebRTC connection from its offer or answer to its end: the shell around aiortc."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from aiortc import (
     MediaStreamTrack,
     RTCDataChannel,
+    RTCIceCandidate,
     RTCPeerConnection,
     RTCRtpReceiver,
     RTCRtpSender,
@@ -76,6 +77,32 @@ class Line:
             await self.close()
             raise OfferError(422, "this offer cannot be served") from error
         return self._peer.localDescription.sdp
+
+    async def offer(
+        self, *, on_packet: OnPacket, on_channel: Callable[[RTCDataChannel], None]
+    ) -> str:
+        """Our SDP, with every candidate in it, to somebody who has audio for us and waits to be
+        asked for it. The data channel is ours too. ``accept`` what comes back."""
+        audio = self._peer.addTransceiver("audio", direction="recvonly")
+        audio.setCodecPreferences(_OPUS)
+        _listen_in(audio.receiver, on_packet)
+        on_channel(self._peer.createDataChannel("control"))
+        keep_to(self._peer, self._ice.address)
+        await self._peer.setLocalDescription()
+        return self._peer.localDescription.sdp
+
+    async def accept(self, answer: str) -> None:
+        """Raises OfferError."""
+        try:
+            await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        except Exception as error:  # as with offers
+            _log.info("an answer could not be taken: %s", error)
+            await self.close()
+            raise OfferError(422, "this answer cannot be taken") from error
+
+    async def add_candidate(self, candidate: RTCIceCandidate) -> None:
+        """Where else the other side may be, behind its description."""
+        await self._peer.addIceCandidate(candidate)
 
     async def watch(self) -> None:
         """Until it is closed; close it if the client does not come."""

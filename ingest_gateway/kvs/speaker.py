@@ -1,0 +1,31 @@
+"""The speaker of a session with a signaling channel: a WHIP speaker to whom the offer is made."""
+
+from __future__ import annotations
+
+from aiortc import RTCIceCandidate
+
+from ingest_gateway.webrtc.offers import prepared
+from ingest_gateway.webrtc.whip import WhipSpeaker
+
+
+class KvsSpeaker(WhipSpeaker):
+    """The master of a channel answers its viewers' offers, and the viewer is us. The data channel
+    is ours too: over it the master controls the session, in order with its sound."""
+
+    async def offer(self) -> str:
+        return await self._line.offer(on_packet=self._packet, on_channel=self._channel_opened)
+
+    async def accept(self, answer: str) -> None:
+        """Speak from now on. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
+        try:
+            await self._line.accept(prepared(answer, we="receive"))
+            stream_id = f"kvs-{self.resource_id}"
+            await self._gateway.speakers.join(self._connection, self._session_id, stream_id)
+        except BaseException:
+            await self._line.close()
+            raise
+        self._conversation.protocol.became_speaker(self._session_id, stream_id)
+        self._gateway.hub.add(self._connection)
+
+    async def add_candidate(self, candidate: RTCIceCandidate) -> None:
+        await self._line.add_candidate(candidate)
