@@ -63,14 +63,30 @@ class _Run:
 
 @dataclass(slots=True)
 class _SessionBacklog:
+    """With too many runs each gets twice as long: count and age stay right, only when a record
+    goes is less exact."""
+
     runs: list[_Run] = field(default_factory=list[_Run])
+    chunks_a_run: int = 1
     last_chunk_at_ms: int = 0
     passed_number: int = -1
     ledger_number: int = -1
     asked_at_ms: int = 0
 
+    def add(self, chunk: AudioChunk, kept_runs: int) -> None:
+        self.last_chunk_at_ms = chunk.received_at_ms
+        run = _Run.of(chunk)
+        if self.runs and self.runs[-1].chunks < self.chunks_a_run:
+            run = self.runs.pop().with_next(run)
+        self.runs.append(run)
+        if len(self.runs) > kept_runs:
+            self.runs = _in_pairs(self.runs)
+            self.chunks_a_run *= 2
+
     def drop(self, until: int) -> None:
         del self.runs[:until]
+        if not self.runs:
+            self.chunks_a_run = 1
 
     @property
     def waiting(self) -> Waiting:
@@ -90,10 +106,7 @@ class Backlog:
         """These are durable on the stream now."""
         for chunk in chunks:
             one = self._sessions.setdefault(session_id, _SessionBacklog())
-            one.last_chunk_at_ms = chunk.received_at_ms
-            one.runs.append(_Run.of(chunk))
-            if len(one.runs) > self._kept_runs:
-                one.runs = _coarser(one.runs)
+            one.add(chunk, self._kept_runs)
 
     def passed(self, utterance: PassedUtterance) -> None:
         """It went out to listeners: what was spoken before its end is done with."""
@@ -177,7 +190,6 @@ def _leading(done: Iterable[bool]) -> int:
     return count
 
 
-def _coarser(runs: list[_Run]) -> list[_Run]:
-    """Half as many, each of two: count and age stay right, only when they go is less exact."""
+def _in_pairs(runs: list[_Run]) -> list[_Run]:
     pairs = [first.with_next(second) for first, second in zip(runs[::2], runs[1::2], strict=False)]
     return pairs + runs[len(pairs) * 2 :]
