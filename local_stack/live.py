@@ -23,6 +23,7 @@ def run() -> int:
     )
     with LocalStack(settings, say=lambda step: print(f"live: {step}", flush=True)) as stack:
         print(f"live: open {stack.gateway_url}/ to speak and to listen; Ctrl-C stops everything")
+        print(f"live: how it fares, for operators: {stack.operator_link}")
         print(f"live: Flink's own pages: {stack.job.rest.url}/; logs: {DIRECTORY / 'logs'}/")
         return _wait_for_an_end(stack)
 

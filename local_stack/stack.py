@@ -14,6 +14,7 @@ from types import TracebackType
 
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_resources import create_resources
+from ingest_gateway.auth import OPERATOR, LocalIssuer
 from local_stack.flink import ROOT, FlinkSettings
 from local_stack.job import SUBMISSION, JobSettings, LiveJob
 from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
@@ -80,6 +81,18 @@ class LocalStack:
         return f"http://{LOOPBACK}:{self.gateway_port}"
 
     @property
+    def operator_link(self) -> str:
+        """The operators' page of the running gateway. The token is in the part of the address that
+        browsers send to nobody."""
+        token = LocalIssuer(self._token_key).issue("operator", roles=(OPERATOR,))
+        return f"{self.gateway_url}/operate#token={token}"
+
+    @property
+    def _token_key(self) -> Path:
+        """The gateway makes it, so that tokens outlive its restarts."""
+        return self.settings.directory / "token-key.pem"
+
+    @property
     def aws(self) -> AwsSettings:
         return AwsSettings.local(self.cloud.endpoint, self.settings.stage)
 
@@ -124,17 +137,34 @@ class LocalStack:
 
     def start_gateway(self) -> None:
         """Start the gateway; ``gateway.wait_for_port`` says when it answers."""
-        self.gateway = self.processes.start(
-            "gateway",
-            [
-                sys.executable,
-                "-m",
-                "ingest_gateway",
-                f"--host={LOOPBACK}",
-                f"--port={self.gateway_port}",
-                f"--aws-endpoint={self.cloud.endpoint}",
-                f"--stage={self.settings.stage}",
+        self.gateway = start_gateway(
+            self.processes,
+            self.gateway_port,
+            self.cloud.endpoint,
+            self.settings.stage,
+            (
+                f"--token-key={self._token_key}",
+                f"--flink-url={self.job.rest.url}",
                 *self.settings.gateway_options,
-            ],
-            cwd=ROOT,
+            ),
         )
+
+
+def start_gateway(
+    processes: Processes, port: int, aws_endpoint: str, stage: str, more: tuple[str, ...] = ()
+) -> Running:
+    """``more``: further options of ``ingest_gateway``."""
+    return processes.start(
+        "gateway",
+        [
+            sys.executable,
+            "-m",
+            "ingest_gateway",
+            f"--host={LOOPBACK}",
+            f"--port={port}",
+            f"--aws-endpoint={aws_endpoint}",
+            f"--stage={stage}",
+            *more,
+        ],
+        cwd=ROOT,
+    )
