@@ -22,6 +22,7 @@ setup(
         "pipelines.worker",
         "ingest_gateway",
         "ingest_gateway.client",
+        "ingest_gateway.kvs",
         "ingest_gateway.webrtc",
     ],
     package_data={"schemas": ["*.avsc"], "ingest_gateway": ["web/dist/*", "web/dist/assets/*"]},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 from connectors.amazon_clients import AwsClients, aws_errors, error_code
-from connectors.errors import RetryableError, ThrottledError
+from connectors.errors import PermanentError, RetryableError, ThrottledError
 from connectors.signaling_channels import (
     MESSAGE_TTL_S,
     ChannelLimitError,
@@ -22,15 +23,21 @@ from connectors.signaling_channels import (
 )
 
 KEYS_LAST_S = 3600
+OWN_KEYS_LAST_MS = 60_000
 _CONNECT_AS = {Role.MASTER: "ConnectAsMaster", Role.VIEWER: "ConnectAsViewer"}
 
 
 class AmazonSignalingChannels:
-    """The clients are the caller's; those for the channels' own endpoints are this object's."""
+    """The clients are the caller's; those for endpoints of their own are this object's.
 
-    def __init__(self, clients: AwsClients) -> None:
-        self._clients = clients
+    ``endpoint_url``: where channels are made, if that is not where the clients go.
+    """
+
+    def __init__(self, clients: AwsClients, endpoint_url: str | None = None) -> None:
         self._by_endpoint: dict[str, AwsClients] = {}
+        self._clients = clients
+        if endpoint_url is not None:
+            self._clients = self._at(endpoint_url)
 
     async def create(self, name: str) -> str:
         client = await self._clients.kinesis_video()
@@ -119,6 +126,34 @@ class AmazonSignalingAccess:
             keys["SessionToken"],
             int(keys["Expiration"].timestamp() * 1000),
         )
+
+    async def close(self) -> None:
+        pass
+
+
+class AmazonOwnKeys:
+    """This process's own keys, whatever they are for: never for anybody outside. They may be
+    replaced at any time, so they are given for a moment only."""
+
+    def __init__(self, clients: AwsClients, now_ms: Callable[[], int]) -> None:
+        self._settings = clients.settings
+        self._now_ms = now_ms
+        self._found: Any = None
+
+    async def credentials(self, arn: str, role: Role, holder: str) -> TemporaryCredentials:
+        expires_at_ms = self._now_ms() + OWN_KEYS_LAST_MS
+        settings = self._settings
+        if settings.access_key_id and settings.secret_access_key:
+            return TemporaryCredentials(
+                settings.access_key_id, settings.secret_access_key, None, expires_at_ms
+            )
+        with aws_errors("find this process's keys"):
+            if self._found is None:
+                self._found = await get_session().get_credentials()
+            if self._found is None:
+                raise PermanentError("this process has no keys for AWS")
+            keys = await self._found.get_frozen_credentials()  # renewed by itself
+        return TemporaryCredentials(keys.access_key, keys.secret_key, keys.token, expires_at_ms)
 
     async def close(self) -> None:
         pass

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import signal
-import sys
-from collections.abc import Generator
 
-import uvicorn
 from pydantic_settings import CliApp
 
 from connectors import amazon_languages
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_document_store import AmazonDocumentStore
 from connectors.amazon_dead_letter_archive import AmazonDeadLetterArchive
+from connectors.amazon_document_store import AmazonDocumentStore
 from connectors.amazon_ledger import AmazonLedger
 from connectors.amazon_record_sink import AmazonRecordSink
 from connectors.amazon_session_events import AmazonSessionEvents
 from connectors.amazon_session_tables import AmazonSessionTables
+from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_translation import OfflineTranslator
 from ingest_gateway.app import create_app
@@ -28,40 +23,8 @@ from ingest_gateway.auth import LocalIssuer
 from ingest_gateway.cognito import cognito_verifier
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.languages import Languages
-from ingest_gateway.serving import run, server_config
+from ingest_gateway.serving import AnnouncingServer, run, server_config
 from ingest_gateway.settings import GatewaySettings
-
-
-class _AnnouncingServer(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, settings: GatewaySettings) -> None:
-        super().__init__(config)
-        self._settings = settings
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn's own raises the signal again behind the shutdown, which ends the process
-        before connections are closed, and with a code that says it was killed."""
-        loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        for number in signals:
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
-
-    def _stop(self) -> None:
-        self.force_exit = self.should_exit  # asked for a second time: wait for nobody
-        self.should_exit = True
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            url = f"{self._settings.scheme}://{self._settings.host}:{port}"
-            sys.stdout.write(f"gateway ready: {self._settings.public_url or url}\n")
-            sys.stdout.flush()
 
 
 def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDependencies:
@@ -77,6 +40,10 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         events=AmazonSessionEvents(clients),
         languages=_languages(settings),
         documents=AmazonDocumentStore(clients, wall_clock_ms),
+        channels=AmazonSignalingChannels(clients, settings.kvs_endpoint) if settings.kvs else None,
+        channel_access=(
+            AmazonSignalingAccess(clients, settings.kvs_role) if settings.kvs_role else None
+        ),
         verifier=verifier,
         issuer=issuer,
         open_issuer=settings.open_tokens,
@@ -121,7 +88,7 @@ async def serve(settings: GatewaySettings) -> None:
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
         )
-        await _AnnouncingServer(config, settings).serve()
+        await AnnouncingServer(config, "gateway", settings.public_url).serve()
     finally:
         await clients.close()
 

@@ -1,11 +1,14 @@
-"""How uvicorn serves the gateway: every option that the protocol depends on, and the event loop."""
+"""How uvicorn serves: every option that the protocol depends on, signals, and the event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
-from collections.abc import Coroutine
+import signal
+import sys
+from collections.abc import Coroutine, Generator
 from pathlib import Path
 
 import uvicorn
@@ -54,3 +57,40 @@ def server_config(
         log_level=logging.WARNING,  # its INFO writes addresses with their query: tokens
         timeout_graceful_shutdown=GRACEFUL_S,
     )
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Says on its output where it can be reached, once it can. ``url``: there; None: where it
+    listens."""
+
+    def __init__(self, config: uvicorn.Config, name: str, url: str | None = None) -> None:
+        super().__init__(config)
+        self._name = name
+        self._url = url
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn's own raises the signal again behind the shutdown, which ends the process
+        before connections are closed, and with a code that says it was killed."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit  # asked for a second time: wait for nobody
+        self.should_exit = True
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            scheme = "https" if self.config.is_ssl else "http"
+            url = f"{scheme}://{self.config.host}:{port}"
+            sys.stdout.write(f"{self._name} ready: {self._url or url}\n")
+            sys.stdout.flush()

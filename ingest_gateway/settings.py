@@ -23,6 +23,8 @@ class GatewaySettings(BaseSettings):
     ``gateway_id`` must stay the same over restarts and differ between gateways of one stage.
     ``media_host`` is where WebRTC's audio comes in (default: where HTTP does), ``ice_servers`` the
     STUN and TURN servers (``stun:host:port``, ``turn:host:port``) that help to find it.
+    ``kvs``: each session gets a signaling channel of Kinesis Video Streams (at ``kvs_endpoint``, if
+    it is not where AWS is); ``kvs_role``: the role whose keys, cut down to one channel, open it.
     ``user_pool_id``: speakers' tokens come from this Cognito pool, made for one of
     ``user_pool_clients``; without it the gateway issues tokens itself.
     ``flink_url`` is where operators find Flink's own pages.
@@ -53,6 +55,10 @@ class GatewaySettings(BaseSettings):
     ice_servers: list[str] = Field(default_factory=list)
     turn_username: str | None = None
     turn_password: str | None = None
+
+    kvs: bool = False
+    kvs_endpoint: str | None = None
+    kvs_role: str | None = None
 
     languages: Literal["offline", "amazon", "any"] = "offline"
     token_key: Path | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,7 +16,7 @@ _MOST_MESSAGE_BYTES = 64 * 1024
 
 
 @asynccontextmanager
-async def signaling(url: str, tls: ssl.SSLContext | None) -> AsyncIterator[ClientConnection]:
+async def signaling(url: str, tls: ssl.SSLContext | None) -> AsyncGenerator[ClientConnection, None]:
     """Open until left. ``tls`` None: what this machine trusts. Raises RetryableError, also for what
     happens inside; its message does not hold the address, which is signed."""
     try:

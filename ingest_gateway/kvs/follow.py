@@ -6,8 +6,36 @@ Gateways change the row (pause, mute, end), and another connection may take the 
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum
 
 from connectors.session_tables import ENDED, SessionRow
+
+STREAM_PREFIX = "kvs-"
+"""What the names of streams that came through a signaling channel begin with."""
+SEEN_WITHIN_MS = 90_000
+"""A speaker who was seen that lately is still there: rows are written every half minute."""
+
+
+class Next(Enum):
+    JOIN = "join"
+    WAIT = "wait"
+    LEAVE = "leave"
+
+
+def what_next(epoch: int, found: SessionRow | None, now_ms: int) -> Next:
+    """For a viewer whose last stream was this ``epoch`` (-1: it had none).
+
+    Somebody who took the session over keeps it, or both would take it from each other for ever:
+    another worker for good, a speaker who came another way for as long as they are there.
+    """
+    if found is None or found.info.status == ENDED:
+        return Next.LEAVE
+    if epoch < 0 or found.epoch <= epoch:
+        return Next.JOIN
+    if (found.stream_id or "").startswith(STREAM_PREFIX):
+        return Next.LEAVE
+    is_there = now_ms - (found.speaker_seen_at_ms or 0) < SEEN_WITHIN_MS
+    return Next.WAIT if is_there else Next.JOIN
 
 
 def goes_on(ours: SessionRow, found: SessionRow | None) -> bool:

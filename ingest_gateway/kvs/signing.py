@@ -15,9 +15,7 @@ GOOD_FOR_S = 299
 """As long as Amazon's own SDKs ask for."""
 
 
-def viewer_url(
-    wss: str, arn: str, client_id: str, region: str, keys: TemporaryCredentials
-) -> str:
+def viewer_url(wss: str, arn: str, client_id: str, region: str, keys: TemporaryCredentials) -> str:
     """``wss``: the channel's endpoint for viewers. The address is a secret while it is good."""
     query = urlencode({"X-Amz-ChannelARN": arn, "X-Amz-ClientId": client_id})
     request = AWSRequest("GET", f"{wss.rstrip('/')}/?{query}")

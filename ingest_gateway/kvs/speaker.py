@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiortc import RTCIceCandidate
 
+from ingest_gateway.kvs.follow import STREAM_PREFIX
 from ingest_gateway.webrtc.offers import prepared
 from ingest_gateway.webrtc.whip import WhipSpeaker
 
@@ -19,7 +20,7 @@ class KvsSpeaker(WhipSpeaker):
         """Speak from now on. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
         try:
             await self._line.accept(prepared(answer, we="receive"))
-            stream_id = f"kvs-{self.resource_id}"
+            stream_id = f"{STREAM_PREFIX}{self.resource_id}"
             await self._gateway.speakers.join(self._connection, self._session_id, stream_id)
         except BaseException:
             await self._line.close()

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiortc import RTCIceCandidate
@@ -16,27 +15,25 @@ from websockets.exceptions import ConnectionClosed
 
 from connectors.errors import ConnectorError
 from connectors.policy import call
-from connectors.session_tables import ENDED, SessionRow
-from connectors.signaling_channels import Role, SignalingChannels, TemporaryCredentials
+from connectors.session_tables import SessionRow
+from connectors.signaling_channels import Role, SignalingAccess, SignalingChannels
 from ingest_gateway.auth import Identity
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hub import Peer
 from ingest_gateway.kvs.connection import signaling
-from ingest_gateway.kvs.follow import followed, goes_on
+from ingest_gateway.kvs.follow import Next, followed, goes_on, what_next
 from ingest_gateway.kvs.ice import with_servers
+from ingest_gateway.kvs.keys import RefreshedKeys
 from ingest_gateway.kvs.signals import Notice, SdpAnswer, offer_message, read
 from ingest_gateway.kvs.signing import viewer_url
 from ingest_gateway.kvs.speaker import KvsSpeaker
 from ingest_gateway.protocol import Refusal
-from ingest_gateway.session_channels import SessionChannel, channel_of
+from ingest_gateway.session_channels import channel_of
 from ingest_gateway.session_ids import new_connection_id
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.offers import OfferError
 
 _log = logging.getLogger(__name__)
-
-KeysFor = Callable[[str], Awaitable[TemporaryCredentials]]
-"""Of a channel's ARN: keys with which it can be joined as a viewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Patience:
 class ViewerDependencies:
     gateway: Gateway
     channels: SignalingChannels
-    keys: KeysFor
+    access: SignalingAccess
     region: str
     ice: IceSettings
     tls: ssl.SSLContext | None = None
@@ -70,55 +67,57 @@ class Viewer:
         self._needs = needs
         self._gateway = needs.gateway
         self._session_id = session_id
-        self._speaker: KvsSpeaker | None = None
+        self._keys: RefreshedKeys | None = None
+        self._epoch = -1
 
     async def run(self) -> None:
-        """Until the session has ended."""
+        """Until the session has ended, or another worker has it."""
         patience = self._needs.patience
-        wait_s = patience.first_wait_s
+        error_wait_s = patience.first_wait_s
         while True:
+            wait_s = patience.first_wait_s
             try:
                 row = await self._row()
-                if row is None or row.info.status == ENDED:
+                following = what_next(self._epoch, row, self._gateway.needs.now_ms())
+                if row is None or following is Next.LEAVE:
                     return
-                channel = channel_of(row.info)
-                if channel is None:
-                    _log.warning("session %s has no signaling channel", self._session_id)
+                if following is Next.WAIT:
+                    wait_s = patience.longest_wait_s
+                elif not await self._join(row):
                     return
-                if await self._join(row, channel):
-                    wait_s = patience.first_wait_s
-                    continue
+                error_wait_s = patience.first_wait_s
             except (ConnectorError, OfferError, Refusal) as error:
                 _log.info("session %s: not joined: %s", self._session_id, error)
+                wait_s = error_wait_s
+                error_wait_s = min(error_wait_s * 2, patience.longest_wait_s)
             await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, patience.longest_wait_s)
 
     async def _row(self) -> SessionRow | None:
         live = self._gateway.live
         return await live.ask(lambda: live.tables.get(self._session_id))
 
-    async def _join(self, row: SessionRow, channel: SessionChannel) -> bool:
-        """Whether a speaker came; then back when it has gone."""
+    async def _join(self, row: SessionRow) -> bool:
+        """Until nobody has answered, or the speaker who came has gone. False: there is no channel.
+        Raises ConnectorError, OfferError, Refusal."""
         needs, policy = self._needs, self._gateway.needs.policies.directory
-        client_id = f"ingest-{new_connection_id()}"
-        endpoints = await call(
-            policy, lambda: needs.channels.endpoints(channel.arn, Role.VIEWER)
-        )
-        servers = await call(
-            policy, lambda: needs.channels.ice_servers(channel.arn, endpoints, client_id)
-        )
-        keys = await call(policy, lambda: needs.keys(channel.arn))
-        url = viewer_url(endpoints.wss, channel.arn, client_id, needs.region, keys)
+        channel = channel_of(row.info)
+        if channel is None:
+            _log.warning("session %s has no signaling channel", self._session_id)
+            return False
+        arn, client_id = channel.arn, f"ingest-{new_connection_id()}"
+        endpoints = await call(policy, lambda: needs.channels.endpoints(arn, Role.VIEWER))
+        servers = await call(policy, lambda: needs.channels.ice_servers(arn, endpoints, client_id))
+        keys = await call(policy, self._keys_for(arn).current)
+        url = viewer_url(endpoints.wss, arn, client_id, needs.region, keys)
         # IAM lets nobody but the speaker be the master: whoever answers is the speaker.
         peer = Peer("kvs", "kinesis-video-streams", Identity(row.info.speaker_id))
-        speaker = KvsSpeaker(
-            self._gateway, with_servers(needs.ice, servers), peer, self._session_id
-        )
+        ice = with_servers(needs.ice, servers)
+        speaker = KvsSpeaker(self._gateway, ice, peer, self._session_id)
         try:
             async with signaling(url, needs.tls) as socket:
                 early = await self._answered(socket, speaker)
                 if early is None:
-                    return False
+                    return True
                 candidates = asyncio.create_task(_take_candidates(socket, speaker, early))
                 try:
                     await self._speak(speaker)
@@ -128,6 +127,15 @@ class Viewer:
                 return True
         finally:
             await speaker.close()
+
+    def _keys_for(self, arn: str) -> RefreshedKeys:
+        """A session keeps its channel, so one set of keys serves for all of it."""
+        if self._keys is None:
+            access, holder = self._needs.access, self._session_id
+            self._keys = RefreshedKeys(
+                lambda: access.credentials(arn, Role.VIEWER, holder), self._gateway.needs.now_ms
+            )
+        return self._keys
 
     async def _answered(
         self, socket: ClientConnection, speaker: KvsSpeaker
@@ -151,6 +159,8 @@ class Viewer:
         return None
 
     async def _speak(self, speaker: KvsSpeaker) -> None:
+        live = self._gateway.live.loaded(self._session_id)
+        self._epoch = self._epoch if live is None else live.row.epoch
         self.connected.set()
         following = asyncio.create_task(self._follow(speaker))
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class KvsServer:
 @asynccontextmanager
 async def kvs_server(
     folder: Path, *errors: ServiceError, **options: Any
-) -> AsyncIterator[KvsServer]:
+) -> AsyncGenerator[KvsServer, None]:
     server = KvsServer(folder, *errors, **options)
     await server.start()
     try:

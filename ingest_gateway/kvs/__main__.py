@@ -1,0 +1,72 @@
+"""``python -m ingest_gateway.kvs``: take speakers' sound from signaling channels until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+
+from pydantic_settings import CliApp
+
+from connectors.amazon_clients import AwsClients
+from connectors.amazon_signaling_channels import (
+    AmazonOwnKeys,
+    AmazonSignalingAccess,
+    AmazonSignalingChannels,
+)
+from ingest_gateway.__main__ import dependencies
+from ingest_gateway.gateway import Gateway, wall_clock_ms
+from ingest_gateway.kvs.events import create_app
+from ingest_gateway.kvs.settings import WorkerSettings
+from ingest_gateway.kvs.viewer import ViewerDependencies
+from ingest_gateway.kvs.worker import KvsWorker
+from ingest_gateway.serving import AnnouncingServer, run, server_config
+
+
+async def serve(settings: WorkerSettings) -> None:
+    clients = AwsClients(settings.aws())
+    channels = AmazonSignalingChannels(clients, settings.kvs_endpoint)
+    try:
+        gateway = Gateway(dependencies(settings, clients))
+        needs = ViewerDependencies(
+            gateway=gateway,
+            channels=channels,
+            access=(
+                AmazonSignalingAccess(clients, settings.kvs_role)
+                if settings.kvs_role
+                else AmazonOwnKeys(clients, wall_clock_ms)
+            ),
+            region=clients.settings.region,
+            ice=settings.viewer_ice(),
+            tls=_tls(settings),
+        )
+        worker = KvsWorker(needs, settings.viewers)
+        config = server_config(
+            create_app(gateway, worker, settings.events_key),
+            settings.host,
+            settings.port,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+        )
+        await AnnouncingServer(config, "worker", settings.public_url).serve()
+    finally:
+        await channels.close()
+        await clients.close()
+
+
+def _tls(settings: WorkerSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if settings.kvs_ca_file is not None:
+        context.load_verify_locations(settings.kvs_ca_file)
+    return context
+
+
+def main() -> None:
+    settings = CliApp.run(WorkerSettings)
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()
