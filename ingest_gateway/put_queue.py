@@ -164,7 +164,9 @@ class PutQueue:
         if good == len(part):
             line.failures = 0
         else:
-            line.failures += 1
+            # What takes some of a session's records is not away: were its waits to double all the
+            # same, a stream that refuses a third would get further behind for ever.
+            line.failures = 1 if good else line.failures + 1
             wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (line.failures - 1))
             line.not_before_ms = now_ms + round(wait_ms * (1 - self._fraction() / 2))
             lost = self._give_up(line, now_ms)
