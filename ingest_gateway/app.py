@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.di import Provide
+from litestar.types import ExceptionHandlersMap
 
 from connectors.errors import ConnectorError
 from ingest_gateway.auth import presented_token
@@ -55,7 +56,7 @@ def _unavailable(request: Request[Any, Any, Any], error: ConnectorError) -> Resp
     return _refused(request, Refusal("INTERNAL", "a service does not answer: try again"))
 
 
-REFUSALS = {Refusal: _refused, ConnectorError: _unavailable}
+REFUSALS: ExceptionHandlersMap = {Refusal: _refused, ConnectorError: _unavailable}
 """How every route answers what it refuses, and what it cannot do now."""
 
 
@@ -78,6 +79,9 @@ def create_app(gateway: Gateway) -> Litestar:
             await peers.close()
             await gateway.stop()
 
+    async def before(request: Request[Any, Any, Any]) -> None:
+        await fetch_keys_for(request, gateway)
+
     return Litestar(
         route_handlers=[
             talk_and_listen,
@@ -92,7 +96,7 @@ def create_app(gateway: Gateway) -> Litestar:
             "peers": Provide(lambda: peers, sync_to_thread=False),
         },
         exception_handlers=REFUSALS,
-        before_request=lambda request: fetch_keys_for(request, gateway),
+        before_request=before,
         lifespan=[running],
         openapi_config=None,
         logging_config=None,

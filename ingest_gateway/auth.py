@@ -3,7 +3,8 @@
 A verifier is all the gateway needs; the local issuer is one with its own key. Where a client
 puts its token: ``Authorization: Bearer`` (programs), the WebSocket subprotocol ``token.<jwt>``
 beside ``live-translation`` (browsers cannot set headers, and a subprotocol does not end up in
-logs as an address does), or the query ``?token=`` as API Gateway's authorizers read it.
+logs as an address does), or the query ``?token=`` as API Gateway's authorizers read it. Instead of
+a token a browser may show a ticket, once: ``ticket.<ticket>`` or ``?ticket=`` (``tickets``).
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from joserfc.jwk import KeySet, RSAKey
 
 SUBPROTOCOL = "live-translation"
 TOKEN_SUBPROTOCOL = "token."  # noqa: S105 - a prefix, not a token
+TICKET_SUBPROTOCOL = "ticket."
 LOCAL_ISSUER = "local-issuer"
 AUDIENCE = "live-translation"
 OPERATOR = "operator"
 """The role of those who may see how everybody's sessions fare."""
 _ALGORITHMS = ["RS256"]
-_CLOCK_LEEWAY_S = 30
+CLOCK_LEEWAY_S = 30
 
 
 class InvalidTokenError(Exception):
@@ -44,6 +46,10 @@ class Identity:
 
 
 class TokenVerifier(Protocol):
+    async def prepare(self, token: str) -> None:
+        """Fetch what ``verify`` needs for this token. Raises ``connectors.errors.*``."""
+        ...
+
     def verify(self, token: str) -> Identity:
         """Raises InvalidTokenError."""
         ...
@@ -55,12 +61,15 @@ class KeySetVerifier:
     def __init__(self, keys: KeySet, issuer: str, audience: str = AUDIENCE) -> None:
         self._keys = keys
         self._claims = jwt.JWTClaimsRegistry(
-            leeway=_CLOCK_LEEWAY_S,
+            leeway=CLOCK_LEEWAY_S,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             exp={"essential": True},
             sub={"essential": True, "allow_blank": False},
         )
+
+    async def prepare(self, token: str) -> None:
+        """All keys are here."""
 
     def verify(self, token: str) -> Identity:
         try:
@@ -74,10 +83,10 @@ class KeySetVerifier:
         session_id = decoded.claims.get("sessionId")
         if session_id is not None and not isinstance(session_id, str):
             raise InvalidTokenError("invalid token: sessionId is a text")
-        return Identity(subject, session_id, _roles(decoded.claims.get("roles", [])))
+        return Identity(subject, session_id, roles_of(decoded.claims.get("roles", [])))
 
 
-def _roles(claim: object) -> frozenset[str]:
+def roles_of(claim: object) -> frozenset[str]:
     names = cast("list[object]", claim) if isinstance(claim, list) else [None]
     if not all(isinstance(name, str) for name in names):
         raise InvalidTokenError("invalid token: roles is a list of texts")
@@ -115,6 +124,9 @@ class LocalIssuer:
         header = {"alg": "RS256", "kid": self._key.kid}
         return jwt.encode(cast("dict[str, Any]", header), claims, self._key, _ALGORITHMS)
 
+    async def prepare(self, token: str) -> None:
+        """Its key is here."""
+
     def verify(self, token: str) -> Identity:
         return self._verifier.verify(token)
 
@@ -142,7 +154,14 @@ def presented_token(
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()
-    for name in subprotocols:
-        if name.startswith(TOKEN_SUBPROTOCOL):
-            return name.removeprefix(TOKEN_SUBPROTOCOL)
-    return query.get("token") or None
+    return _offered(TOKEN_SUBPROTOCOL, subprotocols) or query.get("token") or None
+
+
+def presented_ticket(query: Mapping[str, str], subprotocols: list[str]) -> str | None:
+    """The ticket of a WebSocket's handshake."""
+    return _offered(TICKET_SUBPROTOCOL, subprotocols) or query.get("ticket") or None
+
+
+def _offered(prefix: str, subprotocols: list[str]) -> str | None:
+    found = (name.removeprefix(prefix) for name in subprotocols if name.startswith(prefix))
+    return next(found, None)

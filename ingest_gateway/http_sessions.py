@@ -17,6 +17,7 @@ from ingest_gateway.protocol import Refusal
 from ingest_gateway.session_ids import memorable_id
 from ingest_gateway.speakers import known
 from ingest_gateway.talk import plain_text, web_vtt
+from ingest_gateway.tickets import TICKET_LIFETIME_S
 from ingest_gateway.views import session_view
 
 T = TypeVar("T")
@@ -129,6 +130,15 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
     return _json({"token": token, "subject": subject}, 201)
 
 
+@post("/tickets", status_code=201)
+async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
+    """For the holder of a token: what opens one WebSocket, within ``expiresInS``."""
+    ticket = await gateway.tickets.issue(known(peer_of(request, gateway)))
+    answer = _json({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
+    answer.headers["cache-control"] = "no-store"
+    return answer
+
+
 @get("/.well-known/jwks.json")
 async def jwks(gateway: ItsGateway) -> Response[bytes]:
     issuer = gateway.needs.issuer
@@ -154,6 +164,7 @@ SESSION_ROUTES = [
     talk_audio,
     transcript,
     issue_token,
+    issue_ticket,
     jwks,
     healthz,
     metrics,

@@ -15,7 +15,9 @@ from typing import Any
 
 from litestar import WebSocket, websocket
 
-from ingest_gateway.auth import SUBPROTOCOL, Identity, InvalidTokenError, presented_token
+from connectors.errors import ConnectorError
+from ingest_gateway.admission import identify
+from ingest_gateway.auth import SUBPROTOCOL, Identity, InvalidTokenError
 from ingest_gateway.callers import ItsGateway
 from ingest_gateway.conversation import Conversation
 from ingest_gateway.gateway import Gateway
@@ -27,6 +29,7 @@ from ingest_gateway.sweeper import CLOSE_SILENT
 
 AnySocket = WebSocket[Any, Any, Any]
 CLOSE_UNAUTHORIZED = 4401
+CLOSE_LATER = 1013
 STUCK_S = 20.0
 """One message takes no longer to leave; a listener that far behind is cut off."""
 _CLOSING_S = 1.0
@@ -55,7 +58,7 @@ class _Outgoing:
 async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
     offered: list[str] = list(socket.scope.get("subprotocols", []))
     await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    identity, problem = _identify(socket, gateway, offered)
+    identity, problem = await _identify(socket, gateway, offered)
     now_ms = gateway.needs.now_ms()
     outgoing = _Outgoing(socket)
     connection = Connection(
@@ -71,8 +74,9 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         last_active_at_ms=now_ms,
     )
     if problem is not None:
-        connection.send(ErrorMessage(code="UNAUTHORIZED", message=problem))
-        connection.close(CLOSE_UNAUTHORIZED, "UNAUTHORIZED")
+        connection.send(problem)
+        unauthorized = problem.code == "UNAUTHORIZED"
+        connection.close(CLOSE_UNAUTHORIZED if unauthorized else CLOSE_LATER, problem.code)
     conversation = gateway.conversation(connection)
     gateway.hub.add(connection)
     silence = Patience(
@@ -123,13 +127,21 @@ async def _read(
             connection.send(ErrorMessage(code="INTERNAL", message="this frame failed: try again"))
 
 
-def _identify(
+async def _identify(
     socket: AnySocket, gateway: Gateway, offered: list[str]
-) -> tuple[Identity | None, str | None]:
-    token = presented_token(socket.headers, socket.query_params, offered)
-    if token is None:
-        return None, None
+) -> tuple[Identity | None, ErrorMessage | None]:
+    """Who it is (None: a guest), or what it is told instead."""
     try:
-        return gateway.needs.verifier.verify(token), None
+        identity = await identify(
+            gateway.needs.verifier,
+            gateway.tickets,
+            headers=socket.headers,
+            query=socket.query_params,
+            subprotocols=offered,
+        )
     except InvalidTokenError as error:
-        return None, str(error)
+        return None, ErrorMessage(code="UNAUTHORIZED", message=str(error))
+    except ConnectorError as error:
+        _log.warning("a speaker could not be identified: %s", error)
+        return None, ErrorMessage(code="INTERNAL", message="a service does not answer: try again")
+    return identity, None
