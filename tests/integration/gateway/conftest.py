@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from connectors.memory_clip_store import MemoryClipStore
+from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.memory_session_tables import MemorySessionTables
@@ -211,6 +212,8 @@ def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
         verifier=ISSUER,
         issuer=ISSUER,
         gateway_id="gateway-1",
+        dead_letters=MemoryDeadLetters(),
+        flink_url="http://127.0.0.1:8081",
         limits=limits,
         new_session_id=lambda: f"joyful-mountain-{next(numbers)}",
         fraction=lambda: 0.0,

@@ -17,7 +17,7 @@ export class RefusedError extends Error {
   }
 }
 
-async function asked<T>(path: string, init?: RequestInit): Promise<T> {
+export async function asked<T>(path: string, init?: RequestInit): Promise<T> {
   let answer: Response;
   try {
     answer = await fetch(path, init);

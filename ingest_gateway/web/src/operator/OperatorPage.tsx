@@ -1,0 +1,86 @@
+import { useState } from "react";
+import { useStore } from "zustand";
+import { DeadLetterList } from "./DeadLetterList";
+import { Lag } from "./Lag";
+import type { Operations } from "./operations";
+import { Overview } from "./Overview";
+import { Pictures } from "./Pictures";
+import { Sessions } from "./Sessions";
+import { operatorStore } from "./store";
+import { stopWatching, watchWith } from "./watching";
+
+export function OperatorPage() {
+  const token = useStore(operatorStore, (state) => state.token);
+  const operations = useStore(operatorStore, (state) => state.operations);
+  const problem = useStore(operatorStore, (state) => state.problem);
+  return (
+    <>
+      <header>
+        <h1>Operations</h1>
+        {operations !== null && <span className="session">{operations.gatewayId}</span>}
+        {token !== null && (
+          <button className="plain" onClick={stopWatching}>
+            Sign out
+          </button>
+        )}
+      </header>
+      <main className="operator">
+        {problem !== null && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        {token === null && <TokenForm />}
+        {token !== null && operations === null && <p className="quiet">Asking the gateway …</p>}
+        {operations !== null && <Shown operations={operations} />}
+      </main>
+    </>
+  );
+}
+
+function Shown({ operations }: { readonly operations: Operations }) {
+  return (
+    <>
+      <Overview operations={operations} />
+      <Pictures />
+      <Sessions operations={operations} />
+      <Lag operations={operations} />
+      <DeadLetterList operations={operations} />
+      <p className="quiet">
+        {`As of ${new Date(operations.at).toLocaleTimeString()}, of this gateway. `}
+        {operations.flinkUrl !== null && (
+          <a href={operations.flinkUrl} target="_blank" rel="noreferrer">
+            Flink's own pages
+          </a>
+        )}
+      </p>
+    </>
+  );
+}
+
+function TokenForm() {
+  const [token, setToken] = useState("");
+  return (
+    <form
+      className="card"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (token.trim() !== "") watchWith(token.trim());
+      }}
+    >
+      <label>
+        Operator's token
+        <input
+          type="password"
+          autoComplete="off"
+          value={token}
+          onChange={(event) => { setToken(event.target.value); }}
+        />
+      </label>
+      <button className="primary">Look</button>
+      <p className="quiet">
+        <code>make live</code> prints a link that has one.
+      </p>
+    </form>
+  );
+}
