@@ -10,6 +10,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,16 @@ class FlinkSettings:
 
 
 def start_job_server(
-    processes: Processes, settings: FlinkSettings, jar: Path = JOB_SERVER_JAR
+    processes: Processes,
+    settings: FlinkSettings,
+    jar: Path = JOB_SERVER_JAR,
+    master: str = "[local]",
 ) -> Running:
-    """Start the JVM; ``wait_for_port(settings.job_port)`` says when it takes jobs."""
+    """Start the JVM; ``wait_for_port(settings.job_port)`` says when it takes jobs.
+
+    ``master``: ``[local]`` runs jobs in this JVM; ``[auto]`` is for jars, that run where
+    ``flink run`` brings them.
+    """
     configuration = settings.directory / "conf"
     for directory in (configuration, settings.directory / "tmp"):
         directory.mkdir(parents=True, exist_ok=True)
@@ -113,7 +121,7 @@ def start_job_server(
             f"--artifact-port={settings.artifact_port}",
             f"--expansion-port={settings.job_server_expansion_port}",
             f"--artifacts-dir={settings.directory / 'artifacts'}",
-            "--flink-master=[local]",
+            f"--flink-master={master}",
             f"--flink-conf-dir={configuration}",
         ],
     )
@@ -192,6 +200,15 @@ class FlinkRest:
     def get(self, path: str) -> Any:
         """The decoded JSON answer. Its shape is Flink's, different for every path."""
         return json.loads(self._answer(urllib.request.Request(self.url + path)))  # noqa: S310 (loopback)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The decoded JSON answer to ``body``."""
+        request = urllib.request.Request(  # noqa: S310 (loopback)
+            self.url + path,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        return json.loads(self._answer(request))
 
     def _answer(self, request: urllib.request.Request) -> bytes:
         try:

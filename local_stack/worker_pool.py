@@ -132,14 +132,14 @@ def _stop(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-def serve(port: int, preloaded: tuple[str, ...]) -> None:
+def serve(host: str, port: int, preloaded: tuple[str, ...]) -> None:
     """Until SIGTERM or Ctrl-C; then every worker is stopped."""
     pool = WorkerPool(preloaded)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
-    server.add_insecure_port(f"{LOOPBACK}:{port}")
+    server.add_insecure_port(f"{host}:{port}")
     server.start()
-    _LOG.info("ready on port %d", port)
+    _LOG.info("ready on %s:%d", host, port)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
@@ -155,7 +155,8 @@ def serve(port: int, preloaded: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--preload", nargs="*", default=[], help="modules that workers will need")
     given = parser.parse_args()
-    serve(given.port, tuple(given.preload))
+    serve(given.host, given.port, tuple(given.preload))

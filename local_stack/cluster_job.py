@@ -1,0 +1,191 @@
+"""The live job on a standalone cluster: submitted, moved by a savepoint, and broken on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local_stack.cluster_flink import (
+    ClusterSettings,
+    flink_command,
+    prepare_cluster,
+    start_jobmanager,
+    start_pool_beside,
+    start_taskmanager,
+    start_zookeeper,
+)
+from local_stack.cluster_jar import build_jar
+from local_stack.flink import FlinkError, FlinkRest
+from local_stack.processes import ProcessError, Processes, Running
+
+START_TIMEOUT_S = 120.0
+SAVEPOINT_TIMEOUT_S = 60.0
+ON_A_CLUSTER = ("--head_start=off",)
+"""A head start needs a session's steps in one process; here they are spread over the workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a running job began from. ``path``: of the checkpoint or savepoint."""
+
+    checkpoint: int
+    is_savepoint: bool
+    path: str
+
+
+class ClusterJob:
+    """One job on one cluster. ``options`` are those of ``pipelines.main``."""
+
+    def __init__(
+        self, processes: Processes, cluster: ClusterSettings, options: tuple[str, ...]
+    ) -> None:
+        self._processes = processes
+        self._cluster = cluster
+        self._options = (*options, *ON_A_CLUSTER, f"--worker_pool={cluster.pool}")
+        self._jobmanager: Running | None = None
+        self._taskmanagers: dict[int, Running] = {}
+        self._pools: dict[int, Running] = {}
+        self.rest = FlinkRest(cluster.rest_port)
+
+    def start_servers(self) -> None:
+        """Start ZooKeeper, JobManager, TaskManagers and their worker pools; wait for all slots."""
+        cluster = self._cluster
+        prepare_cluster(cluster)
+        zookeeper = start_zookeeper(self._processes, cluster)
+        zookeeper.wait_for_port(cluster.zookeeper_port)
+        self._jobmanager = start_jobmanager(self._processes, cluster)
+        for number in range(cluster.taskmanagers):
+            self._pools[number] = start_pool_beside(self._processes, cluster, number)
+            self._taskmanagers[number] = start_taskmanager(self._processes, cluster, number)
+        self.wait_for_slots()
+
+    def wait_for_slots(self) -> None:
+        """Until every TaskManager has offered its slots."""
+        wanted = self._cluster.taskmanagers * self._cluster.slots
+        self._wait(lambda: self._overview().get("slots-total") == wanted, "all slots")
+
+    def build(self, jar: Path, *changed: str) -> Path:
+        """Write the job as ``jar``; options in ``changed`` come later and win."""
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        build_jar(self._processes, jar, (*self._options, *changed), jar.with_suffix(".scratch"))
+        return jar
+
+    def run(self, jar: Path, savepoint: str | None = None) -> None:
+        """``flink run -d``, from ``savepoint`` if one is named; until every task runs."""
+        start = ("-s", savepoint) if savepoint else ()
+        command = flink_command(
+            self._processes, self._cluster, "flink-run", "run", "-d", *start, str(jar.resolve())
+        )
+        command.wait_for_exit(START_TIMEOUT_S)
+        self.wait_until_tasks_run()
+
+    def wait_until_tasks_run(self) -> None:
+        self._wait(self._all_run, "all tasks ran")
+
+    def wait_for_checkpoint(self) -> None:
+        """Until the job has a checkpoint to go back to."""
+        self._wait(lambda: self._completed_checkpoints() > 0, "a checkpoint")
+
+    def job_id(self) -> str | None:
+        """The job that is not done for good yet, whatever its state."""
+        try:
+            states = self.rest.job_states()
+        except FlinkError:
+            return None
+        over = ("FINISHED", "CANCELED", "FAILED")
+        return next((job for job, state in states.items() if state not in over), None)
+
+    def restored(self) -> Restored | None:
+        """What the job began from the last time it was restarted; None: from nothing."""
+        found = self._checkpoints()["latest"]["restored"]
+        if found is None:
+            return None
+        return Restored(found["id"], found["is_savepoint"], found["external_path"] or "")
+
+    def busiest(self) -> int:
+        """The TaskManager whose workers have used the most processor time: a session is there."""
+        return max(self._pools, key=lambda number: _cpu_s(self._pools[number].pid))
+
+    def kill_taskmanager(self, number: int) -> None:
+        """``kill -9``, and another one in its place at once, as a supervisor would. Returns when
+        the job runs again, on whatever slots there are."""
+        self._processes.kill(self._taskmanagers[number])
+        self._taskmanagers[number] = start_taskmanager(self._processes, self._cluster, number)
+        self._wait(lambda: not self._all_run(), "the loss was noticed")
+        self.wait_until_tasks_run()
+
+    def kill_jobmanager(self) -> None:
+        """``kill -9``, and another one in its place at once. It finds the job and its last
+        checkpoint in the store that ZooKeeper points to. Returns when the job runs again."""
+        if self._jobmanager is None:
+            raise ProcessError("there is no JobManager to kill")
+        self._processes.kill(self._jobmanager)
+        self._jobmanager = start_jobmanager(self._processes, self._cluster)
+        self.wait_until_tasks_run()
+
+    def stop_with_savepoint(self) -> str:
+        """End the job with a savepoint; its path."""
+        job = self.job_id()
+        if job is None:
+            raise ProcessError("there is no job to stop")
+        asked = self.rest.post(
+            f"/jobs/{job}/stop",
+            {"targetDirectory": self._cluster.savepoints.as_uri(), "drain": False},
+        )
+        path = f"/jobs/{job}/savepoints/{asked['request-id']}"
+        self._wait(
+            lambda: self.rest.get(path)["status"]["id"] == "COMPLETED",
+            "a savepoint",
+            SAVEPOINT_TIMEOUT_S,
+        )
+        operation = self.rest.get(path)["operation"]
+        if "location" not in operation:
+            raise ProcessError(f"no savepoint: {operation.get('failure-cause', {}).get('class')}")
+        self._wait(lambda: self.job_id() is None, "the job ended")
+        return str(operation["location"])
+
+    def operators(self) -> tuple[str, ...]:
+        """The names of the job's tasks, as Flink chained them."""
+        job = self.job_id()
+        vertices = self.rest.get(f"/jobs/{job}")["vertices"] if job else []
+        return tuple(str(vertex["name"]) for vertex in vertices)
+
+    def _wait(self, condition: Any, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+        if self._jobmanager is None:
+            raise ProcessError("the cluster was never started")
+
+        def holds() -> bool:
+            ended = next((one for one in self._taskmanagers.values() if not one.is_alive), None)
+            if ended is not None:
+                raise ProcessError(f"{ended.name} ended before {what}, see {ended.log}")
+            with contextlib.suppress(FlinkError):
+                return bool(condition())
+            return False
+
+        self._jobmanager.wait_until(holds, what, timeout_s)
+
+    def _all_run(self) -> bool:
+        job = self.job_id()
+        return job is not None and self.rest.all_tasks_run(job)
+
+    def _overview(self) -> dict[str, Any]:
+        return self.rest.get("/overview")
+
+    def _checkpoints(self) -> dict[str, Any]:
+        return self.rest.get(f"/jobs/{self.job_id()}/checkpoints")
+
+    def _completed_checkpoints(self) -> int:
+        return int(self._checkpoints()["counts"]["completed"])
+
+
+def _cpu_s(pid: int) -> float:
+    total = 0.0
+    for process in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            used = process.cpu_times()
+            total += used.user + used.system
+    return total

@@ -1,0 +1,91 @@
+"""What an act on the cluster showed: the demo's findings, and what a listener noticed of a blow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from local_stack.completeness import SampleFault
+
+LOOK_BEHIND_MS = 40_000
+"""How long after a blow a silence is put down to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """What was done to the running system, from when until the job ran again; UTC."""
+
+    what: str
+    at_ms: int
+    over_ms: int
+    restored_from: str = ""
+
+    @property
+    def took_s(self) -> float:
+        return (self.over_ms - self.at_ms) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """``line`` and ``missing`` are the demo's: what is no clip is missing. ``lost``: what is not
+    even a notice, and audio in no entry or in several. ``repeated_s``: speech that is in the ledger
+    more than once. ``notices_again``: announcements under a number that was there before; receivers
+    drop them. ``usual_s`` and ``silence_s``: the longest wait for the next clip, before and after
+    the blow.
+    """
+
+    name: str
+    line: str
+    missing: tuple[str, ...]
+    lost: tuple[str, ...]
+    repeated_s: float
+    notices_again: int
+    usual_s: float
+    silence_s: float
+    blow: Blow | None
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What must not be. Speech that a blow made too late is skipped by rule, with a notice."""
+        return self.lost if self.blow else self.missing
+
+    @property
+    def summary(self) -> str:
+        parts = [f"{self.name}: {self.line.removeprefix('demo: ')}"]
+        parts.append(f"{len(self.lost)} lost; {self.repeated_s:.1f} s repeated")
+        if self.blow is None:
+            parts.append(f"longest wait {self.usual_s:.1f} s")
+        else:
+            parts.append(f"{self.silence_s:.1f} s of silence (before: {self.usual_s:.1f} s)")
+            parts.append(f"job back after {self.blow.took_s:.1f} s")
+        return "; ".join(parts)
+
+
+def longest_waits_s(
+    arrivals_ms: Iterable[Sequence[int]], blow_at_ms: int | None
+) -> tuple[float, float]:
+    """(before the blow, after it): the longest time a listener waited for the next clip.
+
+    ``arrivals_ms``: of each listener, when clips came. A wait that the blow falls into, or that
+    begins soon after it, is the blow's.
+    """
+    usual, struck = [0.0], [0.0]
+    for came in arrivals_ms:
+        for before, after in pairwise(sorted(came)):
+            wait_s = (after - before) / 1000
+            if blow_at_ms is None or after <= blow_at_ms:
+                usual.append(wait_s)
+            elif before < blow_at_ms + LOOK_BEHIND_MS:
+                struck.append(wait_s)
+    return max(usual), max(struck)
+
+
+def repeated_s(faults: Iterable[SampleFault], rate_hz: int) -> float:
+    """Seconds of speech that the ledger has more than once."""
+    again = sum(
+        (fault.times - 1) * (fault.end_sample - fault.first_sample)
+        for fault in faults
+        if fault.times > 1
+    )
+    return again / rate_hz
