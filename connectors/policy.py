@@ -53,6 +53,7 @@ class Policies:
     read: Policy = Policy(attempts=3, deadline_s=5.0, per_call_s=3.0)
     ledger: Policy = Policy(attempts=8, deadline_s=20.0, per_call_s=3.0)
     directory: Policy = Policy(attempts=4, deadline_s=6.0, per_call_s=2.0)
+    signaling: Policy = Policy(attempts=4, deadline_s=15.0, per_call_s=6.0)
     positions: Policy = Policy(attempts=3, deadline_s=10.0, per_call_s=3.0)
     translate: Policy = Policy(attempts=4, deadline_s=8.0, per_call_s=4.0)
     synthesize: Policy = Policy(attempts=4, deadline_s=12.0, per_call_s=6.0)

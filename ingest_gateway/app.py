@@ -17,6 +17,7 @@ from ingest_gateway.auth import presented_token
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.http_connections import CONNECTION_ROUTES
 from ingest_gateway.http_sessions import SESSION_ROUTES
+from ingest_gateway.http_signaling import SIGNALING_ROUTES
 from ingest_gateway.messages import ErrorCode
 from ingest_gateway.operations_routes import OPERATIONS_ROUTES
 from ingest_gateway.pages import PAGE_ROUTES
@@ -86,6 +87,7 @@ def create_app(gateway: Gateway) -> Litestar:
         route_handlers=[
             talk_and_listen,
             *SESSION_ROUTES,
+            *SIGNALING_ROUTES,
             *CONNECTION_ROUTES,
             *PAGE_ROUTES,
             *OPERATIONS_ROUTES,

@@ -108,7 +108,7 @@ class Gateway:
             needs.documents or MemoryDocumentStore(needs.now_ms), needs.policies, needs.now_ms
         )
         self.channels = SessionChannels(needs.channels, needs.channel_access, needs.policies)
-        request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
+        self.request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
         self.intake = AudioIntake(self.live, needs.limits, self.metrics, needs.now_ms)
         self.writer = RecordWriter(
             needs.sink,
@@ -125,7 +125,7 @@ class Gateway:
                 hub=self.hub,
                 captions=self.captions,
                 languages=needs.languages,
-                request_limits=request_limits,
+                request_limits=self.request_limits,
                 writer=self.writer,
                 events=needs.events,
                 channels=self.channels,
@@ -140,7 +140,7 @@ class Gateway:
                 hub=self.hub,
                 captions=self.captions,
                 languages=needs.languages,
-                request_limits=request_limits,
+                request_limits=self.request_limits,
                 limits=needs.limits,
                 writer=self.writer,
                 gateway_id=needs.gateway_id,

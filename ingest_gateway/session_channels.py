@@ -83,7 +83,7 @@ class SessionChannels:
     ) -> None:
         self._channels = channels
         self._access = access
-        self._policy = policies.directory
+        self._policy = policies.signaling
         self._left: set[str] = set()
 
     @property
@@ -136,8 +136,9 @@ class SessionChannels:
         for arn in tuple(self._left):
             await self.delete(arn)
 
-    async def keys(self, info: SessionInfo, subject: str | None, holder: str) -> ChannelKeys:
-        """For whoever asks: the session's speaker is the master, everybody else a viewer.
+    async def keys(self, info: SessionInfo, subject: str | None) -> ChannelKeys:
+        """For ``subject`` (None: a guest): the session's speaker is the master, everybody else a
+        viewer.
 
         Raises Refusal: NO_SESSION, when there is no channel or nobody is given keys;
         ConnectorError.
@@ -149,7 +150,9 @@ class SessionChannels:
         endpoints = Endpoints(channel.wss, channel.https)
         if role is Role.VIEWER:
             endpoints = await call(self._policy, lambda: channels.endpoints(channel.arn, role))
-        keys = await call(self._policy, lambda: access.credentials(channel.arn, role, holder))
+        keys = await call(
+            self._policy, lambda: access.credentials(channel.arn, role, subject or "guest")
+        )
         ice = await call(
             self._policy, lambda: channels.ice_servers(channel.arn, endpoints, role.value)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -15,9 +15,14 @@ GOOD_FOR_S = 299
 """As long as Amazon's own SDKs ask for."""
 
 
-def viewer_url(wss: str, arn: str, client_id: str, region: str, keys: TemporaryCredentials) -> str:
-    """``wss``: the channel's endpoint for viewers. The address is a secret while it is good."""
-    query = urlencode({"X-Amz-ChannelARN": arn, "X-Amz-ClientId": client_id})
+def signed_url(
+    wss: str, arn: str, region: str, keys: TemporaryCredentials, client_id: str | None
+) -> str:
+    """``wss``: the channel's endpoint for the role; ``client_id`` None: the master's. The address
+    is a secret for as long as it is good."""
+    query = f"X-Amz-ChannelARN={quote(arn, safe='')}"
+    if client_id is not None:
+        query += f"&X-Amz-ClientId={quote(client_id, safe='')}"
     request = AWSRequest("GET", f"{wss.rstrip('/')}/?{query}")
     credentials = Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
     SigV4QueryAuth(credentials, SERVICE, region, expires=GOOD_FOR_S).add_auth(request)

@@ -25,7 +25,7 @@ from ingest_gateway.kvs.follow import Next, followed, goes_on, what_next
 from ingest_gateway.kvs.ice import with_servers
 from ingest_gateway.kvs.keys import RefreshedKeys
 from ingest_gateway.kvs.signals import Notice, SdpAnswer, offer_message, read
-from ingest_gateway.kvs.signing import viewer_url
+from ingest_gateway.kvs.signing import signed_url
 from ingest_gateway.kvs.speaker import KvsSpeaker
 from ingest_gateway.protocol import Refusal
 from ingest_gateway.session_channels import channel_of
@@ -99,7 +99,7 @@ class Viewer:
     async def _join(self, row: SessionRow) -> bool:
         """Until nobody has answered, or the speaker who came has gone. False: there is no channel.
         Raises ConnectorError, OfferError, Refusal."""
-        needs, policy = self._needs, self._gateway.needs.policies.directory
+        needs, policy = self._needs, self._gateway.needs.policies.signaling
         channel = channel_of(row.info)
         if channel is None:
             _log.warning("session %s has no signaling channel", self._session_id)
@@ -108,7 +108,7 @@ class Viewer:
         endpoints = await call(policy, lambda: needs.channels.endpoints(arn, Role.VIEWER))
         servers = await call(policy, lambda: needs.channels.ice_servers(arn, endpoints, client_id))
         keys = await call(policy, self._keys_for(arn).current)
-        url = viewer_url(endpoints.wss, arn, client_id, needs.region, keys)
+        url = signed_url(endpoints.wss, arn, needs.region, keys, client_id)
         # IAM lets nobody but the speaker be the master: whoever answers is the speaker.
         peer = Peer("kvs", "kinesis-video-streams", Identity(row.info.speaker_id))
         ice = with_servers(needs.ice, servers)
