@@ -12,6 +12,7 @@ PYTHON := $(VENV)/bin/python
 JAR := build/flink-job-server.jar
 WEB := ingest_gateway/web
 PAGES := $(WEB)/dist/index.html
+KINESIS := .cache/kinesis-local
 PACKAGES := schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
 
 # Offline speech: translation, voices, and the demo's talk.
@@ -42,7 +43,7 @@ demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: bui
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live
 
-test: setup lint typecheck test-pages browser ## all checks and all tests
+test: setup lint typecheck test-pages browser $(KINESIS)/installed ## all checks and all tests
 	@$(PYTHON) -m pytest
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
@@ -160,6 +161,16 @@ $(WEB)/node_modules/installed: $(WEB)/package.json $(WEB)/package-lock.json
 	@$(need-node)
 	$(call say,packages of the pages)
 	@cd $(WEB) && npm ci --silent
+	@touch $@
+
+# For the tests: a Kinesis that splits and merges shards.
+$(KINESIS)/installed: tests/kinesis_local/package.json tests/kinesis_local/package-lock.json
+	@$(need-node)
+	$(call say,a Kinesis of this machine for the tests)
+	@mkdir -p $(KINESIS)
+	@cp tests/kinesis_local/package.json tests/kinesis_local/package-lock.json \
+		tests/kinesis_local/.npmrc $(KINESIS)/
+	@cd $(KINESIS) && npm ci --silent
 	@touch $@
 
 $(PAGES): $(WEB)/node_modules/installed $(WEB)/vite.config.ts $(WEB)/tsconfig.json \
