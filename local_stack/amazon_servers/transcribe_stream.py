@@ -27,8 +27,8 @@ class Ending:
     """The ``stream``-th stream (from 1) ends by itself once it has heard more than ``after_s``.
 
     ``how``: the name of an exception (``InternalFailureException``...), ``break`` (the connection
-    is gone) or ``end`` (a clean end that nobody asked for). ``after_s`` None: when the client has
-    ended its audio, which then is not answered.
+    is gone), ``idle`` (as after 15 s without audio) or ``end`` (a clean end that nobody asked
+    for). ``after_s`` None: when the client has ended its audio, which then is not answered.
     """
 
     stream: int
@@ -136,11 +136,7 @@ class TranscribeStream:
                     await self._end_early(ending.how)
                     return False
         except TimeoutError:
-            seconds = f"{self._idle_close_s:g}"
-            await self.fail(
-                "BadRequestException",
-                f"Your request timed out because no new audio was received for {seconds} seconds.",
-            )
+            await self._end_idle()
             return False
 
     async def _end_early(self, how: str) -> None:
@@ -148,10 +144,19 @@ class TranscribeStream:
         await asyncio.sleep(0.05)
         if how == "break":
             self._break_connection()
+        elif how == "idle":
+            await self._end_idle()
         elif how == "end":
             await self._send(b"", True)
         else:
             await self.fail(how, "scripted")
+
+    async def _end_idle(self) -> None:
+        await self.fail(
+            "BadRequestException",
+            "Your request timed out because no new audio was received"
+            f" for {self._idle_close_s:g} seconds.",
+        )
 
     async def fail(self, code: str, text: str) -> None:
         headers = {

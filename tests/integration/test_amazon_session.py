@@ -63,8 +63,11 @@ def loop() -> Iterator[LiveLoop]:
         ("break", PauseCutter()),
         ("InternalFailureException", PauseCutter()),
         ("LimitExceededException", PauseCutter()),
+        ("idle", PauseCutter()),
+        ("end", PauseCutter()),
         ("break", WindowCutter(settle_samples=4_000)),
     ],
+    ids=["gone", "failed", "four-hours", "idle", "ended", "gone-windows"],
 )
 async def test_streams_that_end_in_a_word_lose_none_and_repeat_none(
     tmp_path: Path, loop: LiveLoop, how: str, cutter: Cutter

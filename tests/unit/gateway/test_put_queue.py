@@ -3,6 +3,7 @@ twice is only what came behind a failure."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import pytest
@@ -177,6 +178,21 @@ def test_waits_double_up_to_the_longest_and_start_anew_after_success() -> None:
     assert batch is not None
     queue.settle_failed_call(batch, "Throttled", now_ms)
     assert queue.due_in_ms(now_ms) == FIRST_WAIT_MS
+
+
+def test_a_stream_that_refuses_a_third_of_all_records_keeps_up_with_speech() -> None:
+    """Four records a second, each refused by chance, for ten minutes: what waits stays little."""
+    queue, chance = a_queue(), random.Random(3)
+    longest_wait_bytes = 0
+    for now_ms in range(0, 600_000, 50):
+        if now_ms % 250 == 0:
+            queue.add("a", pending("a", now_ms // 250, now_ms))
+        batch = queue.next_batch(now_ms)
+        if batch is not None:
+            refusals = ["Throttled" if chance.random() < 1 / 3 else None for _ in batch.records]
+            assert not [each.lost for each in queue.settle(batch, refusals, now_ms) if each.lost]
+        longest_wait_bytes = max(longest_wait_bytes, queue.waiting_bytes("a"))
+    assert longest_wait_bytes <= 30 * pending("a", 0).record.size_bytes
 
 
 def test_audio_past_its_deadline_is_lost_and_what_may_not_expire_stays() -> None:
