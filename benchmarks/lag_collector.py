@@ -74,6 +74,7 @@ class Collector:
         app = web.Application(client_max_size=_MOST_BYTES)
         app.router.add_post("/notify/{session}/{language}", self._notify)
         app.router.add_post("/notify/{session}", self._tell_speaker)
+        app.router.add_post("/notify", self._tell_speakers)
         return app
 
     def take(
@@ -100,10 +101,18 @@ class Collector:
         await request.read()
         return _answer(1)
 
+    async def _tell_speakers(self, request: web.Request) -> web.Response:
+        """Several at once: as many answers."""
+        notes = msgspec.json.decode(await request.read(), type=list[dict[str, Any]])
+        return web.json_response([_delivery(1) for _ in notes])
+
 
 def _answer(listeners: int) -> web.Response:
-    delivery = {"delivered": listeners, "listeners": listeners, "gone": 0, "inline": 1}
-    return web.json_response(delivery)
+    return web.json_response(_delivery(listeners))
+
+
+def _delivery(listeners: int) -> dict[str, int]:
+    return {"delivered": listeners, "listeners": listeners, "gone": 0, "inline": 1}
 
 
 def main() -> None:

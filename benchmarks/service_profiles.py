@@ -2,7 +2,8 @@
 
 A profile names the mean of each call. Each call's own time is lognormal around it, with one in a
 hundred at two and a half times the mean or slower, and follows from its text, so that the same
-text takes the same time in either flow.
+text takes the same time in either flow. A steady profile takes the mean each time: what is
+simulated can then be taken off exactly.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from connectors.job_connectors import SpeechChoice
-from connectors.scripted_faults import TailedDelay
+from connectors.scripted_faults import Delay, TailedDelay
 from connectors.scripted_speech_synthesis import ScriptedSynthesizerSettings
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_translation import ScriptedTranslatorSettings
@@ -21,6 +22,9 @@ SPOKEN_WORD_S = 0.33
 as a real listener's would."""
 PROFILE_OPTION = "--service_profile="
 """Of ``benchmarks.profiled_job``: its name follows."""
+TEN_LANGUAGES = ("es", "ca", "fr", "de", "it", "pt", "nl", "sv", "pl", "ja")
+"""What the simulated services can be asked for, English and its like besides."""
+_LANGUAGES = (*TEN_LANGUAGES, "en", "gl")
 _RESULTS_AHEAD = 100_000
 """A whole batch is sent at once and read afterwards: nothing may wait for its reader."""
 
@@ -35,6 +39,7 @@ class ServiceProfile:
     translation_s: float
     speech_s: float
     seed: int = 0
+    is_steady: bool = False
 
     def speech_choice(self, base: SpeechChoice | None = None) -> SpeechChoice:
         """``base`` with the scripted engines of this profile: the job's and the baseline's."""
@@ -44,17 +49,23 @@ class ServiceProfile:
             translation="scripted",
             speech_synthesis="scripted",
             scripted_stt=ScriptedSpeechToTextSettings(
-                tail=TailedDelay(self.recognition_s, seed=self.seed + 1),
+                delay_s=self.recognition_s,
+                tail=None
+                if self.is_steady
+                else TailedDelay(self.recognition_s, seed=self.seed + 1),
                 report_every_s=0.1,
                 results_ahead=_RESULTS_AHEAD,
             ),
             scripted_translation=ScriptedTranslatorSettings(
-                delay=TailedDelay(self.translation_s, seed=self.seed + 2)
+                languages=_LANGUAGES, delay=self._delay(self.translation_s, 2)
             ),
             scripted_synthesis=ScriptedSynthesizerSettings(
-                word_s=SPOKEN_WORD_S, delay=TailedDelay(self.speech_s, seed=self.seed + 3)
+                languages=_LANGUAGES, word_s=SPOKEN_WORD_S, delay=self._delay(self.speech_s, 3)
             ),
         )
+
+    def _delay(self, mean_s: float, call: int) -> Delay | TailedDelay:
+        return Delay(mean_s) if self.is_steady else TailedDelay(mean_s, seed=self.seed + call)
 
 
 PROFILES: Mapping[str, ServiceProfile] = {
@@ -62,7 +73,11 @@ PROFILES: Mapping[str, ServiceProfile] = {
     for profile in (
         ServiceProfile("seed", recognition_s=0.5, translation_s=0.5, speech_s=1.3),
         ServiceProfile("current", recognition_s=0.3, translation_s=0.15, speech_s=0.31),
+        ServiceProfile(
+            "steady", recognition_s=0.3, translation_s=0.15, speech_s=0.31, is_steady=True
+        ),
     )
 }
 """``seed``: the times of the flow being replaced. ``current``: what the services need today when
-they answer as a stream: the tail of recognition, and the first byte of speech."""
+they answer as a stream: the tail of recognition, and the first byte of speech. ``steady``: the same
+without a spread."""

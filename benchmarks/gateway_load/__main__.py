@@ -22,31 +22,32 @@ from local_stack.processes import Processes, stop_on_terminate
 BUILD = Path(__file__).parents[2] / "build" / "gateway-load"
 
 
-def flat(gateway: Measured, plain: Measured | None) -> dict[str, float]:
+def flat(load: Load, gateway: Measured, plain: Measured | None) -> dict[str, float]:
     """The figures under the names that ``build/bench.json`` has."""
+    speakers, notify = f"{load.speakers}_speakers", f"notify_{load.listeners}"
     found = {
-        "gateway_p50_ms_1000_speakers": gateway.durable_p50_ms,
-        "gateway_p99_ms_1000_speakers": gateway.durable_p99_ms,
-        "gateway_ack_p99_ms_1000_speakers": gateway.acknowledged_p99_ms,
-        "gateway_cpu_share_1000_speakers": round(gateway.cpu_share, 3),
+        f"gateway_p50_ms_{speakers}": gateway.durable_p50_ms,
+        f"gateway_p99_ms_{speakers}": gateway.durable_p99_ms,
+        f"gateway_ack_p99_ms_{speakers}": gateway.acknowledged_p99_ms,
+        f"gateway_cpu_share_{speakers}": round(gateway.cpu_share, 3),
         "gateway_starved_share": round(gateway.starved_share, 3),
         "gateway_memory_kb_per_connection": round(gateway.memory_kb_per_connection, 1),
         "gateway_memory_growth_kb": round(gateway.memory_growth_kb),
         "gateway_dropped": gateway.dropped,
         "gateway_unacknowledged": gateway.unacknowledged,
-        "notify_500_p50_ms": gateway.notify_audio_p50_ms,
-        "notify_500_p99_ms": gateway.notify_audio_p99_ms,
-        "notify_500_text_p50_ms": gateway.notify_text_p50_ms,
-        "notify_500_text_p99_ms": gateway.notify_text_p99_ms,
-        "notify_500_loaded_p50_ms": gateway.loaded_notify_p50_ms,
-        "notify_500_loaded_p99_ms": gateway.loaded_notify_p99_ms,
+        f"{notify}_p50_ms": gateway.notify_audio_p50_ms,
+        f"{notify}_p99_ms": gateway.notify_audio_p99_ms,
+        f"{notify}_text_p50_ms": gateway.notify_text_p50_ms,
+        f"{notify}_text_p99_ms": gateway.notify_text_p99_ms,
+        f"{notify}_loaded_p50_ms": gateway.loaded_notify_p50_ms,
+        f"{notify}_loaded_p99_ms": gateway.loaded_notify_p99_ms,
         "notify_lost": gateway.notify_lost,
         "gateway_generator_lag_p99_ms": gateway.generator_lag_p99_ms,
     }
     if plain is not None:
-        found["gateway_plain_p50_ms_1000_speakers"] = plain.durable_p50_ms
-        found["gateway_plain_p99_ms_1000_speakers"] = plain.durable_p99_ms
-        found["gateway_plain_cpu_share_1000_speakers"] = round(plain.cpu_share, 3)
+        found[f"gateway_plain_p50_ms_{speakers}"] = plain.durable_p50_ms
+        found[f"gateway_plain_p99_ms_{speakers}"] = plain.durable_p99_ms
+        found[f"gateway_plain_cpu_share_{speakers}"] = round(plain.cpu_share, 3)
     return found
 
 
@@ -124,7 +125,7 @@ def main() -> int:
     tell(load, found)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        figures = flat(found[0], found[1] if len(found) > 1 else None)
+        figures = flat(load, found[0], found[1] if len(found) > 1 else None)
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
         print(f"see {options.json}")
     return 1 if found[0].dropped or found[0].unacknowledged or found[0].notify_lost else 0

@@ -48,6 +48,7 @@ class Settings:
     read_every_s: float
     languages: tuple[str, ...]
     job_options: tuple[str, ...]
+    warm_up_s: float = WARM_UP_S
 
 
 def measured(settings: Settings) -> Load:
@@ -77,7 +78,7 @@ def measured(settings: Settings) -> Load:
         job.start_servers()
         job.submit()
         job.wait_until_running()
-        time.sleep(WARM_UP_S)
+        time.sleep(settings.warm_up_s)
         before = sample()
         heard = Heard(time.time() * 1000)
         gave_up = _listen(NoteTail(notes), heard, settings.seconds)
@@ -139,6 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.overhead", description=__doc__)
     parser.add_argument("--sessions", type=int, action="append", help="one load; may be repeated")
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--warm-up-s", type=float, default=WARM_UP_S)
     parser.add_argument("--pane-ms", type=int, default=0, help="0: 20 up to 100 sessions, else 500")
     parser.add_argument("--read-every-ms", type=float, default=200.0)
     parser.add_argument("--languages", default=",".join(LANGUAGES))
@@ -157,6 +159,7 @@ def main() -> int:
             given.read_every_ms / 1000,
             tuple(given.languages.split(",")),
             tuple(given.job_options),
+            given.warm_up_s,
         )
         try:
             load = measured(settings)

@@ -20,7 +20,8 @@ BEHIND_MS = 10_000.0
 GROWING_MS = 300.0
 """More than that between the first third of a run and the last is a backlog that grows."""
 RECENT_MS = 10_000.0
-SILENT_MS = 30_000.0
+GRACE_MS = 30_000.0
+"""No run is given up before: what piled up while all began may be worked off by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +106,21 @@ class Heard:
             self._stages_ms.setdefault(stage, array("d")).append(spent_ms)
 
     def hopeless(self, now_ms: float) -> str:
-        """Why there is no use in going on; empty: there is."""
-        last_ms = max(
-            self._began_ms,
-            self._at_ms[-1] if self._at_ms else 0.0,
-            self._skipped_at_ms[-1] if self._skipped_at_ms else 0.0,
-        )
-        if now_ms - last_ms > SILENT_MS:
-            return f"nobody was told anything for {SILENT_MS / 1000:.0f} s"
+        """Why there is no use in going on; empty: there is, or it is too early to say."""
+        if now_ms - self._began_ms < GRACE_MS:
+            return ""
         clips = _since(self._at_ms, now_ms - RECENT_MS)
         skipped = _since(self._skipped_at_ms, now_ms - RECENT_MS)
+        if not clips + skipped:
+            return f"nobody was told anything for {RECENT_MS / 1000:.0f} s"
         if skipped > clips:
             return f"{skipped} of the last {skipped + clips} outcomes were given up"
-        recent_ms = self._added_ms[len(self._added_ms) - clips :]
-        if recent_ms and median(recent_ms) > BEHIND_MS:
-            return f"the last ones were {median(recent_ms) / 1000:.0f} s late"
+        recent_ms = median(self._added_ms[len(self._added_ms) - clips :])
+        before = _since(self._at_ms, now_ms - 2 * RECENT_MS)
+        earlier = self._added_ms[len(self._added_ms) - before : len(self._added_ms) - clips]
+        is_shrinking = bool(earlier) and recent_ms < 0.9 * median(earlier)
+        if recent_ms > BEHIND_MS and not is_shrinking:
+            return f"the last ones were {recent_ms / 1000:.0f} s late"
         return ""
 
     def load(

@@ -1,52 +1,167 @@
-"""What the parts of a bench find comes together under flat keys, and is drawn."""
+"""What the parts of a bench find comes together under flat keys, is drawn and is judged."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.bench import Part, lag_keys, parts, run_part
-from benchmarks.bench_pictures import draw_lag, draw_load, draw_stages
+from benchmarks import bench
+from benchmarks.bench_bars import BARS, SERVICES, STOOD_IN, Bar
+from benchmarks.bench_parts import FULL, QUICK, Part, Result, Size, clear, lag_keys, parts, run_part
+from benchmarks.bench_pictures import draw_lag, draw_load, draw_stages, smoothed
 
 pytestmark = pytest.mark.unit
 
 
-def part_that(code: str, file: Path, keys: dict[str, str], within_s: float = 20.0) -> Part:
-    module = file.with_name("a_part.py")
-    module.write_text(code)
-    run = ("timeit", "-n1", "-r1", f"import runpy; runpy.run_path({str(module)!r})")
-    return Part("a part", run, file, keys, within_s)
+def part_that(
+    code: str, file: Path, keys: dict[str, str] | None = None, within_s: float = 20.0
+) -> Part:
+    return Part("a part", ("-c", code), file, keys or {}, within_s)
 
 
-def test_the_keys_that_were_promised_are_asked_for() -> None:
-    promised = set(lag_keys("seed").values()) | set(lag_keys("current").values())
-    assert {
-        "lag_ratio_seed_profile",
-        "lag_mean_s_current_profile",
-        "lag_p95_s_current_profile",
-    } <= promised
-    names = [part.name for part in parts(quick=False)]
-    assert names == ["cost", "lag, seed", "lag, current", "overhead", "gateway", "recognition"]
-    assert sum(part.within_s for part in parts(quick=True)) < sum(
-        part.within_s for part in parts(quick=False)
-    )
+def writes(file: Path, found: dict[str, object]) -> str:
+    return f"import pathlib; pathlib.Path({str(file)!r}).write_text({json.dumps(found)!r})\n"
+
+
+def test_the_full_bench_asks_every_part_for_what_was_promised() -> None:
+    found = {part.name: part for part in parts(FULL)}
+    assert list(found) == [
+        "cost",
+        "playout",
+        "recognition",
+        "lag, seed",
+        "lag, current",
+        "gateway",
+        "breadth",
+        "overhead",
+        "overhead, 1000 sessions for 600 s",
+    ]
+    assert found["overhead"].command.count("--sessions") == 3
+    assert found["overhead, 1000 sessions for 600 s"].figures != found["overhead"].figures
+    assert FULL.longest_s < 45 * 60
+    assert QUICK.longest_s <= 5 * 60
+
+
+def test_each_profiles_figures_have_names_of_their_own() -> None:
+    seed, current = lag_keys("seed"), lag_keys("current")
+    assert seed["lag_ratio"] == "lag_ratio_seed_profile"
+    assert current["job_lag_mean_s"] == "lag_mean_s_current_profile"
+    assert current["job_lag_p95_s"] == "lag_p95_s_current_profile"
+    assert current["baseline_first_sample_p50_s"] == "baseline_first_sample_p50_s_current_profile"
+    assert current["stt_seconds_ratio"] == "stt_seconds_ratio"
+    assert not set(seed.values()) & set(current.values())
 
 
 def test_numbers_are_taken_and_renamed(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
-    code = f'open({str(file)!r}, \'w\').write(\'{{"lag_ratio": 0.7, "name": "x", "n": 3}}\')'
-    assert run_part(part_that(code, file, {"lag_ratio": "lag_ratio_seed_profile"})) == {
-        "lag_ratio_seed_profile": 0.7
-    }
-    assert run_part(part_that(code, file, {})) == {"lag_ratio": 0.7, "n": 3}
+    code = writes(file, {"lag_ratio": 0.7, "name": "x", "n": 3})
+    renamed = run_part(part_that(code, file, {"lag_ratio": "lag_ratio_seed_profile"}), 20.0)
+    assert renamed == Result({"lag_ratio_seed_profile": 0.7})
+    assert run_part(part_that(code, file), 20.0) == Result({"lag_ratio": 0.7, "n": 3})
 
 
-def test_a_part_that_fails_has_no_figures_not_even_old_ones(tmp_path: Path) -> None:
+def test_a_part_that_fails_says_so_and_has_no_old_figures(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     file.write_text('{"old": 1}')
-    assert run_part(part_that("raise SystemExit(1)", file, {})) == {}
+    assert run_part(part_that("raise SystemExit(3)", file), 20.0) == Result({}, "ended with 3")
+    assert run_part(part_that("", file), 20.0) == Result({}, "left no figures")
+    assert run_part(part_that(writes(file, {"n": 1}), file), 0.0).problem == (
+        "no time was left for it"
+    )
+
+
+def test_a_part_that_fails_late_keeps_the_figures_it_had(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    code = writes(file, {"n": 3}) + "raise SystemExit(1)"
+    assert run_part(part_that(code, file), 20.0) == Result({"n": 3.0}, "ended with 1")
+
+
+def test_a_part_that_takes_too_long_is_told_to_stop(tmp_path: Path) -> None:
+    """It may still end what it started."""
+    file = tmp_path / "found.json"
+    code = (
+        "import signal, sys, time\n"
+        "def stop(*_):\n"
+        f"    open({str(tmp_path / 'stopped')!r}, 'w').close(); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n" + writes(file, {"n": 3}) + "time.sleep(60)\n"
+    )
+    assert run_part(part_that(code, file, within_s=60.0), 3.0) == Result(
+        {"n": 3.0}, "was stopped after 3 s"
+    )
+    assert (tmp_path / "stopped").exists()
+
+
+def test_one_part_fails_and_the_others_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    monkeypatch.setattr(bench, "BUILD", tmp_path)
+    monkeypatch.setattr(bench, "FOUND", tmp_path / "bench")
+    listed = (
+        replace(part_that("raise SystemExit(2)", bad), name="the bad one"),
+        replace(part_that(writes(good, {"wer_pause": 0.25}), good), name="the good one"),
+    )
+
+    def two_parts(_size: Size) -> tuple[Part, ...]:
+        return listed
+
+    monkeypatch.setattr(bench, "parts", two_parts)
+    assert bench.main(["--quick"]) == 1
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert found["wer_pause"] == 0.25
+    told = capsys.readouterr().out
+    assert "bench: the bad one ended with 2" in told
+    assert told.splitlines()[-1].endswith("failed: the bad one")
+    for picture in bench.PICTURES:
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_bar_is_kept_missed_or_not_measured() -> None:
+    bar = Bar("wer_pause", 0.01, "wer_whole_file")
+    assert bar.told({"wer_pause": 0.26, "wer_whole_file": 0.25})[1:] == ("0.26", "0.26", "kept")
+    assert bar.told({"wer_pause": 0.27, "wer_whole_file": 0.25})[3] == "MISSED"
+    assert bar.told({"wer_pause": 0.27})[3] == "not measured"
+    assert bar.told({"wer_whole_file": 0.25})[1] == "-"
+    assert Bar("x", 2.0).told({"x": 2.0}) == ("x", "2", "2", "kept")
+
+
+def test_the_issues_keys_have_bars() -> None:
+    assert {
+        "lag_ratio_seed_profile",
+        "lag_mean_s_current_profile",
+        "lag_p95_s_current_profile",
+        "overhead_p50_ms_300_sessions",
+        "overhead_p99_ms_300_sessions",
+        "overhead_p99_ms_1000_sessions",
+        "gateway_p99_ms_1000_speakers",
+        "wer_pause",
+        "stt_seconds_ratio",
+    } <= {bar.key for bar in BARS}
+
+
+def test_every_part_that_runs_something_says_what_stood_in() -> None:
+    runs = {part.name.split(",")[0] for part in parts(FULL)} - {"cost"}
+    assert set(STOOD_IN) == runs
+    assert {len(row) for row in STOOD_IN.values()} == {len(SERVICES)}
+
+
+def test_what_an_earlier_run_left_is_not_drawn(tmp_path: Path) -> None:
+    found = tmp_path / "bench"
+    found.mkdir()
+    for file in (tmp_path / "lag-seed.json", tmp_path / "lag-seed-words.json"):
+        file.write_text("{}")
+    (found / "playout-words.json").write_text("{}")
+    (found / "whip.json").write_text("{}")
+    clear(found, tmp_path)
+    assert [file.name for file in tmp_path.rglob("*.json")] == ["whip.json"]
+
+
+def test_a_line_through_the_words_goes_through_their_means() -> None:
+    words = [(1.0, 2.0), (4.0, 4.0), (11.0, 5.0)]
+    assert smoothed(words) == ([2.5, 12.5], [3.0, 5.0])
 
 
 def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
@@ -57,6 +172,9 @@ def test_pictures_are_drawn_of_what_there_is(tmp_path: Path) -> None:
     )
     draw_lag(tmp_path, tmp_path / "lag.png")
     draw_stages(tmp_path, tmp_path / "stages.png")
-    draw_load({"overhead_p50_ms_10_sessions": 50.0}, tmp_path / "load.png")
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "playout-words.json").write_text(json.dumps(words))
+    figures = {"overhead_p50_ms_10_sessions": 50.0, "overhead_keeps_up_10_sessions": 0.0}
+    draw_load(figures, tmp_path / "load.png")
     for name in ("lag", "stages", "load"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

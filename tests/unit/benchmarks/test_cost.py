@@ -88,8 +88,8 @@ def test_the_table_is_of_an_hour_by_flow_and_languages_heard() -> None:
     found = figures(PRICES, [write_talk(number, 60.0) for number in range(3)])
     assert found["baseline_0_heard_billed_s"] == found["baseline_10_heard_billed_s"] == 18_000
     assert found["stream_0_heard_billed_s"] == pytest.approx(3_600)
-    assert found["stt_seconds_ratio"] == pytest.approx(0.2)
-    assert 0.15 < found["stt_seconds_ratio_speech_only"] < 0.2
+    assert found["reckoned_stt_seconds_ratio"] == pytest.approx(0.2)
+    assert 0.15 < found["reckoned_stt_seconds_ratio_speech_only"] < 0.2
     assert found["stream_10_heard_spoken_characters"] == pytest.approx(
         5 * found["stream_2_heard_spoken_characters"]
     )

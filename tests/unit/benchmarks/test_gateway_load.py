@@ -14,7 +14,7 @@ from websockets.streams import StreamReader
 from benchmarks.gateway_load.__main__ import flat
 from benchmarks.gateway_load.chunk_stamp import PCM_BYTES, sent_ns, stamped_pcm
 from benchmarks.gateway_load.histogram import Histogram
-from benchmarks.gateway_load.one_run import Measured
+from benchmarks.gateway_load.one_run import Load, Measured
 from benchmarks.gateway_load.stand_in_sink import StandInSink
 from benchmarks.gateway_load.wire import client_head, take_frame
 from connectors.record_sink import SinkRecord
@@ -124,7 +124,7 @@ def measured(**known: Any) -> Measured:
 
 def test_the_flat_figures_are_of_the_whole_way_to_the_answer() -> None:
     gateway = measured(put_p99_ms=1.0, durable_p50_ms=20.5, durable_p99_ms=41.2, dropped=3)
-    found = flat(gateway, measured(durable_p99_ms=30.1))
+    found = flat(Load(1000, 500, 30.0, 10.0, None), gateway, measured(durable_p99_ms=30.1))
     assert found["gateway_p50_ms_1000_speakers"] == 20.5
     assert found["gateway_p99_ms_1000_speakers"] == 41.2
     assert found["gateway_plain_p99_ms_1000_speakers"] == 30.1
@@ -132,4 +132,7 @@ def test_the_flat_figures_are_of_the_whole_way_to_the_answer() -> None:
 
 
 def test_without_the_plain_program_nothing_is_said_of_it() -> None:
-    assert not [name for name in flat(measured(), None) if "plain" in name]
+    few = flat(Load(100, 50, 5.0, 10.0, None), measured(durable_p99_ms=12.5), None)
+    assert not [name for name in few if "plain" in name]
+    assert few["gateway_p99_ms_100_speakers"] == 12.5, "a small load is not called a large one"
+    assert "notify_50_p99_ms" in few

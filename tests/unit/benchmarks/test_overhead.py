@@ -67,19 +67,28 @@ def test_a_backlog_that_grows_is_said_with_its_rate() -> None:
 
 
 def test_a_load_is_hopeless_when_the_last_ones_are_late() -> None:
-    notes = [told(at, 50.0) for at in range(20)] + [told(at, 11_000.0) for at in range(20, 40)]
+    notes = [told(at, 50.0) for at in range(40)] + [told(at, 11_000.0) for at in range(40, 60)]
     found = heard(*notes)
-    assert found.hopeless(19_000.0 + 6_000.0) == "the last ones were 11 s late"
-    assert heard(*notes[:22]).hopeless(21_500.0) == "", "two late ones of ten are a slow moment"
+    assert found.hopeless(59_500.0) == "the last ones were 11 s late"
+    assert heard(*notes[:42]).hopeless(41_500.0) == "", "two late ones of ten are a slow moment"
+
+
+def test_what_piled_up_at_the_beginning_may_be_worked_off() -> None:
+    """Half a second less each second: 20 s late at first, 12.5 s when it could be given up."""
+    notes = [told(at, max(50.0, 25_000.0 - 250.0 * at)) for at in range(60)]
+    assert heard(*notes[:20]).hopeless(19_500.0) == "", "too early to say"
+    assert heard(*notes[:50]).hopeless(49_500.0) == "", "late, but less and less so"
+    still = [told(at, 12_500.0) for at in range(50)]
+    assert heard(*still).hopeless(49_500.0) == "the last ones were 12 s late"
 
 
 def test_a_load_is_hopeless_when_most_is_given_up_or_nothing_comes() -> None:
-    late = [Told(1000.0 * at) for at in range(12, 18)]
-    found = heard(*(told(at, 50.0) for at in range(12)), *late)
-    assert found.hopeless(18_000.0) == "6 of the last 10 outcomes were given up"
-    quiet = heard(told(1.0, 50.0))
-    assert quiet.hopeless(30_000.0) == ""
-    assert quiet.hopeless(32_000.0) == "nobody was told anything for 30 s"
+    late = [Told(1000.0 * at) for at in range(42, 48)]
+    found = heard(*(told(at, 50.0) for at in range(42)), *late)
+    assert found.hopeless(48_000.0) == "6 of the last 10 outcomes were given up"
+    quiet = heard(*(told(at, 50.0) for at in range(35)))
+    assert quiet.hopeless(40_000.0) == ""
+    assert quiet.hopeless(45_000.0) == "nobody was told anything for 10 s"
 
 
 def test_a_run_in_which_nothing_was_told_has_no_times_and_does_not_keep_up() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.service_profiles import PROFILES
-from connectors.scripted_faults import TailedDelay
+from benchmarks.overhead.measure import SIMULATED_MS
+from benchmarks.service_profiles import PROFILES, TEN_LANGUAGES
+from connectors.scripted_faults import Delay, TailedDelay
 from connectors.scripted_speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_words
 from local_stack.latency import percentile
@@ -118,3 +119,25 @@ def test_a_clip_lasts_as_long_as_a_speaker_takes(run_virtual: RunVirtual) -> Non
     voice = PROFILES["seed"].speech_choice().open_synthesizer()
     clip = run_virtual(voice.synthesize("es:w1 w2 w3", "es"))
     assert clip.duration_s == pytest.approx(3 * 0.33, abs=0.01)
+
+
+def test_a_steady_profile_takes_exactly_what_is_taken_off_again() -> None:
+    profile = PROFILES["steady"]
+    choice = profile.speech_choice()
+    assert choice.scripted_stt.tail is None
+    assert choice.scripted_stt.delay_s == profile.recognition_s
+    assert choice.scripted_translation.delay == Delay(profile.translation_s)
+    assert choice.scripted_synthesis.delay == Delay(profile.speech_s)
+    times_s = (profile.recognition_s, profile.translation_s, profile.speech_s)
+    assert 1000 * sum(times_s) == pytest.approx(SIMULATED_MS)
+    current = PROFILES["current"]
+    assert times_s == (current.recognition_s, current.translation_s, current.speech_s)
+
+
+def test_ten_languages_are_translated_and_spoken() -> None:
+    choice = PROFILES["current"].speech_choice()
+    translator, voice = choice.open_translator(), choice.open_synthesizer()
+    for language in TEN_LANGUAGES:
+        assert translator.can_translate("en", language)
+        assert voice.can_speak(language)
+    assert len(set(TEN_LANGUAGES)) == 10
