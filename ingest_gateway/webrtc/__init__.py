@@ -7,6 +7,7 @@ and a WHEP listener a listener like any other: same sessions, same intake, same 
     ice            where media is received, STUN and TURN
     line           one RTCPeerConnection from its answer to its end
     whip           a speaker: RTP in, chunks into the intake, controls over a data channel
+    channel_socket the protocol's messages over a data channel
     reorder        RTP packets in order, lost ones counted; pure
     speech_cutter  Opus packets to chunks of 16 kHz samples that keep time (also for WebM); pure
     concealment    what stands in for lost sound; pure

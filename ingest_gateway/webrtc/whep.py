@@ -1,18 +1,32 @@
-"""A WHEP listener: counted and told as every listener; what it is told becomes its track."""
+"""A WHEP listener: counted and told as every listener; what it is told becomes its track.
+
+A client may open a data channel: it is then told what a WebSocket would tell it (the join with the
+last captions, then every message, without the audio that the track has).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from functools import lru_cache
 
+import msgspec
+from aiortc import RTCDataChannel
+
+from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.messages import JoinSession
+from ingest_gateway.messages import JoinSession, encode
 from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
 from ingest_gateway.webrtc.talk_track import ListenerTrack, TalkTrack
+
+_MOST_WAITING = 100
+"""Messages for a data channel that is still being opened."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,11 +92,16 @@ class WhepListener:
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinSession`` does."""
         offer = prepared(offer, we="send")
-        wanted = JoinSession(self._session_id, self._language, capabilities=("inlineAudio",))
+        reads_along = "\r\nm=application" in offer
+        capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if reads_along else ()))
+        wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
+        self._socket.waiting.appendleft(encode(joined))
         self._gateway.hub.add(self._connection)
         try:
-            sdp = await self._line.answer(offer, send=self._mine)
+            sdp = await self._line.answer(
+                offer, send=self._mine, on_channel=self._socket.channel_opened
+            )
         except BaseException:
             await self._leave()
             raise
@@ -121,16 +140,33 @@ class WhepListener:
         await self._gateway.conversation(self._connection).closed()
 
 
-class _TrackSocket:
-    """What the outbox takes for a socket: messages go to the track."""
+class _TrackSocket(ChannelSocket):
+    """What the outbox takes for a socket: messages go to the track, and on to a data channel."""
 
     def __init__(self, line: Line) -> None:
+        super().__init__(line)
         self.track: TalkTrack | None = None
-        self._line = line
+        self.waiting: deque[str] = deque(maxlen=_MOST_WAITING)
+
+    def channel_opened(self, channel: RTCDataChannel) -> None:
+        self.channel = channel
+        while self.waiting:
+            channel.send(self.waiting.popleft())
 
     async def send_text(self, data: str) -> None:
         if self.track is not None:
             self.track.take(data)
+        if self.channel is None:
+            self.waiting.append(without_audio(data))
+        else:
+            await super().send_text(without_audio(data))
 
-    async def close(self, code: int, reason: str | None) -> None:
-        await self._line.close()
+
+@lru_cache(maxsize=16)
+def without_audio(text: str) -> str:
+    """A message as text; all listeners of a language are sent the same one."""
+    if '"audio":' not in text:
+        return text
+    message: dict[str, object] = msgspec.json.decode(text)
+    message.pop("audio", None)
+    return msgspec.json.encode(message).decode()

@@ -21,6 +21,7 @@ from ingest_gateway.frames import AudioFrame, encode_frame
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hub import Connection, Peer
 from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
@@ -30,7 +31,6 @@ from ingest_gateway.webrtc.speech_cutter import OpusError, SpeechCutter, TimedPc
 LONGEST_INBOX = 120
 """Chunks (30 s of audio) and messages that wait for a slow stream. RTP cannot be slowed down, so
 what comes on top is lost, and declared to be."""
-_MOST_BUFFERED_BYTES = 1024 * 1024
 _LAST_WORDS_S = 2.0
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class WhipSpeaker:
         self._gateway = gateway
         self._session_id = session_id
         self._line = Line(ice)
-        self._socket = _ChannelSocket(self._line)
+        self._socket = ChannelSocket(self._line)
         self._connection = Connection(
             connection_id=new_connection_id(),
             peer=peer,
@@ -204,23 +204,3 @@ class WhipSpeaker:
             before = self._counted.get(fate, 0)
             self._gateway.metrics.rtp_packets.labels(fate).inc(count - before)
         self._counted = now
-
-
-class _ChannelSocket:
-    """What the outbox takes for a socket. A client without a data channel is told nothing."""
-
-    def __init__(self, line: Line) -> None:
-        self.channel: RTCDataChannel | None = None
-        self._line = line
-
-    async def send_text(self, data: str) -> None:
-        channel = self.channel
-        if (
-            channel is not None
-            and channel.readyState == "open"
-            and channel.bufferedAmount < _MOST_BUFFERED_BYTES
-        ):
-            channel.send(data)
-
-    async def close(self, code: int, reason: str | None) -> None:
-        await self._line.close()

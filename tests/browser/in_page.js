@@ -15,24 +15,33 @@ WebSocket.prototype.send = function (data) {
 // Tones that were heard, one after the other, in hundreds of hertz; 0 is silence.
 window.heard = [];
 const connect = AudioNode.prototype.connect;
+const hear = (node) => {
+  const { context } = node;
+  const analyser = context.createAnalyser();
+  analyser.fftSize = 2048;
+  analyser.smoothingTimeConstant = 0;
+  connect.call(node, analyser);
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  setInterval(() => {
+    analyser.getFloatFrequencyData(bins);
+    let loudest = 0;
+    bins.forEach((level, bin) => { if (level > bins[loudest]) loudest = bin; });
+    const hz = (loudest * context.sampleRate) / analyser.fftSize;
+    const tone = bins[loudest] > -40 ? Math.round(hz / 100) : 0;
+    if (window.heard.at(-1) !== tone) window.heard.push(tone);
+  }, 25);
+};
 AudioNode.prototype.connect = function (target, ...more) {
   const result = connect.call(this, target, ...more);
-  if (target instanceof AudioDestinationNode) {
-    const analyser = this.context.createAnalyser();
-    analyser.fftSize = 2048;
-    analyser.smoothingTimeConstant = 0;
-    connect.call(this, analyser);
-    const bins = new Float32Array(analyser.frequencyBinCount);
-    setInterval(() => {
-      analyser.getFloatFrequencyData(bins);
-      let loudest = 0;
-      bins.forEach((level, bin) => { if (level > bins[loudest]) loudest = bin; });
-      const hz = (loudest * this.context.sampleRate) / analyser.fftSize;
-      const tone = bins[loudest] > -40 ? Math.round(hz / 100) : 0;
-      if (window.heard.at(-1) !== tone) window.heard.push(tone);
-    }, 25);
-  }
+  if (target instanceof AudioDestinationNode) hear(this);
   return result;
+};
+// A track is played by an element, past every AudioNode.
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = async function () {
+  await play.call(this);
+  window.player = this;
+  if (this.srcObject) hear(new AudioContext().createMediaStreamSource(this.srcObject));
 };
 
 // The microphone that the page opened last.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -243,3 +244,34 @@ async def test_stopping_the_gateway_hangs_up_and_counts_out(
     await client.closed()
     counts = await gateway.tables.listener_counts(session_id)
     assert counts.languages == ()
+
+
+async def test_who_opens_a_data_channel_reads_along(
+    gateway: RunningGateway, client: WebRtcClient
+) -> None:
+    """The join, then each message as a WebSocket would have it, without the sound."""
+    _, session_id = await gateway.speaker()
+    await say(gateway, session_id, 0, clip(400, 0.4))  # nobody hears it yet
+    client.open_channel()
+    await client.post(gateway.url, f"/whep/{session_id}/es")
+    await client.channel_open()
+    assert gateway.controls("listeners")[-1].partial_languages == ("es",)
+    await say(gateway, session_id, 1, clip(400, 0.4))
+    await notify(
+        gateway, session_id, type="partialCaption", sequenceNumber=2, text="y", language="es"
+    )
+    await gateway.until(lambda: len(client.told) >= 3)
+    joined, said, partial = (json.loads(text) for text in client.told[:3])
+    assert (joined["type"], joined["targetLanguage"], joined["state"]) == (
+        "sessionJoined",
+        "es",
+        "live",
+    )
+    assert (said["type"], said["sequenceNumber"], said["transcript"]) == (
+        "translatedAudio",
+        1,
+        "hola",
+    )
+    assert "audio" not in said
+    assert (partial["type"], partial["text"]) == ("partialCaption", "y")
+    await gateway.until(lambda: len(spoken(client.heard())) > 0.35 * RATE_HZ)

@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 import { useStore } from "zustand";
-import { jumpToLive, pause, setMuted, setOutput, setVolume } from "./listening";
+import { jumpToLive, pause, setContinuous, setMuted, setOutput, setVolume } from "./listening";
 import { listenerStore, setShowOriginal } from "./store";
 
 /** Behind by more than this, a listener may want to leave something out. */
@@ -40,7 +40,7 @@ export function PlayerControls() {
             setVolume(Number(event.target.value));
           }}
         />
-        {(state.paused || state.behindS > FAR_BEHIND_S) && (
+        {!state.continuous && (state.paused || state.behindS > FAR_BEHIND_S) && (
           <button onClick={() => void jumpToLive()}>Jump to live</button>
         )}
       </div>
@@ -55,6 +55,21 @@ export function PlayerControls() {
         />
         Show the original beside the translation
       </label>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={state.continuous}
+          onChange={(event) => {
+            setContinuous(event.target.checked);
+          }}
+        />
+        One continuous sound, for when the screen is locked
+      </label>
+      {state.isTrackKeptOut && (
+        <p className="quiet" role="status">
+          It does not get through this network: clips are played instead.
+        </p>
+      )}
       {state.outputs.length > 1 && (
         <label className="inline">
           Play on

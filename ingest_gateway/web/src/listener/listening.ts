@@ -4,11 +4,14 @@ import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/message
 import { likeliest } from "../shared/languages";
 import { remember, remembered } from "../shared/remembered";
 import { stillPartial, withLine, withState, type CaptionState } from "./captions";
+import { FreshUrls } from "./fresh_urls";
 import { joinProblem } from "./join_problem";
 import { Playback } from "./playback";
+import type { Sound, SoundEvents } from "./sound";
 import { listenerStore } from "./store";
+import { TrackLine, type ListenerLine } from "./track_line";
+import { TrackSound } from "./track_sound";
 
-const REFRESH_MS = 4000;
 const JOIN_AGAIN_MS = 1000;
 const CAPABILITIES = ["inlineAudio", "partialCaptions"];
 const NO_CONNECTION = "No connection: trying again. What you missed will be made up for.";
@@ -17,13 +20,24 @@ const get = listenerStore.getState;
 const set = listenerStore.setState;
 /** The speaker's volume, on top of which a listener has their own. */
 let speakersVolume = 1;
-let line: Line | null = null;
-let playback: Playback | null = null;
+let line: ListenerLine | null = null;
+let sound: Sound | null = null;
 /** The last number that came in this language; null: nothing yet. */
 let lastNumber: number | null = null;
 /** Of the lines on the page; another one than chosen until the gateway has answered. */
 let shownLanguage: string | null = null;
-let freshUrls = new Map<number, (url: string | null) => void>();
+let freshUrls = new FreshUrls();
+
+const SOUND_EVENTS: SoundEvents = {
+  began: (number) => {
+    mark(number, "playing");
+    line?.send({ action: "heard", sequenceNumber: number, heardAt: Date.now() });
+  },
+  ended: (number) => { mark(number, "heard"); },
+  passed: (number, reason) => { mark(number, reason === "left out" ? "heard" : "missing"); },
+  progress: (now) => { showProgress(now); },
+  refreshUrl,
+};
 
 /** Join, or change over from another session. */
 export function listen(sessionId: string, language: string): void {
@@ -31,30 +45,43 @@ export function listen(sessionId: string, language: string): void {
   lastNumber = null;
   remember("language", language);
   set({ phase: "joining", sessionId, language, problem: null, lines: [], partial: null });
-  playback = new Playback({
-    began: (number) => {
-      mark(number, "playing");
-      line?.send({ action: "heard", sequenceNumber: number, heardAt: Date.now() });
-    },
-    ended: (number) => { mark(number, "heard"); },
-    passed: (number, reason) => { mark(number, reason === "left out" ? "heard" : "missing"); },
-    progress: (now) => { showProgress(now); },
-    refreshUrl,
-  });
+  if (get().continuous) openTrack(sessionId, language);
+  else openClips();
   applyVolume();
-  void playback.output.setOutput(get().output).catch(() => undefined);
-  void playback.startSound();
-  line = new Line(socketUrl(location.origin), null, {
-    opened: join,
-    received: receive,
-    broken: () => {
-      if (get().phase !== "over") set({ phase: "joining", problem: NO_CONNECTION });
-    },
-  });
+  void sound?.output.setOutput(get().output).catch(() => undefined);
   window.addEventListener("online", hurry);
   document.addEventListener("visibilitychange", hurry);
   document.addEventListener("click", touched);
   document.addEventListener("keydown", touched);
+}
+
+function openClips(): void {
+  sound = new Playback(SOUND_EVENTS);
+  void sound.startSound();
+  line = new Line(socketUrl(location.origin), null, { opened: join, received: receive, broken });
+}
+
+function openTrack(sessionId: string, language: string): void {
+  const player = new TrackSound(SOUND_EVENTS);
+  sound = player;
+  line = new TrackLine(sessionId, language, {
+    opened: join,
+    received: receive,
+    broken,
+    track: (track) => { player.play(track); },
+    keptOut: () => {
+      set({ continuous: false, isTrackKeptOut: true });
+      listen(sessionId, get().language ?? language);
+    },
+  });
+}
+
+/** Clips, which can catch up and wait, or one track, which goes on behind a lock screen. */
+export function setContinuous(continuous: boolean): void {
+  remember("continuous", String(continuous));
+  set({ continuous, isTrackKeptOut: false, paused: false });
+  const { sessionId, language, phase } = get();
+  if (sessionId !== null && language !== null && phase !== "over") listen(sessionId, language);
 }
 
 export function changeLanguage(language: string): void {
@@ -62,7 +89,7 @@ export function changeLanguage(language: string): void {
   const { sessionId, phase } = get();
   if (sessionId === null || language === get().language) return;
   set({ language, problem: null });
-  playback?.changeLanguage();
+  sound?.changeLanguage();
   // Not connected: the next join asks for it.
   const isSent = line?.send({ action: "changeLanguage", sessionId, targetLanguage: language });
   if (isSent !== true && phase === "over") listen(sessionId, language);
@@ -75,16 +102,16 @@ export function leave(): void {
 }
 
 export async function startSound(): Promise<void> {
-  await playback?.startSound();
+  await sound?.startSound();
 }
 
 export async function pause(paused: boolean): Promise<void> {
   set({ paused });
-  await playback?.pause(paused);
+  await sound?.pause(paused);
 }
 
 export async function jumpToLive(): Promise<void> {
-  playback?.jumpToLive();
+  sound?.jumpToLive();
   if (get().paused) await pause(false);
 }
 
@@ -103,7 +130,7 @@ export function setMuted(muted: boolean): void {
 export async function setOutput(output: string): Promise<void> {
   remember("output", output);
   set({ output });
-  await playback?.output.setOutput(output);
+  await sound?.output.setOutput(output);
 }
 
 /** The language to begin with, of those that are offered. */
@@ -116,19 +143,23 @@ function hurry(): void {
 }
 
 function touched(): void {
-  playback?.touched();
+  sound?.touched();
 }
 
 function stop(): void {
   line?.close();
-  playback?.close();
+  sound?.close();
   line = null;
-  playback = null;
-  freshUrls = new Map();
+  sound = null;
+  freshUrls = new FreshUrls();
   window.removeEventListener("online", hurry);
   document.removeEventListener("visibilitychange", hurry);
   document.removeEventListener("click", touched);
   document.removeEventListener("keydown", touched);
+}
+
+function broken(): void {
+  if (get().phase !== "over") set({ phase: "joining", problem: NO_CONNECTION });
 }
 
 function join(): void {
@@ -164,7 +195,7 @@ function receive(message: ServerMessage): void {
       set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
       break;
     case "clipUrl":
-      answerRefresh(message.sequenceNumber, message.url);
+      freshUrls.answer(message.sequenceNumber, message.url);
       break;
     case "error":
       refused(message);
@@ -194,7 +225,7 @@ function joined(message: Extract<ServerMessage, { type: "sessionJoined" }>): voi
     for (const past of history) show(past, past.skipped ? "missing" : "past");
     const newest = history.at(-1)?.sequenceNumber ?? null;
     lastNumber = newest ?? -1;
-    playback?.startBehind(newest);
+    sound?.startBehind(newest);
   } else {
     // What was missed while there was no connection, or between two languages, is heard.
     for (const missed of history) take(missed);
@@ -202,7 +233,7 @@ function joined(message: Extract<ServerMessage, { type: "sessionJoined" }>): voi
 }
 
 function take(utterance: Utterance): void {
-  const isNew = playback?.offer(utterance) ?? false;
+  const isNew = sound?.offer(utterance) ?? false;
   show(utterance, isNew ? "waiting" : "past");
   lastNumber = Math.max(lastNumber ?? -1, utterance.sequenceNumber);
 }
@@ -235,25 +266,13 @@ function showProgress(now: { behindS: number; rate: number; soundBlocked: boolea
 function refreshUrl(number: number): Promise<string | null> {
   const { sessionId, language } = get();
   if (sessionId === null || language === null) return Promise.resolve(null);
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => { answerRefresh(number, null); }, REFRESH_MS);
-    freshUrls.set(number, (url) => {
-      clearTimeout(timer);
-      resolve(url);
-    });
-    const which = { sessionId, targetLanguage: language, sequenceNumber: number };
-    if (line?.send({ action: "refreshUrl", ...which }) !== true) answerRefresh(number, null);
-  });
-}
-
-function answerRefresh(number: number, url: string | null): void {
-  freshUrls.get(number)?.(url);
-  freshUrls.delete(number);
+  const which = { sessionId, targetLanguage: language, sequenceNumber: number };
+  return freshUrls.ask(number, () => line?.send({ action: "refreshUrl", ...which }) === true);
 }
 
 function refused(error: ErrorMessage): void {
   if (error.action === "refreshUrl") {
-    if (error.sequence !== undefined) answerRefresh(error.sequence, null);
+    if (error.sequence !== undefined) freshUrls.answer(error.sequence, null);
     return;
   }
   const problem = joinProblem(error, get().sessionId ?? "");
@@ -273,5 +292,5 @@ function refused(error: ErrorMessage): void {
 
 function applyVolume(): void {
   const { volume, muted } = get();
-  playback?.output.setVolume(muted ? 0 : volume * speakersVolume);
+  sound?.output.setVolume(muted ? 0 : volume * speakersVolume);
 }

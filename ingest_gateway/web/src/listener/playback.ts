@@ -1,22 +1,15 @@
 import type { Utterance } from "../protocol/messages";
 import { loadClip } from "./clip_loader";
 import { ClipPlayer } from "./clip_player";
-import { PlaybackQueue, rateFor, type PassReason } from "./playback_queue";
+import { PlaybackQueue, rateFor } from "./playback_queue";
+import type { Sound, SoundEvents } from "./sound";
 
 const TICK_MS = 100;
 /** Without sound (blocked, or the tab asleep) no more than this waits to be heard. */
 const KEPT_WHILE_BLOCKED_S = 6;
 
-export interface PlaybackEvents {
-  began(number: number): void;
-  ended(number: number): void;
-  passed(number: number, reason: PassReason | "left out"): void;
-  progress(now: { behindS: number; rate: number; soundBlocked: boolean }): void;
-  refreshUrl(number: number): Promise<string | null>;
-}
-
 /** Loads clips ahead of their turn and plays them in order. */
-export class Playback {
+export class Playback implements Sound {
   private queue = new PlaybackQueue();
   private readonly player: ClipPlayer;
   private readonly clips = new Map<number, Utterance>();
@@ -27,7 +20,7 @@ export class Playback {
   /** Loads of an earlier language end in nothing. */
   private generation = 0;
 
-  constructor(private readonly events: PlaybackEvents) {
+  constructor(private readonly events: SoundEvents) {
     this.player = new ClipPlayer({
       began: (number) => { events.began(number); },
       ended: (number) => { events.ended(number); },
@@ -39,7 +32,6 @@ export class Playback {
     return this.player;
   }
 
-  /** False: it is known, or over. */
   offer(utterance: Utterance): boolean {
     const number = utterance.sequenceNumber;
     const previous = utterance.previousSequenceNumber ?? null;
@@ -57,7 +49,6 @@ export class Playback {
     this.queue.startBehind(number);
   }
 
-  /** Any touch of the page will do, not only one of the button that asks for it. */
   touched(): void {
     if (!this.paused && this.player.isBlocked) void this.startSound();
   }

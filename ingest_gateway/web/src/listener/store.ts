@@ -23,6 +23,9 @@ export interface ListenerState {
   readonly volume: number;
   readonly muted: boolean;
   readonly showOriginal: boolean;
+  /** One track without end instead of clips. */
+  readonly continuous: boolean;
+  readonly isTrackKeptOut: boolean;
   readonly output: string;
   readonly outputs: readonly { readonly id: string; readonly label: string }[];
   /** What is wrong, and what is done about it. */
@@ -45,6 +48,8 @@ export const listenerStore = createStore<ListenerState>(() => ({
   volume: rememberedNumber("listenerVolume", 1),
   muted: remembered("listenerMuted") === "true",
   showOriginal: remembered("showOriginal") === "true",
+  continuous: remembered("continuous") === "true",
+  isTrackKeptOut: false,
   output: remembered("output") ?? "",
   outputs: [],
   problem: null,

@@ -1,0 +1,75 @@
+import type { Sound, SoundEvents } from "./sound";
+
+/** One continuous track in an audio element, which goes on behind a lock screen where the platform
+ * allows that to anything. The gateway mixes it: there is nothing to queue or to catch up with. */
+export class TrackSound implements Sound {
+  private readonly element = new Audio();
+  private paused = false;
+
+  constructor(private readonly events: Pick<SoundEvents, "progress">) {
+    const session = (navigator as { audioSession?: { type: string } }).audioSession;
+    if (session !== undefined) session.type = "playback";
+  }
+
+  /** A new connection's track. */
+  play(track: MediaStreamTrack): void {
+    this.element.srcObject = new MediaStream([track]);
+    if (!this.paused) void this.startSound();
+  }
+
+  get output(): Sound["output"] {
+    const { element } = this;
+    return {
+      setVolume: (volume) => {
+        element.volume = volume;
+        element.muted = volume === 0; // phones leave the volume to their keys
+      },
+      setOutput: async (deviceId) => {
+        const one = element as HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
+        await one.setSinkId?.(deviceId);
+      },
+    };
+  }
+
+  startBehind(): void {
+    // The track begins with what is said next.
+  }
+
+  offer(): boolean {
+    return false;
+  }
+
+  changeLanguage(): void {
+    // The next connection brings the other language's track.
+  }
+
+  touched(): void {
+    if (!this.paused && this.element.paused) void this.startSound();
+  }
+
+  async startSound(): Promise<void> {
+    if (this.element.srcObject === null) return;
+    const isBlocked = await this.element.play().then(() => false, isNotAllowed);
+    this.events.progress({ behindS: 0, rate: 1, soundBlocked: isBlocked });
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    this.paused = paused;
+    if (paused) this.element.pause();
+    else await this.startSound();
+  }
+
+  jumpToLive(): void {
+    // It is never anywhere else.
+  }
+
+  close(): void {
+    this.element.pause();
+    this.element.srcObject = null;
+  }
+}
+
+/** Other failures (the track was changed while it began) are no question of a touch. */
+function isNotAllowed(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NotAllowedError";
+}
