@@ -84,7 +84,8 @@ def spoken_talk(wav: Path, duration_s: float, languages: tuple[str, ...]) -> Tal
 
 
 class Crowd:
-    """Holds sessions on a running stack, all by one speaker's account."""
+    """Holds sessions on a running stack, all by one speaker's account. ``inline_audio``: listeners
+    take clips inside messages, as the page does."""
 
     def __init__(
         self,
@@ -92,11 +93,13 @@ class Crowd:
         ledger: Ledger,
         *,
         proof: Callable[[ReceivedClip], bool] = is_playable,
+        inline_audio: bool = False,
         settle_timeout_s: float = 60.0,
     ) -> None:
         self._url = stack.gateway_url
         self._ledger = ledger
         self._proof = proof
+        self._inline_audio = inline_audio
         self._settle_timeout_s = settle_timeout_s
         self._token: str | None = None
         self._opening = asyncio.Lock()
@@ -111,7 +114,9 @@ class Crowd:
             source_language=talk.source_language,
             target_languages=talk.languages,
         )
-        audience = Audience(self._url, session_id, proof=self._proof)
+        audience = Audience(
+            self._url, session_id, proof=self._proof, inline_audio=self._inline_audio
+        )
         async with asyncio.TaskGroup() as group:
             for language in talk.languages:
                 await audience.join(language, group)

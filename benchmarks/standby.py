@@ -47,7 +47,13 @@ async def measure(stack: LocalStack) -> Found:
     try:
         idle = await _measured()
         print("standby: ten sessions", flush=True)
-        crowd = Crowd(stack, AmazonLedger(clients), proof=is_announced, settle_timeout_s=30.0)
+        crowd = Crowd(
+            stack,
+            AmazonLedger(clients),
+            proof=is_announced,
+            inline_audio=True,
+            settle_timeout_s=30.0,
+        )
         wav = make_talk(DIRECTORY / "talk.wav").wav
         talk = spoken_talk(wav, WARM_UP_S + MEASURED_S + 5, ("es", "ca"))
         async with asyncio.TaskGroup() as group:

@@ -46,6 +46,8 @@ class Audience:
 
     ``reached`` holds (number, language) of clips that pass ``proof``; ``skipped`` of notices;
     ``keys`` the stored names each was announced under, one and the same if all is well.
+    ``inline_audio``: they take clips inside messages, as the listener's page does; else they fetch
+    them, which also proves that they are stored.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Audience:
         session_id: str,
         *,
         proof: Callable[[ReceivedClip], bool] = is_playable,
+        inline_audio: bool = False,
         on_clip: Callable[[ReceivedClip], None] | None = None,
         save_to: Path | None = None,
     ) -> None:
         self._url = url
         self._session_id = session_id
         self._proof = proof
+        self._inline_audio = inline_audio
         self._on_clip = on_clip
         self._save_to = save_to
         self._over = asyncio.Event()
@@ -77,6 +81,7 @@ class Audience:
                     self._url,
                     self._session_id,
                     language,
+                    inline_audio=self._inline_audio,
                     download=self._proof is not is_announced,
                     save_to=self._save_to / language if self._save_to else None,
                     on_joined=joined.set,
