@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from botocore.exceptions import ClientError
-
-from connectors.amazon_clients import AwsClients, aws_errors, error_code
+from connectors.amazon_clients import AwsClients, aws_errors
+from connectors.amazon_clip_store import AmazonClipStore
 from connectors.dead_letter_archive import FoundLetters
 from connectors.letter_format import letter_of
 from schemas.names import DEAD_LETTERS, dead_letter_at_ms
@@ -24,6 +23,7 @@ class AmazonDeadLetterArchive:
     def __init__(self, clients: AwsClients) -> None:
         self._clients = clients
         self._bucket = clients.settings.names.audio_bucket
+        self._store = AmazonClipStore(clients, bucket=self._bucket)
 
     async def since(self, at_ms: int, newest: int) -> FoundLetters:
         steps = await self._steps()
@@ -75,16 +75,8 @@ class AmazonDeadLetterArchive:
 
     async def _letter(self, key: str) -> DeadLetter | None:
         """None: it expired meanwhile, or is none of ours."""
-        s3 = await self._clients.s3()
-        with aws_errors("fetch a dead letter"):
-            try:
-                answer = await s3.get_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if error_code(error) in {"NoSuchKey", "404"}:
-                    return None
-                raise
-            async with answer["Body"] as body:
-                return letter_of(await body.read())
+        body = await self._store.get(key)
+        return None if body is None else letter_of(body)
 
 
 def _step(prefix: str) -> str:

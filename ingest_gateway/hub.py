@@ -80,16 +80,20 @@ class Connection:
 
     async def write(self) -> None:
         """Empty the outbox into the socket until closed."""
-        while True:
-            while self._outbox:
-                text = self._outbox.popleft()
-                self._outbox_bytes -= len(text)
-                await self.socket.send_text(text)
-            if self.closing is not None:
-                await self.socket.close(*self.closing)
-                return
+        while not await self.flush():
             await self._wake.wait()
             self._wake.clear()
+
+    async def flush(self) -> bool:
+        """Empty the outbox into the socket once. True: it is closed now."""
+        while self._outbox:
+            text = self._outbox.popleft()
+            self._outbox_bytes -= len(text)
+            await self.socket.send_text(text)
+        if self.closing is None:
+            return False
+        await self.socket.close(*self.closing)
+        return True
 
 
 class Hub:
