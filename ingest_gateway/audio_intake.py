@@ -15,7 +15,7 @@ from ingest_gateway.metrics import Metrics
 from ingest_gateway.protocol import Audio, Refusal
 from ingest_gateway.put_queue import Pending, Settled
 from ingest_gateway.record_writer import RecordWriter
-from ingest_gateway.speaker_stream import SequenceJumpError
+from ingest_gateway.speaker_stream import SequenceJumpError, SpeakerStream
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
 
 _NOTICE_EVERY_MS = 1000
@@ -39,23 +39,10 @@ class AudioIntake:
     def take(self, connection: Connection, audio: Audio) -> None:
         """Number it, correct its time, queue it. Raises Refusal."""
         now_ms = self._now_ms()
-        live = self._live.loaded(audio.session_id)
-        if live is None or live.speaker is not connection or live.stream is None:
-            raise Refusal(
-                "SPEAKER_TAKEN",
-                "another connection speaks into this session now",
-                sequence=audio.sequence,
-            )
-        if live.ended:
-            raise Refusal("SESSION_ENDED", "this session has ended", sequence=audio.sequence)
-        if live.row.info.status == PAUSED:
-            raise Refusal(
-                "FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=audio.sequence
-            )
-        # Muted audio is silence of the same length: numbers and time go on without a hole.
-        pcm = bytes(len(audio.pcm)) if live.row.muted else audio.pcm
+        live, stream = speaking_into(self._live.loaded(audio.session_id), connection, audio)
+        pcm = as_broadcast(live, audio.pcm)
         try:
-            taken = live.stream.take(audio.sequence, audio.timestamp_ms, pcm, now_ms)
+            taken = stream.take(audio.sequence, audio.timestamp_ms, pcm, now_ms)
         except SequenceJumpError as error:
             raise Refusal("BAD_FIELD", str(error), sequence=audio.sequence) from None
         if taken is None:
@@ -64,9 +51,9 @@ class AudioIntake:
             return
         if taken.hole is not None:
             self.writer.add(
-                _gap(
-                    live,
-                    live.stream.epoch,
+                gap_record(
+                    live.session_id,
+                    stream.epoch,
                     taken.hole.after_sequence,
                     taken.hole.next_sequence,
                     now_ms,
@@ -136,6 +123,30 @@ class AudioIntake:
         )
 
 
+def speaking_into(
+    live: LiveSession | None, connection: Connection, audio: Audio
+) -> tuple[LiveSession, SpeakerStream]:
+    """The session that this connection may speak into now. Raises Refusal."""
+    if live is None or live.speaker is not connection or live.stream is None:
+        raise Refusal(
+            "SPEAKER_TAKEN",
+            "another connection speaks into this session now",
+            sequence=audio.sequence,
+        )
+    if live.ended:
+        raise Refusal("SESSION_ENDED", "this session has ended", sequence=audio.sequence)
+    if live.row.info.status == PAUSED:
+        raise Refusal(
+            "FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=audio.sequence
+        )
+    return live, live.stream
+
+
+def as_broadcast(live: LiveSession, pcm: bytes) -> bytes:
+    """Muted audio is silence of the same length: numbers and time go on without a hole."""
+    return bytes(len(pcm)) if live.row.muted else pcm
+
+
 def _durable_after(live: LiveSession, pending: Pending) -> int:
     """A stored gap makes the stream durable up to its end: nothing more will come of it."""
     value = pending.value
@@ -155,16 +166,16 @@ def _gaps(live: LiveSession, lost: Sequence[Pending], now_ms: int) -> tuple[Sess
         if isinstance(pending.value, AudioChunk):
             sequences.setdefault(pending.value.epoch, []).append(pending.value.sequence)
     return tuple(
-        _gap(live, epoch, min(numbers) - 1, max(numbers) + 1, now_ms)
+        gap_record(live.session_id, epoch, min(numbers) - 1, max(numbers) + 1, now_ms)
         for epoch, numbers in sorted(sequences.items())
     )
 
 
-def _gap(
-    live: LiveSession, epoch: int, after_sequence: int, next_sequence: int, now_ms: int
+def gap_record(
+    session_id: str, epoch: int, after_sequence: int, next_sequence: int, now_ms: int
 ) -> SessionControl:
     return SessionControl(
-        session_id=live.session_id,
+        session_id=session_id,
         epoch=epoch,
         after_sequence=after_sequence,
         revision=0,

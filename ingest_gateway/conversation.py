@@ -119,9 +119,7 @@ class Conversation:
             if isinstance(event, Audio):
                 await self._audio(event)
             elif isinstance(event, WebmFragment):
-                self._webm = self._webm or WebmInput()
-                for audio in self._webm.take(event):
-                    await self._audio(audio)
+                await self._webm_fragment(event)
             else:
                 answer = await self._command(event)
                 if answer is not None:
@@ -147,6 +145,11 @@ class Conversation:
         while wait_ms := self._frames.take(self._desk.now_ms()):
             self._desk.intake.slow_down(self._connection, audio.session_id)
             await asyncio.sleep(wait_ms / 1000)
+
+    async def _webm_fragment(self, fragment: WebmFragment) -> None:
+        self._webm = self._webm or WebmInput()
+        for audio in self._webm.take(fragment):
+            await self._audio(audio)
 
     async def _command(self, command: Command) -> ServerMessage | None:
         match command:

@@ -173,7 +173,7 @@ class Gateway:
             ),
             self._sightings,
         )
-        self._desk = Desk(
+        self.desk = Desk(
             intake=self.intake,
             speakers=self.speakers,
             listeners=self.listeners,
@@ -186,7 +186,7 @@ class Gateway:
         self._background: tuple[asyncio.Task[None], ...] = ()
 
     def conversation(self, connection: Connection) -> Conversation:
-        return Conversation(connection, self._desk)
+        return Conversation(connection, self.desk)
 
     def _settled(self, settled: Settled) -> Sequence[StreamRecord]:
         self._sightings.stored(settled)

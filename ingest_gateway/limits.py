@@ -34,21 +34,32 @@ class Limits:
     clip_url_s: int = 600
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a bucket holds, as of a time: all that is to be kept of it between two events."""
+
+    left: float
+    at_ms: int
+
+    def take(self, per_s: float, burst: int, now_ms: int) -> tuple[Tokens, int]:
+        """(what is left, 0): taken. (the same, milliseconds until the next one): not taken."""
+        elapsed_ms = max(0, now_ms - self.at_ms)
+        left = min(float(burst), self.left + elapsed_ms * per_s / 1000)
+        at_ms = max(self.at_ms, now_ms)
+        if left >= 1:
+            return Tokens(left - 1, at_ms), 0
+        return Tokens(left, at_ms), max(1, round((1 - left) * 1000 / per_s))
+
+
 class TokenBucket:
     """``per_s`` events a second with a burst; time is an argument."""
 
     def __init__(self, per_s: float, burst: int, now_ms: int) -> None:
-        self._per_ms = per_s / 1000
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at_ms = now_ms
+        self._per_s = per_s
+        self._burst = burst
+        self._tokens = Tokens(float(burst), now_ms)
 
     def take(self, now_ms: int) -> int:
         """0: taken. Otherwise the milliseconds until the next one, and nothing was taken."""
-        elapsed_ms = max(0, now_ms - self._at_ms)
-        self._tokens = min(self._burst, self._tokens + elapsed_ms * self._per_ms)
-        self._at_ms = max(self._at_ms, now_ms)
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0
-        return max(1, round((1 - self._tokens) / self._per_ms))
+        self._tokens, wait_ms = self._tokens.take(self._per_s, self._burst, now_ms)
+        return wait_ms

@@ -106,6 +106,8 @@ class LiveSessions:
         self._policy = policies.directory
         self._now_ms = now_ms
         self._sessions: dict[str, LiveSession] = {}
+        self.on_load: Callable[[LiveSession], None] = lambda _live: None
+        """Told of each session as it is read; set by a host that keeps nothing between calls."""
 
     async def ask(self, attempt_once: Callable[[], Awaitable[T]]) -> T:
         """A call of the tables, tried again as the policy says."""
@@ -118,7 +120,11 @@ class LiveSessions:
         return tuple(self._sessions.values())
 
     def add(self, row: SessionRow) -> LiveSession:
-        return self._sessions.setdefault(row.session_id, LiveSession(row))
+        live = self._sessions.get(row.session_id)
+        if live is None:
+            live = self._sessions[row.session_id] = LiveSession(row)
+            self.on_load(live)
+        return live
 
     async def find(self, session_id: str) -> LiveSession:
         """Raises Refusal: NO_SESSION."""

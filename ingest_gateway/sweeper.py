@@ -79,7 +79,7 @@ class Sweeper:
         """Those too old or too long without speaker, whichever gateway they began on."""
         rows = await self.live.ask(self.live.tables.live_sessions)
         for row in rows:
-            if self._is_over(row):
+            if self.is_over(row):
                 await _tolerate(self.speakers.end_by_itself(self.live.add(row)))
 
     def forget_ended_sessions(self) -> None:
@@ -89,7 +89,8 @@ class Sweeper:
                 self.live.forget(live.session_id)
                 self.captions.forget(live.session_id)
 
-    def _is_over(self, row: SessionRow) -> bool:
+    def is_over(self, row: SessionRow) -> bool:
+        """Whether it is to end by itself: too old, or too long without speaker."""
         now_ms = self.now_ms()
         if now_ms - row.info.created_at_ms >= self.limits.session_lifetime_ms:
             return True
