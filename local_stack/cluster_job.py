@@ -22,7 +22,7 @@ from local_stack.cluster_jar import build_jar
 from local_stack.flink import FlinkError, FlinkRest
 from local_stack.processes import ProcessError, Processes, Running
 
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0
 SAVEPOINT_TIMEOUT_S = 60.0
 ON_A_CLUSTER = ("--head_start=off",)
 """A head start needs a session's steps in one process; here they are spread over the workers."""

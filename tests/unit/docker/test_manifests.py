@@ -1,0 +1,118 @@
+"""The Kubernetes manifests: the job's against the operator's own schema, without a cluster."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[3]
+MANIFESTS = ROOT / "docker" / "kubernetes"
+CRD = ROOT / ".cache" / "flink-operator" / "flinkdeployments.yml"
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((MANIFESTS / name).read_text()))
+
+
+def closed(schema: Any) -> Any:
+    """The schema with unknown fields refused, which a cluster would drop without a word."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(value) for key, value in schema.items()}
+    open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or "type" not in schema
+    if "properties" in schema and isinstance(schema["properties"], dict) and not open_ended:
+        found.setdefault("additionalProperties", False)
+    if schema.get("x-kubernetes-int-or-string"):
+        found.pop("type", None)
+    return found
+
+
+@pytest.fixture(scope="module")
+def operator() -> dict[str, Any]:
+    if not CRD.exists():
+        pytest.skip(f"{CRD.relative_to(ROOT)} is missing: make test fetches it")
+    crd = yaml.safe_load(CRD.read_text())
+    schema = closed(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    for field, kind in (("apiVersion", "string"), ("kind", "string"), ("metadata", "object")):
+        schema["properties"].setdefault(field, {"type": kind})
+    return schema
+
+
+@pytest.fixture
+def job() -> dict[str, Any]:
+    (found,) = manifests("job.yaml")
+    return found
+
+
+def complaints(operator: dict[str, Any], job: dict[str, Any]) -> list[str]:
+    validator = jsonschema.Draft7Validator(operator)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(job)]
+
+
+def test_the_operator_takes_the_job(operator: dict[str, Any], job: dict[str, Any]) -> None:
+    assert complaints(operator, job) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"flinkVersion": "v9_9"}, "v9_9"),
+        ({"taskManger": {}}, "taskManger"),
+        ({"taskManager": {"resource": {"memory": "1g", "cpus": 1}}}, "cpus"),
+        ({"job": {"parallelism": "four"}}, "four"),
+    ],
+)
+def test_it_would_refuse_another(
+    operator: dict[str, Any], job: dict[str, Any], change: dict[str, Any], complaint: str
+) -> None:
+    job["spec"].update(change)
+    assert any(complaint in one for one in complaints(operator, job))
+
+
+def test_the_job_runs_on_the_flink_that_its_jar_was_built_for(job: dict[str, Any]) -> None:
+    versions = tomllib.loads((ROOT / "versions.toml").read_text())
+    assert job["spec"]["flinkVersion"] == f"v{versions['flink_runner'].replace('.', '_')}"
+
+
+def test_each_taskmanager_has_its_worker_pool_beside_it(job: dict[str, Any]) -> None:
+    pod = job["spec"]["taskManager"]["podTemplate"]["spec"]
+    names = [container["name"] for container in pod["containers"]]
+    assert names == ["flink-main-container", "worker-pool"]
+    assert pod["containers"][1]["ports"][0]["containerPort"] == 50_000
+
+
+def test_what_a_new_jobmanager_needs_is_kept_outside_of_the_pods(job: dict[str, Any]) -> None:
+    flink = job["spec"]["flinkConfiguration"]
+    assert flink["high-availability.type"] == "kubernetes"
+    kept = ("high-availability.storageDir", "state.checkpoints.dir", "state.savepoints.dir")
+    assert all(flink[key].startswith("s3://") for key in kept)
+    assert job["spec"]["job"]["upgradeMode"] == "savepoint"
+
+
+def test_flinks_configuration_is_text(job: dict[str, Any]) -> None:
+    """The operator takes nothing but strings there, and YAML makes numbers of numbers."""
+    assert {type(value) for value in job["spec"]["flinkConfiguration"].values()} == {str}
+
+
+def test_every_manifest_is_listed_and_every_account_is_there() -> None:
+    listed = manifests("kustomization.yaml")[0]["resources"]
+    files = {file.name for file in MANIFESTS.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(listed) == files
+    accounts = {
+        one["metadata"]["name"]
+        for one in manifests("accounts.yaml")
+        if one["kind"] == "ServiceAccount"
+    }
+    gateway = manifests("gateway.yaml")[0]["spec"]["template"]["spec"]
+    assert {manifests("job.yaml")[0]["spec"]["serviceAccount"], gateway["serviceAccountName"]} == (
+        accounts
+    )
