@@ -22,7 +22,7 @@ from benchmarks.breadth_audience import Audience, Listener, Outcome
 from benchmarks.crowd import GATEWAY_OPTIONS
 from benchmarks.lag import Arrival, SpokenWord, spoken_words, summary, word_lags
 from benchmarks.overhead.measure import added_ms
-from benchmarks.service_profiles import PROFILE_OPTION, TEN_LANGUAGES
+from benchmarks.service_profiles import PROFILE_OPTION, PROFILES, TEN_LANGUAGES
 from benchmarks.tables import show
 from benchmarks.talks import Talk, write_talk
 from ingest_gateway.client import create_session, fetch_token, speak
@@ -34,7 +34,7 @@ from local_stack.stack import LocalStack, StackSettings
 LISTENERS = 500
 SECONDS = 60.0
 LANGUAGE_COUNTS = (2, 10)
-PROFILE = "steady"
+PROFILE = PROFILES["steady"]
 _WARM_UP_S = 8.0
 _QUIET_S = 4.0
 _PATIENCE_S = 30.0
@@ -58,7 +58,7 @@ def judge(
         for one in each.outcomes
         if one.is_clip
     }
-    added = [added_ms(of_clip) for of_clip in stages.values()]
+    added = [added_ms(of_clip, PROFILE.simulated_ms) for of_clip in stages.values()]
     spreads_ms = [max(times) - min(times) for times in at_ms.values()]
     figures = {
         "lag_mean_s": told.mean_s,
@@ -129,7 +129,7 @@ def main() -> int:
         shards=1,
         notifier="gateway",
         submission="benchmarks.profiled_job",
-        job_options=(f"{PROFILE_OPTION}{PROFILE}",),
+        job_options=(f"{PROFILE_OPTION}{PROFILE.name}",),
         gateway_options=GATEWAY_OPTIONS,
     )
     with LocalStack(settings, say=lambda step: print(f"breadth: {step}", flush=True)) as stack:

@@ -8,8 +8,9 @@ between Flink and Python, the store and the notification take no time.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from benchmarks.lag import Arrival
 from benchmarks.service_profiles import ServiceProfile
@@ -20,10 +21,9 @@ from benchmarks.window_saying import FlowConnectors
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
-from connectors.memory_notifier import MemoryNotifier
+from connectors.memory_notifier import MemoryNotifier, Notice
 from connectors.memory_positions import MemoryPositions
 from connectors.memory_session_tables import MemorySessionTables
-from connectors.notifier import Audience, Delivery
 from connectors.policy import PATIENT
 from connectors.registry import Connectors
 from connectors.scripted_shard_source import ScriptedShardSource
@@ -61,7 +61,7 @@ def baseline_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProf
     loop.advance(START_MS - _REST_MS)
     source = ScriptedShardSource(now_ms=loop.now_ms)
     speech = profile.speech_choice()
-    listener = _Listener(loop)
+    notifier = MemoryNotifier()
     flow = WindowFlow(
         FlowConnectors(
             source,
@@ -70,7 +70,7 @@ def baseline_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProf
             speech.open_translator(),
             speech.open_synthesizer(),
             MemoryClipStore(),
-            listener,
+            notifier,
         ),
         now_ms=loop.now_ms,
     )
@@ -87,7 +87,7 @@ def baseline_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProf
     loop.wait(loop.start(stop()))
     loop.wait(running)
     loop.stop()
-    return {language: tuple(listener.heard.get(language, ())) for language in languages}
+    return {language: _heard(notifier.notices, language) for language in languages}
 
 
 def job_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> Arrivals:
@@ -160,35 +160,26 @@ def _records(talk: Talk, languages: Sequence[str]) -> list[tuple[int, StreamReco
     return found
 
 
-class _Listener:
-    """``Notifier`` that keeps what its listeners heard, by language."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-        self.heard: dict[str, list[Arrival]] = {}
-
-    async def notify(
-        self,
-        session_id: str,
-        language: str,
-        message: dict[str, object],
-        *,
-        audience: Audience = Audience.ALL,
-    ) -> Delivery:
-        arrival = Arrival(
-            self._loop.now_ms(),
-            float(str(message["timestamp"])),
-            tuple(str(message["sourceTranscript"]).split()),
-            float(str(message["duration"])),
+def _heard(notices: Iterable[Notice], language: str) -> tuple[Arrival, ...]:
+    """A message is there when its stages are over."""
+    return tuple(
+        Arrival(one.timestamp + sum(one.stages.values()), one.timestamp, one.words, one.duration)
+        for one in (
+            msgspec.convert(notice.message, _Message)
+            for notice in notices
+            if notice.language == language
         )
-        self.heard.setdefault(language, []).append(arrival)
-        return Delivery(1, 1)
+    )
 
-    async def tell_speaker(self, session_id: str, message: dict[str, object]) -> Delivery:
-        return Delivery(0, 0)
 
-    def knows_nobody_inline(self, session_id: str, language: str) -> bool:
-        return True
+class _Message(msgspec.Struct, rename="camel", frozen=True):
+    """What is looked at in a ``translatedAudio``."""
 
-    async def close(self) -> None:
-        await asyncio.sleep(0)
+    timestamp: int
+    duration: float
+    source_transcript: str
+    stages: dict[str, int]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.source_transcript.split())

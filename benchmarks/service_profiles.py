@@ -41,6 +41,11 @@ class ServiceProfile:
     seed: int = 0
     is_steady: bool = False
 
+    @property
+    def simulated_ms(self) -> float:
+        """Of one clip, in the mean; of a steady profile, of each."""
+        return 1000 * (self.recognition_s + self.translation_s + self.speech_s)
+
     def speech_choice(self, base: SpeechChoice | None = None) -> SpeechChoice:
         """``base`` with the scripted engines of this profile: the job's and the baseline's."""
         return replace(
