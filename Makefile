@@ -13,6 +13,8 @@ JAR := build/flink-job-server.jar
 WEB := ingest_gateway/web
 PAGES := $(WEB)/dist/index.html
 KINESIS := .cache/kinesis-local
+FLINK := .cache/flink-venv
+FLINK_OPERATOR := .cache/flink-operator/flinkdeployments.yml
 PACKAGES := schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
 
 # Offline speech: translation, voices, and the demo's talk.
@@ -29,21 +31,42 @@ version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live test test-pages test-browser browser pages lint typecheck format lock \
+	cluster-demo job-jar images compose-up \
 	chaos-worker soak standby bench bench-quick bench-window \
 	clean debian-packages
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
 demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH)
 
+cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less
+	@$(PYTHON) -m local_stack.cluster_demo $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
+
+job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipelines.main
+	@$(PYTHON) -m local_stack.cluster_jar build/job.jar $(OPTIONS)
+
+# What compose.yaml's services are called, and what its gateway asks of the job.
+COMPOSE_OPTIONS := --stage=compose --aws_endpoint=http://local-cloud:4566 --notifier=gateway \
+	--notify_endpoint=http://gateway:8080 --notify_token=compose --worker_pool=localhost:50000 \
+	--parallelism=4 --checkpointing_interval=2000 --head_start=off
+COMPOSE = FLINK_VERSION=$(call version,flink) DEBIAN_PACKAGES="$(DEBIAN_PACKAGES)" \
+	docker compose -f docker/compose.yaml
+
+images: ## images of gateway, job and worker pool; needs a Docker engine
+	@$(MAKE) job-jar OPTIONS="$(COMPOSE_OPTIONS)"
+	@$(COMPOSE) build
+
+compose-up: images ## everything in containers: http://localhost:8080/
+	@$(COMPOSE) up
+
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live
 
-test: setup lint typecheck test-pages browser $(KINESIS)/installed ## all checks and all tests
+test: setup lint typecheck test-pages browser $(KINESIS)/installed $(FLINK_OPERATOR) ## all checks and all tests
 	@$(PYTHON) -m pytest
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
@@ -155,6 +178,28 @@ $(JAR): docker/job-server/pom.xml versions.toml
 		-Doutput.directory=$(CURDIR)/build/job-server
 	@mv build/job-server/flink-job-server-1.jar $@
 	@rm -rf build/job-server
+
+# Flink's own programs and jars, for a cluster. They come as a Python package, with a Beam older than
+# ours among what it wants: its environment is its own, and nothing that it wants is put there.
+$(FLINK)/installed: versions.toml
+	@$(need-java)
+	$(call say,Flink $(call version,flink) into $(FLINK) (half a minute the first time))
+	@$(call find-uv); \
+	"$$uv" venv --quiet --clear --python python3.11 $(FLINK); \
+	"$$uv" pip install --quiet --python $(FLINK) --no-deps apache-flink==$(call version,flink) \
+		apache-flink-libraries==$(call version,flink)
+	@touch $@
+
+# The schema of the Flink Kubernetes Operator, out of its jar, for the tests of docker/kubernetes.
+$(FLINK_OPERATOR): versions.toml
+	@$(call need,mvn,apt-get install maven)
+	$(call say,schema of the Flink Kubernetes Operator)
+	@mvn -q -B -Dstyle.color=never dependency:copy -Dmdep.useBaseVersion=true \
+		-Dartifact=org.apache.flink:flink-kubernetes-operator-api:$(call version,flink_operator) \
+		-DoutputDirectory=$(CURDIR)/$(@D)
+	@$(PYTHON) -c 'import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())' \
+		$(@D)/flink-kubernetes-operator-api-$(call version,flink_operator).jar \
+		META-INF/fabric8/flinkdeployments.flink.apache.org-v1.yml > $@
 
 # npm's lock holds exact versions and hashes, and no address of a registry.
 $(WEB)/node_modules/installed: $(WEB)/package.json $(WEB)/package-lock.json
