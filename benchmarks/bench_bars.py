@@ -24,7 +24,7 @@ class Bar:
     def told(self, figures: Mapping[str, float]) -> tuple[str, str, str, str]:
         """A row: the figure, its value, its limit, and whether it is kept."""
         value, limit = figures.get(self.key), self.limit(figures)
-        wanted = f"{limit:g}" if limit is not None else f"{self.than} + {self.most:g}"
+        wanted = "-" if limit is None else f"{limit:g}"
         if value is None:
             return self.key, "-", wanted, "not measured"
         if limit is None:

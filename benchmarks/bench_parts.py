@@ -16,6 +16,11 @@ BUILD = ROOT / "build"
 FOUND = BUILD / "bench"
 PROFILES = ("seed", "current")
 STOP_WITHIN_S = 30.0
+_STACK_S = 75.0
+"""Flink, a worker and all the rest start and stop within this, on a busy machine."""
+_LAST_WORDS_S = 75.0
+"""The warm-up, and the patience for what is still on its way when a talk is over."""
+_FLOWS = 2
 _AS_THEY_ARE: Mapping[str, str] = {}
 RECOGNITION_KEYS = {
     **{key: key for key in ("wer_pause", "wer_window", "wer_whole_file", "wer_fresh_windows")},
@@ -107,21 +112,14 @@ QUICK = Size(
 
 
 def parts(size: Size) -> tuple[Part, ...]:
-    """The quick ones first, the longest last: what time runs out for is named."""
+    """Those with most promised of them come early: what time runs out for is named."""
     overhead = ("-m", "benchmarks.overhead", "--warm-up-s", f"{size.warm_up_s:g}")
     return (
         Part("cost", ("-m", "benchmarks.cost_table"), BUILD / "cost.json", {}, 60.0),
         _part(
             "playout",
             ("-m", "benchmarks.playout_run", "--seconds", f"{size.playout_s:g}"),
-            300.0,
-        ),
-        _part(
-            "recognition",
-            ("-m", "benchmarks.recognition", "--minutes", f"{size.recognition_minutes:g}"),
-            900.0,
-            RECOGNITION_KEYS,
-            option="--out",
+            120.0,
         ),
         *(
             Part(
@@ -132,25 +130,9 @@ def parts(size: Size) -> tuple[Part, ...]:
                 ),
                 BUILD / f"lag-{profile}.json",
                 lag_keys(profile),
-                900.0,
+                _FLOWS * (size.talk_s + _STACK_S + _LAST_WORDS_S),
             )
             for profile in size.lag_profiles
-        ),
-        _part(
-            "gateway",
-            (
-                *("-m", "benchmarks.gateway_load", "--speakers", f"{size.speakers}"),
-                *("--listeners", f"{size.listeners}", "--seconds", f"{size.gateway_s:g}"),
-            ),
-            300.0,
-        ),
-        _part(
-            "breadth",
-            (
-                *("-m", "benchmarks.breadth", "--listeners", f"{size.listeners}"),
-                *("--seconds", f"{size.breadth_s:g}"),
-            ),
-            420.0,
         ),
         _part(
             "overhead",
@@ -158,13 +140,36 @@ def parts(size: Size) -> tuple[Part, ...]:
                 *(*overhead, "--seconds", f"{size.load_s:g}"),
                 *(word for load in size.loads for word in ("--sessions", f"{load}")),
             ),
-            600.0,
+            len(size.loads) * (size.load_s + size.warm_up_s + _STACK_S),
         ),
         _part(
             f"overhead, {size.steady_load} sessions for {size.steady_s:.0f} s",
             (*overhead, "--seconds", f"{size.steady_s:g}", "--sessions", f"{size.steady_load}"),
-            size.steady_s + 240.0,
+            size.steady_s + size.warm_up_s + _STACK_S,
             file="overhead-steady",
+        ),
+        _part(
+            "gateway",
+            (
+                *("-m", "benchmarks.gateway_load", "--speakers", f"{size.speakers}"),
+                *("--listeners", f"{size.listeners}", "--seconds", f"{size.gateway_s:g}"),
+            ),
+            2 * (size.gateway_s + _STACK_S),
+        ),
+        _part(
+            "breadth",
+            (
+                *("-m", "benchmarks.breadth", "--listeners", f"{size.listeners}"),
+                *("--seconds", f"{size.breadth_s:g}"),
+            ),
+            2 * (size.breadth_s + _LAST_WORDS_S) + _STACK_S,
+        ),
+        _part(
+            "recognition",
+            ("-m", "benchmarks.recognition", "--minutes", f"{size.recognition_minutes:g}"),
+            120.0 + 120.0 * size.recognition_minutes,
+            RECOGNITION_KEYS,
+            option="--out",
         ),
     )
 

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+
+_WIDEST = 1_000
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table; numbers stand to the right, fractions with one digit."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    """A table that is never cut; numbers stand to the right, fractions with one digit."""
+    table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
     for index, column in enumerate(table.columns):
@@ -21,7 +24,10 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -
             column.justify = "right"
     for row in rows:
         table.add_row(*(f"{one:.1f}" if isinstance(one, float) else str(one) for one in row))
-    Console(width=None).print(table)
+    console = Console()
+    wanted = Measurement.get(console, console.options.update_width(_WIDEST), table).maximum
+    console.print(title, style="italic", soft_wrap=True, markup=False, highlight=False)
+    Console(width=max(console.width, wanted)).print(table)
 
 
 def save(file: Path, found: object) -> None:

@@ -31,13 +31,13 @@ def test_the_full_bench_asks_every_part_for_what_was_promised() -> None:
     assert list(found) == [
         "cost",
         "playout",
-        "recognition",
         "lag, seed",
         "lag, current",
-        "gateway",
-        "breadth",
         "overhead",
         "overhead, 1000 sessions for 600 s",
+        "gateway",
+        "breadth",
+        "recognition",
     ]
     assert found["overhead"].command.count("--sessions") == 3
     assert found["overhead, 1000 sessions for 600 s"].figures != found["overhead"].figures
