@@ -165,5 +165,8 @@ class Hub:
         languages = (one.language for one in self._listeners.get(session_id, {}).values())
         return dict(Counter(language for language in languages if language is not None))
 
+    def listener_total(self) -> int:
+        return sum(map(len, self._listeners.values()))
+
     def listened_sessions(self) -> tuple[str, ...]:
         return tuple(self._listeners)

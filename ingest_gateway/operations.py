@@ -167,17 +167,24 @@ def operations_of(snapshot: Snapshot) -> Operations:
     )
 
 
-def point_of(snapshot: Snapshot) -> Point:
-    """The snapshot as one moment of the pictures; its ``lag`` is of the last minute."""
-    oldest_at_ms = snapshot.undelivered.oldest_at_ms
+def point_of(
+    at_ms: int,
+    *,
+    sessions: int,
+    listeners: int,
+    undelivered: Waiting,
+    letters: LetterWatch,
+    last_minute: Iterable[LanguageLag],
+) -> Point:
+    """One moment of the pictures."""
     return Point(
-        at=snapshot.at_ms,
-        sessions=sum(one.state != "ended" for one in snapshot.sessions),
-        listeners=sum(sum(one.listeners.values()) for one in snapshot.sessions),
-        waiting_records=snapshot.undelivered.records,
-        oldest_waiting_ms=0 if oldest_at_ms is None else max(0, snapshot.at_ms - oldest_at_ms),
-        dead_letters=snapshot.letters.count,
-        lag_p95_ms={one.language: one.lag.p95_ms for one in snapshot.lag if one.lag is not None},
+        at=at_ms,
+        sessions=sessions,
+        listeners=listeners,
+        waiting_records=undelivered.records,
+        oldest_waiting_ms=undelivered.oldest_age_ms(at_ms),
+        dead_letters=letters.count,
+        lag_p95_ms={one.language: one.lag.p95_ms for one in last_minute if one.lag is not None},
     )
 
 

@@ -36,15 +36,20 @@ class Waiting:
     records: int = 0
     oldest_at_ms: int | None = None
 
+    def oldest_age_ms(self, now_ms: int) -> int:
+        """0 when nothing waits."""
+        return 0 if self.oldest_at_ms is None else max(0, now_ms - self.oldest_at_ms)
+
     def __add__(self, other: Waiting) -> Waiting:
         oldest = [one for one in (self.oldest_at_ms, other.oldest_at_ms) if one is not None]
         return Waiting(self.records + other.records, min(oldest, default=None))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """Chunks that follow one another: one, until there are too many. Named by the last of them;
-    ``received_at_ms`` is of the first."""
+    ``received_at_ms`` is of the first. Not frozen: making one for every chunk of a thousand
+    speakers must cost little."""
 
     epoch: int
     sequence: int
@@ -67,6 +72,7 @@ class _SessionBacklog:
     goes is less exact."""
 
     runs: list[_Run] = field(default_factory=list[_Run])
+    chunks: int = 0
     chunks_a_run: int = 1
     last_chunk_at_ms: int = 0
     passed_number: int = -1
@@ -75,6 +81,7 @@ class _SessionBacklog:
 
     def add(self, chunk: AudioChunk, kept_runs: int) -> None:
         self.last_chunk_at_ms = chunk.received_at_ms
+        self.chunks += 1
         run = _Run.of(chunk)
         if self.runs and self.runs[-1].chunks < self.chunks_a_run:
             run = self.runs.pop().with_next(run)
@@ -84,6 +91,7 @@ class _SessionBacklog:
             self.chunks_a_run *= 2
 
     def drop(self, until: int) -> None:
+        self.chunks -= sum(run.chunks for run in self.runs[:until])
         del self.runs[:until]
         if not self.runs:
             self.chunks_a_run = 1
@@ -92,7 +100,7 @@ class _SessionBacklog:
     def waiting(self) -> Waiting:
         if not self.runs:
             return Waiting()
-        return Waiting(sum(run.chunks for run in self.runs), self.runs[0].received_at_ms)
+        return Waiting(self.chunks, self.runs[0].received_at_ms)
 
 
 class Backlog:

@@ -34,7 +34,7 @@ async def operations(
 ) -> Response[bytes]:
     """``since``: only moments of the history behind this one (milliseconds)."""
     check_operator(request, gateway)
-    body = msgspec.json.encode(gateway.watch.document(since))
+    body = msgspec.json.encode(await gateway.watch.document(since))
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": "no-store"})
 
 

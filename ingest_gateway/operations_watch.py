@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prometheus_client import Histogram
+
 from connectors.dead_letter_archive import DeadLetterArchive
 from connectors.errors import ConnectorError
 from connectors.ledger import Ledger
@@ -42,6 +44,7 @@ NEWEST_LETTERS = 8
 LEDGERS_AT_A_TIME = 20
 """Sessions whose ledger is read in one turn: with many that are silent it takes some turns."""
 _MINUTE_MS = 60_000
+_SESSIONS_AT_A_STRETCH = 50
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ class Sightings:
         self.lags = LagWindows()
         self.backlog = Backlog()
         self.last_clip_at_ms: dict[str, int] = {}
+        self._by_stage: dict[tuple[str, str], Histogram] = {}  # to look one up takes longest
 
     def passed(self, utterance: PassedUtterance) -> None:
         self.lags.add(utterance)
@@ -84,7 +88,14 @@ class Sightings:
             self._metrics.delivery_seconds.labels(language).observe(utterance.lag_ms / 1000)
         for stage, spent_ms in utterance.stages_ms.items():
             if stage in RECOGNISED_STAGES:  # each name is a series of its own
-                self._metrics.stage_seconds.labels(stage, language).observe(spent_ms / 1000)
+                self._stage_seconds(stage, language).observe(spent_ms / 1000)
+
+    def _stage_seconds(self, stage: str, language: str) -> Histogram:
+        known = self._by_stage.get((stage, language))
+        if known is None:
+            known = self._metrics.stage_seconds.labels(stage, language)
+            self._by_stage[stage, language] = known
+        return known
 
     def stored(self, settled: Settled) -> None:
         chunks = [one.value for one in settled.stored if isinstance(one.value, AudioChunk)]
@@ -121,29 +132,41 @@ class OperationsWatch:
                 for session_id, number in self._seen.backlog.to_ask(now_ms, LEDGERS_AT_A_TIME)
             ),
         )
-        self._seen.forget(self._needs.live.all(), self._needs.now_ms())
-        point = point_of(self._snapshot(_MINUTE_MS))
+        now_ms = self._needs.now_ms()
+        live = self._needs.live.all()
+        self._seen.forget(live, now_ms)
+        point = point_of(
+            now_ms,
+            sessions=sum(not one.ended for one in live),
+            listeners=self._needs.hub.listener_total(),
+            undelivered=self._seen.backlog.total(),
+            letters=self._letters,
+            last_minute=self._seen.lags.since(now_ms - _MINUTE_MS),
+        )
         self._history.append(point)
         self._show(point)
 
-    def document(self, history_since_ms: int) -> Operations:
+    async def document(self, history_since_ms: int) -> Operations:
         """Everything as it is now, and the moments behind ``history_since_ms``."""
-        history = points_since(self._history, history_since_ms)
-        return operations_of(self._snapshot(WINDOW_MS, history))
-
-    def _snapshot(self, lag_within_ms: int, history: tuple[Point, ...] = ()) -> Snapshot:
         needs, seen = self._needs, self._seen
+        sessions: list[SessionNow] = []
+        for live in needs.live.all():
+            sessions.append(self._session(live))
+            if len(sessions) % _SESSIONS_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)  # the audio of a thousand is not held up
         now_ms = needs.now_ms()
-        return Snapshot(
-            at_ms=now_ms,
-            gateway_id=needs.gateway_id,
-            flink_url=needs.flink_url,
-            sessions=tuple(map(self._session, needs.live.all())),
-            lag=seen.lags.since(now_ms - lag_within_ms),
-            unstored=Waiting(*needs.writer.waiting_records()),
-            undelivered=seen.backlog.total(),
-            letters=self._letters,
-            history=history,
+        return operations_of(
+            Snapshot(
+                at_ms=now_ms,
+                gateway_id=needs.gateway_id,
+                flink_url=needs.flink_url,
+                sessions=tuple(sessions),
+                lag=seen.lags.since(now_ms - WINDOW_MS),
+                unstored=Waiting(*needs.writer.waiting_records()),
+                undelivered=seen.backlog.total(),
+                letters=self._letters,
+                history=points_since(self._history, history_since_ms),
+            )
         )
 
     def _session(self, live: LiveSession) -> SessionNow:
@@ -207,15 +230,13 @@ class OperationsWatch:
         """The same figures for Prometheus."""
         metrics = self._needs.metrics
         metrics.sessions.set(point.sessions)
-        now_ms = self._needs.now_ms()
-        both = {
-            "gateway": Waiting(*self._needs.writer.waiting_records()),
-            "job": self._seen.backlog.total(),
-        }
-        for where, waiting in both.items():
-            metrics.waiting_records.labels(where).set(waiting.records)
-            oldest_at_ms = now_ms if waiting.oldest_at_ms is None else waiting.oldest_at_ms
-            metrics.oldest_waiting_seconds.labels(where).set(max(0, now_ms - oldest_at_ms) / 1000)
+        unstored = Waiting(*self._needs.writer.waiting_records())
+        for where, records, oldest_ms in (
+            ("gateway", unstored.records, unstored.oldest_age_ms(point.at)),
+            ("job", point.waiting_records, point.oldest_waiting_ms),
+        ):
+            metrics.waiting_records.labels(where).set(records)
+            metrics.oldest_waiting_seconds.labels(where).set(oldest_ms / 1000)
         metrics.dead_letters.clear()
         for step, count in self._letters.found.by_stage.items():
             metrics.dead_letters.labels(step).set(count)

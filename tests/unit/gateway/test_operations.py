@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -140,19 +141,30 @@ def test_sessions_that_go_on_stand_first_and_keep_their_places() -> None:
     assert [one.session_id for one in document.sessions] == [SESSION.session_id, "b", "a"]
 
 
+def moment(**changes: Any) -> Point:
+    known: dict[str, Any] = {
+        "sessions": 1,
+        "listeners": 3,
+        "undelivered": SNAPSHOT.undelivered,
+        "letters": SNAPSHOT.letters,
+        "last_minute": SNAPSHOT.lag,
+    }
+    return point_of(NOW_MS, **known | changes)
+
+
 def test_a_moment_of_the_pictures() -> None:
-    assert point_of(SNAPSHOT) == POINT
+    assert moment() == POINT
 
 
 def test_a_moment_with_nothing_going_on() -> None:
-    ended = msgspec.structs.replace(SESSION, state="ended", listeners={})
-    snapshot = replace(
-        SNAPSHOT, sessions=(ended,), lag=(), undelivered=Waiting(), letters=LetterWatch()
+    nothing = moment(
+        sessions=0, listeners=0, undelivered=Waiting(), letters=LetterWatch(), last_minute=()
     )
-    assert point_of(snapshot) == Point(NOW_MS, 0, 0, 0, 0, 0, {})
-    # The clock may be set back.
-    late = replace(SNAPSHOT, undelivered=Waiting(1, NOW_MS + 1))
-    assert point_of(late).oldest_waiting_ms == 0
+    assert nothing == Point(NOW_MS, 0, 0, 0, 0, 0, {})
+
+
+def test_a_clock_that_is_set_back_makes_nothing_younger_than_now() -> None:
+    assert moment(undelivered=Waiting(1, NOW_MS + 1)).oldest_waiting_ms == 0
 
 
 def test_only_moments_that_the_page_does_not_have() -> None:
