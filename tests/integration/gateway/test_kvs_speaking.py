@@ -3,136 +3,28 @@ master with aiortc, over a server that speaks the service's protocol."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from websockets.exceptions import InvalidStatus
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.memory_session_events import MemorySessionEvents
-from connectors.signaling_channels import TemporaryCredentials
-from ingest_gateway.gateway import Gateway
-from ingest_gateway.kvs.viewer import Patience, ViewerDependencies
-from ingest_gateway.kvs.worker import KvsWorker
-from ingest_gateway.webrtc.ice import IceSettings
-from schemas.values import SAMPLE_RATE_HZ, AudioChunk
-from tests.integration.gateway.conftest import ISSUER, RunningGateway, in_memory, running, until
+from schemas.values import SAMPLE_RATE_HZ
+from tests.integration.gateway.conftest import ISSUER, RunningGateway, until
 from tests.integration.gateway.webrtc_clients import RATE_HZ, SampleTrack
 from tests.kvs_server.master import Master
-from tests.kvs_server.server import KvsServer, kvs_server
+from tests.kvs_server.world import World, credentials, kvs_world
 from tests.unit.gateway.opus_tones import heard, level, silent_ms, spoken, strongest_hz, tone
 
 pytestmark = pytest.mark.integration
 
-ROLE_ARN = "arn:aws:iam::000000000000:role/signaling"
-QUICK = Patience(answer_s=1.0, first_wait_s=0.05, longest_wait_s=0.2, look_s=0.05)
-
-
-@dataclass
-class World:
-    """One gateway, one worker of its own over the same tables and stream, and the service."""
-
-    gateway: RunningGateway
-    worker: KvsWorker
-    core: Gateway
-    """The worker's."""
-    server: KvsServer
-    new_worker: Callable[[], tuple[Gateway, KvsWorker]]
-
-    async def session(self) -> dict[str, Any]:
-        """As its speaker created it; the worker is told."""
-        created = await self.post("/sessions", {"sourceLanguage": "en"}, ISSUER.issue("ada"))
-        assert created.status_code == 201, created.text
-        events = self.gateway.needs.events
-        assert isinstance(events, MemorySessionEvents)
-        assert await self.worker.take(events.published[-1])
-        return created.json()
-
-    async def post(
-        self, path: str, body: dict[str, Any] | None = None, token: str | None = None
-    ) -> httpx.Response:
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        async with httpx.AsyncClient(base_url=self.gateway.url, timeout=30) as http:
-            return await http.post(path, json=body or {}, headers=headers)
-
-    async def delete(self, session_id: str) -> httpx.Response:
-        headers = {"authorization": f"Bearer {ISSUER.issue('ada')}"}
-        async with httpx.AsyncClient(base_url=self.gateway.url, headers=headers, timeout=30) as http:
-            return await http.delete(f"/sessions/{session_id}")
-
-    async def keys(self, session_id: str, token: str | None) -> dict[str, Any]:
-        given = await self.post(f"/sessions/{session_id}/signaling-keys", token=token)
-        assert given.status_code == 201, given.text
-        return given.json()
-
-    async def master(self, session_id: str, track: SampleTrack | None) -> Master:
-        """The speaker's browser, with the keys that the gateway gave it."""
-        master = Master(track)
-        keys = await self.keys(session_id, ISSUER.issue("ada"))
-        await master.open(
-            keys["channelEndpoint"], keys["channelArn"], credentials(keys), self.server.trusting()
-        )
-        return master
-
-    async def connected(self, session_id: str) -> None:
-        viewer = self.worker.viewer(session_id)
-        assert viewer is not None
-        async with asyncio.timeout(10):
-            await viewer.connected.wait()
-
-    def chunks(self, session_id: str) -> list[AudioChunk]:
-        return [
-            one
-            for one in self.gateway.records()
-            if isinstance(one, AudioChunk) and one.session_id == session_id
-        ]
-
-
-def credentials(keys: dict[str, Any]) -> TemporaryCredentials:
-    return TemporaryCredentials(keys["accessKeyId"], keys["secretAccessKey"], keys["sessionToken"])
-
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with AsyncExitStack() as exits:
-        server = await exits.enter_async_context(kvs_server(tmp_path, limit=2))
-        clients, token_clients = AwsClients(server.settings), AwsClients(server.token_settings)
-        exits.push_async_callback(clients.close)
-        exits.push_async_callback(token_clients.close)
-        access = AmazonSignalingAccess(token_clients, ROLE_ARN)
-        needs = in_memory(
-            sink=MemoryRecordSink(),
-            channels=AmazonSignalingChannels(clients),
-            channel_access=access,
-        )
-
-        def new_worker() -> tuple[Gateway, KvsWorker]:
-            core = Gateway(replace(needs, gateway_id="worker"))
-            viewing = ViewerDependencies(
-                gateway=core,
-                channels=AmazonSignalingChannels(clients),
-                access=access,
-                region="us-east-1",
-                ice=IceSettings("127.0.0.1"),
-                tls=server.trusting(),
-                patience=QUICK,
-            )
-            return core, KvsWorker(viewing, most=2)
-
-        gateway = await exits.enter_async_context(running(needs))
-        core, worker = new_worker()
-        await core.start()
-        exits.push_async_callback(core.stop)
-        exits.push_async_callback(worker.close)
-        yield World(gateway, worker, core, server, new_worker)
+    async with kvs_world(tmp_path) as one:
+        yield one
 
 
 @pytest.fixture
@@ -162,3 +54,173 @@ async def test_the_speaker_s_sound_becomes_durable_chunks(
     assert strongest_hz(middle, SAMPLE_RATE_HZ) == pytest.approx(440, abs=1)
     assert level(middle) == pytest.approx(0.25 / np.sqrt(2), rel=0.05)
     assert silent_ms(middle, SAMPLE_RATE_HZ) == 0
+
+
+async def test_a_session_tells_its_channel_and_takes_it_along(world: World) -> None:
+    session = await world.session()
+    channel = world.server.channel(f"session-{session['sessionId']}")
+    assert session["kvsChannelArn"] == channel.arn
+    assert session["kvsChannelName"] == channel.name
+    assert session["kvsSignalingEndpoints"] == {
+        "WSS": world.server.wss_url,
+        "HTTPS": world.server.control.url,
+    }
+    ended = await world.delete(session["sessionId"])
+    assert ended.json()["status"] == "ended"
+    assert "kvsChannelArn" not in ended.json()
+    assert world.server.control.channels == {}
+    await until(lambda: world.worker.sessions == ())
+
+
+async def test_no_channel_left_is_said_clearly_and_leaves_no_session(world: World) -> None:
+    first = await world.session()
+    await world.session()
+    refused = await world.post("/sessions", {"sourceLanguage": "en"}, ISSUER.issue("ada"))
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "RATE_LIMITED"
+    assert "signaling channels" in refused.json()["message"]
+    assert len(await world.gateway.tables.live_sessions()) == 2
+    await world.delete(first["sessionId"])
+    await world.session()
+
+
+async def test_only_the_speaker_is_given_a_master_s_keys(
+    world: World, masters: list[Master]
+) -> None:
+    session_id = (await world.session())["sessionId"]
+    speaker = await world.keys(session_id, ISSUER.issue("ada"))
+    other = await world.keys(session_id, ISSUER.issue("eve"))
+    guest = await world.keys(session_id, None)
+    assert [one["role"] for one in (speaker, other, guest)] == ["MASTER", "VIEWER", "VIEWER"]
+    for one in (other, guest):
+        intruder = Master(None)
+        with pytest.raises(InvalidStatus) as refused:
+            await intruder.open(
+                one["channelEndpoint"],
+                one["channelArn"],
+                credentials(one),
+                world.server.trusting(),
+            )
+        assert refused.value.response.status_code == 403
+    assert world.server.refused == ["this key may not ConnectAsMaster"] * 2
+
+
+async def test_keys_open_no_other_session_s_channel(world: World) -> None:
+    mine = await world.session()
+    theirs = await world.session()
+    keys = await world.keys(mine["sessionId"], ISSUER.issue("ada"))
+    with pytest.raises(InvalidStatus):
+        await Master(None).open(
+            keys["channelEndpoint"],
+            theirs["kvsChannelArn"],
+            credentials(keys),
+            world.server.trusting(),
+        )
+    assert world.server.refused == ["this key may not ConnectAsMaster"]
+
+
+async def test_a_session_without_a_channel_has_no_keys(gateway: RunningGateway) -> None:
+    token = gateway.token()
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        headers = {"authorization": f"Bearer {token}"}
+        created = await http.post("/sessions", json={"sourceLanguage": "en"}, headers=headers)
+        assert "kvsChannelArn" not in created.json()
+        path = f"/sessions/{created.json()['sessionId']}/signaling-keys"
+        assert (await http.post(path, headers=headers)).status_code == 404
+
+
+async def test_a_speaker_who_comes_late_and_comes_again_is_heard(
+    world: World, masters: list[Master]
+) -> None:
+    """Nobody answers the first offers; a page that is loaded anew is another stream."""
+    session_id = (await world.session())["sessionId"]
+    channel = world.server.channel(f"session-{session_id}")
+    await until(lambda: len(channel.seen) >= 2)
+    assert {action for _, action in channel.seen} == {"SDP_OFFER"}
+    first = await world.master(session_id, SampleTrack(tone(440, 1.0, RATE_HZ)))
+    await world.connected(session_id)
+    await until(lambda: len(world.chunks(session_id)) >= 2)
+    await first.close()
+    masters.append(await world.master(session_id, SampleTrack(tone(880, 1.0, RATE_HZ))))
+    await until(lambda: sum(one.epoch == 1 for one in world.chunks(session_id)) >= 2)
+    pcm = [one.pcm for one in world.chunks(session_id) if one.epoch == 1]
+    assert strongest_hz(heard(pcm), SAMPLE_RATE_HZ) == pytest.approx(880, abs=3)
+
+
+async def test_the_master_controls_the_session_over_the_data_channel(
+    world: World, masters: list[Master]
+) -> None:
+    session_id = (await world.session())["sessionId"]
+    master = await world.master(session_id, SampleTrack(tone(440, 60.0, RATE_HZ)))
+    masters.append(master)
+    await until(lambda: any(one["type"] == "audioAck" for one in master.told))
+    master.send({"action": "muteBroadcast", "sessionId": session_id})
+    await until(lambda: any(one.get("state") == "muted" for one in master.told))
+    muted_from = len(world.chunks(session_id)) + 1
+    await until(lambda: len(world.chunks(session_id)) > muted_from)
+    assert not any(world.chunks(session_id)[-1].pcm)
+    master.send({"action": "endSession", "sessionId": session_id})
+    await until(lambda: world.worker.sessions == ())
+    row = await world.gateway.tables.get(session_id)
+    assert row is not None
+    assert row.info.status == "ended"
+
+
+async def test_what_a_gateway_does_to_the_session_is_done_by_the_worker(
+    world: World, masters: list[Master]
+) -> None:
+    session_id = (await world.session())["sessionId"]
+    masters.append(await world.master(session_id, SampleTrack(tone(440, 60.0, RATE_HZ))))
+    await until(lambda: bool(world.chunks(session_id)))
+    async with httpx.AsyncClient(base_url=world.gateway.url) as http:
+        headers = {"authorization": f"Bearer {ISSUER.issue('ada')}"}
+        await http.patch(f"/sessions/{session_id}", json={"muted": True}, headers=headers)
+    await until(lambda: not any(world.chunks(session_id)[-1].pcm))
+    await world.delete(session_id)
+    await until(lambda: world.worker.sessions == ())
+
+
+async def test_a_worker_that_starts_anew_finds_its_sessions(
+    world: World, masters: list[Master]
+) -> None:
+    session_id = (await world.session())["sessionId"]
+    masters.append(await world.master(session_id, SampleTrack(tone(440, 60.0, RATE_HZ))))
+    await until(lambda: bool(world.chunks(session_id)))
+    await world.worker.close()
+    core, worker = world.new_worker()
+    await core.start()
+    await worker.recover()
+    try:
+        await until(lambda: world.chunks(session_id)[-1].epoch == 1)
+    finally:
+        await worker.close()
+        await core.stop()
+
+
+async def test_of_two_workers_the_last_one_keeps_the_session(
+    world: World, masters: list[Master]
+) -> None:
+    """Both are answered by the same master; they do not take it from each other for ever."""
+    session_id = (await world.session())["sessionId"]
+    masters.append(await world.master(session_id, SampleTrack(tone(440, 60.0, RATE_HZ))))
+    await until(lambda: bool(world.chunks(session_id)))
+    core, second = world.new_worker()
+    await core.start()
+    second.start_viewer(session_id)
+    try:
+        await until(lambda: world.worker.sessions == ())
+        newest = world.chunks(session_id)[-1].sequence
+        await until(lambda: world.chunks(session_id)[-1].sequence > newest)
+        assert second.sessions == (session_id,)
+        assert {one.epoch for one in world.chunks(session_id)} == {0, 1}
+    finally:
+        await second.close()
+        await core.stop()
+
+
+async def test_a_full_worker_says_so(world: World) -> None:
+    assert world.worker.start_viewer("one")
+    assert world.worker.start_viewer("two")
+    assert world.worker.start_viewer("two")
+    assert not world.worker.start_viewer("three")
+    await until(lambda: world.worker.sessions == ())  # there are no such sessions
