@@ -13,6 +13,7 @@ JAR := build/flink-job-server.jar
 WEB := ingest_gateway/web
 PAGES := $(WEB)/dist/index.html
 KINESIS := .cache/kinesis-local
+KVS_SDK := .cache/kvs-sdk
 FLINK := .cache/flink-venv
 FLINK_OPERATOR := .cache/flink-operator/flinkdeployments.yml
 PACKAGES := schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
@@ -66,13 +67,13 @@ compose-up: images ## everything in containers: http://localhost:8080/
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live
 
-test: setup lint typecheck test-pages browser $(KINESIS)/installed $(FLINK_OPERATOR) ## all checks and all tests
+test: setup lint typecheck test-pages browser $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
 	@$(PYTHON) -m pytest
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 	@cd $(WEB) && npm run --silent check && npm run --silent test
 
-test-browser: $(VENV)/installed $(PAGES) browser ## both pages in Chromium; pictures: build/browser/
+test-browser: $(VENV)/installed $(PAGES) browser $(KVS_SDK)/installed ## both pages in Chromium; pictures: build/browser/
 	@$(PYTHON) -m pytest -m browser
 
 lint: $(VENV)/installed ## style and common mistakes
@@ -216,6 +217,16 @@ $(KINESIS)/installed: tests/kinesis_local/package.json tests/kinesis_local/packa
 	@cp tests/kinesis_local/package.json tests/kinesis_local/package-lock.json \
 		tests/kinesis_local/.npmrc $(KINESIS)/
 	@cd $(KINESIS) && npm ci --silent
+	@touch $@
+
+# For the tests: Amazon's SDK for browsers, without what only Node needs.
+$(KVS_SDK)/installed: tests/kvs_server/browser/package.json tests/kvs_server/browser/package-lock.json
+	@$(need-node)
+	$(call say,Amazon's SDK for signaling channels for the tests)
+	@mkdir -p $(KVS_SDK)
+	@cp -r tests/kvs_server/browser/package.json tests/kvs_server/browser/package-lock.json \
+		tests/kvs_server/browser/.npmrc tests/kvs_server/browser/nothing $(KVS_SDK)/
+	@cd $(KVS_SDK) && npm ci --silent --ignore-scripts
 	@touch $@
 
 $(PAGES): $(WEB)/node_modules/installed $(WEB)/vite.config.ts $(WEB)/tsconfig.json \
