@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from av.error import FFmpegError
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from connectors.amazon_clients import AwsClients, AwsSettings, aws_errors, error_code
 from connectors.amazon_languages import AMAZON_LANGUAGES, can_speak
+from connectors.amazon_speech_marks import SpeechMark, read_marks
 from connectors.errors import PermanentError, RetryableError, ThrottledError
 from connectors.mp3 import RATE_HZ, decode_clip, encode_clip
 from connectors.policy import RateLimiter
@@ -44,6 +46,11 @@ class _Voice:
     engine: str
 
 
+_Wanted = dict[str, Any]
+_CLIP: _Wanted = {"OutputFormat": "mp3", "SampleRate": str(RATE_HZ)}
+_MARKS: _Wanted = {"OutputFormat": "json", "SpeechMarkTypes": ["word"]}
+
+
 class AmazonSynthesizer:
     """Text goes as text, never as SSML, so that nothing in it can be taken for a command."""
 
@@ -60,6 +67,32 @@ class AmazonSynthesizer:
         return can_speak(language)
 
     async def synthesize(self, text: str, language: str, *, quality_tier: str = "standard") -> Clip:
+        voice, clean = self._checked(text, language, quality_tier)
+        bodies = [
+            await self._speak(part, language, voice, _CLIP)
+            for part in split_text(clean, self._settings.longest_text)
+            if any(character.isalnum() for character in part)
+        ]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, _clip, bodies, self._settings.bit_rate)
+
+    async def speech_marks(
+        self, text: str, language: str, *, quality_tier: str = "standard"
+    ) -> tuple[SpeechMark, ...]:
+        """When ``synthesize``'s clip of one line of text says each of its words. It is a call of
+        its own, of the same quota. PermanentError: a text that takes several calls, too."""
+        voice, clean = self._checked(text, language, quality_tier)
+        if clean != text or len(clean) > self._settings.longest_text:
+            raise PermanentError("speech marks are for one line of text, short enough for one call")
+        return read_marks(await self._speak(clean, language, voice, _MARKS), clean)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        await self._clients.close()
+
+    def _checked(self, text: str, language: str, quality_tier: str) -> tuple[_Voice, str]:
+        """Who speaks, and what can be voiced of the text. Raises PermanentError."""
         if self._is_closed:
             raise PermanentError("this synthesizer is closed")
         if quality_tier not in QUALITY_TIERS:
@@ -68,18 +101,7 @@ class AmazonSynthesizer:
         clean = readable(text)
         if not any(character.isalnum() for character in clean):
             raise PermanentError("nothing in the text can be voiced")
-        bodies = [
-            await self._speak(part, language, voice)
-            for part in split_text(clean, self._settings.longest_text)
-            if any(character.isalnum() for character in part)
-        ]
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, _clip, bodies, self._settings.bit_rate)
-
-    async def close(self) -> None:
-        self._is_closed = True
-        self._decoders.shutdown(wait=False, cancel_futures=True)
-        await self._clients.close()
+        return voice, clean
 
     def _voice(self, language: str, quality_tier: str) -> _Voice:
         found = AMAZON_LANGUAGES.get(language)
@@ -90,23 +112,23 @@ class AmazonSynthesizer:
             return _Voice(found.generative_voice, found.polly_locale, "generative")
         return _Voice(found.neural_voice, found.polly_locale, "neural")
 
-    async def _speak(self, text: str, language: str, voice: _Voice) -> bytes:
+    async def _speak(self, text: str, language: str, voice: _Voice, wanted: _Wanted) -> bytes:
         try:
             with aws_errors("synthesize"):
                 try:
-                    return await self._ask(text, voice)
+                    return await self._ask(text, voice, wanted)
                 except ClientError as error:
                     refused = error_code(error) == "EngineNotSupportedException"
                     if not refused or voice.engine != "generative":
                         raise
                 # Not every region has the generative engine: a neural voice is better than none.
                 self._without_generative.add(language)
-                return await self._ask(text, self._voice(language, "standard"))
+                return await self._ask(text, self._voice(language, "standard"), wanted)
         except ThrottledError as error:
             self._turns.hold(error.retry_after_s or self._settings.hold_s)
             raise
 
-    async def _ask(self, text: str, voice: _Voice) -> bytes:
+    async def _ask(self, text: str, voice: _Voice, wanted: _Wanted) -> bytes:
         client = await self._clients.polly()
         await self._turns.acquire()
         answer = await client.synthesize_speech(
@@ -114,10 +136,9 @@ class AmazonSynthesizer:
             LanguageCode=voice.locale,  # pyright: ignore[reportArgumentType]
             VoiceId=voice.name,  # pyright: ignore[reportArgumentType]
             LexiconNames=list(self._settings.lexicons),
-            OutputFormat="mp3",
-            SampleRate=str(RATE_HZ),
             Text=text,
             TextType="text",
+            **wanted,
         )
         async with answer["AudioStream"] as body:
             return await body.read()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -39,8 +41,12 @@ class PollyServer(HttpService):
     async def answer(self, request: web.Request, content: dict[str, Any]) -> web.Response:
         if (request.method, request.path) != ("POST", "/v1/speech"):
             raise ServiceError("UnknownOperationException", text="no such operation")
-        if (content["OutputFormat"], content["SampleRate"]) != ("mp3", "24000"):
-            raise ServiceError("InvalidSampleRateException", text="mp3 at 24000 Hz only here")
+        marks = content.get("SpeechMarkTypes", [])
+        wanted = (content["OutputFormat"], content.get("SampleRate"), marks)
+        if wanted not in (("mp3", "24000", []), ("json", None, ["word"])):
+            raise ServiceError(
+                "InvalidSampleRateException", text="mp3 at 24000 Hz or marks of words only here"
+            )
         if content.get("TextType", "text") != "text":
             raise ServiceError("InvalidSsmlException", text="plain text only here")
         locale, engines = VOICES.get(content["VoiceId"], ("", set[str]()))
@@ -55,11 +61,13 @@ class PollyServer(HttpService):
             clip = await self._engine.synthesize(text, locale[:2])
         except PermanentError:
             raise ServiceError("InvalidSsmlException", text="nothing to say") from None
-        return web.Response(
-            body=clip.body,
-            content_type="audio/mpeg",
-            headers={"x-amzn-RequestCharacters": str(len(text))},
-        )
+        headers = {"x-amzn-RequestCharacters": str(len(text))}
+        if marks:
+            lines = _word_marks(text, clip.duration_s)
+            return web.Response(
+                body=lines, content_type="application/x-json-stream", headers=headers
+            )
+        return web.Response(body=clip.body, content_type="audio/mpeg", headers=headers)
 
     def error_response(self, error: ServiceError) -> web.Response:
         return web.json_response(
@@ -67,3 +75,15 @@ class PollyServer(HttpService):
             status=error.status,
             headers={**error.headers, "x-amzn-ErrorType": f"{error.code}:http://internal/"},
         )
+
+
+def _word_marks(text: str, duration_s: float) -> bytes:
+    """A line for each word, as if each byte of the text took as long as any other."""
+    size = len(text.encode())
+    lines: list[str] = []
+    for word in re.finditer(r"\w+", text):
+        start, end = (len(text[:at].encode()) for at in word.span())
+        time_ms = round(1000 * duration_s * start / size)
+        mark = {"time": time_ms, "type": "word", "start": start, "end": end, "value": word[0]}
+        lines.append(json.dumps(mark) + "\n")
+    return "".join(lines).encode()

@@ -226,6 +226,33 @@ async def test_an_answer_that_is_not_mp3_may_be_asked_for_again(serve: Serve[Pol
     await synthesizer.close()
 
 
+async def test_when_each_word_is_spoken(serve: Serve[PollyServer]) -> None:
+    """Polly counts places in bytes; a caption needs characters."""
+    server = await serve(PollyServer(ScriptedSynthesizer()))
+    synthesizer = voice_of(server)
+    text = "¿Dónde está la casa?"
+    clip = await synthesizer.synthesize(text, "es", quality_tier="premium")
+    marks = await synthesizer.speech_marks(text, "es", quality_tier="premium")
+    assert [text[mark.start : mark.end] for mark in marks] == ["Dónde", "está", "la", "casa"]
+    times_s = [mark.at_s for mark in marks]
+    assert times_s == sorted(set(times_s))
+    assert 0 < times_s[0] < times_s[-1] < clip.duration_s
+    asked = server.requests[1]
+    assert (asked["OutputFormat"], asked["SpeechMarkTypes"]) == ("json", ["word"])
+    assert (asked["VoiceId"], asked["Engine"]) == ("Lucia", "generative")
+    for refused in ("a line\nand another", "word " * 700):
+        with pytest.raises(PermanentError, match="one line of text"):
+            await synthesizer.speech_marks(refused, "es")
+    await synthesizer.close()
+
+
+async def test_marks_that_are_none_may_be_asked_for_again(serve: Serve[PollyServer]) -> None:
+    synthesizer = voice_of(await serve(Garbled(ScriptedSynthesizer())))
+    with pytest.raises(RetryableError, match="not speech marks"):
+        await synthesizer.speech_marks("uno", "es")
+    await synthesizer.close()
+
+
 async def test_a_wrong_key_is_refused(serve: Serve[HttpService]) -> None:
     translate = await serve(TranslateServer(ScriptedTranslator()))
     aws = replace(AwsSettings.local(translate.url, "test"), secret_access_key="another")
