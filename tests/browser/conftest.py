@@ -64,6 +64,7 @@ async def chromium(microphone_wav: Path) -> AsyncIterator[Browser]:
                 "--use-fake-device-for-media-stream",
                 f"--use-file-for-fake-audio-capture={microphone_wav}",
                 "--autoplay-policy=document-user-activation-required",
+                "--host-resolver-rules=MAP *.test 127.0.0.1",
                 # As root, as in a container, Chromium refuses its own sandbox.
                 "--no-sandbox",
             ],
@@ -83,7 +84,9 @@ class Stage:
     job: GatewayNotifier
     problems: list[str] = field(default_factory=list)
 
-    async def open(self, path: str, *, phone: bool = False, **options: Any) -> Page:
+    async def open(
+        self, path: str, *, phone: bool = False, host: str = "127.0.0.1", **options: Any
+    ) -> Page:
         """A page as a person of their own would open it."""
         size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
         context: BrowserContext = await self.browser.new_context(
@@ -96,7 +99,7 @@ class Stage:
         await context.add_init_script(path=Path(__file__).with_name("in_page.js"))
         page = await context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{path}: {error}"))
-        await page.goto(self.wire.url + path)
+        await page.goto(f"http://{host}:{self.wire.port}{path}")
         return page
 
     async def speaking(self, **options: Any) -> tuple[Page, str]:

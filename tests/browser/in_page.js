@@ -44,9 +44,11 @@ HTMLMediaElement.prototype.play = async function () {
   if (this.srcObject) hear(new AudioContext().createMediaStreamSource(this.srcObject));
 };
 
-// The microphone that the page opened last.
-const getUserMedia = MediaDevices.prototype.getUserMedia;
-MediaDevices.prototype.getUserMedia = async function (...wishes) {
-  window.microphone = await getUserMedia.apply(this, wishes);
-  return window.microphone;
-};
+// The microphone that the page opened last; on a page that is not secure there is none.
+if (window.isSecureContext) {
+  const getUserMedia = MediaDevices.prototype.getUserMedia;
+  MediaDevices.prototype.getUserMedia = async function (...wishes) {
+    window.microphone = await getUserMedia.apply(this, wishes);
+    return window.microphone;
+  };
+}

@@ -1,0 +1,125 @@
+"""The gateway behind a certificate of its own, with another public address: what a phone sees."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+import uvicorn
+from matplotlib.image import imread
+from playwright.async_api import Browser, Page, expect
+
+from connectors.memory_record_sink import MemoryRecordSink
+from ingest_gateway import pages
+from ingest_gateway.app import create_app
+from ingest_gateway.gateway import Gateway
+from ingest_gateway.serving import server_config
+from local_stack.ports import free_ports
+from schemas.avro_codec import decode
+from schemas.values import AudioChunk
+from tests.browser.conftest import PICTURES, SLOW_MS, end_talk
+from tests.integration.gateway.conftest import in_memory, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    gateway: Gateway
+    here: str
+    public: str
+
+
+def make_certificate(key: Path, cert: Path) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "1", "-subj", "/CN=talks", "-keyout", key, "-out", cert),
+            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    await asyncio.to_thread(make_certificate, key, cert)
+    (port,) = free_ports(1)
+    public = f"https://localhost:{port}"
+    gateway = Gateway(in_memory(public_url=public))
+    config = server_config(create_app(gateway), "127.0.0.1", port, tls_cert=cert, tls_key=key)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    await until(lambda: server.started or serving.done())
+    yield Served(gateway, f"https://127.0.0.1:{port}", public)
+    server.should_exit = True
+    await serving
+
+
+async def opened(browser: Browser, url: str) -> Page:
+    """As somebody who trusts the certificate, and touched."""
+    context = await browser.new_context(
+        permissions=["microphone"],
+        viewport={"width": 390, "height": 844},
+        ignore_https_errors=True,
+        locale="es-ES",
+    )
+    context.set_default_timeout(SLOW_MS)
+    page = await context.new_page()
+    await page.goto(url)
+    return page
+
+
+async def read_by_a_camera(page: Page) -> str:
+    """What a phone makes of the code on the screen."""
+    picture = await page.get_by_role("img", name="QR code").screenshot()
+    pixels = imread(io.BytesIO(picture))
+    rgba = np.full((*pixels.shape[:2], 4), 255, np.uint8)
+    rgba[..., :3] = (pixels[..., :3] * 255).astype(np.uint8)
+    height, width = rgba.shape[:2]
+    reader = Path(pages.__file__).with_name("web") / "node_modules" / "jsqr" / "dist" / "jsQR.js"
+    await page.evaluate(reader.read_text())
+    return str(
+        await page.evaluate(
+            """([bytes, width, height]) => {
+                const data = Uint8ClampedArray.from(atob(bytes), (one) => one.charCodeAt(0));
+                return jsQR(data, width, height)?.data ?? "unreadable";
+            }""",
+            [base64.b64encode(rgba.tobytes()).decode(), width, height],
+        )
+    )
+
+
+@pytest.mark.parametrize("way", ["websocket", "webrtc"])
+async def test_the_code_opens_the_listeners_page_over_tls(
+    chromium: Browser, served: Served, way: str
+) -> None:
+    speaker = await opened(chromium, f"{served.here}/")
+    await speaker.get_by_text("More").click()
+    await speaker.get_by_label("Sound travels by").select_option(way)
+    await speaker.get_by_role("button", name="Start speaking").click()
+    await speaker.get_by_text("Live", exact=True).wait_for()
+    session_id = await speaker.locator(".invitation .session").inner_text()
+    link = await read_by_a_camera(speaker)
+    assert link == f"{served.public}/listen/{session_id}"
+
+    listener = await opened(chromium, link)
+    await expect(listener.get_by_text("Live", exact=True)).to_be_visible()
+    await expect(speaker.get_by_role("row", name="Español 1")).to_be_visible()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    await listener.screenshot(path=PICTURES / "listener-phone-by-code.png")
+    sink = served.gateway.needs.sink
+    assert isinstance(sink, MemoryRecordSink)
+    await until(lambda: sum(isinstance(decode(one.data), AudioChunk) for one in sink.stored) >= 4)
+    await end_talk(speaker)
+    await expect(listener.get_by_role("status")).to_have_text("The talk has ended")
