@@ -21,7 +21,11 @@ async def signaling(url: str, tls: ssl.SSLContext | None) -> AsyncGenerator[Clie
     happens inside; its message does not hold the address, which is signed."""
     try:
         async with connect(
-            url, ssl=tls, open_timeout=OPEN_S, close_timeout=1, max_size=_MOST_MESSAGE_BYTES
+            url,
+            ssl=True if tls is None else tls,
+            open_timeout=OPEN_S,
+            close_timeout=1,
+            max_size=_MOST_MESSAGE_BYTES,
         ) as socket:
             yield socket
     except InvalidHandshake as error:

@@ -33,6 +33,8 @@ from ingest_gateway.session_ids import new_connection_id
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.offers import OfferError
 
+_MOST_DOUBLINGS = 16
+
 _log = logging.getLogger(__name__)
 
 
@@ -73,23 +75,30 @@ class Viewer:
     async def run(self) -> None:
         """Until the session has ended, or another worker has it."""
         patience = self._needs.patience
-        error_wait_s = patience.first_wait_s
+        failures = 0
         while True:
-            wait_s = patience.first_wait_s
             try:
                 row = await self._row()
                 following = what_next(self._epoch, row, self._gateway.needs.now_ms())
                 if row is None or following is Next.LEAVE:
                     return
-                if following is Next.WAIT:
-                    wait_s = patience.longest_wait_s
-                elif not await self._join(row):
-                    return
-                error_wait_s = patience.first_wait_s
-            except (ConnectorError, OfferError, Refusal) as error:
-                _log.info("session %s: not joined: %s", self._session_id, error)
-                wait_s = error_wait_s
-                error_wait_s = min(error_wait_s * 2, patience.longest_wait_s)
+                wait_s = patience.longest_wait_s
+                if following is Next.JOIN:
+                    if not await self._join(row):
+                        return
+                    wait_s = patience.first_wait_s
+                failures = 0
+            except Exception as error:  # also a fault of ours costs an attempt, not the talk
+                expected = isinstance(error, ConnectorError | OfferError | Refusal)
+                _log.log(
+                    logging.INFO if expected else logging.ERROR,
+                    "session %s: not joined: %s",
+                    self._session_id,
+                    error,
+                    exc_info=not expected,
+                )
+                wait_s = min(patience.first_wait_s * 2**failures, patience.longest_wait_s)
+                failures = min(failures + 1, _MOST_DOUBLINGS)
             await asyncio.sleep(wait_s)
 
     async def _row(self) -> SessionRow | None:
@@ -115,9 +124,11 @@ class Viewer:
         speaker = KvsSpeaker(self._gateway, ice, peer, self._session_id)
         try:
             async with signaling(url, needs.tls) as socket:
-                early = await self._answered(socket, speaker)
-                if early is None:
+                early: list[RTCIceCandidate] = []
+                answer = await self._answered(socket, await speaker.offer(), early)
+                if answer is None:
                     return True
+                await speaker.accept(answer.sdp)
                 candidates = asyncio.create_task(_take_candidates(socket, speaker, early))
                 try:
                     await self._speak(speaker)
@@ -138,18 +149,16 @@ class Viewer:
         return self._keys
 
     async def _answered(
-        self, socket: ClientConnection, speaker: KvsSpeaker
-    ) -> list[RTCIceCandidate] | None:
-        """The candidates that came before the answer; None: no answer came."""
-        early: list[RTCIceCandidate] = []
-        await socket.send(offer_message(await speaker.offer()))
+        self, socket: ClientConnection, offer: str, early: list[RTCIceCandidate]
+    ) -> SdpAnswer | None:
+        """None: no answer came. Candidates that overtake it are added to ``early``."""
+        await socket.send(offer_message(offer))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._needs.patience.answer_s):
                 async for text in socket:
                     signal = read(text)
                     if isinstance(signal, SdpAnswer):
-                        await speaker.accept(signal.sdp)
-                        return early
+                        return signal
                     if isinstance(signal, RTCIceCandidate):
                         early.append(signal)
                     elif isinstance(signal, Notice):
