@@ -36,6 +36,7 @@ BARS = (
     Bar("lag_ratio_seed_profile", 0.80),
     Bar("lag_mean_s_current_profile", 2.0),
     Bar("lag_p95_s_current_profile", 3.2),
+    Bar("words_lost_current_profile", 0.0),
     Bar("first_sample_p50_s_seed_profile", 0.0, "baseline_first_sample_p50_s_seed_profile"),
     Bar("first_sample_p50_s_seed_profile", 5.7),
     Bar("playout_job_page_heard_drift_s", 1.0),

@@ -64,12 +64,17 @@ class LagSummary:
     first_sample_p95_s: float
 
     def flat(self, prefix: str) -> Mapping[str, float]:
-        """By keys such as ``<prefix>_lag_mean_s``: for JSON whose keys are flat."""
-        return {
+        """By keys such as ``<prefix>_lag_mean_s``: for JSON whose keys are flat. No times where
+        nothing arrived."""
+        counts = {
             f"{prefix}_words": self.words,
             f"{prefix}_words_lost": self.lost,
             f"{prefix}_words_twice": self.twice,
             f"{prefix}_words_unknown": self.unknown,
+        }
+        if self.words == self.lost:
+            return counts
+        return counts | {
             f"{prefix}_lag_mean_s": round(self.mean_s, 3),
             f"{prefix}_lag_p50_s": round(self.p50_s, 3),
             f"{prefix}_lag_p95_s": round(self.p95_s, 3),

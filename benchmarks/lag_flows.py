@@ -58,7 +58,7 @@ class Heard:
 
 def hear_baseline(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
-) -> Heard:
+) -> tuple[Heard, ...]:
     directory = settings.directory / BASELINE
     with _collector(directory) as collector, Processes(directory / "logs") as processes:
         use_local_credentials()
@@ -68,24 +68,24 @@ def hear_baseline(
         asyncio.run(create_resources(aws, shards=shards_for(len(sessions))))
         with _window_flow(settings, directory, cloud, collector):
             spoken = _speak(aws, sessions, [collector], say)
-    return _heard(BASELINE, directory, spoken)
+    return (_heard(BASELINE, directory, spoken),)
 
 
 def hear_job(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
-) -> Heard:
+) -> tuple[Heard, ...]:
     directory = settings.directory / JOB
     with (
         _collector(directory) as collector,
         LocalStack(_stack(settings, len(sessions), collector), say=say) as stack,
     ):
         spoken = _speak(stack.aws, sessions, [collector], say)
-    return _heard(JOB, directory, spoken)
+    return (_heard(JOB, directory, spoken),)
 
 
 def hear_both(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
-) -> tuple[Heard, Heard]:
+) -> tuple[Heard, ...]:
     """Both at once, of the same stream: for few talks that are long."""
     theirs, ours = settings.directory / BASELINE, settings.directory / JOB
     with (

@@ -16,7 +16,7 @@ import json
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -39,12 +39,15 @@ from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
 from benchmarks.talks import write_talk
 from benchmarks.window_batches import shards_for, spread_sessions
-from local_stack.flink import ROOT
-from local_stack.processes import stop_on_terminate
+from local_stack.flink import ROOT, FlinkError
+from local_stack.processes import ProcessError, stop_on_terminate
 
 LANGUAGES = ("es", "fr")
 TALKS, QUICK_TALKS = 100, 12
 SECONDS = 120.0
+
+
+Hearing = Callable[[FlowSettings, Sequence[Session], Callable[[str], None]], tuple[Heard, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +145,30 @@ def run(given: argparse.Namespace) -> int:
         directory, given.profile, given.parallelism, tuple(given.job_option or ())
     )
     talks = sessions(given.talks, given.seconds)
+    judged: dict[str, Judged] = {}
+    failed: list[str] = []
+    for name, hear in _hearings(given):
+        try:
+            heard = hear(settings, talks, lambda step: print(f"lag: {step}", flush=True))
+        except (ProcessError, FlinkError) as error:
+            print(f"lag: {name}: {error}", file=sys.stderr, flush=True)
+            failed.append(name)
+            continue
+        judged |= {one.flow: judge(one) for one in heard}
+        _save(directory, given, judged)  # after each, should the next one be stopped
+    _tell(given, judged)
+    return 1 if failed else 0
 
-    def say(step: str) -> None:
-        print(f"lag: {step}", flush=True)
 
+def _hearings(given: argparse.Namespace) -> list[tuple[str, Hearing]]:
+    """What is run one after the other: both flows at once, or each for itself."""
     if given.together:
-        heard = list(hear_both(settings, talks, say))
-    else:
-        hear = {BASELINE: hear_baseline, JOB: hear_job}
-        heard = [hear[flow](settings, talks, say) for flow in given.flow or (BASELINE, JOB)]
-    judged = {one.flow: judge(one) for one in heard}
+        return [("both", hear_both)]
+    alone: dict[str, Hearing] = {BASELINE: hear_baseline, JOB: hear_job}
+    return [(flow, alone[flow]) for flow in given.flow or (BASELINE, JOB)]
+
+
+def _save(directory: Path, given: argparse.Namespace, judged: Mapping[str, Judged]) -> None:
     figures: dict[str, object] = {
         "profile": given.profile,
         "talks": given.talks,
@@ -165,15 +182,17 @@ def run(given: argparse.Namespace) -> int:
     _write(directory.with_suffix(".json"), figures)
     words = {flow: one.words for flow, one in judged.items()}
     _write(directory.with_name(f"{directory.name}-words.json"), words)
+
+
+def _tell(given: argparse.Namespace, judged: Mapping[str, Judged]) -> None:
     flat = {key: value for one in judged.values() for key, value in one.figures.items()}
     title = f"lag: {given.profile}, {given.talks} talks x {given.seconds:.0f} s"
     show(title, ("", *judged), comparison(flat, tuple(judged)))
     means = ", ".join(
-        f"{flow} {one.figures[f'{flow}_lag_mean_s']:.2f} s" for flow, one in judged.items()
+        f"{flow} {flat.get(f'{flow}_lag_mean_s', 'nothing heard')} s" for flow in judged
     )
     lost = sum(int(one.figures[f"{flow}_words_lost"]) for flow, one in judged.items())
     print(f"lag: mean {means}; {lost} words lost; {ratios(judged) or 'one flow only'}")
-    return 0
 
 
 def ratios(flows: Mapping[str, Judged]) -> dict[str, float]:
@@ -198,7 +217,7 @@ def _write(file: Path, found: object) -> None:
     print(f"see {file}")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Lag of both flows over the same talks.")
     parser.add_argument("--profile", choices=tuple(PROFILES), default="seed")
     parser.add_argument("--talks", type=int, default=TALKS)
@@ -212,7 +231,7 @@ def main() -> int:
     parser.add_argument(
         "--job-option", action="append", metavar="OPTION", help="of pipelines.main; repeatable"
     )
-    return run(parser.parse_args())
+    return run(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,9 @@ class PlayoutSummary:
     drift_s: float
 
     def flat(self, prefix: str) -> Mapping[str, float]:
+        """No times where nothing was heard."""
+        if not self.words:
+            return {}
         return {
             f"{prefix}_heard_mean_s": round(self.mean_s, 3),
             f"{prefix}_heard_p95_s": round(self.p95_s, 3),

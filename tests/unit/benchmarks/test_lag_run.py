@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from benchmarks import lag_run
 from benchmarks.counted_recognition import CountedConnectors, Request
 from benchmarks.lag import Arrival, spoken_words
 from benchmarks.lag_collector import Collector, Note, read_notes
@@ -21,6 +23,7 @@ from benchmarks.talks import Talk
 from connectors.job_connectors import LiveConnectors
 from connectors.notifier import Audience
 from connectors.speech_to_text import Word
+from local_stack.processes import ProcessError
 from pipelines.options import LiveJob, read_options
 from schemas.values import AudioChunk
 
@@ -63,6 +66,38 @@ def test_every_listener_of_every_talk_counts_and_the_warm_up_does_not() -> None:
     assert figures["job_stage_translate_mean_ms"] == 500
     assert figures["job_batches"] == 7
     assert figures["job_producer_late_ms"] == 3.0
+
+
+def test_a_flow_that_told_nothing_has_no_lag() -> None:
+    figures = judge(Heard("job", (spoken("talk-0", "es"),), (), {})).figures
+    assert figures["job_words_lost"] == 2
+    assert "job_lag_mean_s" not in figures
+    assert "job_heard_mean_s" not in figures
+
+
+@pytest.mark.parametrize("broken", ["baseline", "job"])
+def test_a_flow_that_does_not_start_leaves_the_other_ones_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def hearing(flow: str) -> Callable[..., tuple[Heard, ...]]:
+        def hear(*_asked: object) -> tuple[Heard, ...]:
+            if flow == broken:
+                raise ProcessError("it did not start")
+            notes = (told("talk-0", "es", 4.0, "w0 w1"),)
+            return (Heard(flow, (spoken("talk-0", "es"),), notes, {}),)
+
+        return hear
+
+    monkeypatch.setattr(lag_run, "ROOT", tmp_path)
+    monkeypatch.setattr(lag_run, "hear_baseline", hearing("baseline"))
+    monkeypatch.setattr(lag_run, "hear_job", hearing("job"))
+    (tmp_path / "build").mkdir()
+    assert lag_run.main(["--profile", "current", "--talks", "1", "--seconds", "2"]) == 1
+    found = json.loads((tmp_path / "build" / "lag-current.json").read_text())
+    other = {"baseline": "job", "job": "baseline"}[broken]
+    assert found[f"{other}_lag_mean_s"] == 2.5
+    assert not [key for key in found if key.startswith(broken)]
+    assert "lag_ratio" not in found
 
 
 def test_each_request_is_charged_for_fifteen_seconds_at_least() -> None:
