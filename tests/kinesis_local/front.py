@@ -43,7 +43,6 @@ class Front:
         self._chance = random.Random(6)
         self.offered_records = 0
         self.refused_records = 0
-        self.subscriptions = 0
         self.ended_shards: set[str] = set()
         """Closed shards that were pushed to their end."""
         self.refused_reads: dict[str, int] = {_THROTTLED: 0, _EXPIRED: 0}
@@ -119,7 +118,6 @@ class Front:
         async with self._passed_on(request, body) as answer:
             if answer.status != 200:
                 return web.Response(status=answer.status, body=await answer.read())
-            self.subscriptions += 1
             pushing = web.StreamResponse(
                 headers={"Content-Type": "application/vnd.amazon.eventstream"}
             )
