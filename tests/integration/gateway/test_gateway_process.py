@@ -8,16 +8,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 
 from connectors.amazon_clients import AwsClients
+from connectors.amazon_dead_letters import AmazonDeadLetters
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.session_tables import ListenerCounts
+from ingest_gateway.auth import OPERATOR, LocalIssuer
 from ingest_gateway.client import ReceivedMessage, create_session, fetch_token, listen, speak
 from ingest_gateway.gateway import wall_clock_ms
 from schemas.avro_codec import decode
-from schemas.values import AudioChunk, SessionControl, StreamRecord
+from schemas.values import AudioChunk, DeadLetter, SessionControl, StreamRecord
 
 pytestmark = pytest.mark.integration
 
@@ -29,12 +33,14 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def process(clients: AwsClients, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(
+    clients: AwsClients, port: int, *more: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     settings = clients.settings
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "ingest_gateway", f"--port={port}", f"--stage={settings.stage}"),
-        *(f"--aws-endpoint={settings.endpoint_url}", "--languages=any"),
+        *(f"--aws-endpoint={settings.endpoint_url}", "--languages=any", *more),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -134,3 +140,26 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
     # and out: nobody is left, and nothing was counted twice.
     assert await tables.listener_counts(session_id) == ListenerCounts({}, 3)
     assert await tables.connections(session_id, 0) == ()
+
+
+async def test_operators_look_with_a_token_of_the_gateways_own_key(
+    aws_clients: AwsClients, tmp_path: Path
+) -> None:
+    """As ``make live`` makes their link: the key is a file, and Flink's pages are named."""
+    letter = DeadLetter("translate", "PermanentError", "talk/4/es", wall_clock_ms(), "talk")
+    await AmazonDeadLetters(aws_clients).send(letter)
+    port, key = free_port(), tmp_path / "token-key.pem"
+    flink = "http://127.0.0.1:8081"
+    async with process(aws_clients, port, f"--token-key={key}", f"--flink-url={flink}"):
+        token = LocalIssuer(key).issue("operator", roles=(OPERATOR,))
+        headers = {"authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http:
+            async with asyncio.timeout(30):
+                while True:  # until the gateway has looked for the first time
+                    shown = (await http.get("/operations")).raise_for_status().json()
+                    if shown["history"]:
+                        break
+                    await asyncio.sleep(0.05)
+    assert shown["flinkUrl"] == flink
+    assert shown["deadLetters"]["byStep"] == {"translate": 1}
+    assert [one["key"] for one in shown["deadLetters"]["newest"]] == ["talk/4/es"]
