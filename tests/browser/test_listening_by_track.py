@@ -12,7 +12,7 @@ from tests.integration.gateway.test_gateway_listening import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-SWITCH = "One continuous sound"
+SWITCH = "Continuous sound"
 
 
 async def hears(page: Page, hz: int) -> None:

@@ -63,7 +63,7 @@ export function PlayerControls() {
             setContinuous(event.target.checked);
           }}
         />
-        One continuous sound, for when the screen is locked
+        Continuous sound, for a locked screen
       </label>
       {state.isTrackKeptOut && (
         <p className="quiet" role="status">

@@ -95,8 +95,8 @@ function Preparing() {
                 choose("way", event.target.value as Way);
               }}
             >
-              <option value="websocket">WebSocket (nothing is lost when the network breaks)</option>
-              <option value="webrtc">WebRTC (compressed; keeps time on networks that lose)</option>
+              <option value="websocket">WebSocket (loses nothing)</option>
+              <option value="webrtc">WebRTC (for weak networks)</option>
             </select>
           </label>
         </details>
