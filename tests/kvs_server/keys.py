@@ -23,6 +23,7 @@ class Key:
 class Keys:
     def __init__(self) -> None:
         self._keys = {KEY_ID: Key(SECRET)}
+        self.newest = KEY_ID
 
     def find(self, key_id: str) -> Key | None:
         return self._keys.get(key_id)
@@ -39,6 +40,7 @@ class Keys:
         )
         key_id = f"ASIA{secrets.token_hex(8).upper()}"
         self._keys[key_id] = key
+        self.newest = key_id
         return key_id, key
 
     def expire(self, key_id: str) -> None:

@@ -22,7 +22,8 @@ from tests.kvs_server.tokens import TokenServer
 
 
 class KvsServer:
-    """``refused``: why a WebSocket was, in order. ``ca_file``: what clients have to trust."""
+    """``refused``: why a WebSocket was, in order; ``accepted``: the keys of those that were not.
+    ``ca_file``: what clients have to trust."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class KvsServer:
     ) -> None:
         self.keys = Keys()
         self.refused: list[str] = []
+        self.accepted: list[str] = []
         self.control = ControlServer(lambda: self.wss_url, *errors, limit=limit, ice=ice)
         self.tokens = TokenServer(self.keys)
         certificates = make_certificates(folder)
@@ -97,6 +99,7 @@ class KvsServer:
             return self._refuse(404, "there is no such channel")
         if not channel.has_room(client_id):
             return self._refuse(400, "the channel has its viewers")
+        self.accepted.append(query["X-Amz-Credential"].partition("/")[0])
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await channel.serve(client_id, socket)

@@ -17,7 +17,7 @@ from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSi
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.memory_session_events import MemorySessionEvents
 from connectors.signaling_channels import TemporaryCredentials
-from ingest_gateway.gateway import Gateway
+from ingest_gateway.gateway import Gateway, wall_clock_ms
 from ingest_gateway.kvs.viewer import Patience, ViewerDependencies
 from ingest_gateway.kvs.worker import KvsWorker
 from ingest_gateway.webrtc.ice import IceSettings
@@ -41,6 +41,8 @@ class World:
     """The worker's."""
     server: KvsServer
     new_worker: Callable[[], tuple[Gateway, KvsWorker]]
+    pass_ms: Callable[[int], None]
+    """Sets the workers' clocks on."""
 
     async def session(self) -> dict[str, Any]:
         """As its speaker created it; the worker is told."""
@@ -110,11 +112,20 @@ async def kvs_world(folder: Path) -> AsyncGenerator[World, None]:
             channel_access=access,
         )
 
+        passed_ms = [0]
+
+        def pass_ms(by_ms: int) -> None:
+            passed_ms[0] += by_ms
+
         def new_worker() -> tuple[Gateway, KvsWorker]:
-            core = Gateway(replace(needs, gateway_id="worker"))
+            core = Gateway(
+                replace(needs, gateway_id="worker", now_ms=lambda: wall_clock_ms() + passed_ms[0])
+            )
+            channels = AmazonSignalingChannels(clients)
+            exits.push_async_callback(channels.close)
             viewing = ViewerDependencies(
                 gateway=core,
-                channels=AmazonSignalingChannels(clients),
+                channels=channels,
                 access=access,
                 region="us-east-1",
                 ice=IceSettings("127.0.0.1"),
@@ -128,4 +139,4 @@ async def kvs_world(folder: Path) -> AsyncGenerator[World, None]:
         await core.start()
         exits.push_async_callback(core.stop)
         exits.push_async_callback(worker.close)
-        yield World(gateway, worker, core, server, new_worker)
+        yield World(gateway, worker, core, server, new_worker, pass_ms)

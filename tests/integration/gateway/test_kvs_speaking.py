@@ -81,6 +81,7 @@ async def test_no_channel_left_is_said_clearly_and_leaves_no_session(world: Worl
     assert "signaling channels" in refused.json()["message"]
     assert len(await world.gateway.tables.live_sessions()) == 2
     await world.delete(first["sessionId"])
+    await until(lambda: first["sessionId"] not in world.worker.sessions)
     await world.session()
 
 
@@ -224,3 +225,18 @@ async def test_a_full_worker_says_so(world: World) -> None:
     assert world.worker.start_viewer("two")
     assert not world.worker.start_viewer("three")
     await until(lambda: world.worker.sessions == ())  # there are no such sessions
+
+
+async def test_a_viewer_s_keys_are_replaced_before_they_end(world: World) -> None:
+    """Offers that nobody answers, each over a new connection: with the same keys while they last,
+    and with new ones from when they have five minutes left."""
+    session_id = (await world.session())["sessionId"]
+    channel = world.server.channel(f"session-{session_id}")
+    await until(lambda: len({sender for sender, _ in channel.seen}) >= 2)
+    viewers = [one for one in world.server.tokens.taken if one["RoleSessionName"] == session_id]
+    assert len(viewers) == 1
+    world.pass_ms(56 * 60_000)
+    await until(lambda: len(world.server.tokens.taken) >= 2)
+    newest = world.server.keys.newest
+    await until(lambda: newest in world.server.accepted)
+    assert world.server.refused == []
