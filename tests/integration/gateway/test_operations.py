@@ -176,26 +176,38 @@ async def tell(gateway: RunningGateway, session_id: str, number: int = 0, **fiel
     await notifier.close()
 
 
+class LedgerOfHours(MemoryLedger):
+    """Too long to be read from its beginning."""
+
+    async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
+        assert number >= 0
+        return await super().after(session_id, number)
+
+
 async def test_silence_is_settled_by_the_ledger(start: Start) -> None:
     clock = Clock()
-    ledger = MemoryLedger()
+    ledger = LedgerOfHours()
     gateway = await start(ledger=ledger, now_ms=clock)
     speaker, session_id = await gateway.speaker()
     for sequence in range(3):
         await speaker.frame(sequence)
     await speaker.acknowledged(2)
-    await ledger.commit(silence_until(session_id, 2))
+    await ledger.commit(silence(session_id, 0, until_sequence=1))
     clock.forward_ms = ASK_AFTER_MS + 1000
+    await gateway.gateway.watch.look()
+    (session,) = (await document(gateway))["sessions"]
+    assert session["waitingRecords"] == 2
+    await ledger.commit(silence(session_id, 1, until_sequence=2))
     await gateway.gateway.watch.look()
     (session,) = (await document(gateway))["sessions"]
     assert session["waitingRecords"] == 1
 
 
-def silence_until(session_id: str, resume_sequence: int) -> LedgerEntry:
-    sample = resume_sequence * 1600
+def silence(session_id: str, number: int, until_sequence: int) -> LedgerEntry:
+    sample = until_sequence * 1600
     return LedgerEntry(
         session_id=session_id,
-        number=0,
+        number=number,
         epoch=0,
         kind=EntryKind.SILENCE,
         first_sample=0,
@@ -206,7 +218,7 @@ def silence_until(session_id: str, resume_sequence: int) -> LedgerEntry:
         committed_at_ms=0,
         writer="w",
         resume_sample=sample,
-        resume_sequence=resume_sequence,
+        resume_sequence=until_sequence,
         resume_sequence_sample=sample,
     )
 
