@@ -1,0 +1,11 @@
+// CloudFront, each request of a viewer: addresses that people see to what lies behind them.
+function handler(event) {
+  var request = event.request;
+  var uri = request.uri;
+  if (uri === "/ws") {
+    request.uri = "/"; // the origin's own path, its stage, is put before it
+  } else if (uri === "/listen" || uri.indexOf("/listen/") === 0) {
+    request.uri = "/listen.html"; // the page reads the session from its address
+  }
+  return request;
+}

@@ -1,0 +1,164 @@
+"""Nobody may do more than its code does, and everybody what its code does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infrastructure.tests.written import ROOT, Templates
+
+pytestmark = pytest.mark.contract
+
+CALL = re.compile(r"(?:await|=|,|return)\s+(dynamodb|kinesis|s3|bus|sts|client)\.(\w+)\(")
+SERVICES = {
+    "dynamodb": "dynamodb",
+    "kinesis": "kinesis",
+    "s3": "s3",
+    "bus": "events",
+    "sts": "sts",
+}
+OF_ONE_MODULE = {
+    "amazon_signaling_channels.py": "kinesisvideo",
+    "amazon_speech_synthesis.py": "polly",
+    "amazon_translation.py": "translate",
+    "amazon_transcribe_wire.py": "transcribe",
+}
+"""Where a service's client is just called ``client``."""
+S3_ACTIONS = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
+SETS_UP = {"amazon_resources.py"}
+"""For local clouds only."""
+OF_THE_JOB_ALONE = {
+    "amazon_shard_source.py",
+    "amazon_fan_out_source.py",
+    "amazon_positions.py",
+    "amazon_dead_letters.py",
+    "amazon_speech_synthesis.py",
+    "amazon_translation.py",
+    "amazon_transcribe_wire.py",
+}
+OF_THE_GATEWAY_ALONE = {
+    "amazon_record_sink.py",
+    "amazon_session_events.py",
+    "amazon_signaling_channels.py",
+    "amazon_dead_letter_archive.py",
+    "amazon_document_store.py",
+}
+KNOW_NO_RESOURCES = {
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ecr:GetAuthorizationToken",
+    "polly:SynthesizeSpeech",
+    "transcribe:StartStreamTranscription",
+    "translate:TranslateText",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+def as_list(one: Any) -> list[Any]:
+    return one if isinstance(one, list) else [one]
+
+
+def statements(templates: Templates) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of every role's own policies; a key's and a bucket's say who may come to them."""
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for name, policy in templates.resources(kind).items():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def actions_of(templates: Templates, fragment: str) -> set[str]:
+    found = {
+        action
+        for name, statement in statements(templates)
+        if fragment in name
+        for action in as_list(statement["Action"])
+    }
+    assert found, fragment
+    return found
+
+
+def calls(modules: set[str]) -> set[str]:
+    """Actions of IAM that the calls in these modules of ``connectors`` need."""
+    found: set[str] = set()
+    for name in modules:
+        for client, method in CALL.findall((ROOT / "connectors" / name).read_text()):
+            service = SERVICES.get(client) or OF_ONE_MODULE.get(name)
+            if service is None or method == "close" or method.startswith("generate_"):
+                continue
+            action = "".join(part.capitalize() for part in method.split("_"))
+            if service == "s3":
+                action = S3_ACTIONS.get(action, action)
+            found.add(f"{service}:{action}")
+    return found
+
+
+def modules() -> set[str]:
+    return {file.name for file in (ROOT / "connectors").glob("amazon_*.py")} - SETS_UP
+
+
+def test_calls_are_found_in_the_code() -> None:
+    assert {"kinesis:SubscribeToShard", "dynamodb:UpdateItem", "events:PutEvents"} <= calls(
+        modules()
+    )
+
+
+def test_the_job_may_do_all_that_its_code_does(templates: Templates) -> None:
+    wanted = calls(modules() - OF_THE_GATEWAY_ALONE)
+    # The rest of the session tables' calls are the gateway's: sessions, sweeping, rate limits.
+    wanted -= {"dynamodb:Scan"}
+    assert wanted <= actions_of(templates, "JobRole")
+
+
+@pytest.mark.parametrize("role", ["sessionwebsocket", "sessionhttp"])
+def test_the_gateway_may_do_all_that_its_code_does(templates: Templates, role: str) -> None:
+    # What it takes of the clips' store is looking and signing; the job stores them.
+    wanted = calls(modules() - OF_THE_JOB_ALONE) - {"s3:PutObject"}
+    assert wanted <= actions_of(templates, role)
+
+
+def test_nobody_may_do_everything(templates: Templates) -> None:
+    for name, statement in statements(templates):
+        for action in as_list(statement["Action"]):
+            service, _, what = action.partition(":")
+            assert what != "*", f"{name}: {action}"
+            assert service != "*", f"{name}: {action}"
+
+
+def test_any_resource_is_only_for_what_knows_none(templates: Templates) -> None:
+    for name, statement in statements(templates):
+        if "*" in as_list(statement["Resource"]):
+            assert set(as_list(statement["Action"])) <= KNOW_NO_RESOURCES, name
+
+
+def test_nobody_may_delete_what_was_said(templates: Templates) -> None:
+    for name, statement in statements(templates):
+        actions = set(as_list(statement["Action"]))
+        if "s3:DeleteObject" in actions:
+            assert "flink-state" in str(statement["Resource"]), name
+        assert not actions & {"s3:DeleteBucket", "dynamodb:DeleteTable", "kinesis:DeleteStream"}
+
+
+def test_keys_for_a_channel_open_channels_and_nothing_else(templates: Templates) -> None:
+    assert actions_of(templates, "Signaling") == {
+        "kinesisvideo:ConnectAsMaster",
+        "kinesisvideo:ConnectAsViewer",
+    }
+    (role,) = (
+        one
+        for name, one in templates.resources("AWS::IAM::Role", "KVSWebRTC").items()
+        if "Signaling" in name
+    )
+    trusted = [one["Principal"]["AWS"] for one in role["AssumeRolePolicyDocument"]["Statement"]]
+    assert len(trusted) == 2
+    assert all("session" in str(one) for one in trusted)
+
+
+def test_no_lambda_reads_audio_back(templates: Templates) -> None:
+    for role in ("sessionwebsocket", "sessionhttp", "sessionsweeper", "sessionauthorizer"):
+        assert not actions_of(templates, role) & {"kinesis:GetRecords", "kinesis:SubscribeToShard"}

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from infrastructure.stage import Stage
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("name", ["Prod", "my_stage", "", "x", "a" * 21, "-dev", "9lives"])
+def test_a_stage_that_no_bucket_could_be_named_after_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="small letters"):
+        Stage(name)
+
+
+def test_a_stage_names_what_the_code_looks_for() -> None:
+    stage = Stage("dev")
+    assert stage.names.audio_stream == "audio-ingestion-dev"
+    assert stage.metrics == "LiveTranslation/dev"

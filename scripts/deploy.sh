@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Bring a stage to AWS, or bring it up to date. `make deploy STAGE=dev` prepares what this takes.
+#
+# usage: deploy.sh STAGE
+#
+# Environment: ALARM_EMAIL, OPERATORS_CIDR (from where kubectl may come), MONTHLY_DOLLARS,
+# AWS_REGION, and DRY_RUN=1 to print the commands instead of running them.
+# Needs: aws (with credentials), docker, kubectl, helm, and npx for the CDK's command line.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+# shellcheck source=checks.sh
+source "$here/checks.sh"
+
+CDK=aws-cdk@2
+OPERATOR=1.13.0
+PARTS=(Network SessionManagement SessionHttpApi KVSWebRTC LiveTranslation Operations)
+
+[[ $# -eq 1 && $1 =~ ^[a-z][a-z0-9-]{1,19}$ ]] || usage
+stage=$1
+region=${AWS_REGION:-us-east-1}
+export AWS_REGION=$region
+app="$root/.cache/cdk-venv/bin/python -m infrastructure.app"
+context=(-c "stages=$stage" -c "region=$region" -c code=build/lambda)
+[[ -n ${ALARM_EMAIL:-} ]] && context+=(-c "alarmEmail=$ALARM_EMAIL")
+[[ -n ${OPERATORS_CIDR:-} ]] && context+=(-c "operatorsCidr=$OPERATORS_CIDR")
+[[ -n ${MONTHLY_DOLLARS:-} ]] && context+=(-c "monthlyDollars=$MONTHLY_DOLLARS")
+
+run() {
+	echo "+ $*"
+	[[ -n ${DRY_RUN:-} ]] || "$@"
+}
+
+# output STACK NAME: what a stack says; a word in its place in a dry run.
+output() {
+	if [[ -n ${DRY_RUN:-} ]]; then
+		echo "($1.$2)"
+	else
+		aws cloudformation describe-stacks --stack-name "$1-$stage" \
+			--query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue" --output text
+	fi
+}
+
+cdk() {
+	run npx --yes "$CDK" "$@" --app "$app" --output build/cdk.out "${context[@]}"
+}
+
+if [[ -z ${DRY_RUN:-} ]]; then
+	need aws "install the AWS command line"
+	need docker "install Docker: the images are built with it"
+	need kubectl "install kubectl"
+	need helm "install Helm"
+	need npx "install Node"
+fi
+cd "$root"
+
+cdk bootstrap
+cdk deploy --require-approval never "Images-$stage"
+
+registry=$(output Images GatewayRepository)
+if [[ -n ${DRY_RUN:-} ]]; then
+	echo "+ aws ecr get-login-password | docker login ${registry%%/*}"
+else
+	aws ecr get-login-password | docker login --username AWS --password-stdin "${registry%%/*}"
+fi
+# push IMAGE OUTPUT OPTION...
+push() {
+	local image=$1 repository
+	repository=$(output Images "$2")
+	shift 2
+	run docker build --file "docker/$image/Dockerfile" --tag "$repository:$stage" "$@" .
+	run docker push "$repository:$stage"
+}
+push gateway GatewayRepository
+
+cdk deploy --require-approval never "${PARTS[@]/%/-$stage}"
+
+# What the job is told is in its jar, so that comes when the addresses are known.
+management=$(output SessionManagement ManagementUrl)
+run make job-jar OPTIONS="--stage=$stage --aws_region=$region --notifier=api_gateway \
+--notify_endpoint=$management --speech_to_text=amazon --translation=amazon \
+--speech_synthesis=amazon --start=resume --worker_pool=localhost:50000 --parallelism=4 \
+--checkpointing_interval=2000 --head_start=off"
+push job JobRepository --build-arg "FLINK_VERSION=$(sed -n 's/^flink = "\(.*\)"/\1/p' versions.toml)"
+push worker-pool WorkerPoolRepository
+
+files=$(output SessionHttpApi PagesBucket)
+run aws s3 sync ingest_gateway/web/dist "s3://$files" --delete --exclude '*.html' \
+	--cache-control 'public, max-age=31536000, immutable'
+run aws s3 cp ingest_gateway/web/dist "s3://$files" --recursive --exclude '*' --include '*.html' \
+	--cache-control no-cache
+run aws cloudfront create-invalidation --distribution-id \
+	"$(output SessionHttpApi PagesDistribution)" --paths '/*'
+
+run aws eks update-kubeconfig --name "$(output LiveTranslation ClusterName)"
+run helm upgrade --install flink-kubernetes-operator flink-kubernetes-operator \
+	--repo "https://downloads.apache.org/flink/flink-kubernetes-operator-$OPERATOR/" \
+	--namespace live-translation --create-namespace --set webhook.create=false --wait
+run "$here/write-overlay.sh" "$stage" "$(output LiveTranslation StateBucket)" \
+	"$(output Images JobRepository)" "$(output Images WorkerPoolRepository)"
+run kubectl apply --kustomize "build/kubernetes-$stage"
+
+url=$(output SessionHttpApi PagesUrl)
+run "$here/check-deployment-health.sh" "$stage" --url "$url"
+echo "deploy: $stage is at $url"
