@@ -99,6 +99,10 @@ class ClusterSettings:
             "cluster.evenly-spread-out-slots": "true",
             "heartbeat.interval": self.heartbeat_every_ms,
             "heartbeat.timeout": self.heartbeat_timeout_ms,
+            # Starting up on a machine that has much to do takes longer than the default of 10 s.
+            "pekko.startup-timeout": "120 s",
+            "pekko.ask.timeout": "60 s",
+            "client.timeout": "300 s",
             "high-availability.type": "zookeeper",
             "high-availability.zookeeper.quorum": f"{LOOPBACK}:{self.zookeeper_port}",
             "high-availability.zookeeper.client.session-timeout": self.zookeeper_session_ms,

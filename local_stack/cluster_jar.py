@@ -17,7 +17,7 @@ from local_stack.flink import ROOT, FlinkSettings, start_expansion_service, star
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import ProcessError, Processes, stop_on_terminate
 
-BUILD_TIMEOUT_S = 180.0
+BUILD_TIMEOUT_S = 600.0
 
 
 def build_jar(processes: Processes, jar: Path, options: Sequence[str], scratch: Path) -> None:

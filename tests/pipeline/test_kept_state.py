@@ -1,0 +1,55 @@
+"""What a savepoint is given back by: names of operators and cells, and the options behind them."""
+
+from __future__ import annotations
+
+import pytest
+
+from local_stack.cluster_state import KeptState, kept_state, live_graph
+
+pytestmark = pytest.mark.pipeline
+
+EXTERNAL = "beam:env:external:v1"
+PINNED = (
+    KeptState("2 window_audio/Group by session", ()),
+    KeptState(f"223 transcribe/Recognise.None/{EXTERNAL}", ("languages", "ts-lookup", "waiting")),
+    KeptState(f"233 transcribe/With wakes.None/{EXTERNAL}", ("journal", "transcript", "ts-look")),
+    KeptState(f"251 read_audio/Tick readers.None/{EXTERNAL}", ("positions",)),
+    KeptState(f"282 window_audio/Leave windows.None/{EXTERNAL}", ("held", "order", "ts-hole")),
+    KeptState(f"42x dead_letter/Letter calls/Items and ticks.None/{EXTERNAL}", ("in_flight",)),
+    KeptState(
+        f"675 translate, 6 synthesize, 7 publish/Delivery calls/Items and ticks.None/{EXTERNAL}",
+        ("in_flight",),
+    ),
+)
+"""Beam puts the length of a label in front of it. Another name is another operator to Flink, and a
+savepoint of the job before does not fit: change a
+name only with that in mind, and say so in docs/decisions/0015."""
+
+
+def test_names_that_savepoints_hang_on_are_pinned() -> None:
+    assert kept_state(live_graph([])) == PINNED
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--settle_ms=300",
+        "--segmentation=window",
+        "--pane_ms=500",
+        "--speech_to_text=amazon",
+        "--translation=amazon",
+        "--speech_synthesis=amazon",
+        "--head_start=off",
+        "--notifier=gateway",
+        "--parallelism=4",
+        "--read=fan_out",
+    ],
+)
+def test_these_options_leave_the_names(option: str) -> None:
+    assert kept_state(live_graph([option])) == PINNED
+
+
+def test_workers_that_are_started_in_another_way_are_other_operators() -> None:
+    by_command = kept_state(live_graph([]), "beam:env:process:v1")
+    kept = {state.operator for state in by_command} & {state.operator for state in PINNED}
+    assert kept == {"2 window_audio/Group by session"}
