@@ -234,3 +234,5 @@ $(PAGES): $(WEB)/node_modules/installed $(WEB)/vite.config.ts $(WEB)/tsconfig.js
 	$(call say,pages)
 	@cd $(WEB) && npm run --silent build -- --logLevel warn
 	@touch $@
+
+include infrastructure/infrastructure.mk
