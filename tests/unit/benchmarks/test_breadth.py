@@ -60,8 +60,8 @@ def test_a_listener_notes_outcomes_and_whether_the_sound_was_inside() -> None:
 def test_figures_are_of_all_listeners_and_of_each_message_once() -> None:
     first, second, other = listener("es"), listener("es"), listener("fr")
     for one in (first, second):
-        one.take(clip(0, audio="SUQz"))
-    other.take(clip(0, stages={**STAGES, "read": 190.0}))
+        one.take(clip(0, audio="SUQz", stages={**STAGES, "read": 190.0}))
+    other.take(clip(0))
     other.take(b'{"type":"skipped","sequenceNumber":1,"reason":"late"}')
     heard = [at(first, 3_000.0), at(second, 3_100.0), at(other, 3_400.0, 5_000.0)]
     spoken = [SpokenWord("w0", 2_000.0), SpokenWord("w1", 3_000.0)]
