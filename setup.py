@@ -21,6 +21,7 @@ setup(
         "pipelines.transforms",
         "pipelines.worker",
         "ingest_gateway",
+        "ingest_gateway.aws",
         "ingest_gateway.client",
         "ingest_gateway.kvs",
         "ingest_gateway.webrtc",

@@ -52,6 +52,8 @@ class Policies:
 
     read: Policy = Policy(attempts=3, deadline_s=5.0, per_call_s=3.0)
     ledger: Policy = Policy(attempts=8, deadline_s=20.0, per_call_s=3.0)
+    put_chunk: Policy = Policy(attempts=6, deadline_s=4.0, per_call_s=2.0)
+    """Of a handler that puts one chunk; the gateway's own queue has a deadline of its own."""
     directory: Policy = Policy(attempts=4, deadline_s=6.0, per_call_s=2.0)
     signaling: Policy = Policy(attempts=4, deadline_s=15.0, per_call_s=6.0)
     positions: Policy = Policy(attempts=3, deadline_s=10.0, per_call_s=3.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_dead_letters import MemoryDeadLetters
+from connectors.memory_document_store import MemoryDocumentStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.memory_session_tables import MemorySessionTables
@@ -29,10 +31,25 @@ from ingest_gateway.limits import Limits
 from ingest_gateway.serving import server_config
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
+from tests.integration.gateway.api_gateway import OVERLAP_S, ApiGateway
 
 ISSUER = LocalIssuer()
 WAIT_S = 10.0
 ROUTES = {("en", "es"), ("en", "ca"), ("en", "fr"), ("es", "en")}
+
+
+def audio_fields(session_id: str, frame: AudioFrame) -> dict[str, Any]:
+    """An ``audioChunk`` message's."""
+    return {
+        "sessionId": session_id,
+        "audioData": base64.b64encode(frame.pcm).decode(),
+        "timestamp": frame.timestamp_ms,
+        "format": "pcm",
+        "sampleRate": 16000,
+        "channels": 1,
+        "encoding": "s16le",
+        "sequence": frame.sequence,
+    }
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -46,18 +63,25 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @dataclass
 class Client:
-    """One WebSocket; what comes in is kept and waited for by type."""
+    """One WebSocket; what comes in is kept and waited for by type. ``json_audio``: frames go as
+    messages, into the session that was named last."""
 
     socket: ClientConnection
+    json_audio: bool = False
+    session_id: str = ""
     received: list[dict[str, Any]] = field(default_factory=list)
     taken: int = 0
 
     async def send(self, action: str, **fields: Any) -> None:
+        self.session_id = fields.get("sessionId", self.session_id)
         await self.socket.send(json.dumps({"action": action, **fields}))
 
     async def frame(self, sequence: int, pcm: bytes = b"\x01\x00" * 1600, at_ms: int = 0) -> None:
-        at_ms = at_ms or wall_clock_ms() - 100
-        await self.socket.send(encode_frame(AudioFrame(sequence, at_ms, pcm)))
+        frame = AudioFrame(sequence, at_ms or wall_clock_ms() - 100, pcm)
+        if self.json_audio:
+            await self.send("audioChunk", **audio_fields(self.session_id, frame))
+        else:
+            await self.socket.send(encode_frame(frame))
 
     async def expect(self, kind: str, **fields: Any) -> dict[str, Any]:
         """The next message of this type with these fields; others are passed over."""
@@ -93,7 +117,11 @@ class Client:
 
 
 class RunningGateway:
-    """``restart`` is a new process' life over the same tables and stream."""
+    """``restart`` is a new process' life over the same tables and stream. ``taken_over``: how a
+    socket ends whose speaker goes on in another one."""
+
+    json_audio = False
+    taken_over = (4409, "SPEAKER_TAKEN")
 
     def __init__(self, needs: GatewayDependencies) -> None:
         self.needs = needs
@@ -120,6 +148,17 @@ class RunningGateway:
     async def restart(self, port: int = 0) -> None:
         await self.stop()
         await self.start(port)
+
+    async def durable(self, session_id: str) -> None:
+        """Until all that was taken into this session is on the stream."""
+        await self.gateway.writer.wait_until_durable(session_id)
+
+    async def hung_up(self, *clients: Client) -> None:
+        """Close these and wait until they are counted out."""
+        here = len(self.gateway.hub.all())
+        for client in clients:
+            await client.socket.close()
+        await until(lambda: len(self.gateway.hub.all()) == here - len(clients))
 
     @property
     def url(self) -> str:
@@ -159,11 +198,15 @@ class RunningGateway:
     def token(self, subject: str = "ada") -> str:
         return ISSUER.issue(subject)
 
-    async def connect(self, token: str | None = None) -> Client:
-        subprotocols = ["live-translation"] + ([f"token.{token}"] if token else [])
+    async def connect(
+        self, token: str | None = None, *, ticket: str | None = None, query: str = ""
+    ) -> Client:
+        subprotocols = ["live-translation"]
+        subprotocols += [f"token.{token}"] if token else []
+        subprotocols += [f"ticket.{ticket}"] if ticket else []
         socket = await self._exits.enter_async_context(
             connect(
-                f"ws://127.0.0.1:{self.port}/ws",
+                f"ws://127.0.0.1:{self.port}/ws{query}",
                 subprotocols=subprotocols,  # type: ignore[arg-type]
                 proxy=None,
                 ping_interval=None,
@@ -171,7 +214,7 @@ class RunningGateway:
                 max_size=None,
             )
         )
-        return Client(socket)
+        return Client(socket, self.json_audio)
 
     async def speaker(
         self, session_id: str | None = None, stream: str = "s1", subject: str = "ada"
@@ -192,6 +235,38 @@ class RunningGateway:
             "joinSession", "sessionJoined", sessionId=session_id, targetLanguage=language, **more
         )
         return client
+
+
+class RunningHandlers(RunningGateway):
+    """The functions' handlers behind an API Gateway of the tests, over the same tables."""
+
+    json_audio = True
+    taken_over = (1000, "")
+    overlap_s = OVERLAP_S
+
+    async def start(self, port: int = 0) -> None:
+        self.api = ApiGateway(self.needs, self.overlap_s)
+        config = server_config(self.api, "127.0.0.1", port)  # type: ignore[arg-type]
+        config.lifespan = "off"
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server._serve())
+        await until(lambda: self._server.started or self._serving.done())
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    async def durable(self, session_id: str) -> None:
+        async with asyncio.timeout(WAIT_S):
+            await self.api.idle()
+
+    async def hung_up(self, *clients: Client) -> None:
+        here = self.api.connections
+        for client in clients:
+            await client.socket.close()
+        await until(lambda: self.api.connections == here - len(clients))
+        await self.durable("")
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """As a reader puts them in order: handlers overlap."""
+        return sorted(super().chunks())
 
 
 LIMITS = Limits(creates_per_minute=1000, joins_per_minute=1000)
@@ -218,15 +293,19 @@ def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
         new_session_id=lambda: f"joyful-mountain-{next(numbers)}",
         fraction=lambda: 0.0,
     )
-    return replace(needs, **changes)
+    needs = replace(needs, **changes)
+    return replace(needs, documents=needs.documents or MemoryDocumentStore(needs.now_ms))
 
 
 Start = Callable[..., Awaitable[RunningGateway]]
+HOSTS = {"server": RunningGateway, "handlers": RunningHandlers}
 
 
 @asynccontextmanager
-async def running(needs: GatewayDependencies) -> AsyncIterator[RunningGateway]:
-    gateway = RunningGateway(needs)
+async def running(
+    needs: GatewayDependencies, kind: type[RunningGateway] = RunningGateway
+) -> AsyncIterator[RunningGateway]:
+    gateway = kind(needs)
     await gateway.start()
     try:
         yield gateway
@@ -249,3 +328,26 @@ async def start() -> AsyncIterator[Start]:
 async def gateway() -> AsyncIterator[RunningGateway]:
     async with running(in_memory()) as one:
         yield one
+
+
+@pytest.fixture(params=list(HOSTS))
+def host_kind(request: pytest.FixtureRequest) -> type[RunningGateway]:
+    return HOSTS[request.param]
+
+
+@pytest.fixture
+async def host(host_kind: type[RunningGateway]) -> AsyncIterator[RunningGateway]:
+    """The server, then the handlers: what clients notice no difference in."""
+    async with running(in_memory(), host_kind) as one:
+        yield one
+
+
+@pytest.fixture
+async def start_host(host_kind: type[RunningGateway]) -> AsyncIterator[Start]:
+    """As ``start``, of both kinds."""
+    async with AsyncExitStack() as exits:
+
+        async def start_one(limits: Limits = LIMITS, **changes: Any) -> RunningGateway:
+            return await exits.enter_async_context(running(in_memory(limits, **changes), host_kind))
+
+        yield start_one

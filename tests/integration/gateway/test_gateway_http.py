@@ -26,8 +26,8 @@ async def create(http: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     return answer.json()
 
 
-async def test_a_session_lives_through_http(gateway: RunningGateway) -> None:
-    async with caller(gateway) as http:
+async def test_a_session_lives_through_http(host: RunningGateway) -> None:
+    async with caller(host) as http:
         created = await create(http, targetLanguages=["es", "ca"], qualityTier="premium")
         path = f"/sessions/{created['sessionId']}"
         assert created == {
@@ -48,18 +48,18 @@ async def test_a_session_lives_through_http(gateway: RunningGateway) -> None:
         assert (await http.delete(path)).json() == ended
         late = await http.patch(path, json={"status": "active"})
         assert (late.status_code, late.json()["code"]) == (409, "SESSION_ENDED")
-    await gateway.gateway.writer.wait_until_durable(created["sessionId"])
-    kinds = [one.kind for one in gateway.controls("pause", "end")]
+    await host.durable(created["sessionId"])
+    kinds = [one.kind for one in host.controls("pause", "end")]
     assert kinds == ["pause", "end"]
 
 
-async def test_only_the_speaker_changes_a_session(gateway: RunningGateway) -> None:
-    async with caller(gateway) as http:
+async def test_only_the_speaker_changes_a_session(host: RunningGateway) -> None:
+    async with caller(host) as http:
         path = f"/sessions/{(await create(http))['sessionId']}"
-    async with caller(gateway, "eve") as eve:
+    async with caller(host, "eve") as eve:
         for answer in (await eve.patch(path, json={"status": "paused"}), await eve.delete(path)):
             assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
-    async with caller(gateway, None) as guest:
+    async with caller(host, None) as guest:
         assert (await guest.get(path)).json()["status"] == "active"
         for answer in (
             await guest.post("/sessions", json={"sourceLanguage": "en"}),
@@ -82,17 +82,17 @@ async def test_only_the_speaker_changes_a_session(gateway: RunningGateway) -> No
     ],
 )
 async def test_bad_bodies_are_refused(
-    gateway: RunningGateway, body: bytes, status: int, code: str
+    host: RunningGateway, body: bytes, status: int, code: str
 ) -> None:
-    async with caller(gateway) as http:
+    async with caller(host) as http:
         answer = await http.post("/sessions", content=body)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-async def test_too_many_sessions_are_told_when_to_come_back(start: Start) -> None:
-    limits = (await start()).needs.limits
-    gateway = await start(type(limits)(creates_per_minute=1), now_ms=lambda: 1_790_000_000_000)
-    async with caller(gateway) as http:
+async def test_too_many_sessions_are_told_when_to_come_back(start_host: Start) -> None:
+    limits = (await start_host()).needs.limits
+    host = await start_host(type(limits)(creates_per_minute=1), now_ms=lambda: 1_790_000_000_000)
+    async with caller(host) as http:
         await create(http)
         answer = await http.post("/sessions", json={"sourceLanguage": "en"})
         assert (answer.status_code, answer.json()["code"]) == (429, "RATE_LIMITED")

@@ -22,89 +22,81 @@ from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 
 if TYPE_CHECKING:
-    from tests.integration.gateway.conftest import Client, RunningGateway, Start
+    from tests.integration.gateway.conftest import RunningGateway, Start
 
 pytestmark = pytest.mark.integration
 
 T0_MS = 1_790_000_000_000
 
 
-async def heard(gateway: RunningGateway, session_id: str) -> list[tuple[int, tuple[str, ...]]]:
+async def heard(host: RunningGateway, session_id: str) -> list[tuple[int, tuple[str, ...]]]:
     """The ``listeners`` records of the session's stream: (revision, languages)."""
-    await gateway.gateway.writer.wait_until_durable(session_id)
+    await host.durable(session_id)
     return [
         (one.revision, one.languages or ())
-        for one in gateway.controls("listeners")
+        for one in host.controls("listeners")
         if one.session_id == session_id
     ]
-
-
-async def closed(gateway: RunningGateway, *clients: Client) -> None:
-    """Close these and wait until the gateway has counted them out."""
-    here = len(gateway.gateway.hub.all())
-    for client in clients:
-        await client.socket.close()
-    await gateway.until(lambda: len(gateway.gateway.hub.all()) == here - len(clients))
 
 
 # Counting
 
 
 async def test_the_stream_says_what_is_heard_whenever_the_set_changes(
-    gateway: RunningGateway,
+    host: RunningGateway,
 ) -> None:
-    _, session_id = await gateway.speaker()
-    one = await gateway.listener(session_id, "es")
-    two = await gateway.listener(session_id, "es")
-    three = await gateway.listener(session_id, "ca")
-    assert await heard(gateway, session_id) == [(0, ("es",)), (2, ("ca", "es"))]
+    _, session_id = await host.speaker()
+    one = await host.listener(session_id, "es")
+    two = await host.listener(session_id, "es")
+    three = await host.listener(session_id, "ca")
+    assert await heard(host, session_id) == [(0, ("es",)), (2, ("ca", "es"))]
 
     await two.ask("changeLanguage", "sessionJoined", sessionId=session_id, targetLanguage="ca")
     await one.ask("leaveSession", "sessionLeft", sessionId=session_id)
-    await closed(gateway, two, three)
-    await gateway.until(lambda: 6 in [one.revision for one in gateway.controls("listeners")])
-    records = await heard(gateway, session_id)
+    await host.hung_up(two, three)
+    await host.until(lambda: 6 in [one.revision for one in host.controls("listeners")])
+    records = await heard(host, session_id)
     assert records[2:] == [(4, ("ca",)), (6, ())]
-    assert await gateway.tables.listener_counts(session_id) == ListenerCounts({}, 6)
-    assert await gateway.tables.connections(session_id, 0) == ()
+    assert await host.tables.listener_counts(session_id) == ListenerCounts({}, 6)
+    assert await host.tables.connections(session_id, 0) == ()
 
 
-async def partials(gateway: RunningGateway, session_id: str) -> list[tuple[int, tuple[str, ...]]]:
+async def partials(host: RunningGateway, session_id: str) -> list[tuple[int, tuple[str, ...]]]:
     """The ``listeners`` records of the session's stream: (revision, partial languages)."""
-    await gateway.gateway.writer.wait_until_durable(session_id)
+    await host.durable(session_id)
     return [
         (one.revision, one.partial_languages or ())
-        for one in gateway.controls("listeners")
+        for one in host.controls("listeners")
         if one.session_id == session_id
     ]
 
 
 async def test_the_stream_says_where_partial_captions_are_asked_for(
-    gateway: RunningGateway,
+    host: RunningGateway,
 ) -> None:
     """Through joins, a change of mind, a change of language, a leave and a lost connection."""
-    _, session_id = await gateway.speaker()
+    _, session_id = await host.speaker()
     eager: dict[str, Any] = {"capabilities": ["partialCaptions"]}
-    plain = await gateway.listener(session_id, "es")
-    one = await gateway.listener(session_id, "es", **eager)
-    two = await gateway.listener(session_id, "es", **eager)
+    plain = await host.listener(session_id, "es")
+    one = await host.listener(session_id, "es", **eager)
+    two = await host.listener(session_id, "es", **eager)
     expected = [(0, ()), (1, ("es",))]
-    assert await partials(gateway, session_id) == expected
+    assert await partials(host, session_id) == expected
 
     join = {"sessionId": session_id, "targetLanguage": "es"}
     await plain.ask("joinSession", "sessionJoined", **join, **eager)
     await plain.ask("joinSession", "sessionJoined", **join, capabilities=["inlineAudio"])
     await two.ask("changeLanguage", "sessionJoined", sessionId=session_id, targetLanguage="ca")
     expected.append((5, ("ca", "es")))
-    assert await partials(gateway, session_id) == expected
+    assert await partials(host, session_id) == expected
 
-    await closed(gateway, one)
-    await gateway.until(lambda: 6 in [each.revision for each in gateway.controls("listeners")])
+    await host.hung_up(one)
+    await host.until(lambda: 6 in [each.revision for each in host.controls("listeners")])
     await two.ask("leaveSession", "sessionLeft", sessionId=session_id)
     expected += [(6, ("ca",)), (7, ())]
-    assert await partials(gateway, session_id) == expected
-    assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"es": 1}, 7)
-    (row,) = await gateway.tables.connections(session_id, 0)
+    assert await partials(host, session_id) == expected
+    assert await host.tables.listener_counts(session_id) == ListenerCounts({"es": 1}, 7)
+    (row,) = await host.tables.connections(session_id, 0)
     assert row.capabilities == ("inlineAudio",)
 
 
@@ -122,32 +114,32 @@ async def test_a_restart_counts_out_who_had_asked_for_partial_captions(
     assert await partials(gateway, session_id) == [(1, ())]
 
 
-async def test_the_speaker_sees_its_listeners(gateway: RunningGateway) -> None:
-    speaker, session_id = await gateway.speaker()
-    await gateway.listener(session_id, "es")
+async def test_the_speaker_sees_its_listeners(host: RunningGateway) -> None:
+    speaker, session_id = await host.speaker()
+    await host.listener(session_id, "es")
     assert (await speaker.expect("listenerCount"))["byLanguage"] == {"es": 1}
-    await gateway.listener(session_id, "ca")
+    await host.listener(session_id, "ca")
     assert (await speaker.expect("listenerCount"))["byLanguage"] == {"es": 1, "ca": 1}
     status = await speaker.ask("getSessionStatus", "sessionStatus", sessionId=session_id)
     assert (status["state"], status["listeners"]) == ("live", {"es": 1, "ca": 1})
 
 
-async def test_joining_twice_counts_once(gateway: RunningGateway) -> None:
-    _, session_id = await gateway.speaker()
-    listener = await gateway.listener(session_id, "es")
+async def test_joining_twice_counts_once(host: RunningGateway) -> None:
+    _, session_id = await host.speaker()
+    listener = await host.listener(session_id, "es")
     join = {"sessionId": session_id, "targetLanguage": "es"}
     await listener.ask("joinSession", "sessionJoined", **join)
-    counts = await gateway.tables.listener_counts(session_id)
+    counts = await host.tables.listener_counts(session_id)
     assert counts == ListenerCounts({"es": 1}, 0)
 
 
-async def test_joining_another_session_leaves_the_first(gateway: RunningGateway) -> None:
-    _, first = await gateway.speaker()
-    _, second = await gateway.speaker()
-    listener = await gateway.listener(first, "es")
+async def test_joining_another_session_leaves_the_first(host: RunningGateway) -> None:
+    _, first = await host.speaker()
+    _, second = await host.speaker()
+    listener = await host.listener(first, "es")
     await listener.ask("joinSession", "sessionJoined", sessionId=second, targetLanguage="ca")
-    assert await heard(gateway, first) == [(0, ("es",)), (1, ())]
-    assert await heard(gateway, second) == [(0, ("ca",))]
+    assert await heard(host, first) == [(0, ("es",)), (1, ())]
+    assert await heard(host, second) == [(0, ("ca",))]
 
 
 async def test_a_restart_counts_its_earlier_lifes_listeners_out(gateway: RunningGateway) -> None:
@@ -166,23 +158,21 @@ async def test_a_restart_counts_its_earlier_lifes_listeners_out(gateway: Running
 
 
 async def test_a_listener_that_the_job_counted_out_is_not_counted_out_twice(
-    gateway: RunningGateway,
+    host: RunningGateway,
 ) -> None:
-    """The job met a 410 and removed the row before the gateway came to it."""
-    _, session_id = await gateway.speaker()
-    lost = await gateway.listener(session_id, "es")
-    await gateway.listener(session_id, "ca")
-    row = next(
-        one for one in await gateway.tables.connections(session_id, 0) if one.language == "es"
-    )
-    await TableListenerConnections(gateway.tables, gateway.needs.now_ms).remove(
+    """The job met a 410 and removed the row before the host came to it."""
+    _, session_id = await host.speaker()
+    lost = await host.listener(session_id, "es")
+    await host.listener(session_id, "ca")
+    row = next(one for one in await host.tables.connections(session_id, 0) if one.language == "es")
+    await TableListenerConnections(host.tables, host.needs.now_ms).remove(
         session_id, row.connection_id
     )
-    await closed(gateway, lost)
-    # The job cannot write into the session's stream; the gateway tells it there what is heard.
-    await gateway.until(lambda: 2 in [one.revision for one in gateway.controls("listeners")])
-    assert (await heard(gateway, session_id))[-1] == (2, ("ca",))
-    assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"ca": 1}, 2)
+    await host.hung_up(lost)
+    # The job cannot write into the session's stream; the host tells it there what is heard.
+    await host.until(lambda: 2 in [one.revision for one in host.controls("listeners")])
+    assert (await heard(host, session_id))[-1] == (2, ("ca",))
+    assert await host.tables.listener_counts(session_id) == ListenerCounts({"ca": 1}, 2)
 
 
 async def test_a_listener_that_says_nothing_for_too_long_is_gone(start: Start) -> None:
@@ -205,33 +195,33 @@ async def test_a_listener_that_says_nothing_for_too_long_is_gone(start: Start) -
 
 @pytest.mark.parametrize("language", ["xx", "fr", "en", "E$"])
 async def test_a_language_without_a_route_or_voice_is_refused(
-    gateway: RunningGateway, language: str
+    host: RunningGateway, language: str
 ) -> None:
-    _, session_id = await gateway.speaker()
-    neighbour = await gateway.listener(session_id, "es")
-    guest = await gateway.connect()
+    _, session_id = await host.speaker()
+    neighbour = await host.listener(session_id, "es")
+    guest = await host.connect()
     wanted = {"sessionId": session_id, "targetLanguage": language}
     assert (await guest.ask("joinSession", "error", **wanted))["code"] == "BAD_LANGUAGE"
     await guest.ask("joinSession", "sessionJoined", sessionId=session_id, targetLanguage="es")
     refused = await guest.ask("changeLanguage", "error", **wanted)
     assert refused["code"] == "BAD_LANGUAGE"
-    assert await heard(gateway, session_id) == [(0, ("es",))]
+    assert await heard(host, session_id) == [(0, ("es",))]
     await neighbour.ask("heartbeat", "heartbeatAck")
 
 
-async def test_only_offered_languages_can_be_joined(gateway: RunningGateway) -> None:
-    speaker = await gateway.connect(gateway.token())
+async def test_only_offered_languages_can_be_joined(host: RunningGateway) -> None:
+    speaker = await host.connect(host.token())
     created = await speaker.ask(
         "createSession", "sessionCreated", sourceLanguage="en", targetLanguages=["es"]
     )
-    guest = await gateway.connect()
+    guest = await host.connect()
     wanted = {"sessionId": created["sessionId"], "targetLanguage": "ca"}
     assert (await guest.ask("joinSession", "error", **wanted))["code"] == "BAD_LANGUAGE"
 
 
-async def test_unknown_and_ended_sessions_cannot_be_joined(gateway: RunningGateway) -> None:
-    speaker, session_id = await gateway.speaker()
-    guest = await gateway.connect()
+async def test_unknown_and_ended_sessions_cannot_be_joined(host: RunningGateway) -> None:
+    speaker, session_id = await host.speaker()
+    guest = await host.connect()
     wanted = {"targetLanguage": "es"}
     unknown = await guest.ask("joinSession", "error", sessionId="no-such-1", **wanted)
     assert unknown["code"] == "NO_SESSION"
@@ -240,14 +230,14 @@ async def test_unknown_and_ended_sessions_cannot_be_joined(gateway: RunningGatew
     assert ended["code"] == "SESSION_ENDED"
 
 
-async def test_joins_and_creations_are_limited_by_the_minute(start: Start) -> None:
-    limits = replace((await start()).needs.limits, joins_per_minute=2, creates_per_minute=1)
+async def test_joins_and_creations_are_limited_by_the_minute(start_host: Start) -> None:
+    limits = replace((await start_host()).needs.limits, joins_per_minute=2, creates_per_minute=1)
     now_ms = T0_MS - T0_MS % 60_000
-    gateway = await start(limits, now_ms=lambda: now_ms)
-    speaker, session_id = await gateway.speaker()
+    host = await start_host(limits, now_ms=lambda: now_ms)
+    speaker, session_id = await host.speaker()
     refused = await speaker.ask("createSession", "error", sourceLanguage="en")
     assert (refused["code"], refused["retryAfterMs"]) == ("RATE_LIMITED", 60_000)
-    guest = await gateway.connect()
+    guest = await host.connect()
     join = {"sessionId": session_id, "targetLanguage": "es"}
     for _ in range(2):
         await guest.ask("joinSession", "sessionJoined", **join)
@@ -256,11 +246,11 @@ async def test_joins_and_creations_are_limited_by_the_minute(start: Start) -> No
     await guest.ask("joinSession", "sessionJoined", **join)
 
 
-async def test_a_full_session_takes_nobody_more(start: Start) -> None:
-    gateway = await start(replace((await start()).needs.limits, listeners_per_session=1))
-    _, session_id = await gateway.speaker()
-    await gateway.listener(session_id, "es")
-    guest = await gateway.connect()
+async def test_a_full_session_takes_nobody_more(start_host: Start) -> None:
+    host = await start_host(replace((await start_host()).needs.limits, listeners_per_session=1))
+    _, session_id = await host.speaker()
+    await host.listener(session_id, "es")
+    guest = await host.connect()
     join = {"sessionId": session_id, "targetLanguage": "es"}
     assert (await guest.ask("joinSession", "error", **join))["code"] == "RATE_LIMITED"
 
@@ -375,7 +365,7 @@ async def test_the_speaker_reads_along_and_nobody_else(gateway: RunningGateway) 
     notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
     assert await notifier.tell_speaker(session_id, own) == Delivery(1, 1, 0)
     assert await speaker.expect("ownCaption") == own
-    await closed(gateway, speaker)
+    await gateway.hung_up(speaker)
     assert await notifier.tell_speaker(session_id, own) == Delivery(0, 0, 0)
     assert await notifier.tell_speaker("no-such-1", own) == Delivery(0, 0, 0)
     await notifier.close()
@@ -533,15 +523,15 @@ def entry(number: int, kind: EntryKind = EntryKind.SPEECH, *languages: str) -> L
     )
 
 
-async def tell_a_talk(gateway: RunningGateway, session_id: str) -> None:
+async def tell_a_talk(host: RunningGateway, session_id: str) -> None:
     """Six sentences in es, one silence, one gap; the clip of sentence 4 is not there yet."""
-    clips = gateway.needs.clips
+    clips = host.needs.clips
     assert isinstance(clips, MemoryClipStore)
     for number in range(8):
         kind = {2: EntryKind.SILENCE, 5: EntryKind.GAP}.get(number, EntryKind.SPEECH)
         languages = () if kind is EntryKind.SILENCE else ("es",)
         one = replace(entry(number, kind, *languages), session_id=session_id)
-        await gateway.needs.ledger.commit(one)
+        await host.needs.ledger.commit(one)
         if kind is EntryKind.SPEECH and number != 4:
             await clips.put(
                 clip_key(session_id, "es", one.captured_at_ms),
@@ -551,10 +541,10 @@ async def tell_a_talk(gateway: RunningGateway, session_id: str) -> None:
             )
 
 
-async def test_a_late_joiner_gets_the_last_captions(gateway: RunningGateway) -> None:
-    _, session_id = await gateway.speaker()
-    await tell_a_talk(gateway, session_id)
-    guest = await gateway.connect()
+async def test_a_late_joiner_gets_the_last_captions(host: RunningGateway) -> None:
+    _, session_id = await host.speaker()
+    await tell_a_talk(host, session_id)
+    guest = await host.connect()
     wanted = {"sessionId": session_id, "targetLanguage": "es"}
     joined = await guest.ask("joinSession", "sessionJoined", **wanted)
     shown = [(one["sequenceNumber"], one.get("transcript")) for one in joined["history"]]
@@ -598,10 +588,10 @@ async def test_a_clip_that_is_still_being_uploaded_is_not_in_the_history(
     await notifier.close()
 
 
-async def test_who_comes_back_gets_what_it_missed(gateway: RunningGateway) -> None:
-    _, session_id = await gateway.speaker()
-    await tell_a_talk(gateway, session_id)
-    guest = await gateway.connect()
+async def test_who_comes_back_gets_what_it_missed(host: RunningGateway) -> None:
+    _, session_id = await host.speaker()
+    await tell_a_talk(host, session_id)
+    guest = await host.connect()
     joined = await guest.ask(
         "joinSession",
         "sessionJoined",
@@ -612,10 +602,10 @@ async def test_who_comes_back_gets_what_it_missed(gateway: RunningGateway) -> No
     assert [one["sequenceNumber"] for one in joined["history"]] == [5, 6, 7]
 
 
-async def test_a_link_can_be_renewed(gateway: RunningGateway) -> None:
-    _, session_id = await gateway.speaker()
-    await tell_a_talk(gateway, session_id)
-    listener = await gateway.listener(session_id, "es")
+async def test_a_link_can_be_renewed(host: RunningGateway) -> None:
+    _, session_id = await host.speaker()
+    await tell_a_talk(host, session_id)
+    listener = await host.listener(session_id, "es")
     wanted = {"sessionId": session_id, "targetLanguage": "es"}
     answer = await listener.ask("refreshUrl", "clipUrl", **wanted, sequenceNumber=3)
     key = clip_key(session_id, "es", T0_MS + 3000)
@@ -624,10 +614,10 @@ async def test_a_link_can_be_renewed(gateway: RunningGateway) -> None:
     assert (refused["code"], refused["sequence"]) == ("BAD_FIELD", 99)
 
 
-async def test_the_talk_so_far_as_one_file_and_as_transcripts(gateway: RunningGateway) -> None:
-    _, session_id = await gateway.speaker()
-    await tell_a_talk(gateway, session_id)
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+async def test_the_talk_so_far_as_one_file_and_as_transcripts(host: RunningGateway) -> None:
+    _, session_id = await host.speaker()
+    await tell_a_talk(host, session_id)
+    async with httpx.AsyncClient(base_url=host.url) as http:
         audio = await http.get(f"/audio/{session_id}/es")
         assert audio.headers["content-type"] == "audio/mpeg"
         assert audio.content == b"".join(
