@@ -8,7 +8,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam import coders
 
-from pipelines.core.records import Pane, ReadRecord, SessionEvent
+from pipelines.core.records import Pane, ReadRecord
 from schemas.values import (
     DeadLetter,
     ListenerLanguages,
@@ -24,7 +24,6 @@ VALUES = (
     Pane,
     ReadRecord,
     RoutedUtterance,
-    SessionEvent,
     Utterance,
 )
 

@@ -13,12 +13,13 @@ import apache_beam as beam
 
 from pipelines.core.cutting import Cutter
 from pipelines.core.records import ReadRecord
-from pipelines.transforms.active_languages import JoinLanguages, LookUpLanguages
+from pipelines.transforms.active_languages import LookUpLanguages
 from pipelines.transforms.calls import CallOptions
 from pipelines.transforms.dead_letter import SendDeadLetters
 from pipelines.transforms.deliver import Deliver
 from pipelines.transforms.publish import Report
 from pipelines.transforms.read_audio import ReadAudio, ReadOptions
+from pipelines.transforms.serve_sessions import ServeSessions
 from pipelines.transforms.transcribe import Transcribe
 from pipelines.transforms.window_audio import WindowAudio, WindowOptions
 from pipelines.worker.process import WorkerSettings
@@ -31,11 +32,10 @@ class GraphOptions:
     window: WindowOptions
     cutter: Cutter
     settings: WorkerSettings
-    partitions: int = 4
 
     @property
     def calls(self) -> CallOptions:
-        return CallOptions(self.settings, self.partitions)
+        return CallOptions(self.settings, self.window.partitions)
 
 
 def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollection[Outcome]:
@@ -43,12 +43,12 @@ def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollectio
     settings, calls = options.settings, options.calls
     read: Any = ticks | "1 read_audio" >> ReadAudio(options.read, settings)
     panes = read.records | "2 window_audio" >> WindowAudio(options.window, settings)
-    events = panes | "3 transcribe" >> Transcribe(options.cutter, settings, ticks)
-    routed = events | "4 active_languages" >> JoinLanguages(settings)
-    delivered: Any = routed | "5 translate, 6 synthesize, 7 publish" >> Deliver(calls, ticks)
-    failures = [each.dead_letters for each in (read, delivered)]
+    served: Any = panes | "3 transcribe to 7 publish" >> ServeSessions(
+        options.cutter, options.window, settings, ticks
+    )
+    failures = [each.dead_letters for each in (read, served)]
     _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls, ticks)
-    return _reported(delivered)
+    return _reported(served)
 
 
 def bounded(
@@ -59,8 +59,9 @@ def bounded(
     """The same steps over records that are there already, for the given languages."""
     settings, calls = options.settings, options.calls
     panes = records | "2 window_audio" >> WindowAudio(options.window, settings)
-    events = panes | "3 transcribe" >> Transcribe(options.cutter, settings)
-    routed = events | "4 active_languages" >> LookUpLanguages(languages, settings)
+    transcribe = Transcribe(options.cutter, options.window, settings)
+    utterances = panes | "3 transcribe" >> transcribe
+    routed = utterances | "4 active_languages" >> LookUpLanguages(languages, settings)
     delivered: Any = routed | "5 translate, 6 synthesize, 7 publish" >> Deliver(calls)
     _ = delivered.dead_letters | "x dead_letter" >> SendDeadLetters(calls)
     return _reported(delivered)

@@ -170,10 +170,10 @@ def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
             pane_records=0 if bounded else given.pane_records,
             readers=given.readers,
             record_format=given.record_format,
+            partitions=given.partitions,
         ),
         _cutter(given),
         settings,
-        given.partitions,
     )
 
 

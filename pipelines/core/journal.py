@@ -7,7 +7,7 @@ a ledger entry covers by the same rule, ``uncovered``; so after a crash they agr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pipelines.core.records import PaneItem
@@ -117,19 +117,25 @@ def journal_items(
 ) -> tuple[JournalItem, ...]:
     """The part of a pane that recognition has to do with, and ``closing`` behind it."""
     out: list[JournalItem] = []
-
-    def add(item: JournalItem) -> None:
-        out.append(replace(item, index=first_index + len(out), fired_at_ms=fired_at_ms))
-
     for item in items:
+        index, read = first_index + len(out), item.read
         if item.gap is not None:
             gap = item.gap
-            add(JournalItem(0, JournalKind.GAP, gap.epoch, gap.from_sequence, gap.until_sequence))
-        elif item.read is not None and item.read.chunk is not None:
-            read, chunk = item.read, item.read.chunk
-            add(
+            out.append(
                 JournalItem(
-                    0,
+                    index,
+                    JournalKind.GAP,
+                    gap.epoch,
+                    gap.from_sequence,
+                    gap.until_sequence,
+                    fired_at_ms=fired_at_ms,
+                )
+            )
+        elif read is not None and read.chunk is not None:
+            chunk = read.chunk
+            out.append(
+                JournalItem(
+                    index,
                     JournalKind.AUDIO,
                     chunk.epoch,
                     chunk.sequence,
@@ -138,12 +144,12 @@ def journal_items(
                     received_at_ms=chunk.received_at_ms,
                     arrived_at_ms=read.arrived_at_ms,
                     read_at_ms=read.read_at_ms,
+                    fired_at_ms=fired_at_ms,
                 )
             )
-        elif item.read is not None and item.read.control is not None:
-            control = item.read.control
-            if control.kind in _FLUSHING:
-                add(JournalItem(0, JournalKind.FLUSH, control.epoch))
+        elif read is not None and read.control is not None and read.control.kind in _FLUSHING:
+            epoch = read.control.epoch
+            out.append(JournalItem(index, JournalKind.FLUSH, epoch, fired_at_ms=fired_at_ms))
     if closing is not None:
-        add(JournalItem(0, closing, -1))
+        out.append(JournalItem(first_index + len(out), closing, -1, fired_at_ms=fired_at_ms))
     return tuple(out)

@@ -16,7 +16,7 @@ makes entries of its own, so that an utterance begins where speech does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.core.cutting import (
     Cut,
@@ -148,7 +148,8 @@ class PauseCutter:
                 return None
             ends = gap >= self.clause_gap_samples or word.text.endswith(_PUNCTUATION)
             if ends and word.end_sample - onset >= self.clause_samples:
-                return self._behind_word(words, number)
+                # That it ends a clause, or that a gap follows, the next word tells.
+                return self._behind_word(words, number, words[number + 1].end_sample)
         return None
 
     def _running_on(self, words: Sequence[TimedWord], stable: int, heard: Hypothesis) -> Cut | None:
@@ -164,19 +165,21 @@ class PauseCutter:
         late = [
             number for number in within if words[number].end_sample - onset >= self.clause_samples
         ]
+        ran_on = onset + self.run_on_samples
         if late:
-            return self._behind_word(
-                words, max(late, key=lambda each: (_gap_behind(words, each), each))
-            )
+            widest = max(late, key=lambda each: (_gap_behind(words, each), each))
+            return self._behind_word(words, widest, ran_on)
         if within or stable:
-            return self._behind_word(words, within[-1] if within else 0)
+            return self._behind_word(words, within[-1] if within else 0, ran_on)
         if lasted < self.cap_samples:
             return None
-        return self.whole_words(onset, heard)  # nothing will get stable: what is over must do
+        cut = self.whole_words(onset, heard)  # nothing will get stable: what is over must do
+        return replace(cut, needed_sample=onset + self.cap_samples) if cut is not None else None
 
-    def _behind_word(self, words: Sequence[TimedWord], number: int) -> Cut:
+    def _behind_word(self, words: Sequence[TimedWord], number: int, needed_sample: int) -> Cut:
         said, word = words[: number + 1], words[number]
-        needed = word.end_sample + (0 if word.is_stable else self.settle_samples)
+        settled = word.end_sample + (0 if word.is_stable else self.settle_samples)
+        needed = max(needed_sample, settled)
         return Cut(
             word.end_sample + _gap_behind(words, number) // 2,
             word.end_sample,

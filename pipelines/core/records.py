@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.values import AudioChunk, ListenerLanguages, SessionControl, Utterance
+from schemas.values import AudioChunk, SessionControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,13 @@ class PaneItem:
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """What a window's trigger let through, in order. ``closing``: nothing came for the gap."""
+    """What a window's trigger let through, in any order. ``closing``: nothing came for the gap."""
 
     session_id: str
     fired_at_ms: int
-    items: tuple[PaneItem, ...]
+    records: tuple[ReadRecord, ...]
     closing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEvent:
-    """What step 3 sends on about a session, in order: exactly one of the two is set."""
-
-    utterance: Utterance | None = None
-    listeners: ListenerLanguages | None = None
+TICK = Pane("", 0, ())
+"""No pane at all: time has passed, for every session of a partition."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from schemas.values import EntryKind, LedgerEntry, ListenerLanguages, Route
+from schemas.values import EntryKind, LedgerEntry, ListenerLanguages, Route, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,15 @@ class RoutingState:
     @property
     def knows_listeners(self) -> bool:
         return self.listeners.revision >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageState:
+    """``waiting``: utterances that came before anything was known of listeners."""
+
+    routing: RoutingState = field(default_factory=RoutingState)
+    waiting: tuple[Utterance, ...] = ()
+    asked_at_ms: int = 0
 
 
 def heard(state: RoutingState, listeners: ListenerLanguages) -> RoutingState:

@@ -3,56 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsDict
-from apache_beam.transforms.timeutil import TimeDomain
-from apache_beam.transforms.userstate import (
-    BagStateSpec,
-    ReadModifyWriteStateSpec,
-    TimerSpec,
-    on_timer,
-)
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from pipelines.coders import ValueCoder
-from pipelines.core.records import SessionEvent
-from pipelines.core.routing import RoutingState, heard, route
+from pipelines.core.routing import LanguageState, RoutingState, heard, route
 from pipelines.worker.lookups import settled
-from pipelines.worker.process import WorkerDoFn, WorkerSettings
+from pipelines.worker.process import Worker, WorkerDoFn, WorkerSettings
 from schemas.values import ListenerLanguages, RoutedUtterance, Utterance
 
 LOOKUP_CHECK_MS = 100
 RECONCILE_EVERY_MS = 30_000
 
 
-@dataclass(frozen=True, slots=True)
-class JoinState:
-    routing: RoutingState = field(default_factory=RoutingState)
-    waiting: bool = False
-    asked_at_ms: int = 0
-
-
-class JoinLanguages(beam.PTransform[Any, Any]):
-    """tuple[session, SessionEvent] -> RoutedUtterance, by keyed state: the live form.
+class JoinLanguages:
+    """The live form, part of the stage that follows sessions (``transcribe``).
 
     ``listeners`` records come in the session's own stream, in order with its utterances. A slow
     question to the tables mends what a dead gateway left behind.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        super().__init__()
-        self._settings = settings
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
 
-    def expand(self, events: beam.PCollection[tuple[str, SessionEvent]]) -> Any:
-        return events | "Join languages" >> beam.ParDo(
-            JoinByState(self._settings)
-        ).with_output_types(RoutedUtterance)
+    def remember(self, session_id: str, state: LanguageState) -> None:
+        """After a restart: what this process should know of the session's listeners."""
+        if state.routing.knows_listeners:
+            self._worker.heard(session_id, state.routing.listeners)
+
+    def news(self, session_id: str, state: LanguageState, news: ListenerLanguages) -> LanguageState:
+        before = state.routing.listeners
+        state = replace(state, routing=heard(state.routing, news))
+        after = state.routing.listeners
+        self._worker.heard(session_id, after)
+        new = {*after.languages} - {*before.languages}
+        if new:
+            self._worker.warming.expect(session_id, new)
+        return state
+
+    def route(
+        self, session_id: str, state: LanguageState, utterances: list[Utterance]
+    ) -> tuple[LanguageState, list[RoutedUtterance]]:
+        """What goes on now; with nobody known yet, utterances wait for the tables' answer."""
+        out: list[RoutedUtterance] = []
+        if utterances:
+            state = self._reconciled(session_id, state)
+            self._worker.heard(session_id, state.routing.listeners)
+        if state.waiting and not state.routing.knows_listeners:
+            state = self._answered(session_id, state)
+        if state.waiting and state.routing.knows_listeners:
+            utterances = [*state.waiting, *utterances]
+            state = replace(state, waiting=())
+        for utterance in utterances:
+            if state.routing.knows_listeners or utterance.entry.routes is not None:
+                now_ms = self._worker.loop.now_ms()
+                routing, routed = routed_utterance(state.routing, utterance, now_ms)
+                state = replace(state, routing=routing)
+                out += routed
+            else:
+                self._worker.listener_lookups.ask(session_id)
+                state = replace(state, waiting=(*state.waiting, utterance))
+        return state, out
+
+    def _answered(self, session_id: str, state: LanguageState) -> LanguageState:
+        answer = self._worker.listener_lookups.answer(session_id)
+        if answer is None:
+            self._worker.listener_lookups.ask(session_id)
+            return state
+        return replace(state, routing=heard(state.routing, settled(answer)))
+
+    def _reconciled(self, session_id: str, state: LanguageState) -> LanguageState:
+        lookups = self._worker.listener_lookups
+        answer = lookups.answer(session_id) if not state.waiting else None
+        if answer is not None:
+            state = replace(state, routing=heard(state.routing, settled(answer)))
+        now_ms = self._worker.loop.now_ms()
+        if now_ms - state.asked_at_ms >= RECONCILE_EVERY_MS:
+            if state.asked_at_ms:
+                lookups.ask(session_id)
+            state = replace(state, asked_at_ms=now_ms)
+        return state
 
 
 class LookUpLanguages(beam.PTransform[Any, Any]):
-    """The same in a bounded run: ``languages`` is a side input, dict session -> languages."""
+    """tuple[session, Utterance] -> RoutedUtterance: the same in a bounded run.
+
+    ``languages`` is a side input, dict session -> languages.
+    """
 
     def __init__(
         self,
@@ -63,103 +104,10 @@ class LookUpLanguages(beam.PTransform[Any, Any]):
         self._languages = languages
         self._settings = settings
 
-    def expand(self, events: beam.PCollection[tuple[str, SessionEvent]]) -> Any:
-        return events | "Look up languages" >> beam.ParDo(
+    def expand(self, utterances: beam.PCollection[tuple[str, Utterance]]) -> Any:
+        return utterances | "Look up languages" >> beam.ParDo(
             JoinBySideInput(self._settings), AsDict(self._languages)
         ).with_output_types(RoutedUtterance)
-
-
-class JoinByState(WorkerDoFn, beam.DoFn):
-    STATE = ReadModifyWriteStateSpec("languages", ValueCoder(JoinState))
-    WAITING = BagStateSpec("waiting", ValueCoder(Utterance))
-    LOOKUP = TimerSpec("lookup", TimeDomain.WATERMARK)
-
-    def __init__(self, settings: WorkerSettings) -> None:
-        self.settings = settings
-
-    def process(
-        self,
-        element: tuple[str, SessionEvent],
-        cell: Any = beam.DoFn.StateParam(STATE),
-        waiting: Any = beam.DoFn.StateParam(WAITING),
-        lookup: Any = beam.DoFn.TimerParam(LOOKUP),
-    ) -> Iterator[RoutedUtterance]:
-        session_id, event = element
-        before: JoinState = cell.read() or JoinState()
-        state = before
-        if event.listeners is not None:
-            state = replace(state, routing=heard(state.routing, event.listeners))
-            self.worker.heard(session_id, state.routing.listeners)
-            new = {*state.routing.listeners.languages} - {*before.routing.listeners.languages}
-            if new:
-                self.worker.warming.expect(session_id, new)
-        if state.waiting and state.routing.knows_listeners:
-            state, routed = self._release(state, waiting)
-            yield from routed
-        if event.utterance is not None:
-            state = self._reconciled(session_id, state)
-            self.worker.heard(session_id, state.routing.listeners)
-            if state.routing.knows_listeners or event.utterance.entry.routes is not None:
-                state, routed = self._routed(state, event.utterance)
-                yield from routed
-            else:
-                waiting.add(event.utterance)
-                self.worker.listener_lookups.ask(session_id)
-                self._set(lookup)
-                state = replace(state, waiting=True)
-        if state != before:
-            cell.write(state)
-
-    @on_timer(LOOKUP)
-    def look_for_answer(
-        self,
-        key: Any = beam.DoFn.KeyParam,
-        fired_at: Any = beam.DoFn.TimestampParam,
-        cell: Any = beam.DoFn.StateParam(STATE),
-        waiting: Any = beam.DoFn.StateParam(WAITING),
-        lookup: Any = beam.DoFn.TimerParam(LOOKUP),
-    ) -> Iterator[RoutedUtterance]:
-        """Utterances that came before any ``listeners`` record wait for the tables' answer."""
-        state: JoinState = cell.read() or JoinState()
-        if not state.waiting or self.time_is_over(fired_at):
-            return
-        answer = self.worker.listener_lookups.answer(key)
-        if answer is None:
-            self.worker.listener_lookups.ask(key)
-            self._set(lookup)
-            return
-        state = replace(state, routing=heard(state.routing, settled(answer)))
-        state, routed = self._release(state, waiting)
-        yield from routed
-        cell.write(state)
-
-    def _release(self, state: JoinState, waiting: Any) -> tuple[JoinState, list[RoutedUtterance]]:
-        out: list[RoutedUtterance] = []
-        for utterance in sorted(waiting.read(), key=lambda each: each.entry.number):
-            state, routed = self._routed(state, utterance)
-            out += routed
-        waiting.clear()
-        return replace(state, waiting=False), out
-
-    def _routed(
-        self, state: JoinState, utterance: Utterance
-    ) -> tuple[JoinState, list[RoutedUtterance]]:
-        routing, routed = routed_utterance(state.routing, utterance, self.worker.loop.now_ms())
-        return replace(state, routing=routing), routed
-
-    def _reconciled(self, session_id: str, state: JoinState) -> JoinState:
-        answer = self.worker.listener_lookups.answer(session_id) if not state.waiting else None
-        if answer is not None:
-            state = replace(state, routing=heard(state.routing, settled(answer)))
-        now_ms = self.worker.loop.now_ms()
-        if now_ms - state.asked_at_ms >= RECONCILE_EVERY_MS:
-            if state.asked_at_ms:
-                self.worker.listener_lookups.ask(session_id)
-            state = replace(state, asked_at_ms=now_ms)
-        return state
-
-    def _set(self, lookup: Any) -> None:
-        lookup.set((self.worker.loop.now_ms() + LOOKUP_CHECK_MS) / 1000)
 
 
 class JoinBySideInput(WorkerDoFn, beam.DoFn):
@@ -170,17 +118,16 @@ class JoinBySideInput(WorkerDoFn, beam.DoFn):
 
     def process(
         self,
-        element: tuple[str, SessionEvent],
+        element: tuple[str, Utterance],
         languages: dict[str, ListenerLanguages],
         cell: Any = beam.DoFn.StateParam(STATE),
     ) -> Iterator[RoutedUtterance]:
-        session_id, event = element
-        if event.utterance is not None:
-            state: RoutingState = cell.read() or RoutingState()
-            state = heard(state, languages.get(session_id, ListenerLanguages((), 0)))
-            state, routed = routed_utterance(state, event.utterance, self.worker.loop.now_ms())
-            cell.write(state)
-            yield from routed
+        session_id, utterance = element
+        state: RoutingState = cell.read() or RoutingState()
+        state = heard(state, languages.get(session_id, ListenerLanguages((), 0)))
+        state, routed = routed_utterance(state, utterance, self.worker.loop.now_ms())
+        cell.write(state)
+        yield from routed
 
 
 def routed_utterance(

@@ -19,7 +19,7 @@ from apache_beam.transforms.userstate import BagStateSpec
 
 from pipelines.coders import ValueCoder
 from pipelines.worker.calls import CallHandler, CallSite, run_to_end
-from pipelines.worker.process import WorkerDoFn, WorkerSettings
+from pipelines.worker.process import Worker, WorkerDoFn, WorkerSettings
 from schemas.values import DeadLetter
 
 DEAD_LETTERS = "dead_letters"
@@ -104,44 +104,41 @@ class CallAndWait(WorkerDoFn, beam.DoFn):
             yield _tagged(value)
 
 
-class DrainCalls(WorkerDoFn, beam.DoFn):
-    """Elements are (partition, encoded item) or (partition, empty): a tick."""
+class CallsInFlight:
+    """The slow calls of one step, for a DoFn whose state remembers them: ``in_flight`` is that bag,
+    of encoded items, under the same key."""
 
-    IN_FLIGHT = BagStateSpec("in_flight", BytesCoder())
-
-    def __init__(
-        self, handler: CallHandler[Any, Any], coder: ValueCoder, settings: WorkerSettings
-    ) -> None:
-        self.settings = settings
+    def __init__(self, handler: CallHandler[Any, Any], coder: ValueCoder, worker: Worker) -> None:
         self._handler = handler
         self._coder = coder
+        self._worker = worker
+        self._at = CallSite(worker.connectors, worker.loop, worker.ahead)
         self._reconciled_at_ms: dict[str, int] = {}
 
-    def process(
-        self,
-        element: tuple[str, bytes],
-        timestamp: Any = beam.DoFn.TimestampParam,
-        in_flight: Any = beam.DoFn.StateParam(IN_FLIGHT),
-    ) -> Iterator[Any]:
-        partition, encoded = element
-        slot = (self._handler.stage, partition)
-        if encoded:
-            in_flight.add(encoded)
-            self._submit(slot, self._coder.decode(encoded))
-        else:
-            self.worker.loop.advance(timestamp.micros // 1000)
-            if self.worker.calls.has_answers(slot):
-                yield from self._collect(slot, in_flight)
-            self._reconcile(slot, in_flight)
+    def begin(self, partition: str, item: Any, in_flight: Any) -> None:
+        in_flight.add(self._coder.encode(item))
+        self._submit(partition, item)
 
-    def _submit(self, slot: tuple[str, str], item: Any) -> None:
-        at = CallSite(self.worker.connectors, self.worker.loop, self.worker.ahead)
-        self.worker.calls.submit(slot, self._handler, item, at)
+    def begin_encoded(self, partition: str, encoded: bytes, in_flight: Any) -> None:
+        in_flight.add(encoded)
+        self._submit(partition, self._coder.decode(encoded))
 
-    def _collect(self, slot: tuple[str, str], in_flight: Any) -> Iterator[Any]:
+    def tick(self, partition: str, in_flight: Any) -> Iterator[Any]:
+        """The answers that have come; dead letters are tagged."""
+        if self._worker.calls.has_answers(self._slot(partition)):
+            yield from self._collect(partition, in_flight)
+        self._reconcile(partition, in_flight)
+
+    def _slot(self, partition: str) -> tuple[str, str]:
+        return self._handler.stage, partition
+
+    def _submit(self, partition: str, item: Any) -> None:
+        self._worker.calls.submit(self._slot(partition), self._handler, item, self._at)
+
+    def _collect(self, partition: str, in_flight: Any) -> Iterator[Any]:
         remembered = self._remembered(in_flight)
         finished: set[str] = set()
-        for answer in self.worker.calls.collect(slot):
+        for answer in self._worker.calls.collect(self._slot(partition)):
             if answer.call_id not in remembered:
                 continue  # of a past that the job has gone back behind
             if answer.finished:
@@ -154,24 +151,54 @@ class DrainCalls(WorkerDoFn, beam.DoFn):
                 if call_id not in finished:
                     in_flight.add(encoded)
 
-    def _reconcile(self, slot: tuple[str, str], in_flight: Any) -> None:
+    def _reconcile(self, partition: str, in_flight: Any) -> None:
         """Make the registry run what the state remembers, and nothing else."""
-        now_ms = self.worker.loop.now_ms()
-        if now_ms - self._reconciled_at_ms.get(slot[1], 0) < RECONCILE_EVERY_MS:
+        now_ms = self._worker.loop.now_ms()
+        if now_ms - self._reconciled_at_ms.get(partition, 0) < RECONCILE_EVERY_MS:
             return
-        self._reconciled_at_ms[slot[1]] = now_ms
+        self._reconciled_at_ms[partition] = now_ms
         remembered = self._remembered(in_flight)
-        known = self.worker.calls.known(slot)
-        self.worker.calls.drop(slot, known - remembered.keys())
+        known = self._worker.calls.known(self._slot(partition))
+        self._worker.calls.drop(self._slot(partition), known - remembered.keys())
         for call_id, encoded in remembered.items():
             if call_id not in known:
-                self._submit(slot, self._coder.decode(encoded))
+                self._submit(partition, self._coder.decode(encoded))
 
     def _remembered(self, in_flight: Any) -> dict[str, bytes]:
         return {
             self._handler.call_id(self._coder.decode(encoded)): encoded
             for encoded in in_flight.read()
         }
+
+
+class DrainCalls(WorkerDoFn, beam.DoFn):
+    """Elements are (partition, encoded item) or (partition, empty): a tick."""
+
+    IN_FLIGHT = BagStateSpec("in_flight", BytesCoder())
+
+    def __init__(
+        self, handler: CallHandler[Any, Any], coder: ValueCoder, settings: WorkerSettings
+    ) -> None:
+        self.settings = settings
+        self._handler = handler
+        self._coder = coder
+
+    def setup(self) -> None:
+        super().setup()
+        self._calls = CallsInFlight(self._handler, self._coder, self.worker)
+
+    def process(
+        self,
+        element: tuple[str, bytes],
+        timestamp: Any = beam.DoFn.TimestampParam,
+        in_flight: Any = beam.DoFn.StateParam(IN_FLIGHT),
+    ) -> Iterator[Any]:
+        partition, encoded = element
+        if encoded:
+            self._calls.begin_encoded(partition, encoded, in_flight)
+        else:
+            self.worker.loop.advance(timestamp.micros // 1000)
+            yield from self._calls.tick(partition, in_flight)
 
 
 def _tagged(value: Any) -> Any:

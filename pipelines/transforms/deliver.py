@@ -1,8 +1,4 @@
-"""Steps 5 to 7: each language is translated, voiced and published as soon as it can be.
-
-The three are one stage of the graph. As three stages they cost two more trips through Flink for
-every clip, with the bundles and the state of each, and ticks for all of them (docs/decisions/0011).
-"""
+"""Steps 5 to 7 as one slow call: each language is translated, voiced and published by itself."""
 
 from __future__ import annotations
 
@@ -22,18 +18,22 @@ from schemas.values import DeadLetter, Outcome, RoutedUtterance
 
 
 class Deliver(beam.PTransform[Any, Any]):
-    """RoutedUtterance -> main: Outcome, one per language; dead_letters."""
+    """RoutedUtterance -> main: Outcome, one per language; dead_letters. In a bounded run: live it
+    is part of ``serve_sessions``."""
 
-    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
+    def __init__(self, options: CallOptions) -> None:
         super().__init__()
         self._options = options
-        self._ticks = ticks
 
     def expand(self, routed: beam.PCollection[RoutedUtterance]) -> Any:
-        steps = Chained(TranslateUtterance(), Chained(SynthesizeTranslation(), PublishClip()))
         return routed | "Delivery calls" >> RunCalls(
-            steps, RoutedUtterance, Outcome, self._options, self._ticks
+            delivery(), RoutedUtterance, Outcome, self._options, None
         )
+
+
+def delivery() -> Chained:
+    """The ``CallHandler`` of all three: of a RoutedUtterance, to an Outcome per language."""
+    return Chained(TranslateUtterance(), Chained(SynthesizeTranslation(), PublishClip()))
 
 
 @dataclass(frozen=True, slots=True)

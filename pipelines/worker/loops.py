@@ -6,7 +6,7 @@ import asyncio
 import selectors
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,10 @@ class WorkerLoop(Protocol):
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin ``work`` and return at once."""
+        ...
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Have ``work``, which does not wait, done in the loop, in the order of the calls."""
         ...
 
     def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
@@ -52,6 +56,9 @@ class LiveLoop:
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(work)
 
     def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
         return future.result(timeout_s)
@@ -103,6 +110,11 @@ class VirtualLoop:
             future.add_done_callback(lambda done: task.cancel() if done.cancelled() else None)
             self._turn()
         return future
+
+    def call(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            self._loop.call_soon(work)
+            self._turn()
 
     def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
         with self._lock:

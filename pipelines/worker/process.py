@@ -17,8 +17,10 @@ from typing import Any, Protocol
 from connectors.positions import ShardPosition
 from connectors.registry import Connectors
 from pipelines.worker.ahead import Ahead
+from pipelines.worker.beam_bundles import report_own_metrics_only
 from pipelines.worker.beam_state import use_state_quickly
 from pipelines.worker.calls import CallRegistry
+from pipelines.worker.following import Following
 from pipelines.worker.lookups import Lookups
 from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
 from pipelines.worker.reading import ReaderRegistry
@@ -70,10 +72,12 @@ class Worker:
         self.warming = Warming(self.loop, self.connectors)
         if settings.time is TimeMode.LIVE:
             use_state_quickly()
+            report_own_metrics_only()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             self.warming.load()
         self.ahead = Ahead(self.loop, self.connectors, is_on=settings.head_start)
         self.transcribers = TranscriberRegistry(self.loop, self.connectors, self.ahead)
+        self.following: dict[str, Following] = {}
 
     def heard(self, session_id: str, listeners: ListenerLanguages) -> None:
         """Who listens to a session, for what is done beside the graph."""
@@ -129,6 +133,10 @@ def held_worker(settings: WorkerSettings) -> Generator[Worker]:
         _HOLDER.release(settings)
 
 
+_OF_A_PROCESS = frozenset({"worker", "_steps", "_calls"})
+"""What DoFns make in ``setup`` out of their worker."""
+
+
 class WorkerDoFn:
     """Mixin of every DoFn that uses the worker: ``self.worker`` is there from ``setup`` on."""
 
@@ -140,7 +148,8 @@ class WorkerDoFn:
 
     def teardown(self) -> None:
         if "worker" in self.__dict__:
-            del self.worker
+            for name in _OF_A_PROCESS & self.__dict__.keys():
+                delattr(self, name)
             _HOLDER.release(self.settings)
 
     def time_is_over(self, fired_at: Any) -> bool:
@@ -149,4 +158,4 @@ class WorkerDoFn:
         return fired_at.micros // 1000 > self.worker.loop.now_ms() + _AHEAD_OF_CLOCK_MS
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "worker"}
+        return {key: value for key, value in self.__dict__.items() if key not in _OF_A_PROCESS}

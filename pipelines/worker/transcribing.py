@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 from connectors.policy import RateLimiter
@@ -26,7 +26,6 @@ from schemas.values import ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
 
-WAKE_AGAIN_AFTER_MS = 200
 ATTEMPTS_AN_ITEM = 5
 
 
@@ -43,13 +42,14 @@ class SessionTranscriber:
         next_index: int,
         opens: RateLimiter,
         ahead: Ahead,
+        ready: Callable[[], None],
     ) -> None:
         self.next_index = next_index
         self.delivered_number = coverage.last_number
         self._loop = loop
         self._outbox: deque[Utterance] = deque()
         self._queue: asyncio.Queue[JournalItem | None] = asyncio.Queue()
-        self._woken_at_ms = 0
+        self._ready = ready
         self._ahead = ahead
         self._captioner = Captioner(session_id, loop, connectors)
         committer = Committer(
@@ -71,7 +71,7 @@ class SessionTranscriber:
         items = tuple(items)
         if items:
             self.next_index = items[-1].index + 1
-            self._loop.start(self._put(items))
+            self._loop.call(lambda: self._put(items))
 
     def drain(self) -> list[Utterance]:
         """What was committed since the last time, in order."""
@@ -81,13 +81,6 @@ class SessionTranscriber:
         if out:
             self.delivered_number = out[-1].entry.number
         return out
-
-    def wants_attention(self, now_ms: int) -> bool:
-        """Whether something waits to be drained; says so again only after a while."""
-        if not self._outbox or now_ms - self._woken_at_ms < WAKE_AGAIN_AFTER_MS:
-            return False
-        self._woken_at_ms = now_ms
-        return True
 
     def listeners(self, news: ListenerLanguages) -> None:
         self._captioner.listeners(news)
@@ -104,10 +97,11 @@ class SessionTranscriber:
     def _send_on(self, utterance: Utterance) -> None:
         entry = utterance.entry
         self._outbox.append(utterance)
+        self._ready()
         self._ahead.begin(entry)
         self._captioner.committed(entry.number, entry.text, entry.language)
 
-    async def _put(self, items: tuple[JournalItem, ...]) -> None:
+    def _put(self, items: tuple[JournalItem, ...]) -> None:
         for item in items:
             self._queue.put_nowait(item)
 
@@ -156,6 +150,7 @@ class TranscriberRegistry:
         policies = connectors.policies
         self._opens = RateLimiter(policies.stream_opens_per_s, policies.stream_opens_at_once)
         self._sessions: dict[str, SessionTranscriber] = {}
+        self._ready: defaultdict[str, deque[str]] = defaultdict(deque)
 
     def attached(
         self, session_id: str, next_index: int, last_number: int
@@ -179,7 +174,9 @@ class TranscriberRegistry:
         coverage: Coverage,
         next_index: int,
         journal: Iterable[JournalItem],
+        partition: str = "",
     ) -> SessionTranscriber:
+        ready = self._ready[partition]
         transcriber = SessionTranscriber(
             session_id,
             self._loop,
@@ -189,6 +186,7 @@ class TranscriberRegistry:
             next_index,
             self._opens,
             self._ahead,
+            lambda: ready.append(session_id),
         )
         self._sessions[session_id] = transcriber
         transcriber.feed(journal)
@@ -200,12 +198,10 @@ class TranscriberRegistry:
         if transcriber is not None:
             transcriber.listeners(news)
 
-    def wanting_attention(self, now_ms: int) -> list[str]:
-        return [
-            session_id
-            for session_id, transcriber in list(self._sessions.items())
-            if transcriber.wants_attention(now_ms)
-        ]
+    def take_ready(self, partition: str) -> list[str]:
+        """The sessions of ``partition`` that committed something since the last time."""
+        ready = self._ready[partition]
+        return [ready.popleft() for _ in range(len(ready))]
 
     def discard(self, session_id: str) -> None:
         transcriber = self._sessions.pop(session_id, None)

@@ -204,10 +204,11 @@ class World:
                 readers=1,
                 poll_every_ticks=1,
             ),
-            WindowOptions("test", pane_records=0, readers=1, record_format=record_format),
+            WindowOptions(
+                "test", pane_records=0, readers=1, record_format=record_format, partitions=1
+            ),
             cutter or WindowCutter(),
             settings,
-            partitions=1,
         )
         stream = TestStream().advance_watermark_to(ms(from_s) / 1000)
         stopped = list(stops)

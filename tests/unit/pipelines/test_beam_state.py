@@ -11,7 +11,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.transforms.window import GlobalWindow
 
 from pipelines.core.journal import JournalItem, JournalKind
-from pipelines.transforms.transcribe import JournalPage
+from pipelines.core.session_log import LogPage
 from pipelines.worker.beam_state import use_state_quickly, weight_of
 
 pytestmark = pytest.mark.unit
@@ -28,12 +28,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     use_state_quickly()
 
 
-def page_of(*pcm_bytes: int) -> JournalPage:
-    return JournalPage(
+def page_of(*pcm_bytes: int) -> LogPage:
+    return LogPage(
+        "talk",
+        None,
         tuple(
             JournalItem(index, JournalKind.AUDIO, 1, index, pcm=bytes(size))
             for index, size in enumerate(pcm_bytes)
-        )
+        ),
     )
 
 

@@ -87,9 +87,9 @@ def test_what_the_recogniser_has_not_listened_to_is_waited_for() -> None:
 
 def test_a_gap_or_punctuation_ends_a_clause_that_is_long_enough() -> None:
     words = words_at(("a", 0, 50), ("b", 58, 110), ("c", 117, 130), ("d", 130, 140))
-    assert cut_of(words, 140) == Cut(113, 110, "a b", 110)
+    assert cut_of(words, 140) == Cut(113, 110, "a b", 130)
     words = words_at(("a", 0, 60), ("b,", 60, 110), ("c", 110, 140))
-    assert cut_of(words, 140) == Cut(110, 110, "a b,", 110)
+    assert cut_of(words, 140) == Cut(110, 110, "a b,", 140)
 
 
 def test_speech_that_runs_on_is_cut_at_its_widest_gap() -> None:

@@ -1,0 +1,99 @@
+"""Steps 3 to 7 live, one stage: a session is recognised, and its clips are made, in one place.
+
+As stages of their own they cost a trip through Flink for every utterance and clip, with bundles,
+ticks and state for each; and a session's services could not be asked at the moment of the commit,
+because nobody knows in which process the next stage will run (docs/decisions/0011). Each step has
+its file: ``session_steps`` (order, recognition, languages), ``translate``, ``synthesize``,
+``publish``; in a bounded run they are stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from pipelines.coders import ValueCoder
+from pipelines.core.cutting import Cutter
+from pipelines.core.records import TICK, Pane
+from pipelines.core.session_log import LogHead
+from pipelines.transforms.calls import DEAD_LETTERS, CallsInFlight
+from pipelines.transforms.deliver import delivery
+from pipelines.transforms.session_steps import SessionSteps
+from pipelines.transforms.window_audio import WindowOptions
+from pipelines.worker.process import WorkerDoFn, WorkerSettings
+from schemas.values import Outcome, RoutedUtterance
+
+
+class ServeSessions(beam.PTransform[Any, Any]):
+    """panes: tuple[partition, Pane], ticks: int -> main: Outcome, one per utterance and language;
+    dead_letters."""
+
+    def __init__(
+        self,
+        cutter: Cutter,
+        window: WindowOptions,
+        settings: WorkerSettings,
+        ticks: beam.PCollection[int],
+    ) -> None:
+        super().__init__()
+        self._dofn = ServePartition(cutter, window, settings)
+        self._partitions = window.partitions
+        self._ticks = ticks
+
+    def expand(self, panes: beam.PCollection[tuple[str, Pane]]) -> Any:
+        partitions = self._partitions
+
+        def ticked(_tick: int) -> Iterator[tuple[str, Pane]]:
+            for number in range(partitions):
+                yield f"{number}", TICK
+
+        ticks = self._ticks | "Partition ticks" >> beam.FlatMap(ticked).with_output_types(
+            tuple[str, Pane]
+        )
+        return (
+            (panes, ticks)
+            | "Panes and ticks" >> beam.Flatten()
+            | "Serve"
+            >> beam.ParDo(self._dofn)
+            .with_output_types(Outcome)
+            .with_outputs(DEAD_LETTERS, main="main")
+        )
+
+
+class ServePartition(WorkerDoFn, beam.DoFn):
+    LOG = BagStateSpec("log", BytesCoder())
+    HEAD = ReadModifyWriteStateSpec("head", ValueCoder(LogHead))
+    IN_FLIGHT = BagStateSpec("in_flight", BytesCoder())
+
+    def __init__(self, cutter: Cutter, window: WindowOptions, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self._cutter = cutter
+        self._window = window
+
+    def setup(self) -> None:
+        super().setup()
+        self._steps = SessionSteps(self._cutter, self._window, self.worker, self.settings.time)
+        self._calls = CallsInFlight(delivery(), ValueCoder(RoutedUtterance), self.worker)
+
+    def process(
+        self,
+        element: tuple[str, Pane],
+        timestamp: Any = beam.DoFn.TimestampParam,
+        log: Any = beam.DoFn.StateParam(LOG),
+        head: Any = beam.DoFn.StateParam(HEAD),
+        in_flight: Any = beam.DoFn.StateParam(IN_FLIGHT),
+    ) -> Iterator[Any]:
+        partition, pane = element
+        if pane.session_id:
+            heard = [self._steps.pane(partition, pane, log, head)]
+        else:
+            self.worker.loop.advance(timestamp.micros // 1000)
+            heard = self._steps.tick(partition, log, head)
+            yield from self._calls.tick(partition, in_flight)
+        for each in heard:
+            for routed in each.routed:
+                self._calls.begin(partition, routed, in_flight)
