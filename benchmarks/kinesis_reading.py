@@ -18,7 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from statistics import quantiles
 
@@ -146,7 +146,8 @@ class Ages:
 def measure(processes: Processes, cloud: LocalCloud, way: str, load: Load) -> Reading:
     settings = AwsSettings.local(cloud.endpoint, f"read{uuid.uuid4().hex[:8]}")
     cloud_process = psutil.Process(cloud.process.pid)
-    asyncio.run(create_resources(settings, shards=load.shards))
+    patient = replace(settings, read_timeout_s=60.0)  # the local cloud has only just started
+    asyncio.run(create_resources(patient, shards=load.shards))
     clients = AwsClients(settings)
     source = AmazonFanOutSource(clients, "job") if way == "fan_out" else AmazonShardSource(clients)
     start = StartAt(StartKind.AT_TIMESTAMP, str(time.time_ns() // 1_000_000))
