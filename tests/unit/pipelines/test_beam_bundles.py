@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
+import apache_beam as beam
 import pytest
-from apache_beam.metrics.execution import MetricsContainer
-from apache_beam.metrics.metricbase import MetricName
-from apache_beam.runners.worker import bundle_processor, operations
+from apache_beam.metrics import Metrics
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.worker import bundle_processor
 
 from pipelines.worker.beam_bundles import report_own_metrics_only
 
 pytestmark = pytest.mark.unit
 
 
-class Counting:
-    """An operation in which a DoFn has counted."""
-
-    def __init__(self) -> None:
-        self.metrics_container = MetricsContainer("step")
-        self.metrics_container.get_counter(MetricName("stages", "clips")).inc(3)
-
-    user_monitoring_infos: Any = operations.Operation.user_monitoring_infos
+class CountClips(beam.DoFn):
+    def process(self, element: int) -> None:
+        Metrics.counter("stages", "clips").inc(element)
 
 
 def test_only_what_our_dofns_count_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     processor = bundle_processor.BundleProcessor
     monkeypatch.setattr(processor, "monitoring_infos", processor.monitoring_infos)
     report_own_metrics_only()
-    bundle: Any = SimpleNamespace(ops={"step": Counting()})
-    (info,) = processor.monitoring_infos(bundle)
-    assert info.urn == "beam:metric:user:sum_int64:v1"
-    assert info.labels["NAME"] == "clips"
+    reported = list[Any]()
+    own_infos: Any = processor.monitoring_infos
+
+    def noted(bundle: Any) -> list[Any]:
+        infos = own_infos(bundle)
+        reported.extend(infos)
+        return infos
+
+    monkeypatch.setattr(processor, "monitoring_infos", noted)
+    pipeline = beam.Pipeline(runner=fn_runner.FnApiRunner())
+    _ = pipeline | beam.Create([1, 2]) | beam.ParDo(CountClips())
+    (clips,) = pipeline.run().metrics().query()["counters"]
+    assert (clips.key.metric.name, clips.committed) == ("clips", 3)
+    assert {info.labels["NAME"] for info in reported} == {"clips"}
