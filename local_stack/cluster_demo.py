@@ -33,7 +33,7 @@ from schemas.values import SAMPLE_RATE_HZ
 
 DIRECTORY = ROOT / "build" / "cluster-demo"
 LANGUAGES = ("es", "ca", "fr")
-SETTLE_TIMEOUT_S = 60.0
+SETTLE_TIMEOUT_S = 180.0
 CHANGED = "--settle_ms=300"
 """What the job has otherwise after its savepoint; the default is 250."""
 

@@ -47,7 +47,8 @@ def kept_state(
         if cells:
             (read,) = transform.inputs.values()
             name = components.pcollections[read].unique_name
-            found.append(KeptState(f"{name}/{environment_urn}", tuple(cells)))
+            # The number tells stages apart that read the same collection; none of ours do.
+            found.append(KeptState(f"{name}/{environment_urn}:0", tuple(cells)))
     return tuple(sorted(found))
 
 

@@ -8,7 +8,7 @@ from local_stack.cluster_state import KeptState, kept_state, live_graph
 
 pytestmark = pytest.mark.pipeline
 
-EXTERNAL = "beam:env:external:v1"
+EXTERNAL = "beam:env:external:v1:0"
 PINNED = (
     KeptState("2 window_audio/Group by session", ()),
     KeptState(f"223 transcribe/Recognise.None/{EXTERNAL}", ("languages", "ts-lookup", "waiting")),
