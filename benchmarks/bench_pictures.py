@@ -15,7 +15,9 @@ from schemas.names import RECOGNISED_STAGES
 
 _SIZE_IN = (10.0, 4.5)
 _SMOOTH_S = 5.0
-_FLOWS = ("baseline", "job")
+_COLOURS = {"baseline": "C0", "job": "C1"}
+_REPLACED_S = 5.7
+"""From the first sample to the notification, in the flow being replaced as it stands."""
 _BARS_MS = {"p50": 100.0, "p99": 400.0}
 """At 300 sessions."""
 
@@ -33,10 +35,10 @@ def draw_lag(build: Path, picture: Path) -> None:
     figure = Figure(_SIZE_IN, layout="constrained")
     for place, (title, file) in enumerate(panels, start=1):
         panel = figure.add_subplot(1, len(panels), place)
-        for number, (flow, words) in enumerate(json.loads(file.read_text()).items()):
+        for flow, words in json.loads(file.read_text()).items():
             times, lags = [at_s for at_s, _ in words], [lag_s for _, lag_s in words]
-            panel.plot(times, lags, ".", color=f"C{number}", markersize=2, alpha=0.15)
-            panel.plot(*smoothed(words), color=f"C{number}", label=flow)
+            panel.plot(times, lags, ".", color=_COLOURS[flow], markersize=2, alpha=0.15)
+            panel.plot(*smoothed(words), color=_COLOURS[flow], label=flow)
         panel.set_title(title, fontsize="medium")
         panel.set_xlabel("seconds into the talk")
         panel.set_ylabel("seconds behind the speaker")
@@ -62,7 +64,9 @@ def draw_stages(build: Path, picture: Path) -> None:
         if file.name.endswith("-words.json"):
             continue
         found = json.loads(file.read_text())
-        for flow in _FLOWS:
+        for flow in _COLOURS:
+            if not any(key.startswith(f"{flow}_stage_") for key in found):
+                continue
             left_s = 0.0
             name = f"{flow}, {found.get('profile', '')}"
             for number, stage in enumerate(RECOGNISED_STAGES):
@@ -70,12 +74,10 @@ def draw_stages(build: Path, picture: Path) -> None:
                 panel.barh(name, spent_s, left=left_s, color=f"C{number}", label=stage)
                 left_s += spent_s
             panel.text(left_s, name, f" {left_s:.1f} s", va="center")
+    panel.axvline(_REPLACED_S, color="grey", linestyle=":", label=f"replaced: {_REPLACED_S} s")
     handles, labels = panel.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    if once:
-        figure.legend(
-            once.values(), once.keys(), loc="outside lower center", ncols=5, fontsize="small"
-        )
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=6, fontsize="small")
     panel.margins(x=0.1)
     panel.set_xlabel("seconds from the first sample to the notification (mean)")
     figure.savefig(picture)
