@@ -55,13 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small loads, a few minutes")
     parser.add_argument("--only", action="append", metavar="PART", help="by the part's first word")
+    parser.add_argument("--job-option", action="append", default=[], metavar="OPTION")
     given = parser.parse_args(arguments)
     size = QUICK if given.quick else FULL
     began_s = time.monotonic()
     clear(FOUND, BUILD)
     figures: dict[str, float] = {}
     problems: dict[str, str] = {}
-    for part in parts(size):
+    for part in parts(size, given.job_option):
         if given.only and part.name.split(",")[0] not in given.only:
             continue
         part_began_s = time.monotonic()

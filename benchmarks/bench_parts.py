@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,9 +111,11 @@ QUICK = Size(
 )
 
 
-def parts(size: Size) -> tuple[Part, ...]:
-    """Those with most promised of them come early: what time runs out for is named."""
-    overhead = ("-m", "benchmarks.overhead", "--warm-up-s", f"{size.warm_up_s:g}")
+def parts(size: Size, job_options: Sequence[str] = ()) -> tuple[Part, ...]:
+    """Those with most promised of them come early: what time runs out for is named.
+    ``job_options``: of ``pipelines.main``, for the lag and the overhead."""
+    options = [f"--job-option={one}" for one in job_options]
+    overhead = ("-m", "benchmarks.overhead", "--warm-up-s", f"{size.warm_up_s:g}", *options)
     return (
         Part("cost", ("-m", "benchmarks.cost_table"), BUILD / "cost.json", {}, 60.0),
         _part(
@@ -126,7 +128,7 @@ def parts(size: Size) -> tuple[Part, ...]:
                 f"lag, {profile}",
                 (
                     *("-m", "benchmarks.lag_run", "--profile", profile),
-                    *("--talks", f"{size.talks}", "--seconds", f"{size.talk_s:g}"),
+                    *("--talks", f"{size.talks}", "--seconds", f"{size.talk_s:g}", *options),
                 ),
                 BUILD / f"lag-{profile}.json",
                 lag_keys(profile),

@@ -45,6 +45,12 @@ def test_the_full_bench_asks_every_part_for_what_was_promised() -> None:
     assert QUICK.longest_s <= 5 * 60
 
 
+def test_options_of_the_job_reach_the_lag_and_the_overhead() -> None:
+    wanted = "--job-option=--parallelism=2"
+    having = [part.name for part in parts(QUICK, ["--parallelism=2"]) if wanted in part.command]
+    assert having == ["lag, current", "overhead", "overhead, 20 sessions for 15 s"]
+
+
 def test_each_profiles_figures_have_names_of_their_own() -> None:
     seed, current = lag_keys("seed"), lag_keys("current")
     assert seed["lag_ratio"] == "lag_ratio_seed_profile"
@@ -105,7 +111,7 @@ def test_one_part_fails_and_the_others_are_reported(
         replace(part_that(writes(good, {"wer_pause": 0.25}), good), name="the good one"),
     )
 
-    def two_parts(_size: Size) -> tuple[Part, ...]:
+    def two_parts(_size: Size, _options: list[str]) -> tuple[Part, ...]:
         return listed
 
     monkeypatch.setattr(bench, "parts", two_parts)
