@@ -40,6 +40,18 @@ LANGUAGES = ("es", "ca")
 LOOK_EVERY_S = 2.0
 
 
+ONE_WORKER_SESSIONS = 150
+MANY_SESSIONS = (
+    "--parallelism=2",
+    "--sdk_worker_parallelism=2",
+    "--partitions=8",
+    "--max_bundle_time_mills=60",
+)
+"""Of the job beyond that: a worker has one of Python's locks (docs/decisions/0011)."""
+SHORT_PANE_MS, LONG_PANE_MS = 20, 500
+SHORT_PANE_SESSIONS = 300
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     sessions: int
@@ -141,7 +153,7 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, action="append", help="one load; may be repeated")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--warm-up-s", type=float, default=WARM_UP_S)
-    parser.add_argument("--pane-ms", type=int, default=0, help="0: 20 up to 100 sessions, else 500")
+    parser.add_argument("--pane-ms", type=int, default=0, help="0: 20 up to 300 sessions, else 500")
     parser.add_argument("--read-every-ms", type=float, default=200.0)
     parser.add_argument("--languages", default=",".join(LANGUAGES))
     parser.add_argument("--job-option", action="append", default=[], dest="job_options")
@@ -150,15 +162,18 @@ def main() -> int:
     loads: list[Load] = []
     failed: list[str] = []
     for sessions in given.sessions or SESSIONS:
-        print(f"overhead: {sessions} sessions, {given.seconds:g} s", flush=True)
-        pane_ms = given.pane_ms or (20 if sessions <= 100 else 500)
+        workers = 2 if sessions > ONE_WORKER_SESSIONS else 1
+        print(f"overhead: {sessions} sessions, {given.seconds:g} s, {workers} workers", flush=True)
+        short = sessions <= SHORT_PANE_SESSIONS
+        pane_ms = given.pane_ms or (SHORT_PANE_MS if short else LONG_PANE_MS)
+        scale = MANY_SESSIONS if sessions > ONE_WORKER_SESSIONS else ()
         settings = Settings(
             sessions,
             given.seconds,
             pane_ms,
             given.read_every_ms / 1000,
             tuple(given.languages.split(",")),
-            tuple(given.job_options),
+            (*scale, *given.job_options),
             given.warm_up_s,
         )
         try:
