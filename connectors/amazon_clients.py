@@ -150,12 +150,14 @@ class AwsClients:
     async def polly(self) -> PollyClient:
         return cast("PollyClient", await self._client("polly"))
 
-    async def kinesis_video(self) -> Any:
-        """Of this and the next two the development set-up holds no types."""
-        return await self._client("kinesisvideo")
+    async def kinesis_video(self, endpoint_url: str | None = None) -> Any:
+        """Of this and the next two the development set-up holds no types. ``endpoint_url``: not
+        where the settings go."""
+        return await self._client("kinesisvideo", endpoint_url)
 
-    async def kinesis_video_signaling(self) -> Any:
-        return await self._client("kinesis-video-signaling")
+    async def kinesis_video_signaling(self, endpoint_url: str) -> Any:
+        """One client for each of the service's hosts: a region has few."""
+        return await self._client("kinesis-video-signaling", endpoint_url)
 
     async def sts(self) -> Any:
         return await self._client("sts")
@@ -167,26 +169,28 @@ class AwsClients:
         """Of API Gateway's connections: ``settings.endpoint_url`` is that API's own."""
         return cast("ManagementApi", await self._client("apigatewaymanagementapi"))
 
-    async def _client(self, service: str) -> Any:
-        client = self._clients.get(service)
+    async def _client(self, service: str, endpoint_url: str | None = None) -> Any:
+        name = f"{service} {endpoint_url or ''}"
+        client = self._clients.get(name)
         if client is not None:
             return client
         async with self._opening:
             if self._closed:
                 raise PermanentError("these AWS clients are closed")
-            if service not in self._clients:
+            if name not in self._clients:
                 self._session = self._session or get_session()
                 options = boto_config_options(self.settings)
                 if service == "s3":
                     # Presigned URLs of the older version end with no error a player could explain.
                     options["signature_version"] = "s3v4"
                 config = AioConfig(**options)
-                opening = self._session.create_client(
-                    service, config=config, **boto_options(self.settings)
-                )
+                where = boto_options(self.settings)
+                if endpoint_url is not None:
+                    where["endpoint_url"] = endpoint_url
+                opening = self._session.create_client(service, config=config, **where)
                 with aws_errors(f"open {service}"):
-                    self._clients[service] = await self._stack.enter_async_context(opening)
-        return self._clients[service]
+                    self._clients[name] = await self._stack.enter_async_context(opening)
+        return self._clients[name]
 
     async def close(self) -> None:
         """Close every connection. May be repeated."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from aiobotocore.session import get_session
@@ -28,19 +27,14 @@ _CONNECT_AS = {Role.MASTER: "ConnectAsMaster", Role.VIEWER: "ConnectAsViewer"}
 
 
 class AmazonSignalingChannels:
-    """The clients are the caller's; those for endpoints of their own are this object's.
-
-    ``endpoint_url``: where channels are made, if that is not where the clients go.
-    """
+    """``endpoint_url``: where channels are made, if that is not where the clients go."""
 
     def __init__(self, clients: AwsClients, endpoint_url: str | None = None) -> None:
-        self._by_endpoint: dict[str, AwsClients] = {}
         self._clients = clients
-        if endpoint_url is not None:
-            self._clients = self._at(endpoint_url)
+        self._endpoint_url = endpoint_url
 
     async def create(self, name: str) -> str:
-        client = await self._clients.kinesis_video()
+        client = await self._clients.kinesis_video(self._endpoint_url)
         with _errors("create a signaling channel"):
             try:
                 answer = await client.create_signaling_channel(
@@ -56,7 +50,7 @@ class AmazonSignalingChannels:
         return answer["ChannelARN"]
 
     async def endpoints(self, arn: str, role: Role) -> Endpoints:
-        client = await self._clients.kinesis_video()
+        client = await self._clients.kinesis_video(self._endpoint_url)
         with _errors("find a channel's endpoints"):
             answer = await client.get_signaling_channel_endpoint(
                 ChannelARN=arn,
@@ -71,7 +65,7 @@ class AmazonSignalingChannels:
     async def ice_servers(
         self, arn: str, endpoints: Endpoints, client_id: str
     ) -> tuple[IceServer, ...]:
-        client = await self._at(endpoints.https).kinesis_video_signaling()
+        client = await self._clients.kinesis_video_signaling(endpoints.https)
         with _errors("find a channel's ICE servers"):
             answer = await client.get_ice_server_config(
                 ChannelARN=arn, ClientId=client_id, Service="TURN"
@@ -82,7 +76,7 @@ class AmazonSignalingChannels:
         )
 
     async def delete(self, arn: str) -> None:
-        client = await self._clients.kinesis_video()
+        client = await self._clients.kinesis_video(self._endpoint_url)
         with _errors("delete a signaling channel"):
             try:
                 await client.delete_signaling_channel(ChannelARN=arn)
@@ -91,15 +85,7 @@ class AmazonSignalingChannels:
                     raise
 
     async def close(self) -> None:
-        for clients in self._by_endpoint.values():
-            await clients.close()
-
-    def _at(self, endpoint_url: str) -> AwsClients:
-        """A region has few such hosts, each for very many channels."""
-        if endpoint_url not in self._by_endpoint:
-            settings = replace(self._clients.settings, endpoint_url=endpoint_url)
-            self._by_endpoint[endpoint_url] = AwsClients(settings)
-        return self._by_endpoint[endpoint_url]
+        """The clients are shared: whoever made them closes them."""
 
 
 class AmazonSignalingAccess:

@@ -18,15 +18,8 @@ class KvsSpeaker(WhipSpeaker):
 
     async def accept(self, answer: str) -> None:
         """Speak from now on. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
-        try:
-            await self._line.accept(prepared(answer, we="receive"))
-            stream_id = f"{STREAM_PREFIX}{self.resource_id}"
-            await self._gateway.speakers.join(self._connection, self._session_id, stream_id)
-        except BaseException:
-            await self._line.close()
-            raise
-        self._conversation.protocol.became_speaker(self._session_id, stream_id)
-        self._gateway.hub.add(self._connection)
+        await self._line.accept(prepared(answer, we="receive"))
+        await self._join(STREAM_PREFIX)
 
     async def add_candidate(self, candidate: RTCIceCandidate) -> None:
         await self._line.add_candidate(candidate)

@@ -82,14 +82,7 @@ class WhipSpeaker:
         sdp = await self._line.answer(
             prepared(offer, we="receive"), on_packet=self._packet, on_channel=self._channel_opened
         )
-        try:
-            stream_id = f"whip-{self.resource_id}"
-            await self._gateway.speakers.join(self._connection, self._session_id, stream_id)
-        except BaseException:
-            await self._line.close()
-            raise
-        self._conversation.protocol.became_speaker(self._session_id, stream_id)
-        self._gateway.hub.add(self._connection)
+        await self._join("whip-")
         return sdp
 
     async def run(self) -> None:
@@ -116,6 +109,17 @@ class WhipSpeaker:
 
     async def close(self) -> None:
         await self._line.close()
+
+    async def _join(self, stream_prefix: str) -> None:
+        """Raises Refusal as ``joinAsSpeaker`` does; the line is closed then."""
+        stream_id = f"{stream_prefix}{self.resource_id}"
+        try:
+            await self._gateway.speakers.join(self._connection, self._session_id, stream_id)
+        except BaseException:
+            await self._line.close()
+            raise
+        self._conversation.protocol.became_speaker(self._session_id, stream_id)
+        self._gateway.hub.add(self._connection)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         self._socket.channel = channel

@@ -105,6 +105,10 @@ async def kvs_world(folder: Path) -> AsyncGenerator[World, None]:
         clients, token_clients = AwsClients(server.settings), AwsClients(server.token_settings)
         exits.push_async_callback(clients.close)
         exits.push_async_callback(token_clients.close)
+        # Opened before anything is timed: reading the services' descriptions takes a while.
+        await clients.kinesis_video()
+        await clients.kinesis_video_signaling(server.control.url)
+        await token_clients.sts()
         access = AmazonSignalingAccess(token_clients, ROLE_ARN)
         needs = in_memory(
             sink=MemoryRecordSink(),
@@ -121,11 +125,9 @@ async def kvs_world(folder: Path) -> AsyncGenerator[World, None]:
             core = Gateway(
                 replace(needs, gateway_id="worker", now_ms=lambda: wall_clock_ms() + passed_ms[0])
             )
-            channels = AmazonSignalingChannels(clients)
-            exits.push_async_callback(channels.close)
             viewing = ViewerDependencies(
                 gateway=core,
-                channels=channels,
+                channels=AmazonSignalingChannels(clients),
                 access=access,
                 region="us-east-1",
                 ice=IceSettings("127.0.0.1"),
