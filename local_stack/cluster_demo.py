@@ -23,7 +23,7 @@ from connectors.amazon_ledger import AmazonLedger
 from ingest_gateway.client import create_session, fetch_token, speak
 from local_stack.audience import Audience, promised, settled
 from local_stack.cluster_report import Act, Blow, longest_waits_s, repeated_s
-from local_stack.cluster_stack import ClusterStack, ClusterStackSettings
+from local_stack.cluster_stack import ClusterStack, ClusterStackSettings, cluster_stack
 from local_stack.completeness import judge
 from local_stack.demo_report import Evidence, make_report, playable
 from local_stack.flink import ROOT
@@ -163,7 +163,7 @@ def run(names: Sequence[str], talk_s: float | None) -> int:
     """The exit code: 0 when nothing is missing in any act."""
     plans = [plan for plan in PLANS if not names or plan.name in names]
     acts: list[Act] = []
-    with ClusterStack(ClusterStackSettings(DIRECTORY), say=_say) as stack:
+    with cluster_stack(ClusterStackSettings(DIRECTORY), _say) as stack:
         talk = make_talk(DIRECTORY / "talk.wav")
         for plan in plans:
             if plan.prepare is not None:

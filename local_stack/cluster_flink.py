@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_stack.flink import ROOT
+from local_stack.flink import ROOT, start_worker_pool
 from local_stack.ports import LOOPBACK
 from local_stack.processes import ProcessError, Processes, Running
 
@@ -181,19 +180,8 @@ def start_taskmanager(processes: Processes, settings: ClusterSettings, number: i
 
 def start_pool_beside(processes: Processes, settings: ClusterSettings, number: int) -> Running:
     """The worker pool of the TaskManager ``number``."""
-    return processes.start(
-        f"worker-pool-{number}",
-        [
-            sys.executable,
-            "-m",
-            "local_stack.worker_pool",
-            f"--host={settings.pool_address(number)}",
-            f"--port={settings.pool_port}",
-            "--preload",
-            "pipelines.live_translation",
-            "connectors.job_connectors",
-        ],
-        cwd=ROOT,
+    return start_worker_pool(
+        processes, settings.pool_port, settings.pool_address(number), f"worker-pool-{number}"
     )
 
 

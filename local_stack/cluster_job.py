@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class ClusterJob:
     def wait_for_slots(self) -> None:
         """Until every TaskManager has offered its slots."""
         wanted = self._cluster.taskmanagers * self._cluster.slots
-        self._wait(lambda: self._overview().get("slots-total") == wanted, "all slots")
+        self._wait(lambda: self._slots() == wanted, "all slots")
 
     def build(self, jar: Path, *changed: str) -> Path:
         """Write the job as ``jar``; options in ``changed`` come later and win."""
@@ -138,7 +139,7 @@ class ClusterJob:
         )
         path = f"/jobs/{job}/savepoints/{asked['request-id']}"
         self._wait(
-            lambda: self.rest.get(path)["status"]["id"] == "COMPLETED",
+            lambda: str(self.rest.get(path)["status"]["id"]) == "COMPLETED",
             "a savepoint",
             SAVEPOINT_TIMEOUT_S,
         )
@@ -154,7 +155,9 @@ class ClusterJob:
         vertices = self.rest.get(f"/jobs/{job}")["vertices"] if job else []
         return tuple(str(vertex["name"]) for vertex in vertices)
 
-    def _wait(self, condition: Any, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+    def _wait(
+        self, condition: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S
+    ) -> None:
         if self._jobmanager is None:
             raise ProcessError("the cluster was never started")
 
@@ -163,7 +166,7 @@ class ClusterJob:
             if ended is not None:
                 raise ProcessError(f"{ended.name} ended before {what}, see {ended.log}")
             with contextlib.suppress(FlinkError):
-                return bool(condition())
+                return condition()
             return False
 
         self._jobmanager.wait_until(holds, what, timeout_s)
@@ -172,8 +175,8 @@ class ClusterJob:
         job = self.job_id()
         return job is not None and self.rest.all_tasks_run(job)
 
-    def _overview(self) -> dict[str, Any]:
-        return self.rest.get("/overview")
+    def _slots(self) -> int:
+        return int(self.rest.get("/overview")["slots-total"])
 
     def _checkpoints(self) -> dict[str, Any]:
         return self.rest.get(f"/jobs/{self.job_id()}/checkpoints")

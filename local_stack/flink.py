@@ -157,14 +157,18 @@ def start_expansion_service(
     )
 
 
-def start_worker_pool(processes: Processes, settings: FlinkSettings) -> Running:
+def start_worker_pool(
+    processes: Processes, port: int, host: str = LOOPBACK, name: str = "worker-pool"
+) -> Running:
+    """``host``: an address of the loopback interface."""
     return processes.start(
-        "worker-pool",
+        name,
         [
             sys.executable,
             "-m",
             "local_stack.worker_pool",
-            f"--port={settings.worker_pool_port}",
+            f"--host={host}",
+            f"--port={port}",
             "--preload",
             "pipelines.live_translation",
             "connectors.job_connectors",

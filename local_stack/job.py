@@ -88,7 +88,7 @@ class LiveJob:
     def start_servers(self, start: str = "latest") -> None:
         """Start what is not there of job server, worker pool and expansion service, all at once,
         and the submission, which imports Beam meanwhile and waits for ``submit``."""
-        self._pool = self._pool or start_worker_pool(self._processes, self._flink)
+        self._pool = self._pool or start_worker_pool(self._processes, self._flink.worker_pool_port)
         self._server = self._server or start_job_server(self._processes, self._flink)
         self._expansion = start_expansion_service(self._processes, self._flink)
         self._go.unlink(missing_ok=True)
