@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import uuid
 import wave
 from collections import deque
@@ -42,13 +43,15 @@ async def speak(
     on_session: Callable[[str], None] | None = None,
     on_message: Callable[[ReceivedMessage], None] | None = None,
     stop: asyncio.Event | None = None,
+    json_audio: bool = False,
 ) -> SpeakReport:
     """Speak ``audio`` into a session and return when all of it is acknowledged.
 
     ``audio``: a WAV file of 16 kHz mono s16le, or such samples. ``session_id`` None: create one;
     ``on_session`` gets its id as soon as it is joined. ``token`` None: ask the gateway's local
     issuer. ``pace`` 1 is real time, 2 twice as fast. Without ``end_session`` the session goes on
-    and can be spoken into again. ``stop`` ends early: what was sent is still acknowledged first.
+    and can be spoken into again. ``json_audio``: chunks as messages, not as frames, which API
+    Gateway does not take. ``stop`` ends early: what was sent is still acknowledged first.
     Raises OSError when the gateway was out of reach for a minute, TimeoutError when sent audio
     was not acknowledged for a minute, GatewayRefusedError when it refuses for good (another
     speaker, session ended).
@@ -69,6 +72,7 @@ async def speak(
         on_session=on_session,
         on_message=on_message,
         stop=stop or asyncio.Event(),
+        json_audio=json_audio,
     )
     await speaker.run()
     if end_session:
@@ -106,6 +110,7 @@ class _Speaker:
     on_session: Callable[[str], None] | None
     on_message: Callable[[ReceivedMessage], None] | None
     stop: asyncio.Event
+    json_audio: bool = False
     unacknowledged: deque[AudioFrame] = field(default_factory=deque[AudioFrame])
     spoken: int = 0
     sent_until: int = -1
@@ -212,7 +217,7 @@ class _Speaker:
             for frame in [one for one in self.unacknowledged if one.sequence > sent]:
                 again = frame.sequence <= self.sent_until
                 self.resent += again
-                await line.send_binary(encode_frame(frame))
+                await self._send_frame(line, frame)
                 sent = frame.sequence
                 self.sent_until = max(self.sent_until, sent)
                 if again:
@@ -227,6 +232,23 @@ class _Speaker:
             except TimeoutError:
                 pass
             self._changed.clear()
+
+    async def _send_frame(self, line: Line, frame: AudioFrame) -> None:
+        if not self.json_audio:
+            await line.send_binary(encode_frame(frame))
+            return
+        await line.send(
+            "audioChunk",
+            sessionId=self.session_id,
+            streamId=self.stream_id,
+            sequence=frame.sequence,
+            timestamp=frame.timestamp_ms,
+            audioData=base64.b64encode(frame.pcm).decode(),
+            format="pcm",
+            sampleRate=SAMPLE_RATE_HZ,
+            channels=1,
+            encoding="s16le",
+        )
 
     async def _receive(self, line: Line) -> None:
         while True:

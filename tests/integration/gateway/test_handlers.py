@@ -20,6 +20,7 @@ from connectors.session_tables import ConnectionRow, ListenerCounts
 from ingest_gateway.aws.open_connections import LIFETIME_MS
 from ingest_gateway.aws.stream_standing import HOLE_WAIT_MS
 from ingest_gateway.aws.sweep import sweep
+from ingest_gateway.client import ReceivedMessage, create_session, speak
 from tests.integration.gateway.conftest import (
     LIMITS,
     RunningHandlers,
@@ -237,6 +238,41 @@ async def test_a_listener_who_was_never_counted_out_is_mended(start: StartHandle
     await sweep(handlers.needs, handlers.api)
     assert (await tables.listener_counts(session_id)).by_language == {}
     assert [one.languages for one in handlers.controls("listeners")] == [("es",), ()]
+
+
+async def test_a_talk_goes_on_when_api_gateway_ends_its_connection(
+    handlers: RunningHandlers,
+) -> None:
+    """As it does after two hours, with whatever is on its way: every sample arrives once."""
+    pcm = b"".join(n.to_bytes(2, "little") for n in range(1, 32_001))
+    acks: list[int] = []
+
+    def seen(message: ReceivedMessage) -> None:
+        if message.type == "audioAck":
+            acks.append(message.fields["sequence"])
+
+    session_id = await create_session(handlers.url, token=handlers.token())
+    speaking = asyncio.create_task(
+        speak(
+            handlers.url,
+            pcm,
+            session_id=session_id,
+            token=handlers.token(),
+            chunk_samples=1600,
+            end_session=False,
+            on_message=seen,
+            json_audio=True,
+        )
+    )
+    await handlers.until(lambda: len(acks) >= 2)
+    row = await handlers.tables.get(session_id)
+    assert row is not None
+    assert row.speaker_connection_id is not None
+    await handlers.api.close(row.speaker_connection_id)
+    report = await speaking
+    assert (report.acknowledged_sequence, report.reconnects) == (19, 1)
+    assert handlers.stored_pcm(session_id) == pcm
+    assert handlers.controls("gap") == []
 
 
 async def test_frames_over_the_limit_wait_and_none_is_lost(start: StartHandlers) -> None:
