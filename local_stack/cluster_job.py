@@ -149,12 +149,6 @@ class ClusterJob:
         self._wait(lambda: self.job_id() is None, "the job ended")
         return str(operation["location"])
 
-    def operators(self) -> tuple[str, ...]:
-        """The names of the job's tasks, as Flink chained them."""
-        job = self.job_id()
-        vertices = self.rest.get(f"/jobs/{job}")["vertices"] if job else []
-        return tuple(str(vertex["name"]) for vertex in vertices)
-
     def _wait(
         self, condition: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S
     ) -> None:
