@@ -178,6 +178,17 @@ async def end_talk(page: Page) -> None:
     await expect(page.get_by_role("heading", name="The talk has ended")).to_be_visible()
 
 
+async def unplug(page: Page) -> None:
+    """The microphone goes in mid-talk."""
+    await page.evaluate(
+        """() => {
+            const [track] = window.microphone.getTracks();
+            track.stop();
+            track.dispatchEvent(new Event("ended"));
+        }"""
+    )
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(chromium: Browser) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as exits:

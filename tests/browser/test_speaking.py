@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from schemas.values import AudioChunk
-from tests.browser.conftest import Stage, end_talk
+from tests.browser.conftest import Stage, end_talk, unplug
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -134,13 +134,7 @@ async def test_a_page_that_is_loaded_anew_goes_on_with_its_talk(stage: Stage) ->
 async def test_a_microphone_that_is_unplugged_can_be_replaced(stage: Stage) -> None:
     page, session_id = await stage.speaking()
     await stage.until(lambda: len(stored(stage, session_id)) >= 2)
-    await page.evaluate(
-        """() => {
-            const [track] = window.microphone.getTracks();
-            track.stop();
-            track.dispatchEvent(new Event("ended"));
-        }"""
-    )
+    await unplug(page)
     await expect(page.get_by_role("alert")).to_contain_text("The microphone has gone")
     await page.get_by_role("combobox", name="Microphone").select_option(index=1)
     await expect(page.get_by_role("alert")).to_have_count(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Stage, end_talk
+from tests.browser.conftest import Stage, end_talk, unplug
 from tests.integration.gateway.test_gateway_listening import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -44,13 +44,7 @@ async def test_each_state_of_the_speakers_page(stage: Stage) -> None:
     await album.take("paused")
     await page.get_by_role("button", name="Resume").click()
     await page.get_by_text("Live", exact=True).wait_for()
-    await page.evaluate(
-        """() => {
-            const [track] = window.microphone.getTracks();
-            track.stop();
-            track.dispatchEvent(new Event("ended"));
-        }"""
-    )
+    await unplug(page)
     await expect(page.get_by_role("alert")).to_contain_text("The microphone has gone")
     await album.take("unplugged")
     await page.get_by_role("combobox", name="Microphone").select_option(index=1)

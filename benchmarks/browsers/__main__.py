@@ -1,0 +1,308 @@
+"""What people in browsers wait for: ``python -m benchmarks.browsers``, or ``make bench-browsers``.
+
+1. *Microphone to stream*, by WebSocket and by WebRTC: the microphone is a tone that rises steadily,
+   so that each chunk in the local Kinesis says when its first sample was spoken; spoken is when the
+   page itself hears it.
+2. *Word to sound*: the demo's talk spoken from the page, by each way, through the whole job with
+   the offline engines; until a listener's page begins to play the utterance. Times are from the
+   utterance's first and last sample; the gateway's stamp is corrected by what (1) found.
+3. *500 listeners* of one session, captions four times a second and a clip every 3 s in four
+   languages: a gateway of its own, over tables in memory.
+
+All of it in less than eight minutes; ``build/bench/browsers.json`` has the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import time
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from playwright.async_api import Error as PlaywrightError
+
+from benchmarks.browsers import audience
+from benchmarks.browsers.audience import Delivered
+from benchmarks.browsers.pages import (
+    CHROMIUM,
+    HeardUtterance,
+    WaySent,
+    chromium,
+    end,
+    glimpse,
+    listen,
+    speak,
+    write_microphone,
+)
+from benchmarks.browsers.sweep import Arrived, Way, sweep, way
+from benchmarks.tables import save, show
+from connectors.amazon_clients import AwsClients, AwsSettings
+from connectors.errors import ConnectorError
+from ingest_gateway import pages as built_pages
+from local_stack.flink import ROOT
+from local_stack.latency import percentile, spread
+from local_stack.processes import ProcessError, Processes, stop_on_terminate
+from local_stack.stack import LocalStack, StackSettings
+from local_stack.talk import NoTalkError, make_talk
+from schemas.avro_codec import decode
+from schemas.names import RECOGNISED_STAGES
+from schemas.values import SAMPLE_RATE_HZ, AudioChunk
+
+if TYPE_CHECKING:
+    from types_aiobotocore_kinesis.client import KinesisClient
+
+DIRECTORY = ROOT / "build" / "bench-browsers"
+WAYS: tuple[WaySent, ...] = ("websocket", "webrtc")
+LANGUAGE = "es"
+GLIMPSES = 12
+MICROPHONE_HZ = 48_000
+SETTLE_S = 25.0
+AT_MOST_S = 400.0
+"""For what goes through the whole system."""
+IN_WORDS = {"websocket": "WebSocket", "webrtc": "WebRTC"}
+_HEARD = "page"
+"""From the notification's sending to the first sound: the way to the page, its queue, its clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordToSound:
+    """``stages_ms``: the median of each. An utterance that waits for the one before it to be heard
+    waits in ``page``."""
+
+    utterances: int
+    from_first_p50_s: float
+    from_first_p95_s: float
+    from_last_p50_s: float
+    from_last_p95_s: float
+    stages_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    connect_ms: dict[str, float]
+    microphone: dict[str, Way]
+    sound: dict[str, WordToSound]
+    audience: Delivered | None
+
+
+async def measure(stack: LocalStack, seconds: float, way_sent: WaySent) -> tuple[float, Way]:
+    """Milliseconds to connect, and from the microphone to the stream."""
+    tone = write_microphone(DIRECTORY / "sweep.wav", sweep(MICROPHONE_HZ), MICROPHONE_HZ)
+    async with chromium(tone) as browser:
+        page, session_id, connect_ms = await speak(browser, stack.gateway_url, way_sent)
+        glimpses = []
+        for _ in range(GLIMPSES):
+            glimpses.append(await glimpse(page))
+            await asyncio.sleep(seconds / GLIMPSES)
+        await end(page)
+    arrived = await stored(stack.aws, session_id)
+    # Behind the first second, in which echo canceller and clock find their feet; whole chunks only.
+    whole = [one for one in arrived[4:] if len(one.samples) == len(arrived[0].samples)]
+    return connect_ms, way(glimpses, whole, SAMPLE_RATE_HZ)
+
+
+async def stored(aws: AwsSettings, session_id: str) -> list[Arrived]:
+    """A session's chunks as they stand in Kinesis, in order."""
+    clients = AwsClients(aws)
+    try:
+        kinesis = await clients.kinesis()
+        name = aws.names.audio_stream
+        shards = (await kinesis.list_shards(StreamName=name))["Shards"]
+        found = [
+            one
+            for shard in shards
+            for one in await _of_shard(kinesis, name, shard["ShardId"], session_id)
+        ]
+    finally:
+        await clients.close()
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+
+async def _of_shard(
+    kinesis: KinesisClient, stream: str, shard: str, session_id: str
+) -> list[tuple[tuple[int, int], Arrived]]:
+    begin = await kinesis.get_shard_iterator(
+        StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+    )
+    at, found = begin["ShardIterator"], []
+    while True:
+        answer = await kinesis.get_records(ShardIterator=at, Limit=1000)
+        for record in answer["Records"]:
+            chunk = decode(record["Data"])
+            at_time = record.get("ApproximateArrivalTimestamp")
+            if at_time and isinstance(chunk, AudioChunk) and chunk.session_id == session_id:
+                samples = np.frombuffer(chunk.pcm, "<i2").astype(np.float64)
+                one = Arrived(
+                    at_time.timestamp(),
+                    chunk.captured_at_ms / 1000,
+                    samples,
+                )
+                found.append(((chunk.epoch, chunk.sequence), one))
+        at = answer.get("NextShardIterator", "")
+        if not at or not answer.get("MillisBehindLatest"):
+            return found
+        await asyncio.sleep(0.2)  # a shard may be read five times a second
+
+
+async def hear(stack: LocalStack, way_sent: WaySent, talk: Path, stamp_ms: float) -> WordToSound:
+    """The talk from a page to another one. ``stamp_ms``: how late the gateway's stamps are."""
+    with wave.open(str(talk)) as recording:
+        duration_s = recording.getnframes() / recording.getframerate()
+    async with chromium(talk) as browser:
+        page, session_id, _ = await speak(browser, stack.gateway_url, way_sent)
+        listening = await listen(browser, stack.gateway_url, session_id, LANGUAGE)
+        await asyncio.sleep(duration_s)
+        await end(page)
+        give_up_s = time.monotonic() + SETTLE_S
+        known = 0
+        while time.monotonic() < give_up_s:
+            await asyncio.sleep(3)  # longer than one utterance follows another
+            if listening.is_done and len(listening.utterances) == known:
+                break
+            known = len(listening.utterances)
+        return word_to_sound(listening.utterances, stamp_ms)
+
+
+def word_to_sound(heard: Sequence[HeardUtterance], stamp_ms: float) -> WordToSound:
+    """Raises ValueError when nothing was heard."""
+    if not heard:
+        raise ValueError("the listener's page played nothing")
+    first_s = [one.heard_s - one.timestamp_s + stamp_ms / 1000 for one in heard]
+    last_s = [late_s - one.duration_s for late_s, one in zip(first_s, heard, strict=True)]
+    return WordToSound(
+        utterances=len(heard),
+        from_first_p50_s=percentile(first_s, 0.5),
+        from_first_p95_s=percentile(first_s, 0.95),
+        from_last_p50_s=percentile(last_s, 0.5),
+        from_last_p95_s=percentile(last_s, 0.95),
+        stages_ms=_stages(heard),
+    )
+
+
+def _stages(heard: Sequence[HeardUtterance]) -> dict[str, float]:
+    names = [name for name in RECOGNISED_STAGES if any(name in one.stages_ms for one in heard)]
+    found = {name: spread([one.stages_ms.get(name, 0) for one in heard]).p50_ms for name in names}
+    rest_ms = [
+        (one.heard_s - one.timestamp_s) * 1000 - sum(one.stages_ms.values()) for one in heard
+    ]
+    return found | {_HEARD: spread(rest_ms).p50_ms}
+
+
+async def browsers(stack: LocalStack, seconds: float, talk: Path) -> Found:
+    """The measurements through the whole system."""
+    connect_ms: dict[str, float] = {}
+    microphone: dict[str, Way] = {}
+    sound: dict[str, WordToSound] = {}
+    for one in WAYS:
+        print(f"browsers: microphone to stream by {IN_WORDS[one]}", flush=True)
+        connect_ms[one], microphone[one] = await measure(stack, seconds, one)
+        print(f"browsers: word to sound by {IN_WORDS[one]}", flush=True)
+        sound[one] = await hear(stack, one, talk, microphone[one].stamp_ms)
+    return Found(connect_ms, microphone, sound, None)
+
+
+def report(found: Found) -> None:
+    show(
+        "From the microphone, by the way the sound goes",
+        ["", "connected after, ms", "chunks", "first sample to Kinesis p50", "p99", "stamp late"],
+        [
+            [IN_WORDS[one], found.connect_ms[one], mic.chunks, mic.p50_ms, mic.p99_ms, mic.stamp_ms]
+            for one, mic in found.microphone.items()
+        ],
+    )
+    show(
+        "From the spoken word to its sound in a listener's page, s",
+        ["", "utterances", "first sample p50", "p95", "last sample p50", "p95"],
+        [
+            [
+                IN_WORDS[one],
+                heard.utterances,
+                *(
+                    f"{late_s:.2f}"
+                    for late_s in (
+                        heard.from_first_p50_s,
+                        heard.from_first_p95_s,
+                        heard.from_last_p50_s,
+                        heard.from_last_p95_s,
+                    )
+                ),
+            ]
+            for one, heard in found.sound.items()
+        ],
+    )
+    stages = {name: None for heard in found.sound.values() for name in heard.stages_ms}
+    show(
+        "of it, median ms",
+        ["stage", *(IN_WORDS[one] for one in found.sound)],
+        [
+            [name, *(heard.stages_ms.get(name, 0.0) for heard in found.sound.values())]
+            for name in stages
+        ],
+    )
+    if found.audience is not None:
+        crowd = found.audience
+        show(
+            f"{crowd.listeners} listeners of one session, {crowd.messages} messages",
+            ["", ""],
+            [
+                ["lost", crowd.lost],
+                ["joined, p99 ms", crowd.connect_p99_ms],
+                [
+                    "caption p50 / p99 ms",
+                    f"{crowd.caption_p50_ms:.1f} / {crowd.caption_p99_ms:.1f}",
+                ],
+                ["clip p50 / p99 ms", f"{crowd.clip_p50_ms:.1f} / {crowd.clip_p99_ms:.1f}"],
+                ["gateway, share of a core", f"{crowd.cpu_share:.2f}"],
+            ],
+        )
+
+
+def run(seconds: float, listeners: int) -> Found:
+    """Raises ProcessError, NoTalkError, ValueError; TimeoutError when it takes too long."""
+    began_s = time.monotonic()
+    settings = StackSettings(DIRECTORY, stage="browsers")
+    with LocalStack(settings, say=lambda step: print(f"browsers: {step}", flush=True)) as stack:
+        talk = make_talk(DIRECTORY / "talk.wav")
+        whole = browsers(stack, seconds, talk.wav)
+        found = asyncio.run(asyncio.wait_for(whole, AT_MOST_S - (time.monotonic() - began_s)))
+    print(f"browsers: {listeners} listeners", flush=True)
+    with Processes(DIRECTORY / "logs-of-listeners") as processes:
+        crowd = asyncio.run(audience.measure(listeners, seconds, processes))
+    return replace(found, audience=crowd)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--listeners", type=int, default=500)
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench" / "browsers.json")
+    given = parser.parse_args()
+    if not CHROMIUM.exists() or not (built_pages.BUILT / "index.html").exists():
+        print("browsers: needs Chromium and the built pages: make browser pages", file=sys.stderr)
+        return 1
+    stop_on_terminate()
+    try:
+        found = run(given.seconds, given.listeners)
+    except (ConnectorError, PlaywrightError, ProcessError, NoTalkError, ValueError) as error:
+        print(f"browsers: {error}", file=sys.stderr)
+        return 1
+    except TimeoutError:
+        print(f"browsers: given up after {AT_MOST_S:.0f} s", file=sys.stderr)
+        return 1
+    report(found)
+    save(given.json, found)
+    return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
