@@ -33,7 +33,7 @@ say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live test test-pages test-browser browser pages lint typecheck format lock \
 	cluster-demo job-jar images compose-up \
-	chaos-worker soak standby bench bench-quick bench-window \
+	chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
 help: ## this list
@@ -105,6 +105,9 @@ bench: setup ## this job beside the flow that it replaces: lag, overhead, gatewa
 
 bench-quick: setup ## the same with small loads, a few minutes
 	@$(PYTHON) -m benchmarks.bench --quick
+
+bench-browsers: setup browser ## microphone to stream, word to sound in a page, 500 listeners: eight minutes at most
+	@$(PYTHON) -m benchmarks.browsers
 
 bench-window: setup ## what the job adds to the latency of the 3 s window, by stage
 	@$(PYTHON) -m benchmarks.window_overhead
