@@ -39,6 +39,7 @@ from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
 from benchmarks.talks import write_talk
 from benchmarks.window_batches import shards_for, spread_sessions
+from connectors.errors import ConnectorError
 from local_stack.flink import ROOT, FlinkError
 from local_stack.processes import ProcessError, stop_on_terminate
 
@@ -150,7 +151,7 @@ def run(given: argparse.Namespace) -> int:
     for name, hear in _hearings(given):
         try:
             heard = hear(settings, talks, lambda step: print(f"lag: {step}", flush=True))
-        except (ProcessError, FlinkError) as error:
+        except (ProcessError, FlinkError, ConnectorError) as error:
             print(f"lag: {name}: {error}", file=sys.stderr, flush=True)
             failed.append(name)
             continue
