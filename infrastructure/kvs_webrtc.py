@@ -131,7 +131,7 @@ class KvsWebRtc(Stack):
         task.add_container(
             WORKER,
             image=aws_ecs.ContainerImage.from_ecr_repository(images.gateway, stage.name),
-            command=["python", "-m", "ingest_gateway.kvs"],
+            entry_point=["python", "-m", "ingest_gateway.kvs"],
             environment={
                 "KVS_STAGE": stage.name,
                 "KVS_REGION": stage.region,

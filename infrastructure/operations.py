@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,12 +131,18 @@ class Operations(Stack):
         self.prefix = f"live-translation-{stage.name}"
         metrics = StageMetrics(stage, sessions, http)
         tell = aws_cloudwatch_actions.SnsAction(self._topic(stage))
+        functions = (
+            *sessions.functions,
+            sessions.metering.function,
+            http.http,
+            webrtc.relay,
+        )
         alarms: list[aws_cloudwatch.AlarmBase] = [
+            self._any_fails(functions),
             *(self._alarm(trouble) for trouble in troubles(metrics)),
             self._alarm(_viewers_not_told(webrtc.untold)),
             *(burn_alarm(self, self.prefix, metrics.outcomes(), burn) for burn in BURNS),
         ]
-        functions: tuple[Function, ...] = (*sessions.functions, http.http)
         for alarm in alarms:
             alarm.add_alarm_action(tell)
             alarm.add_ok_action(tell)
@@ -156,6 +162,16 @@ class Operations(Stack):
             evaluation_periods=5,
             datapoints_to_alarm=trouble.in_minutes,
             treat_missing_data=trouble.silence_is,
+        )
+
+    def _any_fails(self, functions: Sequence[Function]) -> aws_cloudwatch.CompositeAlarm:
+        """Each has its own alarm, which takes a release back; here they are heard."""
+        return aws_cloudwatch.CompositeAlarm(
+            self,
+            "Lambdas",
+            composite_alarm_name=f"{self.prefix}-lambdas",
+            alarm_description="A Lambda raises or is throttled: run-book, trouble 9",
+            alarm_rule=aws_cloudwatch.AlarmRule.any_of(*(one.failing for one in functions)),
         )
 
     def _topic(self, stage: Stage) -> aws_sns.Topic:

@@ -57,7 +57,7 @@ class SessionManagement(Stack):
             self.tell_of_channels(function)
         for function in self.functions:
             self.tell_of_connections(function)
-        self.tell_of_accounts(self.authorizer)
+            self.tell_of_accounts(function)
         aws_events.Rule(
             self,
             "SweepAgain",
@@ -130,7 +130,7 @@ class SessionManagement(Stack):
                 integration=handled("Disconnect", self.websocket)
             ),
             default_route_options=aws_apigatewayv2.WebSocketRouteOptions(
-                integration=handled("Action", self.websocket), return_response=True
+                integration=handled("Action", self.websocket)
             ),
         )
         accept(

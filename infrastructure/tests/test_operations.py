@@ -122,6 +122,12 @@ def test_an_alarm_of_the_objective_needs_both_windows(templates: Templates) -> N
         assert "AND" in rule
 
 
+def test_a_lambda_that_fails_is_heard(templates: Templates) -> None:
+    rule = json.dumps(alarms(templates, COMPOSITE)["lambdas"]["AlarmRule"])
+    assert rule.count("ALARM(") == len(templates.resources("AWS::Lambda::Function"))
+    assert "OR" in rule
+
+
 def test_an_alarm_of_a_formula_has_no_more_metrics_than_allowed(templates: Templates) -> None:
     for name, alarm in alarms(templates).items():
         assert len([one for one in alarm.get("Metrics", ()) if "MetricStat" in one]) <= 10, name

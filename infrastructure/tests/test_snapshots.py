@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,20 +28,29 @@ HASHES = (
 PASSED_OVER = {"CDKMetadata"}
 
 
-def snapshot(template: dict[str, object]) -> str:
-    resources = template["Resources"]
-    assert isinstance(resources, dict)
-    kept = {name: one for name, one in resources.items() if name not in PASSED_OVER}
-    text = json.dumps({"Resources": kept, "Outputs": template.get("Outputs")}, indent=1)
+def lines(template: Mapping[str, Any]) -> Iterator[str]:
+    """A resource to a paragraph, a property to a line: so that a difference can be read."""
+    for name, resource in sorted(template["Resources"].items()):
+        if name not in PASSED_OVER:
+            yield f"{name} {resource['Type']}"
+            policies = {key: resource[key] for key in resource if key.endswith("Policy")}
+            for key, value in (resource.get("Properties", {}) | policies).items():
+                yield f"  {key}: {json.dumps(value, sort_keys=True)}"
+    for name, output in sorted(template.get("Outputs", {}).items()):
+        yield f"-> {name}: {json.dumps(output['Value'], sort_keys=True)}"
+
+
+def snapshot(template: Mapping[str, Any]) -> str:
+    text = "".join(f"{line}\n" for line in lines(template))
     for hashes, instead in HASHES:
         text = hashes.sub(instead, text)
-    return text + "\n"
+    return text
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_template_is_as_it_was(production: Templates, stack: str) -> None:
-    file = KEPT / f"{stack}.json"
-    now = snapshot(dict(production.by_stack[stack]))
+    file = KEPT / f"{stack}.txt"
+    now = snapshot(production.by_stack[stack])
     if os.environ.get(WRITE):
         KEPT.mkdir(exist_ok=True)
         file.write_text(now)
