@@ -29,10 +29,10 @@ class FakeSocket {
 let sockets: FakeSocket[];
 let told: string[];
 
-function line(): Line {
+function line(admission: (() => Promise<string>) | null = null): Line {
   return new Line(
     "ws://here/ws",
-    "secret",
+    admission,
     {
       opened: () => told.push("opened"),
       broken: () => told.push("broken"),
@@ -64,9 +64,37 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("presents its token where a browser can", () => {
+it("comes as a guest, or with a new ticket each time", async () => {
   line();
-  expect(newest().protocols).toEqual(["live-translation", "token.secret"]);
+  expect(newest().protocols).toEqual(["live-translation"]);
+  let tickets = 0;
+  line(() => Promise.resolve(`ticket.${String(++tickets)}`));
+  expect(sockets.length).toBe(1);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(newest().protocols).toEqual(["live-translation", "ticket.1"]);
+  newest().onclose();
+  await vi.advanceTimersByTimeAsync(225);
+  expect(newest().protocols).toEqual(["live-translation", "ticket.2"]);
+});
+
+it("tries again when it gets no ticket, also when nobody answers", async () => {
+  const answers = [() => Promise.reject(new Error("unreachable")), () => new Promise<string>(() => undefined)];
+  const open = line(() => (answers.shift() ?? (() => Promise.resolve("ticket.3")))());
+  await vi.advanceTimersByTimeAsync(225);
+  expect(answers.length).toBe(0);
+  await vi.advanceTimersByTimeAsync(10_000 + 450);
+  expect(sockets.map((one) => one.protocols[1])).toEqual(["ticket.3"]);
+  expect(told).toEqual(["broken", "broken"]);
+  open.close();
+});
+
+it("opens nothing when its ticket comes after it was closed", async () => {
+  let give: (ticket: string) => void = () => undefined;
+  const open = line(() => new Promise((done) => { give = done; }));
+  open.close();
+  give("ticket.late");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(sockets.length).toBe(0);
 });
 
 it("opens again, each time after a longer wait, until the gateway speaks", () => {

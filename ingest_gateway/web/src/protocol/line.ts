@@ -30,17 +30,19 @@ export function socketUrl(origin: string): string {
   return `${origin.replace(/^http/, "ws")}/ws`;
 }
 
-/** A WebSocket that is opened again whenever it breaks, until `close`. */
+/** A WebSocket that is opened again whenever it breaks, until `close`. `admission`: asked before
+ * each time for a subprotocol that says who opens it; null: a guest. */
 export class Line {
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private over = false;
   private lastHeardAt = 0;
+  private attempt = 0;
 
   constructor(
     private readonly url: string,
-    private readonly token: string | null,
+    private readonly admission: (() => Promise<string>) | null,
     private readonly events: LineEvents,
     private readonly needs: LineNeeds = IN_BROWSER,
   ) {
@@ -85,7 +87,26 @@ export class Line {
 
   private open(): void {
     this.clearTimers();
-    const protocols = [SUBPROTOCOL, ...(this.token === null ? [] : [`token.${this.token}`])];
+    const attempt = (this.attempt += 1);
+    const isCurrent = () => this.attempt === attempt;
+    this.after(OPEN_MS, () => {
+      if (isCurrent() && !this.isOpen) this.lost();
+    });
+    if (this.admission === null) {
+      this.connect([SUBPROTOCOL]);
+      return;
+    }
+    this.admission().then(
+      (admitting) => {
+        if (isCurrent()) this.connect([SUBPROTOCOL, admitting]);
+      },
+      () => {
+        if (isCurrent()) this.lost();
+      },
+    );
+  }
+
+  private connect(protocols: string[]): void {
     const socket = this.needs.open(this.url, protocols);
     this.socket = socket;
     const isCurrent = () => this.socket === socket;
@@ -107,9 +128,6 @@ export class Line {
     socket.onclose = () => {
       if (isCurrent()) this.lost();
     };
-    this.after(OPEN_MS, () => {
-      if (isCurrent() && !this.isOpen) this.lost();
-    });
   }
 
   private beat(): void {
@@ -139,6 +157,7 @@ export class Line {
   /** A dead network may take minutes to close a socket: nobody waits for it. */
   private abandon(): void {
     this.clearTimers();
+    this.attempt += 1;
     const socket = this.socket;
     this.socket = null;
     socket?.close();

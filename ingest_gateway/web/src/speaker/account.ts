@@ -47,6 +47,18 @@ export async function fetchToken(subject: string): Promise<string> {
   return (await asked<{ token: string }>("/tokens", posted({ subject }))).token;
 }
 
+/** A subprotocol that opens one WebSocket: by a ticket, so that the token stands in no handshake.
+ * Where no ticket is given, by the token: the gateway then says what is wrong with it. */
+export async function fetchAdmission(token: string): Promise<string> {
+  try {
+    const { ticket } = await asked<{ ticket: string }>("/tickets", posted({}, token));
+    return `ticket.${ticket}`;
+  } catch (error) {
+    if (error instanceof RefusedError && error.code !== "UNREACHABLE") return `token.${token}`;
+    throw error;
+  }
+}
+
 export async function createSession(sourceLanguage: string, token: string): Promise<string> {
   const created = await asked<{ sessionId: string }>(
     "/sessions",

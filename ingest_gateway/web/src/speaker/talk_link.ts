@@ -1,7 +1,7 @@
 // The two ways for a talk to go out, alike to the page.
 import { Line, socketUrl } from "../protocol/line";
 import { RtcError, RtcLine } from "../protocol/rtc_line";
-import { endSession } from "./account";
+import { endSession, fetchAdmission } from "./account";
 import { SpeakerProtocol } from "./speaker_protocol";
 import type { Standing, TalkEvents } from "./talk_protocol";
 import { WhipProtocol, type SpokenSamples } from "./whip_protocol";
@@ -37,7 +37,7 @@ interface Before {
 
 export function openSocketLink({ sessionId, token, events }: Speaking, before?: Before): TalkLink {
   // The line tells of nothing before this function is done.
-  const line: Line = new Line(socketUrl(location.origin), token, {
+  const line: Line = new Line(socketUrl(location.origin), () => fetchAdmission(token), {
     opened: () => { protocol.opened(); },
     broken: () => { protocol.broken(); },
     received: (message) => { protocol.received(message); },
