@@ -53,7 +53,7 @@ job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipel
 # What compose.yaml's services are called, and what its gateway asks of the job.
 COMPOSE_OPTIONS := --stage=compose --aws_endpoint=http://local-cloud:4566 --notifier=gateway \
 	--notify_endpoint=http://gateway:8080 --notify_token=compose --worker_pool=localhost:50000 \
-	--parallelism=4 --checkpointing_interval=2000 --head_start=off
+	--parallelism=4 --checkpointing_interval=2000
 COMPOSE = FLINK_VERSION=$(call version,flink) DEBIAN_PACKAGES="$(DEBIAN_PACKAGES)" \
 	docker compose -f docker/compose.yaml
 

@@ -25,8 +25,6 @@ from local_stack.processes import ProcessError, Processes, Running
 
 START_TIMEOUT_S = 300.0
 SAVEPOINT_TIMEOUT_S = 60.0
-ON_A_CLUSTER = ("--head_start=off",)
-"""A head start needs a session's steps in one process; here they are spread over the workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class ClusterJob:
     ) -> None:
         self._processes = processes
         self._cluster = cluster
-        self._options = (*options, *ON_A_CLUSTER, f"--worker_pool={cluster.pool}")
+        self._options = (*options, f"--worker_pool={cluster.pool}")
         self._jobmanager: Running | None = None
         self._taskmanagers: dict[int, Running] = {}
         self._pools: dict[int, Running] = {}

@@ -11,15 +11,12 @@ pytestmark = pytest.mark.pipeline
 EXTERNAL = "beam:env:external:v1:0"
 PINNED = (
     KeptState("2 window_audio/Group by session", ()),
-    KeptState(f"223 transcribe/Recognise.None/{EXTERNAL}", ("languages", "ts-lookup", "waiting")),
-    KeptState(f"233 transcribe/With wakes.None/{EXTERNAL}", ("journal", "transcript", "ts-look")),
     KeptState(f"251 read_audio/Tick readers.None/{EXTERNAL}", ("positions",)),
-    KeptState(f"282 window_audio/Leave windows.None/{EXTERNAL}", ("held", "order", "ts-hole")),
-    KeptState(f"42x dead_letter/Letter calls/Items and ticks.None/{EXTERNAL}", ("in_flight",)),
     KeptState(
-        f"675 translate, 6 synthesize, 7 publish/Delivery calls/Items and ticks.None/{EXTERNAL}",
-        ("in_flight",),
+        f"413 transcribe to 7 publish/Panes and ticks.None/{EXTERNAL}",
+        ("head", "in_flight", "log"),
     ),
+    KeptState(f"42x dead_letter/Letter calls/Items and ticks.None/{EXTERNAL}", ("in_flight",)),
 )
 """Beam puts the length of a label in front of it. Another name is another operator to Flink, and a
 savepoint of the job before does not fit: change a
