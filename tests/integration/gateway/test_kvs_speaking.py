@@ -240,3 +240,17 @@ async def test_a_viewer_s_keys_are_replaced_before_they_end(world: World) -> Non
     newest = world.server.keys.newest
     await until(lambda: newest in world.server.accepted)
     assert world.server.refused == []
+
+
+async def test_the_sound_goes_on_when_signaling_ends(world: World, masters: list[Master]) -> None:
+    session_id = (await world.session())["sessionId"]
+    masters.append(await world.master(session_id, SampleTrack(tone(440, 120.0, RATE_HZ))))
+    await until(lambda: bool(world.chunks(session_id)))
+    channel = world.server.channel(f"session-{session_id}")
+    for client_id in tuple(channel.clients):
+        await channel.tell(client_id, {"messageType": "GO_AWAY"})
+    await channel.close()
+    newest = world.chunks(session_id)[-1].sequence
+    await until(lambda: world.chunks(session_id)[-1].sequence >= newest + 4)
+    assert {one.epoch for one in world.chunks(session_id)} == {0}
+    assert channel.clients == {}

@@ -97,13 +97,15 @@ async def test_nobody_is_given_keys_without_a_role_to_take_them_from() -> None:
         await gateway.channels.keys(row.info, "ada")
 
 
-async def test_a_guest_s_keys_are_a_viewer_s() -> None:
+async def test_only_the_session_s_speaker_is_given_a_master_s_keys() -> None:
     access = MemorySignalingAccess()
     gateway = a_gateway(MemorySignalingChannels(), channel_access=access)
     row = await gateway.speakers.create(ADA, CreateSession("en"))
     await gateway.channels.keys(row.info, "ada")
+    await gateway.channels.keys(row.info, "eve")
     await gateway.channels.keys(row.info, None)
     assert [(role, holder) for _, role, holder in access.given] == [
         ("MASTER", "ada"),
+        ("VIEWER", "eve"),
         ("VIEWER", "guest"),
     ]
