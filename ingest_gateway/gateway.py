@@ -59,7 +59,8 @@ class GatewayDependencies:
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
-    ``public_url``: where others reach this gateway; None: where they came from. ``dead_letters``
+    ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
+    whether they arrive here. ``dead_letters``
     (None: not shown) and ``flink_url``, where Flink's own pages are, are for operators."""
 
     tables: SessionTables
@@ -77,6 +78,7 @@ class GatewayDependencies:
     job_token: str | None = None
     gateway_id: str = "gateway"
     public_url: str | None = None
+    binary_frames: bool = True
     dead_letters: DeadLetterArchive | None = None
     flink_url: str | None = None
     limits: Limits = field(default_factory=Limits)

@@ -39,10 +39,12 @@ _PAGE_HEADERS = {
 
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
     """``languages``: spoken language to those it can be heard in. ``public_url``: where others
-    reach this gateway, when that is not where the page came from."""
+    reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
+    may come in those, or in messages only."""
 
     languages: Mapping[str, tuple[str, ...]]
     public_url: str | None
+    binary_frames: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
 @get("/offer")
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
-    body = msgspec.json.encode(Offer(languages, gateway.needs.public_url))
+    body = msgspec.json.encode(
+        Offer(languages, gateway.needs.public_url, gateway.needs.binary_frames)
+    )
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
 
 

@@ -8,6 +8,7 @@ loop that opened them, so every event must run on that loop, and as its caller.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from litestar import Litestar, Request
@@ -30,7 +31,7 @@ _gateway: ContextVar[Gateway] = ContextVar("gateway")
 
 class HttpHandlers:
     def __init__(self, needs: GatewayDependencies, sockets: OpenSockets) -> None:
-        self._needs = needs
+        self._needs = replace(needs, binary_frames=False)  # API Gateway hangs up on them
         self._sockets = sockets
         routes = [route for route in SESSION_ROUTES if route not in _OF_A_SERVER]
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from connectors.errors import RetryableError
@@ -300,6 +301,13 @@ async def test_commands_are_limited_over_all_handlers_of_a_connection(
     assert (refused["code"], refused["retryAfterMs"]) == ("RATE_LIMITED", 1000)
     clock.now_ms += 1000
     await client.ask("heartbeat", "heartbeatAck")
+
+
+async def test_pages_are_told_to_send_audio_in_messages(handlers: RunningHandlers) -> None:
+    async with httpx.AsyncClient(base_url=handlers.url) as http:
+        offer = (await http.get("/offer")).json()
+    assert offer["binaryFrames"] is False
+    assert offer["languages"]["es"] == ["en"]
 
 
 async def test_webm_is_refused_here(handlers: RunningHandlers) -> None:

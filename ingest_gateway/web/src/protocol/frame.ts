@@ -4,6 +4,8 @@
 //         magic A1  version  flags    sequence   timestamp ms  length    PCM
 //         u8        u8 = 1   u16      u64        u64           u32
 
+import type { AudioMessage } from "./messages";
+
 export const HEADER_BYTES = 24;
 
 export function encodeFrame(
@@ -22,4 +24,26 @@ export function encodeFrame(
     view.setInt16(HEADER_BYTES + index * 2, sample, true);
   });
   return bytes;
+}
+
+/** What a frame says, as a message. */
+export function asMessage(
+  sessionId: string,
+  streamId: string,
+  frame: Uint8Array<ArrayBuffer>,
+): AudioMessage {
+  const view = new DataView(frame.buffer);
+  const pcm = frame.subarray(HEADER_BYTES);
+  return {
+    action: "audioChunk",
+    sessionId,
+    streamId,
+    sequence: Number(view.getBigUint64(4)),
+    timestamp: Number(view.getBigUint64(12)),
+    audioData: btoa(Array.from(pcm, (byte) => String.fromCharCode(byte)).join("")),
+    format: "pcm",
+    encoding: "s16le",
+    sampleRate: 16000,
+    channels: 1,
+  };
 }

@@ -18,7 +18,23 @@ export type ClientMessage =
   | { action: "leaveSession"; sessionId: string }
   | { action: "refreshUrl"; sessionId: string; targetLanguage: string; sequenceNumber: number }
   | { action: "heard"; sequenceNumber: number; heardAt: number }
+  | AudioMessage
   | { action: "heartbeat" };
+
+/** A binary frame's content, for gateways that take no frames. */
+export interface AudioMessage {
+  action: "audioChunk";
+  sessionId: string;
+  streamId: string;
+  sequence: number;
+  timestamp: number;
+  /** base64 */
+  audioData: string;
+  format: "pcm";
+  encoding: "s16le";
+  sampleRate: 16000;
+  channels: 1;
+}
 
 export type SpeakerControl =
   | "pauseBroadcast"

@@ -5,6 +5,8 @@ export interface Offer {
   readonly languages: Readonly<Record<string, readonly string[]>>;
   /** Where listeners reach this gateway; null: where this page came from. */
   readonly publicUrl: string | null;
+  /** Whether audio may come in binary frames, or in messages only. */
+  readonly binaryFrames: boolean;
 }
 
 /** A refusal in the gateway's own words. */

@@ -24,6 +24,7 @@ interface Talk {
 
 let talk: Talk | null = null;
 let publicUrl: string | null = null;
+let binaryFrames = true;
 const set = speakerStore.setState;
 
 /** What there is to choose from. */
@@ -43,6 +44,7 @@ export async function prepare(): Promise<void> {
   try {
     const offer = await fetchOffer();
     publicUrl = offer.publicUrl;
+    binaryFrames = offer.binaryFrames;
     const sources = Object.keys(offer.languages);
     const { source } = speakerStore.getState();
     set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
@@ -159,6 +161,7 @@ async function open(sessionId: string, token: string, microphone: Microphone): P
   const speaking: Speaking = {
     sessionId,
     token,
+    binaryFrames,
     events: {
       report: set,
       ownWords: (number, text, final) => {

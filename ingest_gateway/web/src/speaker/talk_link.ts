@@ -1,5 +1,7 @@
 // The two ways for a talk to go out, alike to the page.
+import { asMessage } from "../protocol/frame";
 import { Line, socketUrl } from "../protocol/line";
+import type { ClientMessage } from "../protocol/messages";
 import { RtcError, RtcLine } from "../protocol/rtc_line";
 import { endSession, fetchAdmission } from "./account";
 import { SpeakerProtocol } from "./speaker_protocol";
@@ -27,6 +29,8 @@ export interface TalkLink {
 export interface Speaking {
   readonly sessionId: string;
   readonly token: string;
+  /** Whether the gateway's WebSockets take them. */
+  readonly binaryFrames: boolean;
   readonly events: TalkEvents;
 }
 
@@ -35,15 +39,21 @@ interface Before {
   readonly unsaved: readonly SpokenSamples[];
 }
 
-export function openSocketLink({ sessionId, token, events }: Speaking, before?: Before): TalkLink {
+export function openSocketLink(speaking: Speaking, before?: Before): TalkLink {
+  const { sessionId, token, binaryFrames, events } = speaking;
+  const streamId = crypto.randomUUID();
   // The line tells of nothing before this function is done.
   const line: Line = new Line(socketUrl(location.origin), () => fetchAdmission(token), {
     opened: () => { protocol.opened(); },
     broken: () => { protocol.broken(); },
     received: (message) => { protocol.received(message); },
   });
+  const wire = binaryFrames ? line : {
+    send: (message: ClientMessage) => line.send(message),
+    sendBytes: (frame: Uint8Array<ArrayBuffer>) => line.send(asMessage(sessionId, streamId, frame)),
+  };
   const joinAgain = (inMs: number) => { setTimeout(() => { protocol.opened(); }, inMs); };
-  const protocol: SpeakerProtocol = new SpeakerProtocol(sessionId, crypto.randomUUID(), line, {
+  const protocol: SpeakerProtocol = new SpeakerProtocol(sessionId, streamId, wire, {
     ...events,
     joinAgain,
   });
