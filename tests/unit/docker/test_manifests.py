@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,14 @@ def test_every_manifest_is_listed_and_every_account_is_there() -> None:
     assert {manifests("job.yaml")[0]["spec"]["serviceAccount"], gateway["serviceAccountName"]} == (
         accounts
     )
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl on this machine")
+def test_kubectl_puts_them_together() -> None:
+    found = subprocess.run(
+        ["kubectl", "kustomize", MANIFESTS], capture_output=True, text=True, check=True
+    )
+    built = list(yaml.safe_load_all(found.stdout))
+    assert {one["kind"] for one in built} >= {"FlinkDeployment", "StatefulSet", "Service"}
+    namespaces = {one["metadata"].get("namespace") for one in built if one["kind"] != "Namespace"}
+    assert namespaces == {"live-translation"}
