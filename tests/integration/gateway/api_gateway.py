@@ -53,14 +53,24 @@ class ApiGateway:
         self._http = HttpHandlers(needs, self)
         self._tickets = Tickets(documents, needs.policies, needs.now_ms)
         self._held: dict[str, _Held] = {}
+        self.front: Any = None
+        """What a distribution in front of the APIs answers itself, with ``front_paths``."""
+        self.front_paths: tuple[str, ...] = ()
         self.running: set[asyncio.Task[Any]] = set()
         self.posts = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._connection(scope, receive, send)
+        elif scope["type"] == "http" and self._is_in_front(scope["path"]):
+            await self.front(scope, receive, send)
         elif scope["type"] == "http":
             await self._request(scope, receive, send)
+
+    def _is_in_front(self, path: str) -> bool:
+        return path in self.front_paths or path.startswith(
+            tuple(one for one in self.front_paths if one != "/")
+        )
 
     # What handlers are given: connectors.open_sockets
 
@@ -69,7 +79,10 @@ class ApiGateway:
         if held is None or held.end.is_set():
             raise GoneError("410")
         self.posts += 1
-        await held.send({"type": "websocket.send", "text": text})
+        try:
+            await held.send({"type": "websocket.send", "text": text})
+        except OSError:  # the client has just gone
+            raise GoneError("410") from None
 
     async def close(self, connection_id: str) -> None:
         held = self._held.get(connection_id)
