@@ -59,6 +59,15 @@ except (ValueError, KeyError, IndexError, TypeError):
 ' "$@"
 }
 
+# sets $token to SPEAKER_TOKEN, or to one of the gateway's own issuer; empty if there is neither.
+find_token() {
+	token=${SPEAKER_TOKEN:-}
+	if [[ -z $token ]]; then
+		call POST "$1/tokens" '{}'
+		token=$(field token <<< "$body")
+	fi
+}
+
 # call METHOD URL [JSON] [TOKEN]: sets $status and $body. Status 000: nobody answered.
 call() {
 	local method=$1 url=$2 data=${3:-} token=${4:-}

@@ -49,11 +49,7 @@ is "a stranger creates no session" 401 "$status"
 call GET "$url/sessions/nobody-speaks-here"
 is "a session that never was is not found" 404 "$status"
 
-token=${SPEAKER_TOKEN:-}
-if [[ -z $token ]]; then
-	call POST "$url/tokens" '{}'
-	token=$(field token <<< "$body")
-fi
+find_token "$url"
 if [[ -z $token ]]; then
 	bad "no token: set SPEAKER_TOKEN"
 	finish smoke

@@ -14,11 +14,7 @@ need python3 "install Python"
 
 [[ $# -eq 1 && $1 != -* ]] || usage
 url=${1%/}
-token=${SPEAKER_TOKEN:-}
-if [[ -z $token ]]; then
-	call POST "$url/tokens" '{}'
-	token=$(field token <<< "$body")
-fi
+find_token "$url"
 call POST "$url/sessions" '{"sourceLanguage": "en", "targetLanguages": ["es"]}' "$token"
 is "a session is created" 201 "$status"
 session=$(field sessionId <<< "$body")

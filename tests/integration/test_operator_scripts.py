@@ -23,6 +23,8 @@ import pytest
 
 from connectors.amazon_resources import create_resources
 from tests.conftest import LocalCloud
+from tests.integration.gateway.conftest import ISSUER
+from tests.kvs_server.world import kvs_world
 
 pytestmark = pytest.mark.integration
 
@@ -185,6 +187,58 @@ async def test_keys_for_a_session_that_never_was_are_refused(gateway: str) -> No
     ran = await script("debug-listener-credentials.sh", gateway, "nobody-speaks-here")
     assert ran.code == 1
     assert ran.bad == ["BAD   no such session: nobody-speaks-here"]
+
+
+async def test_a_channels_keys_and_host_are_looked_at(tmp_path: Path) -> None:
+    async with kvs_world(tmp_path) as world:
+        ran = await script(
+            "test-kvs-connection.sh",
+            world.gateway.url,
+            SPEAKER_TOKEN=ISSUER.issue("ada"),
+            CURL_CA_BUNDLE=str(world.server.ca_file),
+        )
+    lines = ran.out.splitlines()
+    assert lines[:4] == [
+        "ok    a session is created",
+        "ok    it has a channel of its own",
+        "ok    its speaker is the master",
+        "ok    a guest is a viewer",
+    ]
+    assert lines[4].startswith("ok    the channel's host answers: ")
+    assert ran.bad == ["BAD   the channel has TURN servers"]  # the stand-in has none
+
+
+WHOSE = "sts get-caller-identity*"
+SIGNALING = "arn:aws:sts::1:assumed-role/live-translation-signaling-dev/guest"
+
+
+@pytest.mark.parametrize(
+    ("answers", "bad"),
+    [
+        ({WHOSE: SIGNALING}, []),
+        ({WHOSE: "FAIL"}, ["BAD   they are the signaling role's: AWS does not know them yet"]),
+        (
+            {WHOSE: SIGNALING, "kinesisvideo delete-signaling-channel*": ""},
+            ["BAD   they open the channel and nothing else"],
+        ),
+    ],
+)
+async def test_a_guests_keys_are_looked_at_and_never_shown(
+    aws: Aws, tmp_path: Path, answers: dict[str, str], bad: list[str]
+) -> None:
+    async with kvs_world(tmp_path) as world:
+        session = (await world.session())["sessionId"]
+        ran = await aws.script(
+            "debug-listener-credentials.sh", world.gateway.url, session, answers=answers
+        )
+        keys = await world.keys(session, None)
+    assert ran.out.splitlines()[:2] == ["ok    keys are given", "ok    they are a viewer's"]
+    assert len(ran.bad) == len(bad)
+    assert all(line.startswith(start) for line, start in zip(ran.bad, bad, strict=True)), ran.bad
+    assert ran.code == (1 if bad else 0)
+    shown = ran.out + ran.err + "\n".join(aws.calls)
+    assert keys["secretAccessKey"] not in shown
+    assert keys["accessKeyId"] not in shown
 
 
 HEALTHY = {
