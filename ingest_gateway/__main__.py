@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from pydantic_settings import CliApp
 
 from connectors import amazon_languages
@@ -23,7 +21,7 @@ from ingest_gateway.auth import LocalIssuer
 from ingest_gateway.cognito import cognito_verifier
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.languages import Languages
-from ingest_gateway.serving import AnnouncingServer, run, server_config
+from ingest_gateway.serving import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
 
 
@@ -81,23 +79,14 @@ async def serve(settings: GatewaySettings) -> None:
     clients = AwsClients(settings.aws())
     try:
         gateway = Gateway(dependencies(settings, clients))
-        config = server_config(
-            create_app(gateway),
-            settings.host,
-            settings.port,
-            tls_cert=settings.tls_cert,
-            tls_key=settings.tls_key,
-        )
-        await AnnouncingServer(config, "gateway", settings.public_url).serve()
+        await serve_app(create_app(gateway), settings, "gateway")
     finally:
         await clients.close()
 
 
 def main() -> None:
     settings = CliApp.run(GatewaySettings)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    start_logging(settings)
     run(serve(settings))
 
 

@@ -15,6 +15,8 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
+from ingest_gateway.settings import GatewaySettings
+
 MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024
 """A message over the protocol's limit is answered with an error; one over this ends its socket."""
 GRACEFUL_S = 10
@@ -59,7 +61,25 @@ def server_config(
     )
 
 
-class AnnouncingServer(uvicorn.Server):
+async def serve_app(app: Litestar, settings: GatewaySettings, name: str) -> None:
+    """Until SIGTERM or Ctrl-C; ``name`` says who is ready."""
+    config = server_config(
+        app,
+        settings.host,
+        settings.port,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+    )
+    await _AnnouncingServer(config, name, settings.public_url).serve()
+
+
+def start_logging(settings: GatewaySettings) -> None:
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+
+
+class _AnnouncingServer(uvicorn.Server):
     """Says on its output where it can be reached, once it can. ``url``: there; None: where it
     listens."""
 

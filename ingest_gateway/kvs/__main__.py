@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 
 from pydantic_settings import CliApp
@@ -19,7 +18,7 @@ from ingest_gateway.kvs.events import create_app
 from ingest_gateway.kvs.settings import WorkerSettings
 from ingest_gateway.kvs.viewer import ViewerDependencies
 from ingest_gateway.kvs.worker import KvsWorker
-from ingest_gateway.serving import AnnouncingServer, run, server_config
+from ingest_gateway.serving import run, serve_app, start_logging
 
 
 async def serve(settings: WorkerSettings) -> None:
@@ -40,14 +39,8 @@ async def serve(settings: WorkerSettings) -> None:
             tls=_tls(settings),
         )
         worker = KvsWorker(needs, settings.viewers)
-        config = server_config(
-            create_app(gateway, worker, settings.events_key),
-            settings.host,
-            settings.port,
-            tls_cert=settings.tls_cert,
-            tls_key=settings.tls_key,
-        )
-        await AnnouncingServer(config, "worker", settings.public_url).serve()
+        app = create_app(gateway, worker, settings.events_key)
+        await serve_app(app, settings, "worker")
     finally:
         await channels.close()
         await clients.close()
@@ -62,9 +55,7 @@ def _tls(settings: WorkerSettings) -> ssl.SSLContext:
 
 def main() -> None:
     settings = CliApp.run(WorkerSettings)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    start_logging(settings)
     run(serve(settings))
 
 
