@@ -13,19 +13,11 @@ from connectors.amazon_document_store import AmazonDocumentStore
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.document_store import Document, DocumentStore
 from connectors.memory_document_store import MemoryDocumentStore
+from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.contract
 
-T0_MS = 1_990_000_000_000
 LATER_MS = T0_MS + 60_000
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.now_ms = T0_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
 
 
 @pytest.fixture

@@ -27,18 +27,9 @@ from connectors.session_tables import (
     SessionTables,
 )
 from schemas.values import ListenerLanguages, SessionInfo
+from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.contract
-
-T0_MS = 1_790_000_000_000
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.now_ms = T0_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
 
 
 @pytest.fixture

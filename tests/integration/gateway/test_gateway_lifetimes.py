@@ -17,6 +17,7 @@ from ingest_gateway.client import (
     speak,
 )
 from ingest_gateway.mp3_join import audio_frames
+from tests.settable_clock import SettableClock
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 MINUTE_MS = 60_000
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.now_ms = 1_790_000_000_000
-
-    def __call__(self) -> int:
-        return self.now_ms
 
 
 async def test_a_session_without_speaker_ends_after_ten_minutes(start: Start) -> None:

@@ -28,6 +28,7 @@ from tests.integration.gateway.conftest import (
     in_memory,
     running,
 )
+from tests.settable_clock import SettableClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,14 +40,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 MINUTE_MS = 60_000
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.now_ms = 1_790_000_000_000
-
-    def __call__(self) -> int:
-        return self.now_ms
 
 
 @pytest.fixture
