@@ -234,6 +234,19 @@ async def test_a_listener_who_was_never_counted_out_is_mended(start: StartHandle
     assert [one.languages for one in handlers.controls("listeners")] == [("es",), ()]
 
 
+async def test_a_control_stands_behind_chunks_that_are_not_acknowledged_yet(
+    handlers: RunningHandlers,
+) -> None:
+    """The session's row does not know of them, their connection's does."""
+    speaker, session_id = await handlers.speaker()
+    await speaker.frame(0)
+    await speaker.acknowledged(0)
+    await speaker.frame(1)
+    await speaker.ask("pauseBroadcast", "broadcastState", sessionId=session_id)
+    await handlers.durable(session_id)
+    assert [one.after_sequence for one in handlers.controls("pause")] == [1]
+
+
 async def test_a_talk_goes_on_when_api_gateway_ends_its_connection(
     handlers: RunningHandlers,
 ) -> None:
