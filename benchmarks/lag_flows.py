@@ -15,6 +15,7 @@ from benchmarks.counted_recognition import RECOGNISED_OPTION, Request, read_requ
 from benchmarks.lag_collector import Note, read_notes
 from benchmarks.lag_talkers import SOURCE_LANGUAGE, Session, Spoken, Talkers
 from benchmarks.service_profiles import PROFILE_OPTION
+from benchmarks.stand_in_stores import STORES_OPTION
 from benchmarks.talks import write_talk
 from benchmarks.window_batches import shards_for
 from connectors.amazon_clients import AwsSettings
@@ -36,12 +37,18 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """``directory`` takes logs and notes. ``job_options`` go to ``pipelines.main`` as they are."""
+    """``directory`` takes logs and notes. ``job_options`` go to ``pipelines.main`` as they are.
+    ``stand_in_stores``: in place of the local cloud's ledger and clip store, in both flows."""
 
     directory: Path
     profile: str
     parallelism: int = 1
     job_options: tuple[str, ...] = ()
+    stand_in_stores: bool = False
+
+    @property
+    def store_options(self) -> tuple[str, ...]:
+        return (STORES_OPTION,) if self.stand_in_stores else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,7 @@ def _window_flow(
                 f"--ready={ready}",
                 f"--report={report}",
                 f"--recognised={directory / _RECOGNISED}",
+                *settings.store_options,
             ],
             cwd=ROOT,
         )
@@ -164,6 +172,7 @@ def _stack(settings: FlowSettings, talks: int, collector: _Collector) -> StackSe
             f"{PROFILE_OPTION}{settings.profile}",
             f"--notify_endpoint={collector.url}",
             f"{RECOGNISED_OPTION}{settings.directory / JOB / _RECOGNISED}",
+            *settings.store_options,
             *settings.job_options,
         ),
     )

@@ -46,6 +46,8 @@ from local_stack.processes import ProcessError, stop_on_terminate
 LANGUAGES = ("es", "fr")
 TALKS, QUICK_TALKS = 100, 12
 SECONDS = 120.0
+LOCAL_STORES_TALKS = 30
+"""More talks than that are more than the local cloud's one process can store for."""
 
 
 Hearing = Callable[[FlowSettings, Sequence[Session], Callable[[str], None]], tuple[Heard, ...]]
@@ -143,7 +145,11 @@ def run(given: argparse.Namespace) -> int:
     directory = ROOT / "build" / f"{'playout' if given.together else 'lag'}-{given.profile}"
     shutil.rmtree(directory, ignore_errors=True)
     settings = FlowSettings(
-        directory, given.profile, given.parallelism, tuple(given.job_option or ())
+        directory,
+        given.profile,
+        given.parallelism,
+        tuple(given.job_option or ()),
+        _stand_in_stores(given),
     )
     talks = sessions(given.talks, given.seconds)
     judged: dict[str, Judged] = {}
@@ -161,6 +167,12 @@ def run(given: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _stand_in_stores(given: argparse.Namespace) -> bool:
+    if given.stores is None:
+        return given.talks > LOCAL_STORES_TALKS
+    return given.stores == "stand-in"
+
+
 def _hearings(given: argparse.Namespace) -> list[tuple[str, Hearing]]:
     """What is run one after the other: both flows at once, or each for itself."""
     if given.together:
@@ -176,6 +188,7 @@ def _save(directory: Path, given: argparse.Namespace, judged: Mapping[str, Judge
         "talk_s": given.seconds,
         "languages": len(LANGUAGES),
         "shards": shards_for(given.talks),
+        "stand_in_stores": int(_stand_in_stores(given)),
     }
     for one in judged.values():
         figures |= one.figures
@@ -231,6 +244,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--job-option", action="append", metavar="OPTION", help="of pipelines.main; repeatable"
+    )
+    parser.add_argument(
+        "--stores",
+        choices=("local", "stand-in"),
+        help=f"ledger and clips of both flows; stand-ins beyond {LOCAL_STORES_TALKS} talks",
     )
     return run(parser.parse_args(arguments))
 

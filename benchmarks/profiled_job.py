@@ -1,7 +1,8 @@
 """Submits the live job with the simulated services of a profile; else as ``local_stack`` does it.
 
-``python -m benchmarks.profiled_job FILE --service_profile=NAME [--recognised=FILE] [options of
-pipelines.main]``; the audio sent to the recogniser is then noted in that file.
+``python -m benchmarks.profiled_job FILE --service_profile=NAME [--recognised=FILE]
+[--stand_in_stores] [options of pipelines.main]``; the audio sent to the recogniser is then noted in
+that file, and ledger and clip store are stand-ins.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.counted_recognition import RECOGNISED_OPTION, CountedConnectors
 from benchmarks.service_profiles import PROFILE_OPTION, PROFILES, ServiceProfile
+from benchmarks.stand_in_stores import STORES_OPTION, WithStandInStores
 from connectors.job_connectors import LiveConnectors
 from local_stack.processes import POLL_S
 from pipelines.coders import register_coders
@@ -32,6 +34,12 @@ def with_services(job: LiveJob, profile: ServiceProfile) -> LiveJob:
     return replace(job, graph=replace(job.graph, settings=replace(settings, connectors=connectors)))
 
 
+def with_stand_in_stores(job: LiveJob) -> LiveJob:
+    settings = job.graph.settings
+    replaced = replace(settings, connectors=WithStandInStores(settings.connectors))
+    return replace(job, graph=replace(job.graph, settings=replaced))
+
+
 def with_count(job: LiveJob, file: Path) -> LiveJob:
     """The same job; what it sends to the recogniser is noted in ``file``."""
     settings = job.graph.settings
@@ -40,7 +48,8 @@ def with_count(job: LiveJob, file: Path) -> LiveJob:
 
 
 def main(go: Path, options: list[str]) -> int:
-    given = [one for one in options if not one.startswith((PROFILE_OPTION, RECOGNISED_OPTION))]
+    own = (PROFILE_OPTION, RECOGNISED_OPTION, STORES_OPTION)
+    given = [one for one in options if not one.startswith(own)]
     profile = PROFILES[_value(options, PROFILE_OPTION)]
     recognised = _value(options, RECOGNISED_OPTION)
     register_coders()
@@ -50,6 +59,8 @@ def main(go: Path, options: list[str]) -> int:
     if not isinstance(job, LiveJob):
         raise TypeError("benchmarks run live jobs")
     job = with_services(job, profile)
+    if STORES_OPTION in options:
+        job = with_stand_in_stores(job)
     return submit(with_count(job, Path(recognised)) if recognised else job, given)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.counted_recognition import CountedSpeechToText
 from benchmarks.service_profiles import PROFILES, ServiceProfile
+from benchmarks.stand_in_stores import STORES_OPTION, TimedStore
 from benchmarks.window_flow import FlowReport, WindowFlow, wall_clock_ms
 from benchmarks.window_saying import FlowConnectors
 from connectors.amazon_clients import AwsClients, AwsSettings
@@ -29,6 +30,8 @@ async def run(
     profile: ServiceProfile,
     ready: Path,
     recognised: Path,
+    *,
+    stand_in_stores: bool,
 ) -> FlowReport:
     clients = AwsClients(aws)
     speech = profile.speech_choice()
@@ -38,7 +41,7 @@ async def run(
         CountedSpeechToText(speech.open_speech_to_text(), recognised),
         speech.open_translator(),
         speech.open_synthesizer(),
-        AmazonClipStore(clients),
+        TimedStore() if stand_in_stores else AmazonClipStore(clients),
         GatewayNotifier(GatewayNotifierSettings(notify_endpoint)),
     )
     flow = WindowFlow(connectors)
@@ -67,6 +70,7 @@ def main() -> None:
     parser.add_argument("--ready", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--recognised", type=Path, required=True, help="audio sent, by request")
+    parser.add_argument(STORES_OPTION, action="store_true", help="nothing is stored")
     given = parser.parse_args()
     report = asyncio.run(
         run(
@@ -75,6 +79,7 @@ def main() -> None:
             PROFILES[given.profile],
             given.ready,
             given.recognised,
+            stand_in_stores=given.stand_in_stores,
         )
     )
     given.report.write_text(json.dumps(asdict(report)))

@@ -39,7 +39,7 @@ def start_local_cloud(processes: Processes, port: int) -> LocalCloud:
     """Start it; ``wait_for_port(port)`` says when it answers. Everything it holds is in memory."""
     process = processes.start(
         "local-cloud",
-        [sys.executable, "-m", "ministack"],
+        [sys.executable, "-m", "local_stack.lean_ministack"],
         environment={
             **CREDENTIALS,
             "BIND_HOST": LOOPBACK,
