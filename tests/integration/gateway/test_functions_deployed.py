@@ -14,9 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from connectors.amazon_record_sink import AmazonRecordSink
-from connectors.amazon_session_tables import AmazonSessionTables
 from ingest_gateway.auth import LocalIssuer
-from ingest_gateway.gateway import wall_clock_ms
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
 from tests.integration.gateway.conftest import Client
@@ -44,6 +42,10 @@ async def everything_on(clients: AwsClients) -> list[StreamRecord]:
     return found
 
 
+def controls_of(records: list[StreamRecord]) -> list[SessionControl]:
+    return [one for one in records if isinstance(one, SessionControl)]
+
+
 async def socket(
     exits: AsyncExitStack, functions: DeployedFunctions, token: str | None = None
 ) -> Client:
@@ -66,7 +68,6 @@ async def test_a_talk_through_api_gateway_and_lambda(
     key = tmp_path / "issuer.pem"
     token = LocalIssuer(key).issue("ada")
     functions = await asyncio.to_thread(deploy, aws_clients.settings, key)
-    tables = AmazonSessionTables(aws_clients, wall_clock_ms)
     async with AsyncExitStack() as exits:
         http = await exits.enter_async_context(
             httpx.AsyncClient(base_url=functions.http_url, timeout=_START_S)
@@ -109,16 +110,17 @@ async def test_a_talk_through_api_gateway_and_lambda(
 
         await listener.socket.close()
         async with asyncio.timeout(_START_S):
-            while (await tables.listener_counts(session_id)).total:  # noqa: ASYNC110 - in a table
+            while controls_of(await everything_on(aws_clients))[-1].languages != ():  # noqa: ASYNC110 - on a stream
                 await asyncio.sleep(0.05)
-        await speaker.ask("endSession", "broadcastState", sessionId=session_id)
+        await speaker.send("endSession", sessionId=session_id)
+        await speaker.expect("broadcastState", state="ended")
 
     records = await everything_on(aws_clients)
     chunks = [one for one in records if isinstance(one, AudioChunk)]
     assert [(one.epoch, one.sequence, one.pcm) for one in chunks] == [
         (0, number, LOUD) for number in range(4)
     ]
-    controls = [one for one in records if isinstance(one, SessionControl)]
+    controls = controls_of(records)
     assert [(one.kind, one.after_sequence, one.languages) for one in controls] == [
         ("listeners", 3, ("es",)),
         ("pause", 3, None),
