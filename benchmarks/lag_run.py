@@ -34,6 +34,7 @@ from benchmarks.lag_flows import (
     hear_job,
 )
 from benchmarks.lag_talkers import Session
+from benchmarks.overhead.scale import MANY_SESSIONS
 from benchmarks.playout import heard_lags, page_rate, played, playout_summary
 from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
@@ -148,7 +149,7 @@ def run(given: argparse.Namespace) -> int:
         directory,
         given.profile,
         given.parallelism,
-        tuple(given.job_option or ()),
+        (*_scale(given.talks), *(given.job_option or ())),
         _stand_in_stores(given),
     )
     talks = sessions(given.talks, given.seconds)
@@ -165,6 +166,11 @@ def run(given: argparse.Namespace) -> int:
         _save(directory, given, judged)  # after each, should the next one be stopped
     _tell(given, judged)
     return 1 if failed else 0
+
+
+def _scale(talks: int) -> tuple[str, ...]:
+    """Beside the talkers, the local cloud and the collector one worker does not get a core."""
+    return (*MANY_SESSIONS, "--readers=2") if talks > LOCAL_STORES_TALKS else ()
 
 
 def _stand_in_stores(given: argparse.Namespace) -> bool:

@@ -67,12 +67,6 @@ class JobOptions(PipelineOptions):
         live.add_argument("--notifier", default="api_gateway", choices=("api_gateway", "gateway"))
         live.add_argument("--notify_endpoint", default="http://127.0.0.1:8080")
         live.add_argument("--notify_token", default="")
-        live.add_argument(
-            "--head_start",
-            default="on",
-            choices=("on", "off"),
-            help="off where a job has several worker processes",
-        )
         live.add_argument("--no_wait", action="store_true", help="return once it is submitted")
 
         window = parser.add_argument_group("windows and speech")
@@ -128,7 +122,7 @@ def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJo
     consumer = _consumer(given, job_name) if given.read == "fan_out" else ""
     factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer)
     return LiveJob(
-        _graph(given, job_name, WorkerSettings(factory, head_start=given.head_start == "on")),
+        _graph(given, job_name, WorkerSettings(factory, head_start=True)),
         given.expansion_service,
         given.worker_pool,
         given.no_wait,

@@ -24,6 +24,7 @@ from benchmarks.footprint import sample
 from benchmarks.overhead.job import TALKERS_OPTION
 from benchmarks.overhead.measure import Heard, Load
 from benchmarks.overhead.notes import NoteTail
+from benchmarks.overhead.scale import MANY_SESSIONS, ONE_WORKER_SESSIONS
 from benchmarks.overhead.talkers import Talkers
 from benchmarks.tables import show
 from local_stack.flink import ROOT, FlinkError, FlinkSettings
@@ -40,14 +41,6 @@ LANGUAGES = ("es", "ca")
 LOOK_EVERY_S = 2.0
 
 
-ONE_WORKER_SESSIONS = 150
-MANY_SESSIONS = (
-    "--parallelism=2",
-    "--sdk_worker_parallelism=2",
-    "--partitions=8",
-    "--max_bundle_time_mills=60",
-)
-"""Of the job beyond that: a worker has one of Python's locks (docs/decisions/0011)."""
 SHORT_PANE_MS, LONG_PANE_MS = 20, 500
 SHORT_PANE_SESSIONS = 300
 

@@ -1,13 +1,13 @@
 """A head start: what the coming steps will ask of the services is asked when a cut is committed.
 
-Between the ledger and the steps that translate and voice lie hops through Flink. The services need
+Between the ledger and the steps that translate and voice lie a tick and a bundle. The services need
 not wait for them: the moment an utterance is committed its translations and clips are begun here,
 in the languages that are listened to as far as this process knows, and the steps find them under
 way or done. Nothing rests on it: a step that finds nothing here makes the call itself, and what
 nobody comes for is forgotten.
 
-It pays only where a session's steps run in the process that recognises it, so it is switched on for
-jobs with one worker process (``--head_start``); elsewhere each call would be made twice.
+A session's steps run in the process that recognises it (``transforms.serve_sessions``); a bounded
+run waits for its calls and has none of this.
 """
 
 from __future__ import annotations

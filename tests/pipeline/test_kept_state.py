@@ -36,7 +36,6 @@ def test_names_that_savepoints_hang_on_are_pinned() -> None:
         "--speech_to_text=amazon",
         "--translation=amazon",
         "--speech_synthesis=amazon",
-        "--head_start=off",
         "--notifier=gateway",
         "--parallelism=4",
         "--read=fan_out",
