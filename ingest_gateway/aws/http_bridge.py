@@ -20,6 +20,7 @@ from ingest_gateway.aws.events import HttpCall, http_answer
 from ingest_gateway.aws.one_event import OneEvent
 from ingest_gateway.gateway import Gateway, GatewayDependencies
 from ingest_gateway.http_sessions import SESSION_ROUTES, issue_token, jwks, metrics
+from ingest_gateway.http_signaling import SIGNALING_ROUTES
 from ingest_gateway.pages import offer
 
 MOST_ANSWER_BYTES = 4_400_000
@@ -39,7 +40,7 @@ class HttpHandlers:
             await fetch_keys_for(request, _gateway.get())
 
         self._app = Litestar(
-            route_handlers=[*routes, offer],
+            route_handlers=[*routes, *SIGNALING_ROUTES, offer],
             dependencies={"gateway": Provide(_current, sync_to_thread=False)},
             exception_handlers=REFUSALS,
             before_request=before,

@@ -53,6 +53,16 @@ async def test_a_session_lives_through_http(host: RunningGateway) -> None:
     assert kinds == ["pause", "end"]
 
 
+async def test_without_signaling_channels_nobody_gets_keys_for_one(
+    host: RunningGateway,
+) -> None:
+    async with caller(host) as http:
+        path = f"/sessions/{(await create(http))['sessionId']}/signaling-keys"
+        refused = await http.post(path)
+    assert refused.status_code == 404
+    assert refused.json()["message"] == "this session has no signaling channel with keys"
+
+
 async def test_only_the_speaker_changes_a_session(host: RunningGateway) -> None:
     async with caller(host) as http:
         path = f"/sessions/{(await create(http))['sessionId']}"
