@@ -16,6 +16,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from connectors.errors import ConnectorError
 from connectors.policy import call
 from connectors.registry import Connectors
 from pipelines.worker.loops import WorkerLoop
@@ -23,6 +24,7 @@ from schemas.values import Clip, EntryKind, LedgerEntry
 
 MOST_KEPT = 20_000
 KEPT_MS = 60_000
+STANDARD_TIER = "standard"
 
 _Key = tuple[str, int, str]
 
@@ -42,6 +44,7 @@ class Ahead:
         self._connectors = connectors
         self._is_on = is_on
         self._languages: dict[str, tuple[str, ...]] = {}
+        self._tiers: dict[str, str] = {}
         self._starts: OrderedDict[_Key, _Start] = OrderedDict()
 
     def listeners(self, session_id: str, languages: tuple[str, ...]) -> None:
@@ -55,6 +58,7 @@ class Ahead:
 
     def forget(self, session_id: str) -> None:
         self._languages.pop(session_id, None)
+        self._tiers.pop(session_id, None)
 
     def begin(self, entry: LedgerEntry) -> None:
         """Of an entry that was committed just now. In the worker's loop."""
@@ -73,7 +77,7 @@ class Ahead:
     async def clip(self, entry: LedgerEntry, language: str, text: str) -> Clip:
         start = self._starts.pop((entry.session_id, entry.number, language), None)
         if start is None or not await _says(start.translation, text):
-            return await self._voice(text, language)
+            return await self._voice(text, language, await self._tier(entry.session_id))
         return await start.clip
 
     async def close(self) -> None:
@@ -88,7 +92,7 @@ class Ahead:
         if key in self._starts or len(self._starts) >= MOST_KEPT:
             return
         translation = asyncio.create_task(self._translate(entry, language))
-        clip = asyncio.create_task(self._voice_of(translation, language))
+        clip = asyncio.create_task(self._voice_of(entry.session_id, translation, language))
         for task in (translation, clip):
             task.add_done_callback(_look_at)
         self._starts[key] = _Start(self._loop.now_ms(), translation, clip)
@@ -111,14 +115,33 @@ class Ahead:
             lambda: translator.translate(entry.text, entry.language, language),
         )
 
-    async def _voice_of(self, translation: asyncio.Task[str], language: str) -> Clip:
-        return await self._voice(await asyncio.shield(translation), language)
+    async def _voice_of(
+        self, session_id: str, translation: asyncio.Task[str], language: str
+    ) -> Clip:
+        tier = await self._tier(session_id)
+        return await self._voice(await asyncio.shield(translation), language, tier)
 
-    async def _voice(self, text: str, language: str) -> Clip:
+    async def _voice(self, text: str, language: str, tier: str) -> Clip:
         synthesizer = self._connectors.synthesizer
         return await call(
-            self._connectors.policies.synthesize, lambda: synthesizer.synthesize(text, language)
+            self._connectors.policies.synthesize,
+            lambda: synthesizer.synthesize(text, language, quality_tier=tier),
         )
+
+    async def _tier(self, session_id: str) -> str:
+        """The voices that the session asked for; where nobody can say, the ordinary ones."""
+        if session_id not in self._tiers:
+            directory = self._connectors.directory
+            try:
+                info = await call(
+                    self._connectors.policies.directory, lambda: directory.find(session_id)
+                )
+            except ConnectorError:
+                return STANDARD_TIER
+            if len(self._tiers) >= MOST_KEPT:  # of sessions that were over when they were asked for
+                self._tiers.clear()
+            self._tiers[session_id] = STANDARD_TIER if info is None else info.quality_tier
+        return self._tiers[session_id]
 
 
 async def _says(translation: asyncio.Task[str], text: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 
-from connectors.errors import PermanentError
+from connectors.errors import PermanentError, RetryableError
 from connectors.policy import Policies
 from connectors.scripted_faults import Delay, Fault, FaultKind
 from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
@@ -17,10 +18,13 @@ from pipelines.transforms.translate import TranslateUtterance
 from pipelines.worker.ahead import KEPT_MS, Ahead
 from pipelines.worker.calls import CallSite, run_to_end
 from schemas.values import (
+    Clip,
     EntryKind,
     LedgerEntry,
+    ListenerLanguages,
     Route,
     RoutedUtterance,
+    SessionInfo,
     Timeline,
     Translation,
     Utterance,
@@ -185,3 +189,50 @@ def test_closing_ends_what_is_under_way() -> None:
     site.took_ms(site.ahead.close())
     site.pass_ms(1_000)
     assert site.synthesizer.calls_made == 0
+
+
+class Tiers:
+    """``SessionDirectory`` that knows one session's tier, and can be away."""
+
+    def __init__(self, tier: str) -> None:
+        self.tier = tier
+        self.asked = 0
+        self.is_away = False
+
+    async def find(self, session_id: str) -> SessionInfo | None:
+        self.asked += 1
+        if self.is_away:
+            raise RetryableError("scripted: the tables are away")
+        return SessionInfo(session_id, "ada", "en", ("es",), self.tier, "active", 0)
+
+    async def listeners(self, session_id: str) -> ListenerLanguages:
+        return ListenerLanguages(("es",), 1)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Voices(ScriptedSynthesizer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tiers: list[str] = []
+
+    async def synthesize(self, text: str, language: str, *, quality_tier: str = "standard") -> Clip:
+        self.tiers.append(quality_tier)
+        return await super().synthesize(text, language, quality_tier=quality_tier)
+
+
+def test_a_session_is_voiced_in_its_tier_and_in_the_ordinary_one_when_nobody_can_say() -> None:
+    site, tiers, voices = Site(), Tiers("premium"), Voices()
+    connectors = replace(site.connectors, directory=tiers, synthesizer=voices)
+    ahead = Ahead(site.stage.loop, connectors, is_on=True)
+    for number in range(2):
+        site.took_ms(ahead.clip(entry_of(number=number), "es", "buenos"))
+    assert (voices.tiers, tiers.asked) == (["premium", "premium"], 1)
+    ahead.forget(SESSION)
+    tiers.is_away = True
+    site.took_ms(ahead.clip(entry_of(number=2), "es", "buenos"))
+    assert voices.tiers[2:] == ["standard"]
+    tiers.is_away = False
+    site.took_ms(ahead.clip(entry_of(number=3), "es", "buenos"))
+    assert voices.tiers[3:] == ["premium"], "what nobody could say is asked again"
