@@ -71,6 +71,17 @@ class Running:
         return "\n  ".join([f"see {self.log}", *lines])
 
 
+def _take_turns() -> None:
+    """Of this process and all that it starts: one that wakes does not push another off its core.
+
+    Everything shares a few cores here, and most of it hands work from thread to thread: with a
+    hundred talks on two cores a third of all work was the pushing (docs/decisions/0011).
+    """
+    if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 class Processes:
     """Starts processes, each in a group of its own, and stops every one of them on leaving.
 
@@ -118,6 +129,7 @@ class Processes:
         cwd: Path | None = None,
     ) -> Running:
         """Start ``arguments``; standard output and error go to ``<logs>/<name>.log``."""
+        _take_turns()
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
             try:
@@ -128,7 +140,7 @@ class Processes:
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **(environment or {})},
                     cwd=cwd,
-                    start_new_session=True,
+                    process_group=0,
                 )
             except FileNotFoundError as error:
                 raise ProcessError(f"{name}: there is no program {error.filename}") from None

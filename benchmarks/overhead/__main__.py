@@ -155,7 +155,7 @@ def main() -> int:
     loads: list[Load] = []
     failed: list[str] = []
     for sessions in given.sessions or SESSIONS:
-        workers = 2 if sessions > ONE_WORKER_SESSIONS else 1
+        workers = 4 if sessions > ONE_WORKER_SESSIONS else 1
         print(f"overhead: {sessions} sessions, {given.seconds:g} s, {workers} workers", flush=True)
         short = sessions <= SHORT_PANE_SESSIONS
         pane_ms = given.pane_ms or (SHORT_PANE_MS if short else LONG_PANE_MS)
