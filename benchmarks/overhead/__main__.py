@@ -24,7 +24,7 @@ from benchmarks.footprint import sample
 from benchmarks.overhead.job import TALKERS_OPTION
 from benchmarks.overhead.measure import Heard, Load
 from benchmarks.overhead.notes import NoteTail
-from benchmarks.overhead.scale import MANY_SESSIONS, ONE_WORKER_SESSIONS
+from benchmarks.overhead.scale import MANY_SESSIONS, MANY_WORKERS, ONE_WORKER_SESSIONS
 from benchmarks.overhead.talkers import Talkers
 from benchmarks.tables import show
 from local_stack.flink import ROOT, FlinkError, FlinkSettings
@@ -155,11 +155,12 @@ def main() -> int:
     loads: list[Load] = []
     failed: list[str] = []
     for sessions in given.sessions or SESSIONS:
-        workers = 4 if sessions > ONE_WORKER_SESSIONS else 1
+        is_many = sessions > ONE_WORKER_SESSIONS
+        workers = MANY_WORKERS if is_many else 1
         print(f"overhead: {sessions} sessions, {given.seconds:g} s, {workers} workers", flush=True)
         short = sessions <= SHORT_PANE_SESSIONS
         pane_ms = given.pane_ms or (SHORT_PANE_MS if short else LONG_PANE_MS)
-        scale = MANY_SESSIONS if sessions > ONE_WORKER_SESSIONS else ()
+        scale = MANY_SESSIONS if is_many else ()
         settings = Settings(
             sessions,
             given.seconds,

@@ -3,9 +3,10 @@
 ONE_WORKER_SESSIONS = 150
 """Beyond that a worker's one lock of Python's is what limits the job."""
 
+MANY_WORKERS = 4
 MANY_SESSIONS = (
     "--parallelism=2",
-    "--sdk_worker_parallelism=4",
+    f"--sdk_worker_parallelism={MANY_WORKERS}",
     "--partitions=16",
     "--max_bundle_time_mills=80",
 )

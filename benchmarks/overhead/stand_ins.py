@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.overhead.talkers import Talkers, TalkersSource
-from connectors.errors import PermanentError
 from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_positions import MemoryPositions
 from connectors.notifier import Audience, Delivery
@@ -193,11 +192,3 @@ class PaidVoiceActivity:
     def hear(self, pcm: bytes) -> tuple[Voiced, ...]:
         self._real.hear(pcm)
         return self._scripted.hear(pcm)
-
-
-def read_notes(notes: Path) -> list[dict[str, object]]:
-    """Whole lines only: the file may still be written."""
-    if not notes.exists():
-        raise PermanentError(f"no notes at {notes}: the job never told anybody anything")
-    lines = notes.read_text().splitlines()
-    return [json.loads(line) for line in lines if line.endswith("}")]

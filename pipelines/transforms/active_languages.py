@@ -21,7 +21,7 @@ RECONCILE_EVERY_MS = 30_000
 
 
 class JoinLanguages:
-    """The live form, part of the stage that follows sessions (``transcribe``).
+    """The live form, part of the stage that follows sessions (``session_steps``).
 
     ``listeners`` records come in the session's own stream, in order with its utterances. A slow
     question to the tables mends what a dead gateway left behind.

@@ -7,7 +7,6 @@ collects the answers. Bounded runs wait for each call instead. (docs/decisions/0
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec
 
 from pipelines.coders import ValueCoder
+from pipelines.core.partitions import all_partitions, partition_of
 from pipelines.worker.calls import CallHandler, CallSite, run_to_end
 from pipelines.worker.process import Worker, WorkerDoFn, WorkerSettings
 from schemas.values import DeadLetter
@@ -66,15 +66,14 @@ class RunCalls(beam.PTransform[Any, Any]):
         handler, coder, partitions = self._handler, self._item_coder, self._options.partitions
 
         def keyed(item: Any) -> tuple[str, bytes]:
-            number = zlib.crc32(handler.call_id(item).encode()) % partitions
-            return f"{number}", coder.encode(item)
+            return partition_of(handler.call_id(item), partitions), coder.encode(item)
 
         every_ticks = self._every_ticks
 
         def ticked(tick: int) -> Iterator[tuple[str, bytes]]:
             if tick % every_ticks == 0:
-                for number in range(partitions):
-                    yield f"{number}", b""
+                for partition in all_partitions(partitions):
+                    yield partition, b""
 
         keyed_items = items | "Partition items" >> beam.Map(keyed).with_output_types(
             tuple[str, bytes]
@@ -118,10 +117,6 @@ class CallsInFlight:
     def begin(self, partition: str, item: Any, in_flight: Any) -> None:
         in_flight.add(self._coder.encode(item))
         self._submit(partition, item)
-
-    def begin_encoded(self, partition: str, encoded: bytes, in_flight: Any) -> None:
-        in_flight.add(encoded)
-        self._submit(partition, self._coder.decode(encoded))
 
     def tick(self, partition: str, in_flight: Any) -> Iterator[Any]:
         """The answers that have come; dead letters are tagged."""
@@ -195,7 +190,7 @@ class DrainCalls(WorkerDoFn, beam.DoFn):
     ) -> Iterator[Any]:
         partition, encoded = element
         if encoded:
-            self._calls.begin_encoded(partition, encoded, in_flight)
+            self._calls.begin(partition, self._coder.decode(encoded), in_flight)
         else:
             self.worker.loop.advance(timestamp.micros // 1000)
             yield from self._calls.tick(partition, in_flight)

@@ -21,7 +21,7 @@ WHOLE_INPUT_MS = 2**53
 
 
 class RestoreOrder:
-    """Part of the stage that follows sessions (``transcribe``)."""
+    """Part of the stage that follows sessions (``session_steps``)."""
 
     def __init__(self, options: WindowOptions, worker: Worker, time: TimeMode) -> None:
         self._options = options

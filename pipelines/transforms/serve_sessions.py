@@ -18,6 +18,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 
 from pipelines.coders import ValueCoder
 from pipelines.core.cutting import Cutter
+from pipelines.core.partitions import all_partitions
 from pipelines.core.records import TICK, Pane
 from pipelines.core.session_log import LogHead
 from pipelines.transforms.calls import DEAD_LETTERS, CallsInFlight
@@ -48,8 +49,8 @@ class ServeSessions(beam.PTransform[Any, Any]):
         partitions = self._partitions
 
         def ticked(_tick: int) -> Iterator[tuple[str, Pane]]:
-            for number in range(partitions):
-                yield f"{number}", TICK
+            for partition in all_partitions(partitions):
+                yield partition, TICK
 
         ticks = self._ticks | "Partition ticks" >> beam.FlatMap(ticked).with_output_types(
             tuple[str, Pane]

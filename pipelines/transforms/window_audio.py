@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import apache_beam as beam
 from apache_beam.transforms import trigger, window
 from apache_beam.utils.windowed_value import PaneInfoTiming
 
+from pipelines.core.partitions import partition_of
 from pipelines.core.records import Pane, ReadRecord
 from pipelines.worker.process import WorkerDoFn, WorkerSettings
 
@@ -111,5 +111,5 @@ class NamePanes(WorkerDoFn, beam.DoFn):
         if records and not closing:
             first_read_at_ms = min(record.read_at_ms for record in records)
             fired_at_ms = min(fired_at_ms, first_read_at_ms + self._pane_ms)
-        number = zlib.crc32(session_id.encode()) % self._partitions
-        yield f"{number}", Pane(session_id, fired_at_ms, records, closing)
+        partition = partition_of(session_id, self._partitions)
+        yield partition, Pane(session_id, fired_at_ms, records, closing)

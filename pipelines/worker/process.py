@@ -120,7 +120,6 @@ class _Holder:
 
 
 _HOLDER = _Holder()
-_AHEAD_OF_CLOCK_MS = 1_000
 
 
 @contextmanager
@@ -133,29 +132,24 @@ def held_worker(settings: WorkerSettings) -> Generator[Worker]:
         _HOLDER.release(settings)
 
 
-_OF_A_PROCESS = frozenset({"worker", "_steps", "_calls"})
-"""What DoFns make in ``setup`` out of their worker."""
-
-
 class WorkerDoFn:
-    """Mixin of every DoFn that uses the worker: ``self.worker`` is there from ``setup`` on."""
+    """Mixin of every DoFn that uses the worker: ``self.worker`` is there from ``setup`` on. What a
+    DoFn makes of it in its own ``setup`` is of the process too: it goes at ``teardown``, and does
+    not travel."""
 
     settings: WorkerSettings
     worker: Worker
 
     def setup(self) -> None:
+        self._travels = frozenset(self.__dict__)
         self.worker = _HOLDER.acquire(self.settings)
 
     def teardown(self) -> None:
         if "worker" in self.__dict__:
-            for name in _OF_A_PROCESS & self.__dict__.keys():
+            for name in self.__dict__.keys() - self._travels:
                 delattr(self, name)
             _HOLDER.release(self.settings)
 
-    def time_is_over(self, fired_at: Any) -> bool:
-        """Whether a timer fired ahead of the clock: the source has ended or is being drained, the
-        watermark has left for the end of time, and a timer set again would fire for ever."""
-        return fired_at.micros // 1000 > self.worker.loop.now_ms() + _AHEAD_OF_CLOCK_MS
-
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in _OF_A_PROCESS}
+        travels = self.__dict__.get("_travels", self.__dict__.keys())
+        return {key: value for key, value in self.__dict__.items() if key in travels}

@@ -1,0 +1,14 @@
+"""Keys of the stages that serve many sessions or calls under few keys."""
+
+from __future__ import annotations
+
+import zlib
+
+
+def partition_of(name: str, partitions: int) -> str:
+    """Where ``name`` belongs; the same for the life of the state that is kept under it."""
+    return f"{zlib.crc32(name.encode()) % partitions}"
+
+
+def all_partitions(partitions: int) -> tuple[str, ...]:
+    return tuple(f"{number}" for number in range(partitions))
