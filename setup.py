@@ -46,6 +46,7 @@ setup(
         "numpy",
         "pocketsphinx",
         "prometheus-client",
+        "protobuf",
         "pydantic",
         "pydantic-settings",
         "stamina",

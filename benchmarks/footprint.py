@@ -12,8 +12,8 @@ import psutil
 
 _ROLES = (
     ("flink", "flink-job-server.jar"),
-    ("worker pool", "local_stack.worker_pool"),
-    ("worker", "local_stack.waiting_worker"),
+    ("worker pool", "pipelines.worker_pool"),
+    ("worker", "pipelines.waiting_worker"),
     ("worker", "beam-worker"),
     ("local cloud", "ministack"),
     ("gateway", "ingest_gateway"),

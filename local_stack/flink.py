@@ -166,7 +166,7 @@ def start_worker_pool(
         [
             sys.executable,
             "-m",
-            "local_stack.worker_pool",
+            "pipelines.worker_pool",
             f"--host={host}",
             f"--port={port}",
             "--preload",

@@ -21,7 +21,7 @@ from local_stack.flink import (
 )
 from local_stack.ports import LOOPBACK
 from local_stack.processes import ProcessError, Processes, Running
-from local_stack.waiting_worker import WORKER_NAME
+from pipelines.waiting_worker import WORKER_NAME
 
 START_TIMEOUT_S = 120.0
 SUBMISSION = "local_stack.submission"

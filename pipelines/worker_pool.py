@@ -28,9 +28,8 @@ from apache_beam.portability.api import (
 )
 from google.protobuf import json_format, text_format
 
-from local_stack.ports import LOOPBACK
-
 _LOG = logging.getLogger(__name__)
+LOOPBACK = "127.0.0.1"
 STOP_GRACE_S = 5.0
 PREPARE_AFTER_S = 15.0
 
@@ -83,7 +82,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def _import_ahead(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "local_stack.waiting_worker", *self._preloaded],
+            [sys.executable, "-m", "pipelines.waiting_worker", *self._preloaded],
             stdin=subprocess.PIPE,
         )
 
