@@ -3,6 +3,8 @@ import workletUrl from "./capture.worklet?worker&url";
 
 export const SAMPLE_RATE_HZ = 16_000;
 const FLUSH_MS = 500;
+/** A context that has not begun by then is held by the system. */
+const BEGINS_MS = 1500;
 
 export interface MicrophoneWishes {
   /** Empty: the one that the system prefers. */
@@ -11,6 +13,9 @@ export interface MicrophoneWishes {
   onChunk(samples: Int16Array, timestampMs: number): void;
   /** Unplugged, or taken away in the browser's settings. */
   onLost(): void;
+  /** The system keeps the sound from this page (a telephone call, a locked phone, another app), or
+   * gives it back. */
+  onHeld(isHeld: boolean): void;
 }
 
 export interface Microphone {
@@ -19,8 +24,16 @@ export interface Microphone {
   readonly track: MediaStreamTrack;
   /** The loudest sample of the last moments, in [0, 1]. */
   level(): number;
-  /** Hand over what is left of a chunk, then let go of the device. */
+  /** The page is looked at or touched again: take the sound up, where that is allowed only now. */
+  goOn(): void;
+  /** Hand over what is left of a chunk, then let go of the device. Never fails; more calls than one
+   * are as one. */
   stop(): Promise<void>;
+}
+
+interface Capture {
+  readonly context: AudioContext;
+  readonly source: MediaStreamAudioSourceNode;
 }
 
 /** Throws what `microphoneProblem` puts into words. */
@@ -29,20 +42,24 @@ export async function openMicrophone(wishes: MicrophoneWishes): Promise<Micropho
   const wanted: MediaTrackConstraints = { channelCount: 1 };
   if (wishes.deviceId !== "") wanted.deviceId = { exact: wishes.deviceId };
   const stream = await navigator.mediaDevices.getUserMedia({ audio: wanted });
-  const release = () => {
+  let capture: Capture | null = null;
+  const release = async () => {
     stream.getTracks().forEach((track) => {
       track.stop();
     });
+    // Closed already, when the browser did that by itself.
+    await capture?.context.close().catch(() => undefined);
   };
   try {
     const [track] = stream.getAudioTracks();
     if (track === undefined) throw new DOMException("no track", "NotFoundError");
-    const { context, source } = capturing(stream);
-    await context.audioWorklet.addModule(workletUrl);
-    await context.resume();
-    return attach(wishes, track, context, source, release);
+    capture = capturing(stream);
+    await capture.context.audioWorklet.addModule(workletUrl);
+    const microphone = attach(wishes, track, capture, release);
+    microphone.goOn();
+    return microphone;
   } catch (error) {
-    release();
+    await release();
     throw error;
   }
 }
@@ -50,9 +67,8 @@ export async function openMicrophone(wishes: MicrophoneWishes): Promise<Micropho
 function attach(
   wishes: MicrophoneWishes,
   track: MediaStreamTrack,
-  context: AudioContext,
-  source: MediaStreamAudioSourceNode,
-  release: () => void,
+  { context, source }: Capture,
+  release: () => Promise<void>,
 ): Microphone {
   const clock = new CaptureClock();
   const worklet = new AudioWorkletNode(context, "capture", {
@@ -61,7 +77,7 @@ function attach(
     numberOfOutputs: 0,
     processorOptions: { chunkSamples: wishes.chunkSamples },
   });
-  let stopped = false;
+  let stopping: Promise<void> | null = null;
   let flushed: () => void = () => undefined;
   worklet.port.onmessage = ({ data }: MessageEvent<Int16Array | null>) => {
     if (data === null) {
@@ -76,9 +92,31 @@ function attach(
   const heard = new Float32Array(meter.fftSize);
   source.connect(worklet);
   source.connect(meter);
-  track.onended = () => { if (!stopped) wishes.onLost(); };
-  // A telephone call interrupts the context; when it is over, go on.
-  context.onstatechange = () => { if (!stopped && context.state !== "running") void context.resume(); };
+  const goOn = () => {
+    // Refused while the system holds the sound: asked again at the next sign of life.
+    if (stopping === null && context.state !== "running") context.resume().catch(() => undefined);
+  };
+  let wasHeld = false;
+  const look = () => {
+    const isHeld = context.state !== "running" || track.muted;
+    if (stopping !== null || isHeld === wasHeld) return;
+    wasHeld = isHeld;
+    wishes.onHeld(isHeld);
+  };
+  context.onstatechange = () => {
+    look();
+    goOn();
+  };
+  setTimeout(look, BEGINS_MS);
+  track.onmute = look;
+  track.onunmute = look;
+  track.onended = () => { if (stopping === null) wishes.onLost(); };
+  const stop = async () => {
+    const done = new Promise<void>((resolve) => { flushed = resolve; });
+    worklet.port.postMessage("flush");
+    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+    await release();
+  };
   return {
     deviceId: track.getSettings().deviceId ?? "",
     track,
@@ -86,28 +124,19 @@ function attach(
       meter.getFloatTimeDomainData(heard);
       return heard.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
     },
-    stop: async () => {
-      stopped = true;
-      const done = new Promise<void>((resolve) => { flushed = resolve; });
-      worklet.port.postMessage("flush");
-      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
-      release();
-      await context.close();
-    },
+    goOn,
+    stop: () => (stopping ??= stop()),
   };
 }
 
 /** Most browsers resample a microphone themselves; where a context must run at the device's own
  * rate (Firefox), the worklet resamples. */
-function capturing(stream: MediaStream): {
-  context: AudioContext;
-  source: MediaStreamAudioSourceNode;
-} {
+function capturing(stream: MediaStream): Capture {
   const wanted = new AudioContext({ sampleRate: SAMPLE_RATE_HZ });
   try {
     return { context: wanted, source: wanted.createMediaStreamSource(stream) };
   } catch {
-    void wanted.close();
+    wanted.close().catch(() => undefined);
     const context = new AudioContext();
     return { context, source: context.createMediaStreamSource(stream) };
   }
@@ -115,6 +144,6 @@ function capturing(stream: MediaStream): {
 
 export async function listMicrophones(): Promise<readonly MediaDeviceInfo[]> {
   const media = navigator.mediaDevices as MediaDevices | undefined; // absent without https
-  const devices = (await media?.enumerateDevices()) ?? [];
+  const devices = (await media?.enumerateDevices().catch(() => [])) ?? [];
   return devices.filter((device) => device.kind === "audioinput" && device.deviceId !== "");
 }

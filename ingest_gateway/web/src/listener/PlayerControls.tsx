@@ -98,7 +98,7 @@ function waiting(behindS: number, rate: number, paused: boolean): string {
 async function listOutputs(): Promise<void> {
   if (!("setSinkId" in AudioContext.prototype)) return;
   const media = navigator.mediaDevices as MediaDevices | undefined;
-  const devices = (await media?.enumerateDevices()) ?? [];
+  const devices = (await media?.enumerateDevices().catch(() => [])) ?? [];
   const outputs = devices
     .filter((device) => device.kind === "audiooutput" && device.deviceId !== "" && device.label)
     .map((device) => ({ id: device.deviceId, label: device.label }));

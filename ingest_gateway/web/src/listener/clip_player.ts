@@ -29,6 +29,12 @@ export class ClipPlayer {
 
   constructor(private readonly events: PlayerEvents) {
     this.gain.connect(this.context.destination);
+    // A telephone call, or a phone that is locked, takes the sound away: go on as soon as allowed.
+    let ran = false;
+    this.context.onstatechange = () => {
+      if (this.context.state === "running") ran = true;
+      else if (ran && this.wantsSound) void this.resume();
+    };
     const session = (navigator as { audioSession?: { type: string } }).audioSession;
     // iOS: as music, which goes on behind the lock screen and with the ringer off.
     if (session !== undefined) session.type = "playback";
@@ -41,13 +47,14 @@ export class ClipPlayer {
   /** Must be called from a touch or a key where the browser wants that. */
   async resume(): Promise<void> {
     this.wantsSound = true;
-    // A blocked context answers only when it is allowed: nobody waits for that.
-    await Promise.race([this.context.resume(), new Promise((done) => setTimeout(done, 300))]);
+    // A blocked context answers only when it is allowed, or is closed: nobody waits for that.
+    const begun = this.context.resume().catch(() => undefined);
+    await Promise.race([begun, new Promise((done) => setTimeout(done, 300))]);
   }
 
   async pause(): Promise<void> {
     this.wantsSound = false;
-    await this.context.suspend();
+    await this.context.suspend().catch(() => undefined); // closed meanwhile
   }
 
   /** `volume`: 0 to 1, moved within 50 ms so that it does not click. */
@@ -117,7 +124,8 @@ export class ClipPlayer {
   }
 
   close(): void {
+    this.wantsSound = false;
     this.drop("all");
-    void this.context.close();
+    this.context.close().catch(() => undefined);
   }
 }

@@ -15,6 +15,7 @@ import { TrackSound } from "./track_sound";
 const JOIN_AGAIN_MS = 1000;
 const CAPABILITIES = ["inlineAudio", "partialCaptions"];
 const NO_CONNECTION = "No connection: trying again. What you missed will be made up for.";
+const NO_OUTPUT = "That device cannot be played on. The sound stays where it was.";
 
 const get = listenerStore.getState;
 const set = listenerStore.setState;
@@ -128,9 +129,15 @@ export function setMuted(muted: boolean): void {
 }
 
 export async function setOutput(output: string): Promise<void> {
-  remember("output", output);
+  const before = get().output;
   set({ output });
-  await sound?.output.setOutput(output);
+  if (get().problem === NO_OUTPUT) set({ problem: null });
+  try {
+    await sound?.output.setOutput(output);
+    remember("output", output);
+  } catch {
+    set({ output: before, problem: NO_OUTPUT });
+  }
 }
 
 /** The language to begin with, of those that are offered. */
@@ -139,7 +146,9 @@ export function firstLanguage(offered: readonly string[]): string | null {
 }
 
 function hurry(): void {
-  if (document.visibilityState === "visible") line?.hurry();
+  if (document.visibilityState !== "visible") return;
+  line?.hurry();
+  sound?.touched(); // what the system took away behind a lock screen
 }
 
 function touched(): void {

@@ -14,12 +14,16 @@ const STATUS_EVERY_MS = 4000;
 const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
 const NO_SAMPLES = "The microphone has gone. Plug it in again or choose another one; " +
   "the talk stays open.";
+const HELD = "The system keeps the microphone from this page, as it does during a telephone call. " +
+  "Nothing is heard until it gives it back: come back to this page, or tap it.";
 
 interface Talk {
   readonly link: TalkLink;
   readonly asking: ReturnType<typeof setInterval>;
   microphone: Microphone | null;
   wakeLock: WakeLockSentinel | null;
+  /** Of choices of a microphone: only the last one counts. */
+  turn: number;
 }
 
 let talk: Talk | null = null;
@@ -33,9 +37,10 @@ export async function prepare(): Promise<void> {
   const media = navigator.mediaDevices as MediaDevices | undefined;
   media?.addEventListener("devicechange", () => void refreshMicrophones());
   window.addEventListener("online", () => talk?.link.hurry());
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") talk?.link.hurry();
-  });
+  document.addEventListener("visibilitychange", lookedAt);
+  for (const touch of ["click", "keydown"]) {
+    document.addEventListener(touch, () => talk?.microphone?.goOn());
+  }
   window.addEventListener("beforeunload", (event) => {
     if (talk !== null) event.preventDefault();
   });
@@ -51,6 +56,14 @@ export async function prepare(): Promise<void> {
   } catch (error) {
     set({ problem: inWords(error) });
   }
+}
+
+/** Back from the background: whatever the browser let go of meanwhile is taken up again. */
+function lookedAt(): void {
+  if (document.visibilityState !== "visible" || talk === null) return;
+  talk.link.hurry();
+  talk.microphone?.goOn();
+  void stayAwake(talk);
 }
 
 async function refreshMicrophones(): Promise<void> {
@@ -94,7 +107,7 @@ async function speakInto(which: () => Promise<OpenTalk>): Promise<void> {
     const link = listenerLink(publicUrl ?? location.origin, sessionId);
     set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
     void refreshMicrophones(); // their names are told once one of them may be used
-    talk.wakeLock = await stayAwake();
+    await stayAwake(talk);
   } catch (error) {
     await microphone?.stop();
     const needsToken = error instanceof RefusedError && NO_TOKEN.has(error.code);
@@ -108,17 +121,24 @@ async function speakInto(which: () => Promise<OpenTalk>): Promise<void> {
 
 export async function switchMicrophone(deviceId: string): Promise<void> {
   choose("microphone", deviceId);
-  if (talk === null) return;
-  const before = talk.microphone;
-  talk.microphone = null;
-  talk.link.useTrack(null);
+  const mine = talk;
+  if (mine === null) return;
+  const turn = (mine.turn += 1);
+  const before = mine.microphone;
+  mine.microphone = null;
+  mine.link.useTrack(null);
   await before?.stop();
   try {
-    talk.microphone = await listenTo(deviceId);
-    talk.link.useTrack(talk.microphone.track);
+    const opened = await listenTo(deviceId);
+    if (talk !== mine || mine.turn !== turn) {
+      await opened.stop(); // the talk is over, or another one was chosen meanwhile
+      return;
+    }
+    mine.microphone = opened;
+    mine.link.useTrack(opened.track);
     set({ problem: null });
   } catch (error) {
-    set({ problem: inWords(error) });
+    if (talk === mine && mine.turn === turn) set({ problem: inWords(error) });
   }
 }
 
@@ -154,6 +174,10 @@ function listenTo(deviceId: string): Promise<Microphone> {
     chunkSamples: speakerStore.getState().chunkSamples,
     onChunk: (samples, timestampMs) => talk?.link.speak(samples, timestampMs),
     onLost: () => { set({ problem: NO_SAMPLES }); },
+    onHeld: (isHeld) => {
+      if (isHeld) set({ problem: HELD });
+      else set(({ problem }) => ({ problem: problem === HELD ? null : problem }));
+    },
   });
 }
 
@@ -176,7 +200,7 @@ async function open(sessionId: string, token: string, microphone: Microphone): P
     ? await openWhipLink(speaking, microphone.track)
     : openSocketLink(speaking);
   const asking = setInterval(() => { link.askStatus(); }, STATUS_EVERY_MS);
-  return { link, asking, microphone, wakeLock: null };
+  return { link, asking, microphone, wakeLock: null, turn: 0 };
 }
 
 function close(problem: string | null): void {
@@ -187,7 +211,7 @@ function close(problem: string | null): void {
   clearInterval(over.asking);
   over.link.close();
   void over.microphone?.stop();
-  void over.wakeLock?.release();
+  letSleep(over.wakeLock);
   set({ phase: "over", problem });
 }
 
@@ -198,13 +222,18 @@ function ownName(): string {
   return name;
 }
 
-async function stayAwake(): Promise<WakeLockSentinel | null> {
+/** The browser lets a screen sleep again whenever its page is not looked at. */
+async function stayAwake(mine: Talk): Promise<void> {
+  if (mine.wakeLock?.released === false) return;
   const locks = navigator.wakeLock as WakeLock | undefined;
-  try {
-    return (await locks?.request("screen")) ?? null;
-  } catch {
-    return null; // a courtesy only
-  }
+  // A courtesy only: where it is refused, the talk goes on without it.
+  const lock = (await locks?.request("screen").catch(() => null)) ?? null;
+  if (talk === mine) mine.wakeLock = lock;
+  else letSleep(lock);
+}
+
+function letSleep(lock: WakeLockSentinel | null): void {
+  lock?.release().catch(() => undefined);
 }
 
 function inWords(error: unknown): string {

@@ -149,8 +149,7 @@ class WhipLink implements TalkLink {
       await endSession(this.speaking.sessionId, this.speaking.token);
       this.protocol.ended();
     } catch {
-      this.goOnBySocket();
-      await this.link.end();
+      await this.goOnBySocket()?.end(); // none: it was over already
     }
   }
 
@@ -170,20 +169,17 @@ class WhipLink implements TalkLink {
     this.other?.close();
   }
 
-  private get link(): TalkLink {
-    return this.other ?? this;
-  }
-
   private send(message: Parameters<RtcLine["send"]>[0]): boolean {
     return this.line?.send(message) ?? false;
   }
 
-  private goOnBySocket(): void {
-    if (this.isClosed || this.other !== null) return;
+  private goOnBySocket(): TalkLink | null {
+    if (this.isClosed || this.other !== null) return this.other;
     this.protocol.broken();
     // Muted by the track until now; a WebSocket's chunks are muted one by one.
     if (this.sender?.track) this.sender.track.enabled = true;
     const { standing, unsaved } = this.protocol;
     this.other = openSocketLink(this.speaking, { standing, unsaved });
+    return this.other;
   }
 }
