@@ -281,6 +281,16 @@ class ListenerCount(ServerMessage, frozen=True, tag="listenerCount"):
     by_language: dict[str, int]
 
 
+class Playing(ServerMessage, frozen=True, tag="playing"):
+    """On a track's data channel: this utterance's clip begins on the track now, for ``duration`` s.
+    The listener hears it as much later as its buffer holds sound back."""
+
+    session_id: str
+    target_language: str
+    sequence_number: int
+    duration: float
+
+
 class HeartbeatAck(ServerMessage, frozen=True, tag="heartbeatAck"):
     pass
 

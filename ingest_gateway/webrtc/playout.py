@@ -36,6 +36,20 @@ class Turn:
     samples: Samples | None
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first sample of this utterance's clip is in the frame that was made last."""
+
+    number: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    number: int
+    samples: Samples
+
+
 class ClipOrder:
     """Each number once, after its predecessor, or when it was waited for long enough."""
 
@@ -69,20 +83,21 @@ class Playout:
         self.left_out = 0
         """Clips that were not played since too much waited."""
         self._playing: Samples = np.zeros(0, np.float32)
-        self._waiting: deque[Samples] = deque()
+        self._waiting: deque[_Queued] = deque()
+        self._begun: list[Begun] = []
 
     @property
     def waiting_s(self) -> float:
         """What is queued behind the clip that is playing."""
-        return sum(len(clip) for clip in self._waiting) / RATE_HZ
+        return sum(len(clip.samples) for clip in self._waiting) / RATE_HZ
 
     @property
     def idle(self) -> bool:
         return not self._waiting and not len(self._playing)
 
-    def add(self, samples: Samples, volume: float = 1.0) -> int:
+    def add(self, number: int, samples: Samples, volume: float = 1.0) -> int:
         """Queue mono samples (n,) in [-1, 1] at ``RATE_HZ``. How many clips it left out."""
-        self._waiting.append(_with_soft_edges(samples) * np.float32(volume))
+        self._waiting.append(_Queued(number, _with_soft_edges(samples) * np.float32(volume)))
         left_out = 0
         if self.waiting_s > MOST_WAITING_S:
             while len(self._waiting) > 1:
@@ -94,10 +109,17 @@ class Playout:
     def next_frame(self) -> Frame:
         """The next ``FRAME_SAMPLES``; silence when nothing waits."""
         while len(self._playing) < FRAME_SAMPLES and self._waiting:
-            self._playing = np.concatenate([self._playing, self._waiting.popleft()])
+            clip = self._waiting.popleft()
+            self._begun.append(Begun(clip.number, len(clip.samples) / RATE_HZ))
+            self._playing = np.concatenate([self._playing, clip.samples])
         frame, self._playing = self._playing[:FRAME_SAMPLES], self._playing[FRAME_SAMPLES:]
         frame = np.pad(frame, (0, FRAME_SAMPLES - len(frame)))
         return (np.clip(frame, -1, 1) * _FULL_SCALE).astype(np.int16)
+
+    def take_begun(self) -> list[Begun]:
+        """Clips that began since this was asked last. One that is left out never begins."""
+        begun, self._begun = self._begun, []
+        return begun
 
 
 def _with_soft_edges(samples: Samples) -> Samples:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import logging
 from collections import deque
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +23,7 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.webrtc.playout import (
     FRAME_SAMPLES,
     RATE_HZ,
+    Begun,
     ClipOrder,
     Frame,
     Playout,
@@ -59,12 +61,14 @@ _decoder = msgspec.json.Decoder(_Message)
 
 
 class ListenerTrack(MediaStreamTrack):
-    """One listener's end: packets that are ready to send."""
+    """One listener's end: packets that are ready to send. ``begun``: told of each clip whose first
+    packet is among them."""
 
     kind = "audio"
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Callable[[Begun], None]) -> None:
         super().__init__()
+        self.begun = begun
         self._packets: deque[tuple[int, bytes]] = deque(maxlen=_MOST_UNSENT)
         self._came = asyncio.Event()
 
@@ -178,7 +182,7 @@ class TalkTrack:
         for turn in turns:
             if turn.samples is None or not len(turn.samples):
                 continue
-            left_out = self._playout.add(turn.samples, self._volume)
+            left_out = self._playout.add(turn.number, turn.samples, self._volume)
             if left_out:
                 _log.warning(
                     "session %s: %s is too far behind, %d clips left out",
@@ -206,6 +210,9 @@ class TalkTrack:
             for payload in _encoded(encoder, self._playout.next_frame(), number):
                 for listener in self._listeners:
                     listener.put(number * FRAME_SAMPLES, payload)
+            for clip in self._playout.take_begun():
+                for listener in self._listeners:
+                    listener.begun(clip)
             number += 1
 
 

@@ -1,7 +1,9 @@
 """A WHEP listener: counted and told as every listener; what it is told becomes its track.
 
 A client may open a data channel: it is then told what a WebSocket would tell it (the join with the
-last captions, then every message, without the audio that the track has).
+last captions, then every message, without the audio that the track has), and when each clip begins
+on the track (``playing``), so that it can say when it was ``heard``. Of a client without one, the
+gateway knows no more than when a clip was sent: that counts as heard.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -17,12 +20,28 @@ from aiortc import RTCDataChannel
 from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.messages import JoinSession, encode
+from ingest_gateway.messages import (
+    Heard,
+    Heartbeat,
+    HeartbeatAck,
+    JoinSession,
+    Playing,
+    encode,
+)
+from ingest_gateway.protocol import (
+    Audio,
+    ConnectionProtocol,
+    Refusal,
+    Refused,
+    WebmFragment,
+    action_of,
+)
 from ingest_gateway.session_ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
+from ingest_gateway.webrtc.playout import Begun
 from ingest_gateway.webrtc.talk_track import ListenerTrack, TalkTrack
 
 _MOST_WAITING = 100
@@ -70,8 +89,11 @@ class WhepListener:
         self._session_id = session_id
         self._language = language
         self._line = Line(ice)
-        self._socket = _TrackSocket(self._line)
-        self._mine = ListenerTrack()
+        self._socket = _TrackSocket(self._line, self._receive)
+        self._mine = ListenerTrack(self._begun)
+        self._reads_along = False
+        self._protocol = ConnectionProtocol(gateway.needs.limits, "", now_ms)
+        self._protocol.became_listener(session_id, language)
         self._connection = Connection(
             connection_id=new_connection_id(),
             peer=peer,
@@ -92,8 +114,8 @@ class WhepListener:
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinSession`` does."""
         offer = prepared(offer, we="send")
-        reads_along = "\r\nm=application" in offer
-        capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if reads_along else ()))
+        self._reads_along = "\r\nm=application" in offer
+        capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
         wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
         self._socket.waiting.appendleft(encode(joined))
@@ -132,6 +154,32 @@ class WhepListener:
     async def close(self) -> None:
         await self._line.close()
 
+    def _begun(self, clip: Begun) -> None:
+        session_id, language = self._session_id, self._language
+        if self._reads_along:
+            self._connection.send(Playing(session_id, language, clip.number, clip.duration_s))
+        else:
+            self._gateway.captions.heard(session_id, language, clip.number)
+
+    def _receive(self, text: str) -> None:
+        """A message over the data channel."""
+        now_ms = self._gateway.needs.now_ms()
+        self._connection.last_active_at_ms = now_ms
+        for event in self._protocol.receive_text(text, now_ms):
+            match event:
+                case Heard():
+                    number = event.sequence_number
+                    self._gateway.captions.heard(self._session_id, self._language, number)
+                case Heartbeat():
+                    self._connection.send(HeartbeatAck())
+                case Refused():
+                    self._connection.send(event.error)
+                case Audio() | WebmFragment():
+                    raise AssertionError("who listens has no stream")
+                case _:
+                    refusal = Refusal("FORBIDDEN", "a track stays as it is: open another one")
+                    self._connection.send(refusal.answer(action_of(event)))
+
     async def _until_over(self, track: TalkTrack) -> None:
         await track.ended.wait()
 
@@ -143,13 +191,20 @@ class WhepListener:
 class _TrackSocket(ChannelSocket):
     """What the outbox takes for a socket: messages go to the track, and on to a data channel."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, receive: Callable[[str], None]) -> None:
         super().__init__(line)
+        self._receive = receive
         self.track: TalkTrack | None = None
         self.waiting: deque[str] = deque(maxlen=_MOST_WAITING)
 
     def channel_opened(self, channel: RTCDataChannel) -> None:
         self.channel = channel
+
+        def message(data: str | bytes) -> None:
+            if isinstance(data, str):
+                self._receive(data)
+
+        channel.on("message", message)
         while self.waiting:
             channel.send(self.waiting.popleft())
 

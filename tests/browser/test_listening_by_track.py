@@ -50,6 +50,10 @@ async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
     await stage.say(session_id, 8, 500, previousSequenceNumber=7)
     await hears(page, 500)
     await expect(lines.last).to_have_text("frase 8")
+    await expect(lines.last).to_have_class("heard")
+    registry = stage.gateway.gateway.metrics.registry
+    lag = ("gateway_lag_seconds_count", {"language": "es"})
+    await stage.until(lambda: registry.get_sample_value(*lag) == 1)
     partial = {"type": "partialCaption", "sequenceNumber": 9, "text": "so far", "language": "en"}
     await stage.job.notify(session_id, "es", dict(partial), audience=Audience.PARTIALS)
     await expect(page.locator(".partial")).to_have_text("so far")
@@ -69,6 +73,7 @@ async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
     await page.wait_for_function("() => !window.player.paused")
     await stage.say(session_id, 10, 900, targetLanguage="ca", transcript="frase u")
     await hears(page, 900)
+    await expect(page.locator("li.heard", has_text="frase u")).to_be_visible()
     await expect(page.get_by_role("log").get_by_text("frase u")).to_have_attribute("lang", "ca")
     await page.get_by_role("button", name="Leave").click()
     await stage.until(lambda: stage.gateway.gateway.hub.listeners(session_id) == [])

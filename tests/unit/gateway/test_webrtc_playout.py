@@ -15,6 +15,7 @@ from ingest_gateway.webrtc.playout import (
     LONGEST_HOLD_MS,
     MOST_WAITING_S,
     RATE_HZ,
+    Begun,
     ClipOrder,
     Playout,
     Turn,
@@ -55,7 +56,7 @@ def test_clips_are_played_whole_and_one_behind_the_other() -> None:
     playout = Playout()
     lengths_s = (0.733, 0.251, 1.009)
     for at, seconds in enumerate(lengths_s):
-        playout.add(clip(400 * (at + 1), seconds))
+        playout.add(at, clip(400 * (at + 1), seconds))
     whole = played(playout, 2.5)
     starts = np.cumsum([0, *lengths_s])
     for at, (first_s, end_s) in enumerate(itertools.pairwise(starts)):
@@ -72,8 +73,8 @@ def test_joins_do_not_click() -> None:
     """Clips that begin and end at full swing: no step is steeper than the tone itself makes."""
     playout = Playout()
     loud = np.cos(2 * np.pi * 200 * np.arange(2400) / RATE_HZ).astype(np.float32)
-    playout.add(loud)
-    playout.add(-loud)
+    playout.add(0, loud)
+    playout.add(1, -loud)
     whole = np.concatenate([[0.0], played(playout, 0.5)])
     steepest = 2 * np.pi * 200 / RATE_HZ
     ramp = 1 / (0.003 * RATE_HZ)
@@ -85,8 +86,8 @@ def test_every_sample_is_played_once(lengths: list[int], before: int) -> None:
     playout = Playout()
     for _ in range(before):
         playout.next_frame()
-    for length in lengths:
-        playout.add(np.full(length, 0.5, np.float32))
+    for at, length in enumerate(lengths):
+        playout.add(at, np.full(length, 0.5, np.float32))
     whole = played(playout, 1.5)
     total = sum(lengths)
     assert np.count_nonzero(whole[total:]) == 0
@@ -96,17 +97,38 @@ def test_every_sample_is_played_once(lengths: list[int], before: int) -> None:
 
 def test_volume_is_the_speakers() -> None:
     playout = Playout()
-    playout.add(clip(300, 1.0), volume=0.5)
+    playout.add(0, clip(300, 1.0), volume=0.5)
     assert level(played(playout, 1.0)) == pytest.approx(0.125 / np.sqrt(2), rel=0.05)
 
 
 def test_too_far_behind_it_drops_to_the_newest_clip() -> None:
     playout = Playout()
-    left_out = [playout.add(clip(300 + at, 4.0)) for at in range(5)]
+    left_out = [playout.add(at, clip(300 + at, 4.0)) for at in range(5)]
     assert left_out == [0, 0, 0, 3, 0]
     assert playout.left_out == 3
     assert playout.waiting_s == 8.0 <= MOST_WAITING_S
     assert strongest_hz(played(playout, 1.0), RATE_HZ) == pytest.approx(303, abs=1)
+
+
+def test_a_clip_is_told_with_the_frame_that_has_its_first_sample() -> None:
+    playout = Playout()
+    frame_s = FRAME_SAMPLES / RATE_HZ
+    playout.add(7, clip(300, 2.5 * frame_s))
+    playout.add(9, clip(400, 0.1))
+    assert playout.take_begun() == []  # it waits
+    told: list[list[Begun]] = []
+    for _ in range(4):
+        playout.next_frame()
+        told.append(playout.take_begun())
+    assert told == [[Begun(7, 0.05)], [], [Begun(9, 0.1)], []]
+
+
+def test_a_clip_that_is_left_out_never_begins() -> None:
+    playout = Playout()
+    for at in range(5):
+        playout.add(at, clip(300, 4.0))
+    played(playout, 12)
+    assert [one.number for one in playout.take_begun()] == [3, 4]
 
 
 # Order

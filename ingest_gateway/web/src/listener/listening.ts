@@ -69,7 +69,7 @@ function openTrack(sessionId: string, language: string): void {
     opened: join,
     received: receive,
     broken,
-    track: (track) => { player.play(track); },
+    track: (receiver) => { player.play(receiver); },
     keptOut: () => {
       set({ continuous: false, isTrackKeptOut: true });
       listen(sessionId, get().language ?? language);
@@ -202,6 +202,9 @@ function receive(message: ServerMessage): void {
       speakersVolume = message.volume;
       applyVolume();
       set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
+      break;
+    case "playing":
+      sound?.sent(message.sequenceNumber, message.duration);
       break;
     case "clipUrl":
       freshUrls.answer(message.sequenceNumber, message.url);

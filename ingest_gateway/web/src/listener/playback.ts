@@ -45,6 +45,10 @@ export class Playback implements Sound {
     return true;
   }
 
+  sent(): void {
+    // Clips come whole, and are played from here.
+  }
+
   startBehind(number: number | null): void {
     this.queue.startBehind(number);
   }

@@ -20,6 +20,8 @@ export interface Sound {
   startBehind(number: number | null): void;
   /** False: it is not played from here, or was before. */
   offer(utterance: Utterance): boolean;
+  /** The gateway begins to send its sound, which lasts so long. */
+  sent(number: number, durationS: number): void;
   changeLanguage(): void;
   /** Any touch of the page will do, not only one of the button that asks for it. */
   touched(): void;

@@ -3,7 +3,8 @@ import type { ServerMessage } from "../protocol/messages";
 import { RtcError } from "../protocol/rtc_line";
 import { TrackLine, type TrackEvents } from "./track_line";
 
-const TRACK = { kind: "audio" } as MediaStreamTrack;
+const TRACK = {} as RTCRtpReceiver;
+let sent: unknown[];
 let told: unknown[];
 let asked: string[];
 let hungUp: string[];
@@ -23,7 +24,10 @@ function listening(): TrackLine {
       gateway.on = on;
       if (gateway.refusal !== null) return Promise.reject(gateway.refusal);
       on.track(TRACK);
-      return Promise.resolve({ hangUp: () => Promise.resolve(hungUp.push(url) > 0) });
+      return Promise.resolve({
+        send: (message) => sent.push(message) > 0,
+        hangUp: () => Promise.resolve(hungUp.push(url) > 0),
+      });
     },
     random: () => 0,
   });
@@ -32,6 +36,7 @@ function listening(): TrackLine {
 beforeEach(() => {
   vi.useFakeTimers();
   told = [];
+  sent = [];
   asked = [];
   hungUp = [];
   gateway = { refusal: null, on: {} as TrackEvents };
@@ -106,4 +111,15 @@ it("says so when WebRTC does not get through at all", async () => {
   line = listening();
   await settle();
   expect(taken()).toEqual(["kept out"]);
+});
+
+it("sends what was heard while it is connected", async () => {
+  const heard = { action: "heard", sequenceNumber: 3, heardAt: 1 } as const;
+  line = listening();
+  expect(line.send(heard)).toBe(false);
+  await settle();
+  expect(line.send(heard)).toBe(true);
+  gateway.on.broken();
+  expect(line.send(heard)).toBe(false);
+  expect(sent).toEqual([heard]);
 });

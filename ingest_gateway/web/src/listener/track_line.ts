@@ -11,12 +11,13 @@ export interface ListenerLine {
 }
 
 export interface TrackEvents extends LineEvents {
-  track(track: MediaStreamTrack): void;
+  track(receiver: RTCRtpReceiver): void;
   /** This network lets no WebRTC through. */
   keptOut(): void;
 }
 
 interface Opened {
+  send(message: ClientMessage): boolean;
   hangUp(): Promise<boolean>;
 }
 
@@ -29,7 +30,7 @@ const IN_BROWSER: TrackNeeds = {
   open: (url, on) =>
     RtcLine.open(url, null, (peer) => {
       peer.addTransceiver("audio", { direction: "recvonly" });
-      peer.ontrack = ({ track }) => { on.track(track); };
+      peer.ontrack = ({ receiver }) => { on.track(receiver); };
     }, on),
   random: Math.random,
 };
@@ -62,7 +63,7 @@ export class TrackLine implements ListenerLine {
     }
     // Asked for again after a refusal: there is no connection yet.
     if (message.action === "joinSession" && this.line === null) void this.open();
-    return message.action === "joinSession";
+    return message.action === "joinSession" || (this.line?.send(message) ?? false);
   }
 
   hurry(): void {
@@ -86,7 +87,7 @@ export class TrackLine implements ListenerLine {
         {
           ...this.events,
           received: (message) => { if (isCurrent()) this.events.received(message); },
-          track: (track) => { if (isCurrent()) this.events.track(track); },
+          track: (receiver) => { if (isCurrent()) this.events.track(receiver); },
           broken: () => { if (isCurrent()) this.lost(); },
         },
       );

@@ -1,19 +1,25 @@
+import type { Utterance } from "../protocol/messages";
+import { JitterBuffer } from "./jitter_buffer";
 import type { Sound, SoundEvents } from "./sound";
 
 /** One continuous track in an audio element, which goes on behind a lock screen where the platform
- * allows that to anything. The gateway mixes it: there is nothing to queue or to catch up with. */
+ * allows that to anything. The gateway mixes it: there is nothing to queue or to catch up with. It says when each
+ * utterance goes out; this end knows how much later that is heard. */
 export class TrackSound implements Sound {
   private readonly element = new Audio();
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  private buffer: JitterBuffer | null = null;
   private paused = false;
 
-  constructor(private readonly events: Pick<SoundEvents, "progress">) {
+  constructor(private readonly events: Pick<SoundEvents, "began" | "ended" | "progress">) {
     const session = (navigator as { audioSession?: { type: string } }).audioSession;
     if (session !== undefined) session.type = "playback";
   }
 
   /** A new connection's track. */
-  play(track: MediaStreamTrack): void {
-    this.element.srcObject = new MediaStream([track]);
+  play(receiver: Pick<RTCRtpReceiver, "track" | "getStats">): void {
+    this.buffer = new JitterBuffer(receiver);
+    this.element.srcObject = new MediaStream([receiver.track]);
     if (!this.paused) void this.startSound();
   }
 
@@ -35,8 +41,20 @@ export class TrackSound implements Sound {
     // The track begins with what is said next.
   }
 
-  offer(): boolean {
-    return false;
+  offer(utterance: Utterance): boolean {
+    return !utterance.skipped;
+  }
+
+  sent(number: number, durationS: number): void {
+    const { buffer } = this;
+    void buffer?.heldBackS().then((heldBackS) => {
+      this.in(heldBackS, () => {
+        // Another connection since, or nobody hears it.
+        if (buffer !== this.buffer || this.element.paused) return;
+        this.events.began(number);
+        this.in(durationS, () => { this.events.ended(number); });
+      });
+    });
   }
 
   changeLanguage(): void {
@@ -64,8 +82,19 @@ export class TrackSound implements Sound {
   }
 
   close(): void {
+    this.buffer = null;
+    this.timers.forEach(clearTimeout);
+    this.timers.clear();
     this.element.pause();
     this.element.srcObject = null;
+  }
+
+  private in(waitS: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      act();
+    }, waitS * 1000);
+    this.timers.add(timer);
   }
 }
 

@@ -102,6 +102,13 @@ export type ServerMessage =
       reason: string;
       sourceTranscript?: string;
     }
+  | {
+      /** On a track's data channel: its clip begins on the track now. */
+      type: "playing";
+      sequenceNumber: number;
+      /** Seconds. */
+      duration: number;
+    }
   | { type: "clipUrl"; sequenceNumber: number; targetLanguage: string; url: string }
   | { type: "heartbeatAck" }
   | ErrorMessage;
