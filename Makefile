@@ -32,7 +32,7 @@ version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live test test-pages test-browser browser pages lint typecheck format lock \
-	cluster-demo job-jar images compose-up \
+	cluster-demo troubles job-jar images compose-up \
 	chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
@@ -46,6 +46,9 @@ demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: bui
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less
 	@$(PYTHON) -m local_stack.cluster_demo $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
+
+troubles: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
+	@$(PYTHON) -m local_stack.troubles $(NUMBERS)
 
 job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipelines.main
 	@$(PYTHON) -m local_stack.cluster_jar build/job.jar $(OPTIONS)

@@ -17,8 +17,8 @@ OPTIONS = "--speech_to_text=amazon "
 
 
 @contextmanager
-def amazon_speech(folder: Path) -> Generator[tuple[str, ...]]:
-    """Transcribe, Translate and Polly on this machine, the offline engines behind them.
+def amazon_speech(folder: Path, engines: str = "offline") -> Generator[tuple[str, ...]]:
+    """Transcribe, Translate and Polly on this machine, these engines behind them.
 
     Yields the job's options that point it at them. ``folder`` takes logs and certificates and is
     emptied first. ProcessError: they did not start.
@@ -27,7 +27,13 @@ def amazon_speech(folder: Path) -> Generator[tuple[str, ...]]:
     with Processes(folder / "logs") as processes:
         servers = processes.start(
             "amazon-speech",
-            [sys.executable, "-m", "local_stack.amazon_servers", f"--folder={folder}"],
+            [
+                sys.executable,
+                "-m",
+                "local_stack.amazon_servers",
+                f"--folder={folder}",
+                f"--engines={engines}",
+            ],
             cwd=ROOT,
         )
         servers.wait_until(
