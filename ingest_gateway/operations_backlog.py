@@ -13,7 +13,9 @@ What a language adds to that is in its lag, not here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from ingest_gateway.operations_windows import PassedUtterance
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk, EntryKind, LedgerEntry
@@ -23,7 +25,10 @@ ASK_AFTER_MS = 5_000
 ROUTED_WITHIN_MS = 30_000
 """An utterance whose languages the ledger does not hold so long after it was committed went to
 nobody."""
-KEPT_RUNS = 1024
+RUNS_OF_A_LENGTH = 8
+"""The newest eight runs are a chunk each, the eight before them two chunks, then four: an hour of
+chunks that nobody hears is some 90 runs, and a run is a seventh as long as what came after it, at
+most."""
 KEPT_AFTER_END_MS = 10 * 60_000
 """How long a session that has gone is still watched while records of it wait."""
 _ROUNDING_MS = 2
@@ -45,11 +50,10 @@ class Waiting:
         return Waiting(self.records + other.records, min(oldest, default=None))
 
 
-@dataclass(slots=True)
-class _Run:
-    """Chunks that follow one another: one, until there are too many. Named by the last of them;
-    ``received_at_ms`` is of the first. Not frozen: making one for every chunk of a thousand
-    speakers must cost little."""
+class _Run(Struct, gc=False):
+    """Chunks that follow one another. Named by the last of them; ``received_at_ms`` is of the
+    first. Numbers only, so the collector need not know of them: a thousand speakers whom nobody
+    hears have a hundred thousand."""
 
     epoch: int
     sequence: int
@@ -62,39 +66,40 @@ class _Run:
         ends_at_ms = chunk.captured_at_ms + chunk.samples * 1000 // SAMPLE_RATE_HZ
         return cls(chunk.epoch, chunk.sequence, ends_at_ms, chunk.received_at_ms)
 
-    def with_next(self, later: _Run) -> _Run:
-        return replace(later, received_at_ms=self.received_at_ms, chunks=self.chunks + later.chunks)
+    def take_in(self, earlier: _Run) -> None:
+        self.received_at_ms = earlier.received_at_ms
+        self.chunks += earlier.chunks
 
 
 @dataclass(slots=True)
 class _SessionBacklog:
-    """With too many runs each gets twice as long: count and age stay right, only when a record
-    goes is less exact."""
+    """The longer something waits, the longer its run: count and age of all stay right, only when
+    an old record goes is less exact."""
 
     runs: list[_Run] = field(default_factory=list[_Run])
     chunks: int = 0
-    chunks_a_run: int = 1
     last_chunk_at_ms: int = 0
     passed_number: int = -1
     ledger_number: int = -1
     asked_at_ms: int = 0
 
-    def add(self, chunk: AudioChunk, kept_runs: int) -> None:
+    def add(self, chunk: AudioChunk) -> None:
         self.last_chunk_at_ms = chunk.received_at_ms
         self.chunks += 1
-        run = _Run.of(chunk)
-        if self.runs and self.runs[-1].chunks < self.chunks_a_run:
-            run = self.runs.pop().with_next(run)
-        self.runs.append(run)
-        if len(self.runs) > kept_runs:
-            self.runs = _in_pairs(self.runs)
-            self.chunks_a_run *= 2
+        self.runs.append(_Run.of(chunk))
+        self._join()
+
+    def _join(self) -> None:
+        """Where one run too many has a length, its two oldest become one of the next length."""
+        runs, newest, length = self.runs, len(self.runs) - 1, 1
+        while (oldest := newest - RUNS_OF_A_LENGTH) >= 0 and runs[oldest].chunks == length:
+            runs[oldest + 1].take_in(runs[oldest])
+            del runs[oldest]
+            newest, length = oldest, 2 * length
 
     def drop(self, until: int) -> None:
         self.chunks -= sum(run.chunks for run in self.runs[:until])
         del self.runs[:until]
-        if not self.runs:
-            self.chunks_a_run = 1
 
     @property
     def waiting(self) -> Waiting:
@@ -106,15 +111,16 @@ class _SessionBacklog:
 class Backlog:
     """Of all sessions that speak here."""
 
-    def __init__(self, kept_runs: int = KEPT_RUNS) -> None:
-        self._kept_runs = kept_runs
+    def __init__(self) -> None:
         self._sessions: dict[str, _SessionBacklog] = {}
 
     def stored(self, session_id: str, chunks: Iterable[AudioChunk]) -> None:
         """These are durable on the stream now."""
         for chunk in chunks:
-            one = self._sessions.setdefault(session_id, _SessionBacklog())
-            one.add(chunk, self._kept_runs)
+            one = self._sessions.get(session_id)
+            if one is None:
+                one = self._sessions[session_id] = _SessionBacklog()
+            one.add(chunk)
 
     def passed(self, utterance: PassedUtterance) -> None:
         """It went out to listeners: what was spoken before its end is done with."""
@@ -196,8 +202,3 @@ def _leading(done: Iterable[bool]) -> int:
             break
         count += 1
     return count
-
-
-def _in_pairs(runs: list[_Run]) -> list[_Run]:
-    pairs = [first.with_next(second) for first, second in zip(runs[::2], runs[1::2], strict=False)]
-    return pairs + runs[len(pairs) * 2 :]

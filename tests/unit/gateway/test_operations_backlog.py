@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest_gateway.operations_backlog import (
     ASK_AFTER_MS,
     KEPT_AFTER_END_MS,
     ROUTED_WITHIN_MS,
+    RUNS_OF_A_LENGTH,
     Backlog,
     Waiting,
 )
@@ -62,8 +67,8 @@ def entry(
     )
 
 
-def backlog_of(chunks: int, **settings: int) -> Backlog:
-    backlog = Backlog(**settings)
+def backlog_of(chunks: int) -> Backlog:
+    backlog = Backlog()
     backlog.stored("talk", map(chunk, range(chunks)))
     return backlog
 
@@ -156,16 +161,35 @@ def test_those_asked_least_recently_have_their_turn_first() -> None:
     assert turns == [["a", "b"], ["c", "a"], ["b", "a"]]
 
 
-def test_memory_is_bounded_but_count_and_age_stay_right() -> None:
-    backlog = backlog_of(1000, kept_runs=8)
-    assert backlog.waiting("talk") == Waiting(1000, received_ms(0))
-    backlog.passed(passed(0, 500))
-    left = backlog.waiting("talk")
-    # They go a run at a time, of an eighth at most; none goes too early.
-    assert 500 <= left.records < 500 + 1000 / 4
-    assert left.oldest_at_ms == received_ms(1000 - left.records)
-    backlog.passed(passed(1, 1000))
-    assert backlog.waiting("talk") == Waiting()
+def test_an_hour_that_nobody_hears_takes_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        backlog = Backlog()
+        for sequence in range(36_000):
+            backlog.stored("talk", [chunk(sequence)])
+        used_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert backlog.waiting("talk") == Waiting(36_000, received_ms(0))
+    assert used_bytes < 20 * 1024
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1)), min_size=1, max_size=8))
+def test_none_goes_too_early_and_the_later_ones_not_much_too_late(
+    turns: list[tuple[int, float]],
+) -> None:
+    """Of each turn: how many chunks come, and which share of what waits then passes."""
+    backlog = Backlog()
+    stored = gone = 0
+    for number, (more, share) in enumerate(turns):
+        backlog.stored("talk", map(chunk, range(stored, stored + more)))
+        stored += more
+        gone += int((stored - gone) * share)
+        backlog.passed(passed(number, gone))
+        left, exact = backlog.waiting("talk"), stored - gone
+        assert exact <= left.records <= exact * RUNS_OF_A_LENGTH / (RUNS_OF_A_LENGTH - 1)
+        oldest_at_ms = received_ms(stored - left.records) if left.records else None
+        assert left.oldest_at_ms == oldest_at_ms
 
 
 def test_the_total_has_the_oldest_of_all() -> None:
