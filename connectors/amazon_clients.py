@@ -21,7 +21,9 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     MetadataRetrievalError,
@@ -36,6 +38,7 @@ from connectors.errors import (
     PermanentError,
     RetryableError,
     ThrottledError,
+    UnsentError,
 )
 from schemas.names import Names
 
@@ -232,13 +235,12 @@ _RETRYABLE = frozenset(
         "TransactionInProgressException",
     }
 )
+_NO_CONNECTION = (ConnectTimeoutError, CredentialRetrievalError, MetadataRetrievalError)
 _BROKEN_CONNECTION = (
     HTTPClientError,
     BotoConnectionError,
     ResponseStreamingError,
     IncompleteReadError,
-    CredentialRetrievalError,
-    MetadataRetrievalError,
     aiohttp.ClientError,
     OSError,
     TimeoutError,
@@ -258,11 +260,21 @@ def aws_errors(action: str) -> Generator[None, None, None]:
     except ClientError as error:
         _log.debug("%s: %s", action, error)
         raise connector_error(action, error) from None
+    except _NO_CONNECTION as error:
+        raise UnsentError(f"{action}: {type(error).__name__}") from error
     except _BROKEN_CONNECTION as error:
-        raise RetryableError(f"{action}: {type(error).__name__}") from error
+        meaning = UnsentError if _never_connected(error) else RetryableError
+        raise meaning(f"{action}: {type(error).__name__}") from error
     except BotoCoreError as error:
         _log.debug("%s: %s", action, error)
         raise PermanentError(f"{action}: {type(error).__name__}") from None
+
+
+def _never_connected(error: BaseException) -> bool:
+    """aiobotocore says EndpointConnectionError of connections that broke in a request, too."""
+    if not isinstance(error, EndpointConnectionError):
+        return False
+    return isinstance(error.kwargs.get("error"), aiohttp.ClientConnectorError)
 
 
 def error_code(error: ClientError) -> str:

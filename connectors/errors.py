@@ -11,6 +11,10 @@ class RetryableError(ConnectorError):
     """The same call may succeed later: a broken connection, a 5xx, a timeout."""
 
 
+class UnsentError(RetryableError):
+    """The call never reached the service, so it did nothing: no connection was made."""
+
+
 class ThrottledError(RetryableError):
     """The service asked for fewer calls. ``retry_after_s`` is its own wish, if it said one."""
 

@@ -27,7 +27,8 @@ class RecordSink(Protocol):
         """One attempt; for each record None when it is durable, or the code of its failure.
 
         A record may be durable though the call raised RetryableError: its answer was lost.
-        ThrottledError: nothing was taken. PermanentError: these records can never be put.
+        UnsentError, ThrottledError: nothing was taken. PermanentError: these records can never be
+        put.
         """
         ...
 

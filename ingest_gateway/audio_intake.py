@@ -1,4 +1,4 @@
-"""Audio in: numbered, queued, acknowledged when it is durable, declared a gap when it is lost."""
+"""Audio in: numbered, queued, acknowledged when durable, declared a gap when given up."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from ingest_gateway.speaker_stream import SequenceJumpError, SpeakerStream
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
 
 _NOTICE_EVERY_MS = 1000
+_GIVEN_UP = {
+    True: "audio could not be stored in time; it is marked as a gap",
+    False: "audio may not have been stored in time; what is missing is marked as a gap",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +67,11 @@ class AudioIntake:
         self.writer.add(taken.chunk)
 
     def settled(self, settled: Settled) -> Sequence[StreamRecord]:
-        """The writer's report: acknowledge what is durable, declare a gap for what is lost."""
+        """The writer's report: acknowledge what is durable, declare gaps for what was given up.
+
+        What is unsure is in a gap too, for nothing more will come of it; what of it is on the
+        stream is heard all the same, because it stands there before the gap.
+        """
         live = self._live.loaded(settled.session_id)
         if live is None:
             return ()
@@ -73,17 +81,23 @@ class AudioIntake:
         if live.durable_sequence > before:
             live.ack_due = True
             self.acknowledge(live)
-        if not settled.lost:
+        if not settled.lost and not settled.unsure:
             return ()
-        gaps = _gaps(live, settled.lost, self._now_ms())
-        _log.error("session %s: %d records lost", live.session_id, len(settled.lost))
+        gaps = _gaps(live, (*settled.lost, *settled.unsure), self._now_ms())
+        _log.error(
+            "session %s: %d records lost, %d perhaps",
+            live.session_id,
+            len(settled.lost),
+            len(settled.unsure),
+        )
         if live.speaker is not None and gaps:
+            newest = [gap for gap in gaps if gap.epoch == gaps[-1].epoch]
             live.speaker.send(
                 ErrorMessage(
                     code="INTERNAL",
-                    message="audio could not be stored in time; it is marked as a gap",
+                    message=_GIVEN_UP[bool(settled.lost)],
                     action="audioChunk",
-                    sequence=max(gap.after_sequence for gap in gaps) + 1,
+                    sequence=newest[0].after_sequence + 1,
                 )
             )
         return gaps
@@ -159,15 +173,18 @@ def _durable_after(live: LiveSession, pending: Pending) -> int:
     return live.durable_sequence
 
 
-def _gaps(live: LiveSession, lost: Sequence[Pending], now_ms: int) -> tuple[SessionControl, ...]:
-    """One per epoch, from before its first lost chunk until behind its last."""
-    sequences: dict[int, list[int]] = {}
-    for pending in lost:
-        if isinstance(pending.value, AudioChunk):
-            sequences.setdefault(pending.value.epoch, []).append(pending.value.sequence)
+def _gaps(live: LiveSession, gone: Sequence[Pending], now_ms: int) -> tuple[SessionControl, ...]:
+    """In order, one for each run of chunks: what is stored between two of them is in none."""
+    chunks = [one.value for one in gone if isinstance(one.value, AudioChunk)]
+    runs: list[tuple[int, int, int]] = []
+    for epoch, sequence in sorted((chunk.epoch, chunk.sequence) for chunk in chunks):
+        if runs and runs[-1][0] == epoch and runs[-1][2] == sequence:
+            runs[-1] = (epoch, runs[-1][1], sequence + 1)
+        else:
+            runs.append((epoch, sequence, sequence + 1))
     return tuple(
-        gap_record(live.session_id, epoch, min(numbers) - 1, max(numbers) + 1, now_ms)
-        for epoch, numbers in sorted(sequences.items())
+        gap_record(live.session_id, epoch, first - 1, behind, now_ms)
+        for epoch, first, behind in runs
     )
 
 

@@ -32,6 +32,11 @@ class Metrics:
         self.records_lost = Counter(
             "gateway_records_lost", "Records given up after the deadline", registry=self.registry
         )
+        self.records_unsure = Counter(
+            "gateway_records_unsure",
+            "Records given up after the deadline that may be stored: an answer was lost",
+            registry=self.registry,
+        )
         self.put_seconds = Histogram(
             "gateway_put_seconds",
             "Time of a PutRecords call",

@@ -7,23 +7,24 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, PermanentError, ThrottledError, UnsentError
 from connectors.record_sink import RecordSink, SinkRecord
 from ingest_gateway.metrics import Metrics
 from ingest_gateway.put_queue import Batch, Pending, PutQueue, Settled
 from schemas.avro_codec import encode
-from schemas.values import AudioChunk, StreamRecord
+from schemas.values import StreamRecord
 
 LINGER_S = 0.01
 """A call waits this long for other sessions' records: at 1,000 sessions it carries about 40."""
 CALLS_AT_ONCE = 4
+_NOTHING_TAKEN = (PermanentError, ThrottledError, UnsentError)
 
 _log = logging.getLogger(__name__)
 
 
 class OnSettled(Protocol):
     def __call__(self, settled: Settled) -> Sequence[StreamRecord]:
-        """Told what is durable and what is lost; returned records go before all that waits."""
+        """Told what is durable and what was given up; returned records go before what waits."""
         ...
 
 
@@ -95,7 +96,6 @@ class RecordWriter:
             value=record,
             record=SinkRecord(record.session_id, encode(record)),
             queued_at_ms=self._now_ms(),
-            may_expire=isinstance(record, AudioChunk),
         )
 
     async def _run(self) -> None:
@@ -130,15 +130,23 @@ class RecordWriter:
             if not isinstance(error, ConnectorError):
                 _log.exception("put of %d records failed", len(batch.records))
             _log.warning("put of %d records failed: %s", len(batch.records), error)
-            settled = self._queue.settle_failed_call(batch, type(error).__name__, self._now_ms())
+            settled = self._queue.settle_failed_call(
+                batch, self._now_ms(), may_be_stored=not isinstance(error, _NOTHING_TAKEN)
+            )
         else:
             settled = self._queue.settle(batch, answers, self._now_ms())
         self._calls.discard(asyncio.current_task())  # type: ignore[arg-type]
         for part in settled:
-            self._metrics.records_stored.inc(len(part.stored))
-            self._metrics.records_lost.inc(len(part.lost))
-            for record in reversed(self._on_settled(part)):
-                self._queue.add_first(part.session_id, self._pending(record))
+            self._report(part)
+            if part.lost or part.unsure:
+                self._report(self._queue.release(part.session_id))
         self._wake.set()
         async with self._settled:
             self._settled.notify_all()
+
+    def _report(self, part: Settled) -> None:
+        self._metrics.records_stored.inc(len(part.stored))
+        self._metrics.records_lost.inc(len(part.lost))
+        self._metrics.records_unsure.inc(len(part.unsure))
+        for record in reversed(self._on_settled(part)):
+            self._queue.add_first(part.session_id, self._pending(record))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from botocore import exceptions as boto
 
-from connectors.amazon_clients import AwsSettings, aws_errors
+from connectors.amazon_clients import AwsClients, AwsSettings, aws_errors
 from connectors.errors import (
     ConnectorError,
     ExpiredIteratorError,
@@ -17,11 +19,18 @@ from connectors.errors import (
     PermanentError,
     RetryableError,
     ThrottledError,
+    UnsentError,
 )
 
 pytestmark = pytest.mark.unit
 
 SPEECH = "what somebody said"
+REFUSED = aiohttp.ClientConnectorError(
+    ConnectionKey(
+        "x", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+    ),
+    ConnectionRefusedError(),
+)
 
 
 def refusal(code: str, status: int, headers: dict[str, str] | None = None) -> boto.ClientError:
@@ -82,8 +91,7 @@ def test_a_service_says_how_long_to_wait() -> None:
     "error",
     [
         boto.ReadTimeoutError(endpoint_url="x"),
-        boto.ConnectTimeoutError(endpoint_url="x"),
-        boto.EndpointConnectionError(endpoint_url="x"),
+        boto.EndpointConnectionError(endpoint_url="x", error=aiohttp.ClientOSError("reset")),
         boto.ConnectionClosedError(endpoint_url="x"),
         boto.HTTPClientError(error="x"),
         boto.ResponseStreamingError(error="x"),
@@ -95,6 +103,28 @@ def test_a_service_says_how_long_to_wait() -> None:
 )
 def test_a_broken_connection_may_be_tried_again(error: Exception) -> None:
     assert type(raised_as(error)) is RetryableError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        boto.ConnectTimeoutError(endpoint_url="x"),
+        boto.EndpointConnectionError(endpoint_url="x", error=REFUSED),
+        boto.CredentialRetrievalError(provider="x", error_msg="x"),
+    ],
+)
+def test_what_never_left_this_machine_was_not_done(error: Exception) -> None:
+    assert type(raised_as(error)) is UnsentError
+
+
+async def test_a_connection_that_cannot_be_made() -> None:
+    with socket.socket() as taken:  # bound, and not listening
+        taken.bind(("127.0.0.1", 0))
+        clients = AwsClients(AwsSettings.local(f"http://127.0.0.1:{taken.getsockname()[1]}", "x"))
+        kinesis = await clients.kinesis()
+        with pytest.raises(UnsentError), aws_errors("list streams"):
+            await kinesis.list_streams()
+        await clients.close()
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,30 @@
-"""Whatever fails: a session's records become durable in order, none is lost, and what is put
-twice is only what came behind a failure."""
+"""One call after the other: what goes into it, and what becomes of it."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from connectors.record_sink import SinkRecord
-from ingest_gateway.put_queue import FIRST_WAIT_MS, LONGEST_WAIT_MS, Pending, PutQueue
-from schemas.values import AudioChunk
+from ingest_gateway.put_queue import FIRST_WAIT_MS, Pending, PutQueue, Settled
+from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
 
 pytestmark = pytest.mark.unit
 
 DEADLINE_MS = 30_000
 
 
-def pending(session_id: str, number: int, now_ms: int = 0, *, may_expire: bool = True) -> Pending:
-    chunk = AudioChunk(session_id, 0, number, now_ms, now_ms, b"\0\0")
-    return Pending(chunk, SinkRecord(session_id, bytes(10)), now_ms, may_expire)
+def of(value: StreamRecord, now_ms: int = 0) -> Pending:
+    return Pending(value, SinkRecord(value.session_id, bytes(10)), now_ms)
+
+
+def pending(session_id: str, number: int, now_ms: int = 0, epoch: int = 0) -> Pending:
+    return of(AudioChunk(session_id, epoch, number, now_ms, now_ms, b"\0\0"), now_ms)
+
+
+def control(session_id: str, kind: ControlKind, after: int = -1, now_ms: int = 0) -> Pending:
+    return of(SessionControl(session_id, 0, after, 0, kind, now_ms), now_ms)
 
 
 def numbers(records: tuple[Pending, ...]) -> list[int]:
@@ -29,105 +32,68 @@ def numbers(records: tuple[Pending, ...]) -> list[int]:
 
 
 def a_queue(**limits: int) -> PutQueue:
-    return PutQueue(deadline_ms=DEADLINE_MS, fraction=lambda: 0.0, **limits)
+    return PutQueue(**{"deadline_ms": DEADLINE_MS, **limits}, fraction=lambda: 0.0)
 
 
-@dataclass
-class Stream:
-    """What a reader of the stream sees, and what the queue said about it."""
-
-    seen: dict[str, list[int]]
-    durable: dict[str, list[int]]
-
-
-# A step is records that arrive (by session), and whether each record of the next call fails.
-ARRIVALS = st.lists(st.integers(0, 3), max_size=8)
-FAILURES = st.lists(st.booleans(), max_size=30)
+def put(queue: PutQueue, now_ms: int, *answers: str | None) -> tuple[Settled, ...]:
+    """One call; records beyond ``answers`` become durable."""
+    batch = queue.next_batch(now_ms)
+    assert batch is not None
+    rest = [None] * (len(batch.records) - len(answers))
+    return queue.settle(batch, [*answers, *rest], now_ms)
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    steps=st.lists(st.tuples(ARRIVALS, FAILURES), max_size=25),
-    max_records=st.integers(1, 12),
-    calls_in_flight=st.integers(1, 3),
-)
-def test_any_pattern_of_failures_keeps_order_and_loses_nothing(
-    steps: list[tuple[list[int], list[bool]]], max_records: int, calls_in_flight: int
-) -> None:
-    queue = a_queue(max_records=max_records)
-    stream = Stream({}, {})
-    added: dict[str, list[int]] = {}
-    flying: list[tuple[object, list[bool]]] = []
-    now_ms = 0
-
-    def settle_oldest() -> None:
-        batch, failures = flying.pop(0)
-        answers: list[str | None] = []
-        at = 0
-        for session_id, part in batch.parts:  # type: ignore[attr-defined]
-            failed_before = False
-            for one in part:
-                fails = failures[at] if at < len(failures) else False
-                at += 1
-                answers.append("Throttled" if fails else None)
-                if not fails:
-                    number = numbers((one,))[0]
-                    already = stream.durable.get(session_id, [])
-                    # Never a second time what was reported durable.
-                    assert number not in already
-                    stream.seen.setdefault(session_id, []).append(number)
-                failed_before = failed_before or fails
-        for settled in queue.settle(batch, answers, now_ms):  # type: ignore[arg-type]
-            assert not settled.lost
-            stream.durable.setdefault(settled.session_id, []).extend(numbers(settled.stored))
-
-    def start_a_call(failures: list[bool]) -> None:
-        batch = queue.next_batch(now_ms)
-        if batch is None:
-            return
-        in_flight = [session for other, _ in flying for session, _ in other.parts]  # type: ignore[attr-defined]
-        assert not {session for session, _ in batch.parts} & set(in_flight)
-        assert len(batch.records) <= max_records
-        flying.append((batch, failures))
-
-    for arrivals, failures in steps:
-        for session in arrivals:
-            session_id = f"s{session}"
-            number = len(added.setdefault(session_id, []))
-            added[session_id].append(number)
-            queue.add(session_id, pending(session_id, number, now_ms))
-        start_a_call(failures)
-        if len(flying) >= calls_in_flight:
-            settle_oldest()
-        now_ms += 700
-    for _ in range(10_000):
-        if queue.empty and not flying:
-            break
-        now_ms += LONGEST_WAIT_MS
-        start_a_call([])
-        if flying:
-            settle_oldest()
-
-    assert queue.empty
-    assert stream.durable == added  # all of it, in order
-    for session_id, seen in stream.seen.items():
-        first_seen = list(dict.fromkeys(seen))
-        assert sorted(first_seen) == added[session_id]
-    assert all(queue.waiting_bytes(session_id) == 0 for session_id in added)
-
-
-def test_the_failed_record_and_all_later_ones_go_again() -> None:
+def test_only_what_was_refused_goes_again_before_what_is_later() -> None:
     queue = a_queue()
     for number in range(5):
         queue.add("a", pending("a", number))
-    batch = queue.next_batch(0)
-    assert batch is not None
-    (settled,) = queue.settle(batch, [None, None, "Throttled", None, None], 0)
+    (settled,) = put(queue, 0, None, None, "Throttled", None, "Throttled")
     assert numbers(settled.stored) == [0, 1]
     assert queue.next_batch(FIRST_WAIT_MS - 1) is None
+    queue.add("a", pending("a", 5))
     again = queue.next_batch(FIRST_WAIT_MS)
     assert again is not None
-    assert numbers(again.parts[0][1]) == [2, 3, 4]
+    assert numbers(again.parts[0][1]) == [2, 4, 5]
+    (settled,) = queue.settle(again, [None, "Throttled", None], FIRST_WAIT_MS)
+    assert numbers(settled.stored) == [2, 3]
+    (settled,) = put(queue, 2 * FIRST_WAIT_MS)
+    assert numbers(settled.stored) == [4, 5]
+    assert queue.empty
+
+
+def test_a_call_without_an_answer_goes_again_as_a_whole() -> None:
+    queue = a_queue()
+    for number in range(3):
+        queue.add("a", pending("a", number))
+    put(queue, 0, None, "Throttled", None)
+    batch = queue.next_batch(FIRST_WAIT_MS)
+    assert batch is not None
+    assert numbers(batch.parts[0][1]) == [1]
+    queue.settle_failed_call(batch, FIRST_WAIT_MS, may_be_stored=True)
+    again = queue.next_batch(3 * FIRST_WAIT_MS)
+    assert again is not None
+    assert numbers(again.parts[0][1]) == [1]
+
+
+def test_nothing_goes_behind_a_control_whose_place_only_the_stream_knows() -> None:
+    queue = a_queue()
+    records = [
+        pending("a", 0),
+        control("a", ControlKind.LISTENERS),
+        control("a", ControlKind.GAP),
+        pending("a", 1),
+        control("a", ControlKind.PAUSE, after=1),
+        control("a", ControlKind.RESUME, after=1),
+        pending("a", 2),
+        pending("a", 0, epoch=1),
+    ]
+    for record in records:
+        queue.add("a", record)
+    batches: list[tuple[Pending, ...]] = []
+    while (batch := queue.next_batch(0)) is not None:
+        batches.append(batch.parts[0][1])
+        queue.settle(batch, [None] * len(batch.records), 0)
+    assert batches == [tuple(records[:5]), (records[5],), (records[6],), (records[7],)]
 
 
 def test_one_sessions_failure_does_not_hold_another() -> None:
@@ -153,7 +119,7 @@ def test_a_session_in_flight_waits_and_is_told_when_due() -> None:
     queue.add("a", pending("a", 1))
     assert queue.due_in_ms(0) is None
     assert queue.next_batch(0) is None
-    queue.settle_failed_call(batch, "RetryableError", 100)
+    queue.settle_failed_call(batch, 100, may_be_stored=True)
     assert queue.due_in_ms(100) == FIRST_WAIT_MS
     assert queue.due_in_ms(130) == FIRST_WAIT_MS - 30
 
@@ -166,7 +132,7 @@ def test_waits_double_up_to_the_longest_and_start_anew_after_success() -> None:
     for _ in range(8):
         batch = queue.next_batch(now_ms)
         assert batch is not None
-        queue.settle_failed_call(batch, "Throttled", now_ms)
+        queue.settle_failed_call(batch, now_ms, may_be_stored=False)
         waits.append(queue.due_in_ms(now_ms))
         now_ms += waits[-1] or 0
     assert waits == [50, 100, 200, 400, 800, 1600, 2000, 2000]
@@ -176,7 +142,7 @@ def test_waits_double_up_to_the_longest_and_start_anew_after_success() -> None:
     queue.add("a", pending("a", 1, now_ms))
     batch = queue.next_batch(now_ms)
     assert batch is not None
-    queue.settle_failed_call(batch, "Throttled", now_ms)
+    queue.settle_failed_call(batch, now_ms, may_be_stored=False)
     assert queue.due_in_ms(now_ms) == FIRST_WAIT_MS
 
 
@@ -198,21 +164,51 @@ def test_a_stream_that_refuses_a_third_of_all_records_keeps_up_with_speech() -> 
 def test_audio_past_its_deadline_is_lost_and_what_may_not_expire_stays() -> None:
     queue = a_queue()
     queue.add("a", pending("a", 0, now_ms=0))
-    queue.add("a", pending("a", 1, now_ms=0, may_expire=False))
+    queue.add("a", control("a", ControlKind.LISTENERS))
     queue.add("a", pending("a", 2, now_ms=10))
-    batch = queue.next_batch(0)
-    assert batch is not None
-    (early,) = queue.settle_failed_call(batch, "Throttled", DEADLINE_MS - 1)
+    (early,) = put(queue, DEADLINE_MS - FIRST_WAIT_MS, *["Throttled"] * 3)
     assert early.lost == ()
-    batch = queue.next_batch(DEADLINE_MS + 1000)
-    assert batch is not None
-    (late,) = queue.settle_failed_call(batch, "Throttled", DEADLINE_MS)
+    (late,) = put(queue, DEADLINE_MS, *["Throttled"] * 3)
     assert numbers(late.lost) == [0]
-    queue.add_first("a", pending("a", 77, now_ms=DEADLINE_MS, may_expire=False))
+    queue.add_first("a", pending("a", 77, now_ms=DEADLINE_MS))
     batch = queue.next_batch(DEADLINE_MS * 2)
     assert batch is not None
-    assert numbers(batch.parts[0][1]) == [77, 1, 2]
+    assert numbers(batch.parts[0][1]) == [77, 2]
     assert queue.waiting_bytes("a") == 3 * batch.records[0].size_bytes
+
+
+@pytest.mark.parametrize("may_be_stored", [True, False])
+def test_what_one_answer_may_have_called_durable_is_never_called_lost(
+    *, may_be_stored: bool
+) -> None:
+    queue = a_queue()
+    queue.add("a", pending("a", 0))
+    queue.add("a", pending("a", 1))
+    batch = queue.next_batch(0)
+    assert batch is not None
+    queue.settle_failed_call(batch, 0, may_be_stored=may_be_stored)
+    (settled,) = put(queue, DEADLINE_MS, "Throttled", None)
+    expected = ([], [0]) if may_be_stored else ([0], [])
+    assert (numbers(settled.lost), numbers(settled.unsure)) == expected
+    assert settled.stored == ()
+    assert numbers(queue.release("a").stored) == [1]
+    assert queue.empty
+
+
+def test_what_is_durable_behind_a_lost_record_waits_for_the_gap() -> None:
+    queue = a_queue()
+    queue.add("a", pending("a", 0))
+    queue.add("a", pending("a", 1))
+    (settled,) = put(queue, DEADLINE_MS, "Throttled", None)
+    assert numbers(settled.lost) == [0]
+    gap = control("a", ControlKind.GAP, now_ms=DEADLINE_MS)
+    queue.add_first("a", gap)
+    assert queue.release("a").stored == ()
+    (refused,) = put(queue, DEADLINE_MS * 2, "Throttled")
+    assert refused == Settled("a")
+    (settled,) = put(queue, DEADLINE_MS * 3)
+    assert settled.stored[0] is gap
+    assert numbers(settled.stored) == [1]
 
 
 def test_calls_stay_within_the_limits_of_records_and_bytes() -> None:
