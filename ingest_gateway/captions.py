@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import statistics
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
+from sys import intern
 from urllib.parse import unquote
 
 import msgspec
@@ -26,7 +27,9 @@ from ingest_gateway.operations_windows import PassedUtterance
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 
-_KEPT_PER_LANGUAGE = 200
+KEPT_PER_LANGUAGE = 60
+"""Three minutes of speech; a thousand talks in two languages take 85 MB. Older captions are read
+from the ledger and the store, as they are behind a restart."""
 _LAGS = 20
 _LOOK_BACK = 4
 """Entries read per wanted caption: silence and other languages lie between."""
@@ -57,10 +60,12 @@ _decoder = msgspec.json.Decoder(_Passing)
 
 
 class _Recent:
-    """``unstored`` are clips that went out inside a message, while their upload was under way."""
+    """``unstored`` are clips that went out inside a message, while their upload was under way.
+    ``let_go``: the highest number of those that are not kept any more."""
 
     def __init__(self) -> None:
-        self.captions: OrderedDict[int, Caption] = OrderedDict()
+        self.captions: dict[int, Caption] = {}
+        self.let_go = -1
         self.unstored: set[int] = set()
         self.delivered_ms: deque[int] = deque(maxlen=_LAGS)
         self.heard_ms: deque[int] = deque(maxlen=_LAGS)
@@ -68,6 +73,19 @@ class _Recent:
     def known(self, number: int) -> Caption | None:
         """A caption whose clip, if it has one, can be fetched."""
         return None if number in self.unstored else self.captions.get(number)
+
+    def passed_before(self, number: int) -> bool:
+        """They come in the order of their numbers, nearly: one from before what is kept is a
+        repeat."""
+        return number <= self.let_go or number in self.captions
+
+    def keep(self, caption: Caption) -> None:
+        self.captions[caption.sequence_number] = caption
+        if len(self.captions) > KEPT_PER_LANGUAGE:
+            oldest = next(iter(self.captions))
+            del self.captions[oldest]
+            self.unstored.discard(oldest)
+            self.let_go = max(self.let_go, oldest)
 
 
 class Captions:
@@ -103,14 +121,18 @@ class Captions:
         number = passing.sequence_number
         if number is None or passing.type not in ("translatedAudio", "skipped"):
             return
-        recent = self._recent.setdefault(session_id, {}).setdefault(language, _Recent())
+        language = intern(language)  # each request brings its own copy
+        of_session = self._recent.setdefault(session_id, {})
+        recent = of_session.get(language)
+        if recent is None:
+            recent = of_session[language] = _Recent()
         if passing.audio is None and passing.reason is None:
             recent.unstored.discard(number)
-        if number in recent.captions:
+        if recent.passed_before(number):
             return
         if passing.audio is not None:
             recent.unstored.add(number)
-        recent.captions[number] = Caption(
+        caption = Caption(
             sequence_number=number,
             target_language=language,
             timestamp=passing.timestamp,
@@ -119,13 +141,11 @@ class Captions:
             previous_sequence_number=passing.previous_sequence_number,
             transcript=passing.transcript,
             duration=passing.duration,
-            content_type=passing.content_type,
+            content_type=None if passing.content_type is None else intern(passing.content_type),
             skipped=passing.reason,
         )
-        while len(recent.captions) > _KEPT_PER_LANGUAGE:
-            oldest, _ = recent.captions.popitem(last=False)
-            recent.unstored.discard(oldest)
-        ended_at_ms = _ended_at_ms(recent.captions[number]) if passing.timestamp else None
+        recent.keep(caption)
+        ended_at_ms = _ended_at_ms(caption) if passing.timestamp else None
         now_ms = self._now_ms()
         if ended_at_ms is not None:
             recent.delivered_ms.append(now_ms - ended_at_ms)
@@ -196,8 +216,10 @@ class Captions:
             timestamp_ms = entries[0].captured_at_ms
         return await self._presign(clip_key(session_id, language, timestamp_ms))
 
-    def forget(self, session_id: str) -> None:
-        self._recent.pop(session_id, None)
+    def keep_only(self, session_ids: Collection[str]) -> None:
+        """Forget all other sessions, also those that a late clip brought back behind their end."""
+        for session_id in self._recent.keys() - set(session_ids):
+            del self._recent[session_id]
 
     async def _entries(self, session_id: str, since: int | None) -> tuple[LedgerEntry, ...]:
         if since is not None:

@@ -87,7 +87,7 @@ class Sweeper:
         for live in self.live.all():
             if live.ended and live.speaker is None and live.session_id not in listened:
                 self.live.forget(live.session_id)
-                self.captions.forget(live.session_id)
+        self.captions.keep_only({live.session_id for live in self.live.all()})
 
     def is_over(self, row: SessionRow) -> bool:
         """Whether it is to end by itself: too old, or too long without speaker."""

@@ -82,6 +82,26 @@ async def test_ended_sessions_are_forgotten(start: Start) -> None:
     assert gateway.gateway.live.loaded(session_id) is None
 
 
+async def test_a_clip_that_comes_behind_the_end_is_forgotten_too(start: Start) -> None:
+    """The job's last clips come when the session has ended, and perhaps is not known any more."""
+    gateway = await start()
+    _, going_on = await gateway.speaker()
+    notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+    late: dict[str, object] = {
+        "type": "translatedAudio",
+        "sequenceNumber": 7,
+        "timestamp": 1_790_000_000_000,
+    }
+    for session_id in ("ended-long-ago", going_on):
+        await notifier.notify(session_id, "es", late)
+    await notifier.close()
+    captions = gateway.gateway.captions
+    assert list(captions.lag_ms("ended-long-ago")) == ["es"]
+    gateway.gateway.sweeper.forget_ended_sessions()
+    assert captions.lag_ms("ended-long-ago") == {}
+    assert list(captions.lag_ms(going_on)) == ["es"]
+
+
 # The headless clients
 
 

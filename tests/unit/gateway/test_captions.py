@@ -1,0 +1,146 @@
+"""What the gateway keeps of what passed: little, the newest, and of sessions it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+
+import msgspec
+import pytest
+
+from connectors.memory_clip_store import MemoryClipStore
+from connectors.memory_ledger import MemoryLedger
+from connectors.policy import Policies
+from ingest_gateway.captions import KEPT_PER_LANGUAGE, Captions
+from ingest_gateway.limits import Limits
+from ingest_gateway.metrics import Metrics
+from ingest_gateway.operations_windows import LagWindows, PassedUtterance
+from schemas.names import clip_key
+from schemas.values import EntryKind, LedgerEntry, Route
+from tests.settable_clock import T0_MS, SettableClock
+
+pytestmark = pytest.mark.unit
+
+UTTERANCE_MS = 3_000
+
+
+def captured_ms(number: int) -> int:
+    return T0_MS + number * UTTERANCE_MS
+
+
+class Passing:
+    """Captions over a ledger and clips in memory; ``passed`` is what was reported as new."""
+
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger()
+        self.clips = MemoryClipStore()
+        self.passed: list[int] = []
+        self.lags = LagWindows()
+        self.captions = Captions(
+            self.ledger,
+            self.clips,
+            Policies(),
+            Limits(),
+            Metrics(),
+            SettableClock(),
+            on_passing=self._note,
+        )
+
+    def _note(self, utterance: PassedUtterance) -> None:
+        self.passed.append(utterance.number)
+        self.lags.add(utterance)
+
+    def observe(self, number: int, session_id: str = "talk", language: str = "es") -> None:
+        body = {
+            "type": "translatedAudio",
+            "sequenceNumber": number,
+            "timestamp": captured_ms(number),
+            "sourceDuration": 3.0,
+            "transcript": f"una frase que se dice en tres segundos, la {number}",
+            "sourceTranscript": f"a sentence that is said in three seconds, number {number}",
+            "contentType": "audio/mpeg",
+        }
+        self.captions.observe(msgspec.json.encode(body), session_id, language)
+
+    async def commit(self, number: int) -> None:
+        """As the job leaves it behind: in the ledger, and its clip in the store."""
+        await self.ledger.commit(
+            LedgerEntry(
+                session_id="talk",
+                number=number,
+                epoch=0,
+                kind=EntryKind.SPEECH,
+                first_sample=0,
+                end_sample=48_000,
+                text=f"sentence {number}",
+                language="en",
+                captured_at_ms=captured_ms(number),
+                committed_at_ms=captured_ms(number),
+                writer="job",
+                resume_sample=48_000,
+                resume_sequence=0,
+                resume_sequence_sample=0,
+                routes=(Route("es", number - 1),),
+            )
+        )
+        await self.clips.put(
+            clip_key("talk", "es", captured_ms(number)),
+            b"mp3",
+            content_type="audio/mpeg",
+            metadata={"transcript": f"stored%20{number}"},
+        )
+
+
+def test_memory_is_flat_once_the_window_is_full() -> None:
+    passing = Passing()
+
+    def traced_after(numbers: range) -> int:
+        for number in numbers:
+            passing.observe(number)
+        passing.passed.clear()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        full_bytes = traced_after(range(300))
+        later_bytes = traced_after(range(300, 1500))
+    finally:
+        tracemalloc.stop()
+    assert later_bytes - full_bytes < 8 * 1024
+
+
+def test_a_repeat_is_told_of_once_however_late_it_comes() -> None:
+    passing = Passing()
+    for number in range(KEPT_PER_LANGUAGE + 5):
+        passing.observe(number)
+    expected = list(passing.passed)
+    for number in (0, 4, 5, KEPT_PER_LANGUAGE + 4):
+        passing.observe(number)
+    assert passing.passed == expected
+    passing.observe(KEPT_PER_LANGUAGE + 5)
+    assert passing.passed == [*expected, KEPT_PER_LANGUAGE + 5]
+
+
+def test_who_comes_back_gets_also_what_is_not_kept_any_more() -> None:
+    passing = Passing()
+
+    async def resumed() -> list[tuple[int, str | None]]:
+        for number in range(KEPT_PER_LANGUAGE + 2):
+            await passing.commit(number)
+            passing.observe(number)
+        history = await passing.captions.history("talk", "es", since=-1)
+        return [(one.sequence_number, one.transcript) for one in history]
+
+    shown = asyncio.run(resumed())
+    assert [number for number, _ in shown] == list(range(KEPT_PER_LANGUAGE + 2))
+    assert shown[1] == (1, "stored 1")
+    assert shown[2] == (2, "una frase que se dice en tres segundos, la 2")
+
+
+def test_a_session_that_is_not_served_any_more_is_forgotten() -> None:
+    passing = Passing()
+    for session_id in ("talk", "ended"):
+        passing.observe(0, session_id)
+    passing.captions.keep_only({"talk"})
+    assert passing.captions.lag_ms("ended") == {}
+    assert list(passing.captions.lag_ms("talk")) == ["es"]
