@@ -22,7 +22,7 @@ from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
 from ingest_gateway.client import create_session, fetch_token, speak
 from local_stack.audience import Audience, promised, settled
-from local_stack.cluster_report import Act, Blow, longest_waits_s, repeated_s
+from local_stack.cluster_report import Act, Blow, key_faults, longest_waits_s, repeated_s
 from local_stack.cluster_stack import ClusterStack, ClusterStackSettings, cluster_stack
 from local_stack.completeness import judge
 from local_stack.demo_report import Evidence, make_report, playable
@@ -115,7 +115,9 @@ async def play(plan: Plan, stack: ClusterStack, talk: Talk) -> Act:
                 SETTLE_TIMEOUT_S,
             )
             heard = await audience.leave()
-        return _act(plan.name, Evidence(talk, spoken, heard, entries), blow)
+        return _act(
+            plan.name, Evidence(talk, spoken, heard, entries), key_faults(audience.keys), blow
+        )
     finally:
         await clients.close()
 
@@ -124,16 +126,18 @@ async def _strike(plan: Plan, stack: ClusterStack, after_s: float) -> Blow | Non
     if plan.strike is None:
         return None
     await asyncio.sleep(after_s)
+    before = await asyncio.to_thread(stack.job.restored)
     at_ms = _now_ms()
     _say(f"{plan.name}: now")
     await asyncio.to_thread(plan.strike, stack)
     restored = await asyncio.to_thread(stack.job.restored)
-    if restored is None:
+    # An earlier act left a checkpoint that the job began from, too: it is not this one's.
+    if restored is None or restored == before:
         raise ProcessError(f"{plan.name}: the job began anew, from no checkpoint")
     return Blow(plan.name, at_ms, _now_ms(), restored.path)
 
 
-def _act(name: str, evidence: Evidence, blow: Blow | None) -> Act:
+def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow | None) -> Act:
     report = make_report(evidence)
     told = {(skip.sequence_number, one.language) for one in evidence.heard for skip in one.skips}
     completeness = judge(
@@ -145,13 +149,15 @@ def _act(name: str, evidence: Evidence, blow: Blow | None) -> Act:
     usual_s, silence_s = longest_waits_s(
         [[clip.received_at_ms for clip in one.clips] for one in evidence.heard],
         blow.at_ms if blow else None,
+        _now_ms(),
     )
     return Act(
         name,
         report.line,
-        report.faults,
-        completeness.faults,
+        (*report.faults, *key_faults),
+        (*completeness.faults, *key_faults),
         repeated_s(completeness.sample_faults, SAMPLE_RATE_HZ),
+        len(told),
         sum(one.repeats for one in evidence.heard),
         usual_s,
         silence_s,

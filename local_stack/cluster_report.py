@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,9 +30,9 @@ class Blow:
 class Act:
     """``line`` and ``missing`` are the demo's: what is no clip is missing. ``lost``: what is not
     even a notice, and audio in no entry or in several. ``repeated_s``: speech that is in the ledger
-    more than once. ``notices_again``: announcements under a number that was there before; receivers
-    drop them. ``usual_s`` and ``silence_s``: the longest wait for the next clip, before and after
-    the blow.
+    more than once. ``skipped``: what a listener was told not to wait for. ``notices_again``:
+    announcements under a number that was there before; receivers drop them. ``usual_s`` and
+    ``silence_s``: the longest wait for the next clip, before and after the blow.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Act:
     missing: tuple[str, ...]
     lost: tuple[str, ...]
     repeated_s: float
+    skipped: int
     notices_again: int
     usual_s: float
     silence_s: float
@@ -54,6 +55,7 @@ class Act:
     def summary(self) -> str:
         parts = [f"{self.name}: {self.line.removeprefix('demo: ')}"]
         parts.append(f"{len(self.lost)} lost; {self.repeated_s:.1f} s repeated")
+        parts.append(f"{self.skipped} skipped with a notice")
         if self.blow is None:
             parts.append(f"longest wait {self.usual_s:.1f} s")
         else:
@@ -63,22 +65,39 @@ class Act:
 
 
 def longest_waits_s(
-    arrivals_ms: Iterable[Sequence[int]], blow_at_ms: int | None
+    arrivals_ms: Iterable[Sequence[int]], blow_at_ms: int | None, left_at_ms: int
 ) -> tuple[float, float]:
     """(before the blow, after it): the longest time a listener waited for the next clip.
 
-    ``arrivals_ms``: of each listener, when clips came. A wait that the blow falls into, or that
-    begins soon after it, is the blow's.
+    ``arrivals_ms``: of each listener, when clips came; they left at ``left_at_ms``. A wait that the
+    blow falls into, or that begins soon after it, is the blow's. Who heard nothing any more waited
+    until the end; who had heard nothing yet, from the blow on.
     """
     usual, struck = [0.0], [0.0]
     for came in arrivals_ms:
-        for before, after in pairwise(sorted(came)):
+        moments = sorted(came)
+        if blow_at_ms is not None:
+            if not moments or moments[-1] <= blow_at_ms:
+                moments.append(left_at_ms)
+            if moments[0] > blow_at_ms:
+                moments.insert(0, blow_at_ms)
+        for before, after in pairwise(moments):
             wait_s = (after - before) / 1000
             if blow_at_ms is None or after <= blow_at_ms:
                 usual.append(wait_s)
             elif before < blow_at_ms + LOOK_BEHIND_MS:
                 struck.append(wait_s)
     return max(usual), max(struck)
+
+
+def key_faults(keys: Mapping[tuple[int, str], Collection[str]]) -> tuple[str, ...]:
+    """``keys``: the stored names under which each (number, language) was announced. A repeat under
+    another one would be heard twice by who goes by names."""
+    return tuple(
+        f"utterance {number} in {language} was announced under {len(names)} names"
+        for (number, language), names in sorted(keys.items())
+        if len(names) > 1
+    )
 
 
 def repeated_s(faults: Iterable[SampleFault], rate_hz: int) -> float:
