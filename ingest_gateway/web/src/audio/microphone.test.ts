@@ -21,7 +21,7 @@ class Context {
   }
 
   createAnalyser() {
-    return { getFloatTimeDomainData: () => undefined };
+    return { getFloatTimeDomainData: (samples: Float32Array) => samples.fill(0.5) };
   }
 
   resume(): Promise<void> {
@@ -106,13 +106,14 @@ it("is let go of without a word when the browser has closed it already", async (
 it("says that the system holds the sound, and goes on when it may", async () => {
   context.mayRun = false;
   context.become("interrupted");
-  expect(told).toEqual(["held"]);
+  expect([told, microphone.level()]).toEqual([["held"], 0]);
   microphone.goOn();
   await vi.runAllTimersAsync();
   expect(told).toEqual(["held"]);
   context.mayRun = true;
   microphone.goOn();
   expect([context.state, told]).toEqual(["running", ["held", "given back"]]);
+  expect(microphone.level()).toBe(0.5);
 });
 
 it("goes on by itself when it may at once", () => {

@@ -121,6 +121,7 @@ function attach(
     deviceId: track.getSettings().deviceId ?? "",
     track,
     level: () => {
+      if (context.state !== "running") return 0; // the analyser still has the last sound
       meter.getFloatTimeDomainData(heard);
       return heard.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
     },

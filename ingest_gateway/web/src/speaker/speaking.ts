@@ -14,8 +14,8 @@ const STATUS_EVERY_MS = 4000;
 const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
 const NO_SAMPLES = "The microphone has gone. Plug it in again or choose another one; " +
   "the talk stays open.";
-const HELD = "The system keeps the microphone from this page, as it does during a telephone call. " +
-  "Nothing is heard until it gives it back: come back to this page, or tap it.";
+const HELD = "The system keeps the microphone from this page, as during a telephone call. " +
+  "Nothing is heard until you come back to this page, or tap it.";
 
 interface Talk {
   readonly link: TalkLink;
