@@ -31,7 +31,7 @@ def spare(folder: Path) -> Iterator[Path]:
     for data in sorted((folder / "botocore" / "data").iterdir()):
         if data.is_dir() and data.name not in SERVICES:
             yield data
-    for package in ("numpy", "uvloop", "fastavro", "litestar"):
+    for package in ("fastavro", "litestar"):
         yield from sorted((folder / package).rglob("tests"))
     yield from sorted(folder.rglob("*.pyx"))
     yield from sorted(folder.rglob("*.pyi"))

@@ -4,75 +4,12 @@ from __future__ import annotations
 
 from pydantic_settings import CliApp
 
-from connectors import amazon_languages
 from connectors.amazon_clients import AwsClients
-from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_dead_letter_archive import AmazonDeadLetterArchive
-from connectors.amazon_document_store import AmazonDocumentStore
-from connectors.amazon_ledger import AmazonLedger
-from connectors.amazon_record_sink import AmazonRecordSink
-from connectors.amazon_session_events import AmazonSessionEvents
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.offline_translation import OfflineTranslator
 from ingest_gateway.app import create_app
-from ingest_gateway.auth import LocalIssuer
-from ingest_gateway.cognito import cognito_verifier
-from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
-from ingest_gateway.languages import Languages
+from ingest_gateway.dependencies import dependencies
+from ingest_gateway.gateway import Gateway
 from ingest_gateway.serving import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
-
-
-def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDependencies:
-    pool = settings.user_pool()
-    issuer = LocalIssuer(settings.token_key) if pool is None else None
-    verifier = issuer if pool is None else cognito_verifier(pool)
-    assert verifier is not None
-    return GatewayDependencies(
-        tables=AmazonSessionTables(clients, wall_clock_ms),
-        sink=AmazonRecordSink(clients),
-        ledger=AmazonLedger(clients),
-        clips=AmazonClipStore(clients, public_endpoint_url=settings.clips_endpoint),
-        events=AmazonSessionEvents(clients),
-        languages=_languages(settings),
-        documents=AmazonDocumentStore(clients, wall_clock_ms),
-        channels=AmazonSignalingChannels(clients, settings.kvs_endpoint) if settings.kvs else None,
-        channel_access=(
-            AmazonSignalingAccess(clients, settings.kvs_role) if settings.kvs_role else None
-        ),
-        verifier=verifier,
-        issuer=issuer,
-        open_issuer=settings.open_tokens,
-        job_token=settings.job_token,
-        gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
-        public_url=settings.public_url,
-        dead_letters=AmazonDeadLetterArchive(clients),
-        flink_url=settings.flink_url,
-        limits=settings.limits(),
-        ice=settings.ice(),
-    )
-
-
-def _languages(settings: GatewaySettings) -> Languages:
-    if settings.languages == "any":
-        return Languages(
-            can_hear=lambda _source: True,
-            can_translate=lambda source, target: source != target,
-            can_speak=lambda _target: True,
-        )
-    if settings.languages == "amazon":
-        return Languages(
-            amazon_languages.can_recognise,
-            amazon_languages.can_translate,
-            amazon_languages.can_speak,
-        )
-    return Languages(
-        can_hear=lambda source: source == "en",  # the one model in pocketsphinx's wheel
-        can_translate=OfflineTranslator().can_translate,
-        can_speak=OfflineSynthesizer().can_speak,
-    )
 
 
 async def serve(settings: GatewaySettings) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from connectors.errors import ConnectorError
 from ingest_gateway.audio_intake import AudioIntake
@@ -49,7 +50,9 @@ from ingest_gateway.protocol import (
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.speakers import Speakers, known
 from ingest_gateway.views import session_created
-from ingest_gateway.webm_input import WebmInput
+
+if TYPE_CHECKING:
+    from ingest_gateway.webm_input import WebmInput
 
 _CONTROL_NAMES = {
     PauseBroadcast: "pause",
@@ -147,6 +150,9 @@ class Conversation:
             await asyncio.sleep(wait_ms / 1000)
 
     async def _webm_fragment(self, fragment: WebmFragment) -> None:
+        # Not above: functions, which refuse these messages, have no codec.
+        from ingest_gateway.webm_input import WebmInput
+
         self._webm = self._webm or WebmInput()
         for audio in self._webm.take(fragment):
             await self._audio(audio)

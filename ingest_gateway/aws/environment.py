@@ -10,14 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_document_store import AmazonDocumentStore
 from connectors.amazon_open_sockets import AmazonOpenSockets
 from connectors.document_store import DocumentStore
 from connectors.open_sockets import OpenSockets
-from ingest_gateway.__main__ import dependencies
+from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.settings import GatewaySettings
 
@@ -26,10 +26,12 @@ T = TypeVar("T")
 
 class FunctionSettings(GatewaySettings):
     """From environment variables, as ``GATEWAY_STAGE``. ``connections_endpoint`` is the WebSocket
-    API's own: ``https://{api}.execute-api.{region}.amazonaws.com/{stage}``."""
+    API's own: ``https://{api}.execute-api.{region}.amazonaws.com/{stage}``. The offline engines'
+    ``languages`` are not to be had: their packages are not in the functions'."""
 
     connections_endpoint: str
     gateway_id: str | None = "functions"
+    languages: Literal["offline", "amazon", "any"] = "amazon"
 
 
 @dataclass(frozen=True, slots=True)

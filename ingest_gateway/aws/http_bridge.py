@@ -15,10 +15,10 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 
 from connectors.open_sockets import OpenSockets
-from ingest_gateway.app import REFUSALS, fetch_keys_for
 from ingest_gateway.aws.events import HttpCall, http_answer
 from ingest_gateway.aws.one_event import OneEvent
 from ingest_gateway.gateway import Gateway, GatewayDependencies
+from ingest_gateway.http_refusals import REFUSALS, fetch_keys_for
 from ingest_gateway.http_sessions import SESSION_ROUTES, issue_token, jwks, metrics
 from ingest_gateway.http_signaling import SIGNALING_ROUTES
 from ingest_gateway.pages import offer

@@ -12,7 +12,7 @@ from connectors.amazon_signaling_channels import (
     AmazonSignalingAccess,
     AmazonSignalingChannels,
 )
-from ingest_gateway.__main__ import dependencies
+from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway, wall_clock_ms
 from ingest_gateway.kvs.events import create_app
 from ingest_gateway.kvs.settings import WorkerSettings

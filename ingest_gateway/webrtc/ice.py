@@ -3,6 +3,8 @@
 aiortc receives on every interface but loopback, and asks Google's STUN server unless told not to.
 A gateway on 127.0.0.1 must do neither, and be reachable there: ``keep_to`` gives each connection
 the one address it may bind.
+
+aiortc is imported where it is used: settings are read in functions, too, which have none.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import ipaddress
 import socket
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
-from aiortc.rtcicetransport import parse_stun_turn_uri
+if TYPE_CHECKING:
+    from aiortc import RTCConfiguration, RTCPeerConnection
 
 GATHER_S = 2
 """A STUN or TURN server that has not answered by then is done without."""
@@ -34,6 +36,8 @@ class IceSettings:
     turn_password: str | None = field(default=None, repr=False)
 
     def configuration(self) -> RTCConfiguration:
+        from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer
+
         return RTCConfiguration(
             iceServers=[
                 RTCIceServer(url, self.turn_username, self.turn_password)
@@ -54,6 +58,10 @@ def ice_settings(
     host: str, servers: tuple[str, ...], username: str | None, password: str | None
 ) -> IceSettings:
     """For a gateway that serves on ``host``. Raises ValueError, with what to do."""
+    if not servers:
+        return IceSettings(_address(host), (), username, password)
+    from aiortc.rtcicetransport import parse_stun_turn_uri
+
     for url in servers:
         try:
             parse_stun_turn_uri(url)
