@@ -24,7 +24,14 @@ from benchmarks.footprint import sample
 from benchmarks.overhead.job import TALKERS_OPTION
 from benchmarks.overhead.measure import Heard, Load
 from benchmarks.overhead.notes import NoteTail
-from benchmarks.overhead.scale import MANY_SESSIONS, MANY_WORKERS, ONE_WORKER_SESSIONS
+from benchmarks.overhead.scale import (
+    COMPARED_SHARDS,
+    MANY_SESSIONS,
+    MANY_WORKERS,
+    ONE_WORKER_SESSIONS,
+    at_parallelism,
+    workers_at,
+)
 from benchmarks.overhead.talkers import Talkers
 from benchmarks.tables import show
 from local_stack.flink import ROOT, FlinkError, FlinkSettings
@@ -39,6 +46,7 @@ WARM_UP_S = 25.0
 """Sessions begin within the first ten seconds of it; their first words warm everything."""
 LANGUAGES = ("es", "ca")
 LOOK_EVERY_S = 2.0
+LEAST_SHARDS = 2
 
 
 SHORT_PANE_MS, LONG_PANE_MS = 20, 500
@@ -54,6 +62,7 @@ class Settings:
     languages: tuple[str, ...]
     job_options: tuple[str, ...]
     warm_up_s: float = WARM_UP_S
+    least_shards: int = LEAST_SHARDS
 
 
 def measured(settings: Settings) -> Load:
@@ -61,7 +70,7 @@ def measured(settings: Settings) -> Load:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     notes = directory / "notes.jsonl"
-    shards = max(2, settings.sessions // 200)
+    shards = max(settings.least_shards, settings.sessions // 200)
     talkers = Talkers(settings.sessions, shards, settings.languages, settings.read_every_s)
     with Processes(directory / "logs") as processes:
         job = LiveJob(
@@ -146,6 +155,9 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, action="append", help="one load; may be repeated")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--warm-up-s", type=float, default=WARM_UP_S)
+    parser.add_argument(
+        "--parallelism", type=int, default=0, help="0: 1 up to 150 sessions, else 2 with 4 workers"
+    )
     parser.add_argument("--pane-ms", type=int, default=0, help="0: 20 up to 300 sessions, else 500")
     parser.add_argument("--read-every-ms", type=float, default=200.0)
     parser.add_argument("--languages", default=",".join(LANGUAGES))
@@ -157,10 +169,13 @@ def main() -> int:
     for sessions in given.sessions or SESSIONS:
         is_many = sessions > ONE_WORKER_SESSIONS
         workers = MANY_WORKERS if is_many else 1
+        scale = MANY_SESSIONS if is_many else ()
+        if given.parallelism:
+            workers = workers_at(given.parallelism)
+            scale = at_parallelism(given.parallelism)
         print(f"overhead: {sessions} sessions, {given.seconds:g} s, {workers} workers", flush=True)
         short = sessions <= SHORT_PANE_SESSIONS
         pane_ms = given.pane_ms or (SHORT_PANE_MS if short else LONG_PANE_MS)
-        scale = MANY_SESSIONS if is_many else ()
         settings = Settings(
             sessions,
             given.seconds,
@@ -169,6 +184,7 @@ def main() -> int:
             tuple(given.languages.split(",")),
             (*scale, *given.job_options),
             given.warm_up_s,
+            max(COMPARED_SHARDS, given.parallelism) if given.parallelism else LEAST_SHARDS,
         )
         try:
             load = measured(settings)

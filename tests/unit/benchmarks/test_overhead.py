@@ -10,6 +10,7 @@ import pytest
 from benchmarks.footprint import Footprint
 from benchmarks.overhead.measure import SIMULATED_MS, Heard, added_ms
 from benchmarks.overhead.notes import NoteTail, Told
+from benchmarks.overhead.scale import at_parallelism
 
 pytestmark = pytest.mark.unit
 
@@ -115,3 +116,14 @@ def test_notes_are_read_line_by_line_while_they_are_written(tmp_path: Path) -> N
         notes.write(f"{skipped[10:]}\n")
     assert tail.read() == [Told(6.0, None)]
     assert tail.read() == []
+
+
+@pytest.mark.parametrize(("parallelism", "workers"), [(1, 1), (2, 4), (4, 8)])
+def test_degrees_of_parallelism_differ_in_subtasks_and_workers_only(
+    parallelism: int, workers: int
+) -> None:
+    assert at_parallelism(parallelism) == (
+        f"--parallelism={parallelism}",
+        f"--sdk_worker_parallelism={workers}",
+        "--partitions=16",
+    )
