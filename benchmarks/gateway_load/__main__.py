@@ -33,6 +33,7 @@ def flat(load: Load, gateway: Measured, plain: Measured | None) -> dict[str, flo
         "gateway_starved_share": round(gateway.starved_share, 3),
         "gateway_memory_kb_per_connection": round(gateway.memory_kb_per_connection, 1),
         "gateway_memory_growth_kb": round(gateway.memory_growth_kb),
+        "gateway_memory_growth_second_half_kb": round(gateway.memory_growth_second_half_kb),
         "gateway_dropped": gateway.dropped,
         "gateway_unacknowledged": gateway.unacknowledged,
         f"{notify}_p50_ms": gateway.notify_audio_p50_ms,
@@ -67,6 +68,10 @@ def tell(load: Load, found: list[Measured]) -> None:
         ("memory, MB", "memory_mb"),
         ("memory a connection, KB", "memory_kb_per_connection"),
         ("memory grown while measured, KB", "memory_growth_kb"),
+        (
+            "... in the first half / in the second",
+            "memory_growth_first_half_kb memory_growth_second_half_kb",
+        ),
         (
             "notify to the last listener, text, p50 / p99 ms",
             "notify_text_p50_ms notify_text_p99_ms",

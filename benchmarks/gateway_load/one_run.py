@@ -52,7 +52,12 @@ class Measured:
     call was answered; ``acknowledged``: until the speaker had it back. ``generator_*``: this
     program's own CPU, and how late it was in sending. ``starved_share``: of the time, how much the
     server was ready to run while others had its core; where it is not near 0, latencies are theirs
-    as much as the server's."""
+    as much as the server's.
+
+    ``memory_growth``: flat is what grows no more in the second half. By then a session that nobody
+    listens to has the runs of its waiting chunks (``operations_backlog``: a handful more each time
+    the talk gets twice as long); the listened one goes on filling its captions (60 a language) and
+    the lag windows (240 clips a language), which takes minutes and is about 1 KB a clip."""
 
     program: str
     chunks: int
@@ -72,6 +77,8 @@ class Measured:
     memory_mb: float
     memory_kb_per_connection: float
     memory_growth_kb: float
+    memory_growth_first_half_kb: float
+    memory_growth_second_half_kb: float
     generator_lag_p99_ms: float
     generator_cpu_share: float
     loaded_notify_p50_ms: float
@@ -154,7 +161,10 @@ async def _measure(program: Program, load: Load, url: str, pid: int) -> Measured
         if program == "gateway":
             announcing = listeners.announce_every(UTTERANCE_S, INLINE_AUDIO, loaded)
             await beside.enter_async_context(_beside(announcing))
-        await speakers.speak(round(load.seconds / CHUNK_S), measured=True)
+        rounds = round(load.seconds / CHUNK_S)
+        await speakers.speak(rounds // 2, measured=True)
+        halfway = _Sample.of(pid)
+        await speakers.speak(rounds - rounds // 2, measured=True)
         after, own_after = _Sample.of(pid), _Sample.of(os.getpid())
         unacknowledged = await speakers.acknowledged(_LAST_ACKNOWLEDGEMENT_S)
     seen = await _seen(url)
@@ -183,6 +193,8 @@ async def _measure(program: Program, load: Load, url: str, pid: int) -> Measured
         memory_mb=after.memory_kb / 1024,
         memory_kb_per_connection=(connected.memory_kb - alone.memory_kb) / max(1, connections),
         memory_growth_kb=after.memory_kb - before.memory_kb,
+        memory_growth_first_half_kb=halfway.memory_kb - before.memory_kb,
+        memory_growth_second_half_kb=after.memory_kb - halfway.memory_kb,
         generator_lag_p99_ms=speakers.lag.percentile(0.99),
         generator_cpu_share=own_after.cpu_share_since(own_before),
         loaded_notify_p50_ms=loaded.percentile(0.5),

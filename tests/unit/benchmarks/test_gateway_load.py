@@ -131,6 +131,17 @@ def test_the_flat_figures_are_of_the_whole_way_to_the_answer() -> None:
     assert found["gateway_dropped"] == 3
 
 
+def test_whether_memory_is_flat_is_told_by_the_second_half() -> None:
+    grown = measured(
+        memory_growth_kb=4_000.4,
+        memory_growth_first_half_kb=3_500.0,
+        memory_growth_second_half_kb=500.4,
+    )
+    found = flat(Load(1000, 500, 30.0, 10.0, None), grown, None)
+    assert found["gateway_memory_growth_kb"] == 4_000
+    assert found["gateway_memory_growth_second_half_kb"] == 500
+
+
 def test_without_the_plain_program_nothing_is_said_of_it() -> None:
     few = flat(Load(100, 50, 5.0, 10.0, None), measured(durable_p99_ms=12.5), None)
     assert not [name for name in few if "plain" in name]
