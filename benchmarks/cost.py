@@ -103,11 +103,16 @@ def window_usage(words: Sequence[Word], talk_s: float, languages: int, prices: P
 
 
 def stream_usage(
-    requests_s: Sequence[float], words: Sequence[Word], languages: int, prices: Prices
+    requests_s: Sequence[float],
+    words: Sequence[Word],
+    languages: int,
+    prices: Prices,
+    in_vain: float = 0.0,
 ) -> Usage:
     """Of the job: ``requests_s`` are the seconds of audio sent on each stream it opened. One for
-    the whole talk; with silence left out, one of the voiced stretches' sum."""
-    return _usage(requests_s, len(words), languages, prices)
+    the whole talk; with silence left out, one of the voiced stretches' sum. ``in_vain``: the share
+    of translations and clips that is made besides, of words that were guessed wrong."""
+    return _usage(requests_s, len(words) * (1 + in_vain), languages, prices)
 
 
 def dollars(usage: Usage, prices: Prices, *, generative: bool) -> float:
@@ -120,7 +125,7 @@ def dollars(usage: Usage, prices: Prices, *, generative: bool) -> float:
     )
 
 
-def _usage(requests_s: Sequence[float], words: int, languages: int, prices: Prices) -> Usage:
+def _usage(requests_s: Sequence[float], words: float, languages: int, prices: Prices) -> Usage:
     characters = words * prices.characters_per_word * languages
     return Usage(
         len(requests_s),

@@ -1,8 +1,9 @@
 """``python -m benchmarks.cost_table``: units and dollars of an hour of one speaker, by both flows.
 
-Reckoned from seeded talks and ``prices.toml``, which is yours to edit; nothing is run. How much
-silence the job leaves out depends on its segmentation; both ends are shown: a stream that is sent
-everything, and one that is sent speech alone, with a quarter of a second at its edges.
+Reckoned from seeded talks and ``prices.toml``, which is yours to edit. How much silence the job
+leaves out depends on its segmentation; both ends are shown: a stream that is sent everything, and
+one that is sent speech alone, with a quarter of a second at its edges. What the job's guesses cost
+(``pipelines.worker.ahead``) is the share of a talk that goes through it in virtual time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from benchmarks.cost import (
     voiced_stretches_s,
     window_usage,
 )
+from benchmarks.playout_flows import job_run
+from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
 from benchmarks.talks import Talk, write_talk
 from local_stack.flink import ROOT
@@ -31,23 +34,30 @@ FLOWS = ("baseline", "stream", "speech_only")
 VOICES = ("neural", "generative")
 
 
-def hourly(talk: Talk, languages: int, prices: Prices) -> Mapping[str, Usage]:
-    """By flow, of a speaker's hour; ``languages``: how many are heard."""
+def hourly(talk: Talk, languages: int, prices: Prices, in_vain: float = 0.0) -> Mapping[str, Usage]:
+    """By flow, of a speaker's hour; ``languages``: how many are heard; ``in_vain``: see
+    ``stream_usage``."""
     stretches_s = voiced_stretches_s(talk.words, pad_s=PAD_S, bridged_s=BRIDGED_S)
     found = {
         "baseline": window_usage(talk.words, talk.duration_s, languages, prices),
-        "stream": stream_usage([talk.duration_s], talk.words, languages, prices),
-        "speech_only": stream_usage([sum(stretches_s)], talk.words, languages, prices),
+        "stream": stream_usage([talk.duration_s], talk.words, languages, prices, in_vain),
+        "speech_only": stream_usage([sum(stretches_s)], talk.words, languages, prices, in_vain),
     }
     return {flow: usage.per_hour(talk.duration_s) for flow, usage in found.items()}
 
 
-def figures(prices: Prices, talks: Sequence[Talk]) -> dict[str, float]:
+def guessed_in_vain(talk: Talk) -> float:
+    """Translations begun on words that were not committed so, to those that were."""
+    starts = job_run(talk, ("es",), PROFILES["current"]).head_starts
+    return starts.in_vain / (starts.begun - starts.in_vain)
+
+
+def figures(prices: Prices, talks: Sequence[Talk], in_vain: float = 0.0) -> dict[str, float]:
     """Flat keys, means over the talks; ``reckoned_stt_seconds_ratio``: billed seconds, job over
     baseline. What was really sent is counted by ``benchmarks.lag_run``."""
     found: dict[str, float] = {}
     for heard in HEARD:
-        by_talk = [hourly(talk, heard, prices) for talk in talks]
+        by_talk = [hourly(talk, heard, prices, in_vain) for talk in talks]
         for flow in by_talk[0]:
             usages = [each[flow] for each in by_talk]
             key = f"{flow}_{heard}_heard"
@@ -73,7 +83,9 @@ def figures(prices: Prices, talks: Sequence[Talk]) -> dict[str, float]:
 
 
 def main() -> None:
-    found = figures(read_prices(), [write_talk(number, TALK_S) for number in range(TALKS)])
+    talks = [write_talk(number, TALK_S) for number in range(TALKS)]
+    in_vain = guessed_in_vain(talks[0])
+    found = figures(read_prices(), talks, in_vain) | {"guessed_in_vain_share": in_vain}
     rows = [
         (
             flow,
@@ -92,6 +104,7 @@ def main() -> None:
         ("flow", "heard", "billed s", "translated", "spoken", "neural $", "gen. $"),
         rows,
     )
+    print(f"the job's share guessed in vain, contained in its characters: {in_vain:.3f}")
     print("list prices as once known: check them, and edit benchmarks/prices.toml")
     file = ROOT / "build" / "cost.json"
     file.parent.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ between Flink and Python, the store and the notification take no time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -28,7 +29,7 @@ from connectors.policy import PATIENT
 from connectors.registry import Connectors
 from connectors.scripted_shard_source import ScriptedShardSource
 from pipelines.core.pause_cut import PauseCutter
-from pipelines.worker.ahead import Ahead
+from pipelines.worker.ahead import Ahead, HeadStarts
 from pipelines.worker.loops import VirtualLoop
 from schemas.avro_codec import encode
 from schemas.values import (
@@ -91,6 +92,16 @@ def baseline_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProf
 
 
 def job_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> Arrivals:
+    return job_run(talk, languages, profile).arrivals
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    arrivals: Arrivals
+    head_starts: HeadStarts
+
+
+def job_run(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> JobRun:
     loop = VirtualLoop()
     loop.advance(START_MS)
     speech = profile.speech_choice()
@@ -141,7 +152,8 @@ def job_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProfile) 
     loop.wait(loop.start(ahead.close()))
     loop.wait(loop.start(connectors.close()))
     loop.stop()
-    return {language: tuple(each) for language, each in heard.items()}
+    arrivals = {language: tuple(each) for language, each in heard.items()}
+    return JobRun(arrivals, ahead.take_counts())
 
 
 def _read_at_ms(arrived_at_ms: int) -> int:

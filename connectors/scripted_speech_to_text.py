@@ -139,7 +139,9 @@ class ScriptedSpeechStream:
             raise PermanentError("odd number of PCM bytes")
         self._unread += pcm
         step = 2 * round(self._settings.report_every_s * SAMPLE_RATE_HZ)
-        while len(self._unread) >= step:
+        if self._settings.pause_s > len(self._unread) / _BYTES_PER_S and self._break is None:
+            step *= len(self._unread) // step  # one report says what several at once would say
+        while step and len(self._unread) >= step:
             piece, self._unread = self._unread[:step], self._unread[step:]
             await self._hear(piece, is_last=False)
 

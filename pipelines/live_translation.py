@@ -28,10 +28,13 @@ from schemas.values import ListenerLanguages, Outcome
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
+    """``serve_every_ticks``: how often steps 3 to 7 are asked for what was done beside them."""
+
     read: ReadOptions
     window: WindowOptions
     cutter: Cutter
     settings: WorkerSettings
+    serve_every_ticks: int = 1
 
     @property
     def calls(self) -> CallOptions:
@@ -44,7 +47,7 @@ def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollectio
     read: Any = ticks | "1 read_audio" >> ReadAudio(options.read, settings)
     panes = read.records | "2 window_audio" >> WindowAudio(options.window, settings)
     served: Any = panes | "3 transcribe to 7 publish" >> ServeSessions(
-        options.cutter, options.window, settings, ticks
+        options.cutter, options.window, settings, ticks, options.serve_every_ticks
     )
     failures = [each.dead_letters for each in (read, served)]
     _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls, ticks)

@@ -30,6 +30,10 @@ from pipelines.transforms.window_audio import WindowOptions
 from pipelines.worker.process import TimeMode, WorkerSettings
 from schemas.values import SAMPLE_RATE_HZ
 
+SERVE_EVERY_TICKS = 3
+"""A tick for every partition is most of what flows when few speak. What it collects, the services
+have been at work on since the commit, so that nobody waits for it (``worker.ahead``)."""
+
 PANE_MS = {"pause": 20, "window": 3_000}
 ENGINES = ("offline", "amazon", "scripted")
 
@@ -168,6 +172,7 @@ def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
         ),
         _cutter(given),
         settings,
+        SERVE_EVERY_TICKS,
     )
 
 

@@ -69,6 +69,11 @@ class Cutter(Protocol):
         ``resume_sample`` have been said."""
         ...
 
+    def likely_words(self, resume_sample: int, heard: Hypothesis) -> str:
+        """The text that will probably be committed next, when ``next_cut`` has none yet; "" when
+        that is not clear. Nothing rests on it: it is what may be worked on ahead."""
+        ...
+
     def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
         """All words that are surely over, cut behind the last one; None when there is none.
 

@@ -40,13 +40,15 @@ class PauseCutter:
     pause_samples: int = SAMPLE_RATE_HZ // 5
     clause_samples: int = SAMPLE_RATE_HZ
     clause_gap_samples: int = SAMPLE_RATE_HZ * 6 // 100
-    run_on_samples: int = 2 * SAMPLE_RATE_HZ
+    run_on_samples: int = SAMPLE_RATE_HZ * 3 // 2
     cap_samples: int = 3 * SAMPLE_RATE_HZ
     settle_samples: int = SAMPLE_RATE_HZ // 4
     lead_samples: int = SAMPLE_RATE_HZ // 5
     gap_samples: int = SAMPLE_RATE_HZ
     silence_samples: int = 3 * SAMPLE_RATE_HZ
     half_word_samples: int = SAMPLE_RATE_HZ // 5
+    likely_pause_samples: int = SAMPLE_RATE_HZ // 10
+    likely_run_on_samples: int = SAMPLE_RATE_HZ * 5 // 4
 
     @property
     def needs_voice(self) -> bool:
@@ -68,6 +70,25 @@ class PauseCutter:
         return Cut(
             end, max(min(cut.resume_sample, end), resume_sample), cut.text, cut.needed_sample
         )
+
+    def likely_words(self, resume_sample: int, heard: Hypothesis) -> str:
+        """All words, once the voice has stopped behind the last one for so long that a cut there is
+        likely, or the utterance is about to get too long."""
+        words = words_behind(resume_sample, heard.words)
+        if not words or heard.voice is None:
+            return ""
+        last = words[-1]
+        lasted = last.end_sample - words[0].start_sample
+        if lasted < self.likely_run_on_samples:
+            enough = (
+                self.clause_gap_samples
+                if lasted >= self.clause_samples
+                else self.likely_pause_samples
+            )
+            pause = heard.voice.pause_behind(int(last.middle_sample), enough)
+            if pause is None or pause[0] > last.end_sample + self.likely_pause_samples:
+                return ""
+        return text_of(words)
 
     def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
         return cut_behind_whole_words(resume_sample, heard, self.half_word_samples)

@@ -44,5 +44,9 @@ class WindowCutter:
         resume = edge if last else max(said_until, edge - self.cell_samples, resume_sample)
         return Cut(edge, resume, text_of(words))
 
+    def likely_words(self, resume_sample: int, heard: Hypothesis) -> str:
+        """None: what ends a cell is known when it is over, and then it is cut."""
+        return ""
+
     def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
         return cut_behind_whole_words(resume_sample, heard, self.half_word_samples)

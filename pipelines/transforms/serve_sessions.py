@@ -14,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
+from apache_beam.metrics import Metrics
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from pipelines.coders import ValueCoder
@@ -39,18 +40,21 @@ class ServeSessions(beam.PTransform[Any, Any]):
         window: WindowOptions,
         settings: WorkerSettings,
         ticks: beam.PCollection[int],
+        every_ticks: int = 1,
     ) -> None:
         super().__init__()
         self._dofn = ServePartition(cutter, window, settings)
         self._partitions = window.partitions
         self._ticks = ticks
+        self._every_ticks = every_ticks
 
     def expand(self, panes: beam.PCollection[tuple[str, Pane]]) -> Any:
-        partitions = self._partitions
+        partitions, every_ticks = self._partitions, self._every_ticks
 
-        def ticked(_tick: int) -> Iterator[tuple[str, Pane]]:
-            for partition in all_partitions(partitions):
-                yield partition, TICK
+        def ticked(tick: int) -> Iterator[tuple[str, Pane]]:
+            if tick % every_ticks == 0:
+                for partition in all_partitions(partitions):
+                    yield partition, TICK
 
         ticks = self._ticks | "Partition ticks" >> beam.FlatMap(ticked).with_output_types(
             tuple[str, Pane]
@@ -74,6 +78,8 @@ class ServePartition(WorkerDoFn, beam.DoFn):
         self.settings = settings
         self._cutter = cutter
         self._window = window
+        self._begun = Metrics.counter("head_starts", "begun")
+        self._in_vain = Metrics.counter("head_starts", "in_vain")
 
     def setup(self) -> None:
         super().setup()
@@ -95,6 +101,14 @@ class ServePartition(WorkerDoFn, beam.DoFn):
             self.worker.loop.advance(timestamp.micros // 1000)
             heard = self._steps.tick(partition, log, head)
             yield from self._calls.tick(partition, in_flight)
+            self._count_head_starts()
         for each in heard:
             for routed in each.routed:
                 self._calls.begin(partition, routed, in_flight)
+
+    def _count_head_starts(self) -> None:
+        """What wrong guesses cost is paid for: it is to be seen."""
+        news = self.worker.ahead.take_counts()
+        if news.begun:
+            self._begun.inc(news.begun)
+            self._in_vain.inc(news.in_vain)

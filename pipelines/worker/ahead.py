@@ -1,10 +1,11 @@
-"""A head start: what the coming steps will ask of the services is asked when a cut is committed.
+"""A head start: what the coming steps will ask of the services is asked as early as it can be.
 
 Between the ledger and the steps that translate and voice lie a tick and a bundle. The services need
 not wait for them: the moment an utterance is committed its translations and clips are begun here,
 in the languages that are listened to as far as this process knows, and the steps find them under
-way or done. Nothing rests on it: a step that finds nothing here makes the call itself, and what
-nobody comes for is forgotten.
+way or done. Earlier still, when the cutter says which words will probably be committed next
+(``guess``); if other words are, what was begun is thrown away. Nothing rests on either: a step that
+finds nothing here makes the call itself, and what nobody comes for is forgotten.
 
 A session's steps run in the process that recognises it (``transforms.serve_sessions``); a bounded
 run waits for its calls and has none of this.
@@ -13,8 +14,9 @@ run waits for its calls and has none of this.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.errors import ConnectorError
 from connectors.policy import call
@@ -24,7 +26,18 @@ from schemas.values import Clip, EntryKind, LedgerEntry
 
 MOST_KEPT = 20_000
 KEPT_MS = 60_000
+MOST_GUESSES = 2
+"""At one utterance: what is guessed wrong is paid for."""
 STANDARD_TIER = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class HeadStarts:
+    """Translations with their clips; ``in_vain``: those of them that a wrong guess cost."""
+
+    begun: int = 0
+    in_vain: int = 0
+
 
 _Key = tuple[str, int, str]
 
@@ -34,6 +47,26 @@ class _Start:
     began_at_ms: int
     translation: asyncio.Task[str]
     clip: asyncio.Task[Clip]
+
+    @property
+    def has_failed(self) -> bool:
+        """So far."""
+        return self.translation.done() and (
+            self.translation.cancelled() or self.translation.exception() is not None
+        )
+
+    def cancel(self) -> None:
+        self.translation.cancel()
+        self.clip.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """``number``: of the guesses at the same utterance, from 1."""
+
+    text: str
+    number: int
+    starts: dict[str, _Start]
 
 
 class Ahead:
@@ -46,6 +79,9 @@ class Ahead:
         self._languages: dict[str, tuple[str, ...]] = {}
         self._tiers: dict[str, str] = {}
         self._starts: OrderedDict[_Key, _Start] = OrderedDict()
+        self._guesses: dict[str, _Guess] = {}
+        self._counts = self._taken = HeadStarts()
+        self._taking = threading.Lock()
 
     def listeners(self, session_id: str, languages: tuple[str, ...]) -> None:
         """What is listened to now, as far as this process knows."""
@@ -59,19 +95,40 @@ class Ahead:
     def forget(self, session_id: str) -> None:
         self._languages.pop(session_id, None)
         self._tiers.pop(session_id, None)
+        self._loop.call(lambda: self._drop_guess(session_id))
+
+    def guess(self, session_id: str, text: str, spoken: str) -> None:
+        """``text``, in the language ``spoken``, will probably be committed next. In the loop."""
+        languages = self._languages.get(session_id)
+        if not languages:
+            return
+        guess = self._guesses.get(session_id)
+        if guess is not None and (guess.text == text or guess.number >= MOST_GUESSES):
+            return
+        number = 1 if guess is None else guess.number + 1
+        self._drop_guess(session_id)
+        starts = {each: self._start(session_id, text, spoken, each) for each in languages}
+        self._guesses[session_id] = _Guess(text, number, starts)
 
     def begin(self, entry: LedgerEntry) -> None:
         """Of an entry that was committed just now. In the worker's loop."""
         if entry.kind is not EntryKind.SPEECH:
             return
+        self._drop_old()
+        guessed = self._guessed(entry)
         for language in self._languages.get(entry.session_id, ()):
-            self._begin(entry, language)
+            key = (entry.session_id, entry.number, language)
+            if key in self._starts or len(self._starts) >= MOST_KEPT:
+                continue
+            self._starts[key] = guessed.get(language) or self._start(
+                entry.session_id, entry.text, entry.language, language
+            )
 
     async def translation(self, entry: LedgerEntry, language: str) -> str:
         """Raises what the service raises, as a call made now does."""
         start = self._starts.get((entry.session_id, entry.number, language))
         if start is None:
-            return await self._translate(entry, language)
+            return await self._translate(entry.text, entry.language, language)
         return await asyncio.shield(start.translation)
 
     async def clip(self, entry: LedgerEntry, language: str, text: str) -> Clip:
@@ -80,22 +137,45 @@ class Ahead:
             return await self._voice(text, language, await self._tier(entry.session_id))
         return await start.clip
 
+    def take_counts(self) -> HeadStarts:
+        """Since it was last called; from any thread."""
+        with self._taking:
+            before, self._taken = self._taken, self._counts
+            return HeadStarts(
+                self._taken.begun - before.begun, self._taken.in_vain - before.in_vain
+            )
+
     async def close(self) -> None:
+        for session_id in tuple(self._guesses):
+            self._drop_guess(session_id)
         for start in self._starts.values():
-            start.translation.cancel()
-            start.clip.cancel()
+            start.cancel()
         self._starts.clear()
 
-    def _begin(self, entry: LedgerEntry, language: str) -> None:
-        key = (entry.session_id, entry.number, language)
-        self._drop_old()
-        if key in self._starts or len(self._starts) >= MOST_KEPT:
-            return
-        translation = asyncio.create_task(self._translate(entry, language))
-        clip = asyncio.create_task(self._voice_of(entry.session_id, translation, language))
+    def _start(self, session_id: str, text: str, spoken: str, language: str) -> _Start:
+        translation = asyncio.create_task(self._translate(text, spoken, language))
+        clip = asyncio.create_task(self._voice_of(session_id, translation, language))
         for task in (translation, clip):
             task.add_done_callback(_look_at)
-        self._starts[key] = _Start(self._loop.now_ms(), translation, clip)
+        self._counts = replace(self._counts, begun=self._counts.begun + 1)
+        return _Start(self._loop.now_ms(), translation, clip)
+
+    def _drop_guess(self, session_id: str) -> None:
+        guess = self._guesses.pop(session_id, None)
+        if guess is not None:
+            in_vain = self._counts.in_vain + len(guess.starts)
+            self._counts = replace(self._counts, in_vain=in_vain)
+            for start in guess.starts.values():
+                start.cancel()
+
+    def _guessed(self, entry: LedgerEntry) -> dict[str, _Start]:
+        """What was begun on these very words; a guess at others is dropped."""
+        guess = self._guesses.get(entry.session_id)
+        if guess is None or guess.text != entry.text:
+            self._drop_guess(entry.session_id)
+            return {}
+        del self._guesses[entry.session_id]
+        return {each: start for each, start in guess.starts.items() if not start.has_failed}
 
     def _drop_old(self) -> None:
         """What nobody came for: its routes were others, or its job has gone back."""
@@ -106,13 +186,13 @@ class Ahead:
                 return
             del self._starts[key]
 
-    async def _translate(self, entry: LedgerEntry, language: str) -> str:
-        if language == entry.language:
-            return entry.text
+    async def _translate(self, text: str, spoken: str, language: str) -> str:
+        if language == spoken:
+            return text
         translator = self._connectors.translator
         return await call(
             self._connectors.policies.translate,
-            lambda: translator.translate(entry.text, entry.language, language),
+            lambda: translator.translate(text, spoken, language),
         )
 
     async def _voice_of(

@@ -6,6 +6,7 @@ import asyncio
 import selectors
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
@@ -44,6 +45,8 @@ class LiveLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._called: deque[Callable[[], None]] = deque()
+        self._is_woken = False
         self._thread = threading.Thread(target=self._run, name="worker-loop", daemon=True)
         self._thread.start()
 
@@ -58,7 +61,17 @@ class LiveLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, work: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(work)
+        """Waking the loop costs more than most work that it is woken for: once for all that comes
+        before it is awake."""
+        self._called.append(work)
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._take_calls)
+
+    def _take_calls(self) -> None:
+        self._is_woken = False  # before the calls are taken: who comes after that wakes again
+        while self._called:
+            self._loop.call_soon(self._called.popleft())
 
     def wait(self, future: Future[T], timeout_s: float | None = None) -> T:
         return future.result(timeout_s)

@@ -48,6 +48,7 @@ class SessionRecogniser:
         committer: Committer,
         opens: RateLimiter,
         believed: Callable[[int, str, str], None],
+        likely: Callable[[str, str], None],
         call_for_mending: Callable[[], None],
     ) -> None:
         self._session_id = session_id
@@ -56,6 +57,7 @@ class SessionRecogniser:
         self._committer = committer
         self._opens = opens
         self._believed = believed
+        self._likely = likely
         self._call_for_mending = call_for_mending
         self._epoch = -1
         self._hearing = self._new_hearing()
@@ -300,6 +302,11 @@ class SessionRecogniser:
         number = self._committer.coverage.last_number + 1
         self._believed(number, text_of(words), self._language or DEFAULT_LANGUAGE)
 
+    def _say_what_is_likely(self, resume_sample: int, heard: Hypothesis) -> None:
+        text = self._cutter.likely_words(resume_sample, heard)
+        if text:
+            self._likely(text, self._language or DEFAULT_LANGUAGE)
+
     def _fail(self, opened: OpenStream, error: Exception) -> None:
         if opened.error is None:
             opened.error = error
@@ -390,6 +397,7 @@ class SessionRecogniser:
                 position = self._position
                 cut = self._cutter.next_cut(position.end_sample, position.resume_sample, heard)
                 if cut is None:
+                    self._say_what_is_likely(position.resume_sample, heard)
                     return
                 kind = EntryKind.SPEECH if cut.text else EntryKind.SILENCE
                 await self._commit(cut, kind)

@@ -62,6 +62,7 @@ class SessionTranscriber:
             committer,
             opens,
             self._captioner.believed,
+            lambda text, language: ahead.guess(session_id, text, language),
             lambda: self._queue.put_nowait(None),
         )
         self._committer = committer

@@ -15,7 +15,7 @@ from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSy
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from pipelines.transforms.synthesize import SynthesizeTranslation
 from pipelines.transforms.translate import TranslateUtterance
-from pipelines.worker.ahead import KEPT_MS, Ahead
+from pipelines.worker.ahead import KEPT_MS, Ahead, HeadStarts
 from pipelines.worker.calls import CallSite, run_to_end
 from schemas.values import (
     Clip,
@@ -87,6 +87,13 @@ class Site:
         self.stage.loop.start(beginning())
         self.pass_ms(10)
 
+    def guess(self, text: str) -> None:
+        async def guessing() -> None:
+            self.ahead.guess(SESSION, text, "en")
+
+        self.stage.loop.start(guessing())
+        self.pass_ms(10)
+
     def took_ms(self, work: Coroutine[Any, Any, T]) -> tuple[T, int]:
         began_ms = self.stage.loop.now_ms()
         future = self.stage.loop.start(work)
@@ -148,6 +155,68 @@ def test_what_nobody_comes_for_is_forgotten() -> None:
     site.pass_ms(1_000)
     _, took_ms = site.took_ms(site.ahead.translation(entry, "es"))
     assert took_ms >= 200
+
+
+def test_words_that_were_guessed_are_translated_and_voiced_before_they_are_committed() -> None:
+    site, entry = Site(), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.guess("good morning")
+    site.guess("good morning")
+    site.pass_ms(800)
+    site.begin(entry)
+    text, translating_ms = site.took_ms(site.ahead.translation(entry, "es"))
+    clip, voicing_ms = site.took_ms(site.ahead.clip(entry, "es", text))
+    assert (translating_ms, voicing_ms) <= (10, 10), "both were done at the commit"
+    assert clip.duration_s > 0
+    assert (site.translator.calls_made, site.synthesizer.calls_made) == (1, 1)
+    assert site.ahead.take_counts() == HeadStarts(begun=1, in_vain=0)
+
+
+def test_a_wrong_guess_is_thrown_away_and_counted() -> None:
+    site, entry = Site(), entry_of("good morning all")
+    site.ahead.listeners(SESSION, ("es", "ca"))
+    site.guess("good morning")
+    site.pass_ms(50)
+    site.begin(entry)
+    text, translating_ms = site.took_ms(site.ahead.translation(entry, "es"))
+    assert translating_ms >= 180, "the words that were committed are asked for anew"
+    assert text == site.took_ms(site.translator.translate(entry.text, "en", "es"))[0]
+    site.pass_ms(1_000)
+    assert site.synthesizer.calls_made == 2, "nobody goes on to voice the wrong words"
+    assert site.ahead.take_counts() == HeadStarts(begun=4, in_vain=2)
+    assert site.ahead.take_counts() == HeadStarts()
+
+
+def test_two_guesses_an_utterance_are_all_that_is_paid_for() -> None:
+    site = Site()
+    site.ahead.listeners(SESSION, ("es",))
+    for text in ("good", "good morning", "good morning all"):
+        site.guess(text)
+    site.begin(entry_of("good morning all"))
+    assert site.ahead.take_counts() == HeadStarts(begun=3, in_vain=2)
+    site.guess("thank you")
+    assert site.ahead.take_counts() == HeadStarts(begun=1), "another utterance, another guess"
+
+
+def test_a_guess_that_failed_is_asked_again_at_the_commit() -> None:
+    site, entry = Site(Fault(FaultKind.PERMANENT, calls=(1,))), entry_of()
+    site.ahead.listeners(SESSION, ("es",))
+    site.guess(entry.text)
+    site.pass_ms(500)
+    site.begin(entry)
+    text, _ = site.took_ms(site.ahead.translation(entry, "es"))
+    assert text
+
+
+def test_nothing_is_guessed_for_nobody_nor_kept_of_a_session_that_is_over() -> None:
+    site = Site()
+    site.guess("good morning")
+    site.ahead.listeners(SESSION, ("es",))
+    site.guess("good morning")
+    site.ahead.forget(SESSION)
+    site.pass_ms(1_000)
+    assert site.synthesizer.calls_made == 0
+    assert site.ahead.take_counts() == HeadStarts(begun=1, in_vain=1)
 
 
 def translated(site: Site, entry: LedgerEntry) -> list[Translation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -130,3 +131,41 @@ def test_the_end_takes_all_that_is_left() -> None:
 def test_a_word_that_moved_in_front_of_the_last_cut_is_not_said_again() -> None:
     words = words_at(("said", 0, 62), ("next", 70, 90))
     assert cut_of(words, 120, end=50, resume=50) == Cut(100, 100, "next", 110)
+
+
+LIKELY = replace(CUTTER, likely_pause_samples=10, likely_run_on_samples=150)
+
+
+def likely_of(words: Sequence[TimedWord], through: int, *, resume: int = 0) -> str:
+    heard = Hypothesis(words, through, through, voice=voice_of(words, through))
+    assert LIKELY.next_cut(0, resume, heard) is None, "there is nothing to guess"
+    return LIKELY.likely_words(resume, heard)
+
+
+def test_a_beginning_pause_makes_the_words_in_front_of_it_likely() -> None:
+    words = words_at(("good", 10, 30), ("morning", 30, 60), stable=False)
+    assert likely_of(words, 69) == ""
+    assert likely_of(words, 70) == "good morning"
+
+
+def test_a_gap_that_would_end_a_clause_makes_a_long_utterance_likely() -> None:
+    short, long = words_at(("one", 0, 60)), words_at(("one", 0, 60), ("two", 60, 110))
+    assert likely_of(short, 66) == ""
+    assert likely_of(long, 115) == ""
+    assert likely_of(long, 116) == "one two"
+
+
+def test_a_voice_that_goes_on_behind_the_last_word_makes_nothing_likely() -> None:
+    words = words_at(("one", 0, 60))
+    track = VoiceTrack()
+    track.extend(90, is_voice=True)  # a word that is not reported yet
+    track.extend(105, is_voice=False)
+    assert LIKELY.likely_words(0, Hypothesis(words, 70, 105, voice=track)) == ""
+
+
+def test_what_runs_on_is_likely_before_it_is_too_long() -> None:
+    words = words_at(("one", 0, 70), ("two", 70, 149))
+    assert likely_of(words, 150) == ""
+    words = words_at(("one", 0, 70), ("two", 70, 150))
+    assert likely_of(words, 150) == "one two"
+    assert likely_of(words, 150, resume=70) == "", "what was said is not said again"

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words
 from pipelines.core.pause_cut import PauseCutter
+from pipelines.worker.ahead import HeadStarts
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 from tests.unit.pipelines.session_under_test import (
     FLUSH,
+    SESSION,
     Job,
     Stage,
     Talk,
@@ -71,9 +73,31 @@ def test_a_pause_ends_an_utterance_and_speech_that_runs_on_is_cut_between_words(
     perform(stage, job, talk_in(pcm, words), pane_ms=PANE_MS)
     entries = [entry for entry in stage.entries() if entry.kind is EntryKind.SPEECH]
     assert entries[0].text == " ".join(word.text for word in first_words)
-    assert len(entries) == 4, "4.3 s without a pause are three utterances"
+    assert len(entries) == 5, "4.3 s without a pause are four utterances"
     assert said(entries) == words
     assert all(entry.duration_s <= 2.3 for entry in entries)
+
+
+def test_what_a_listener_hears_is_begun_before_the_pause_is_sure() -> None:
+    pcm, words = write_words(0, 4, gap_s=0.02)
+    stage = Stage(ScriptedSpeechToTextSettings(delay_s=0.1, report_every_s=0.05))
+    guesses: list[tuple[str, int]] = []
+    guess = stage.ahead.guess
+
+    def noted(session_id: str, text: str, spoken: str) -> None:
+        guesses.append((text, stage.loop.now_ms()))
+        guess(session_id, text, spoken)
+
+    stage.ahead.guess = noted
+    stage.ahead.listeners(SESSION, ("es",))
+    job = pause_job(stage)
+    said_words = tuple(word.text for word in words)
+    talk = Talk(cut_into_chunks(pcm + write_silence(0.6), (800,)), said_words, {1: 27_360})
+    perform(stage, job, talk, pane_ms=50)
+    (entry,) = [each for each in stage.entries() if each.kind is EntryKind.SPEECH]
+    guessed_at_ms = min(at_ms for text, at_ms in guesses if text == entry.text)
+    assert guessed_at_ms < entry.committed_at_ms
+    assert stage.ahead.take_counts() == HeadStarts(begun=1), "and not again at the commit"
 
 
 def test_long_silence_is_committed_but_not_recognised() -> None:
