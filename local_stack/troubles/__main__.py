@@ -48,6 +48,7 @@ TROUBLES = (
     Trouble(8, "stream throttled", at_gateway.stream_throttled),
     Trouble(8, "reads throttled", at_job.reads_throttled),
     Trouble(8, "speech throttled", at_job.speech_throttled),
+    Trouble(9, "the stream is gone", at_gateway.stream_gone),
     Trouble(9, "connections fail", at_gateway.gateway_killed),
     Trouble(10, "no pages", at_gateway.no_pages, needs_job=False),
 )

@@ -98,17 +98,26 @@ async def cannot_create(stack: TroubledStack, case: Case) -> None:
 
 
 async def stream_throttled(stack: TroubledStack, case: Case) -> None:
+    case.provoked.append(f"Kinesis refuses every PutRecords for {_REFUSED_S:.0f} s: over the quota")
+    await _refused_puts(stack, case, "ProvisionedThroughputExceededException", "quota raised")
+
+
+async def stream_gone(stack: TroubledStack, case: Case) -> None:
+    case.provoked.append(f"Kinesis knows no such stream for {_REFUSED_S:.0f} s")
+    await _refused_puts(stack, case, "ResourceNotFoundException", "stream made anew")
+
+
+async def _refused_puts(stack: TroubledStack, case: Case, code: str, done: str) -> None:
     async with talk(stack) as (_, outcome):
-        fault = Fault("PutRecords", 400, "ProvisionedThroughputExceededException")
-        with stack.cloud.with_faults(fault):
-            case.provoked.append(f"Kinesis refuses every PutRecords for {_REFUSED_S:.0f} s")
+        before = stack.cloud.refused["PutRecords"]
+        with stack.cloud.with_faults(Fault("PutRecords", 400, code)):
             await asyncio.sleep(_REFUSED_S)
             waiting = (await operations(stack))["backlog"]["unstored"]["records"]
             if not waiting:
                 raise NotShownError("nothing waits in the gateway")
-            refused = stack.cloud.refused["PutRecords"]
+            refused = stack.cloud.refused["PutRecords"] - before
             case.seen.append(f"operators' page: {waiting} records not durable; {refused} refusals")
-        case.done.append("the quota was raised")
+        case.done.append(done)
         _, waited_s = await until(lambda: _all_durable(stack), "all records are durable")
         lost = await metric(stack, "gateway_records_lost_total")
         case.helped.append(f"all durable {waited_s:.1f} s later, {lost:.0f} given up")

@@ -17,8 +17,8 @@ from local_stack.troubles.talk import GoingOn, ask, operations, session_now, tal
 
 USUAL_LAG_S = 8.0
 """A clip that comes no later is on time: the objective's 8 s."""
-OLD_MS = 4_000
-"""Records that wait for so long wait for longer than words take to be said."""
+OLD_MS = 8_000
+"""Records that wait for so long: words are said, cut and voiced in half of it."""
 _SLOW_S = 3.0
 _LETTERS_S = 60.0
 _MUTED_S = 4.0
@@ -60,41 +60,42 @@ async def slow_service(stack: TroubledStack, case: Case) -> None:
 
 
 async def iterators_expire(stack: TroubledStack, case: Case) -> None:
-    async with _talk(stack, case) as going_on:
-        with stack.cloud.with_faults(Fault("GetRecords", 400, "ExpiredIteratorException")):
-            case.provoked.append("every GetRecords finds its iterator expired")
-            await _backlog_shows(stack, case)
-        case.done.append("waited: readers ask for new iterators themselves")
-        await _backlog_falls(stack, case, going_on)
+    case.provoked.append("every GetRecords finds its iterator expired")
+    await _refused_reads(stack, case, "ExpiredIteratorException", "waited")
 
 
 async def reads_throttled(stack: TroubledStack, case: Case) -> None:
+    case.provoked.append("every GetRecords is over the shard's throughput")
+    await _refused_reads(stack, case, "ProvisionedThroughputExceededException", "quota raised")
+
+
+async def _refused_reads(stack: TroubledStack, case: Case, code: str, done: str) -> None:
     async with _talk(stack, case) as going_on:
-        fault = Fault("GetRecords", 400, "ProvisionedThroughputExceededException")
-        with stack.cloud.with_faults(fault):
-            case.provoked.append("every GetRecords is over the shard's throughput")
-            await _backlog_shows(stack, case)
-        case.done.append("the other reader of the stream was stopped")
+        with stack.cloud.with_faults(Fault("GetRecords", 400, code)):
+            await _backlog_shows(stack, case, going_on)
+        case.done.append(done)
         await _backlog_falls(stack, case, going_on)
 
 
 async def worker_killed(stack: TroubledStack, case: Case) -> None:
     async with _talk(stack, case) as going_on:
+        before = _restored(stack)
         if not await asyncio.to_thread(stack.job.kill_workers):
             raise NotShownError("there was no worker to kill")
         case.provoked.append("kill -9 of the Python worker")
-        await until(lambda: not _is_running(stack), "Flink restarts the job")
-        case.seen.append("Flink: the job is restarting")
-        await _backlog_shows(stack, case)
-        case.done.append("waited: Flink restarts from its last checkpoint")
-        await _backlog_falls(stack, case, going_on)
+        _, waited_s = await until(
+            lambda: _restored(stack) > before, "Flink goes back to a checkpoint"
+        )
+        case.seen.append(f"Flink: went back to its last checkpoint after {waited_s:.0f} s")
+        case.done.append("waited")
+        case.helped.append(await going_on.clip_within(USUAL_LAG_S, "a clip on time", 60.0))
 
 
 async def flink_killed(stack: TroubledStack, case: Case) -> None:
     async with _talk(stack, case) as going_on:
         await asyncio.to_thread(stack.job.kill_flink)
         case.provoked.append("kill -9 of Flink, its state is gone")
-        await _backlog_shows(stack, case)
+        await _backlog_shows(stack, case, going_on)
         case.done.append("started with --start=resume")
         await asyncio.to_thread(stack.resume_job)
         await _backlog_falls(stack, case, going_on)
@@ -150,30 +151,35 @@ async def speech_throttled(stack: TroubledStack, case: Case) -> None:
             )
             stage_ms = await _stage_p95_ms(stack, "translate", 0)
             case.seen.append(f"{refused} calls refused, translate p95 {stage_ms} ms")
-        case.done.append("the quota was raised; calls waited and tried again")
+        case.done.append("quota raised")
         case.helped.append(await going_on.clip_within(USUAL_LAG_S, "a clip on time"))
 
 
-async def _backlog_shows(stack: TroubledStack, case: Case) -> None:
-    age_ms, waited_s = await until(lambda: _backlog_ms(stack, OLD_MS), "the backlog rises")
+async def _backlog_shows(stack: TroubledStack, case: Case, going_on: GoingOn) -> None:
+    age_ms, waited_s = await until(
+        lambda: _oldest_ms(stack, going_on, OLD_MS), "the session's backlog rises"
+    )
     case.seen.append(f"operators' page: backlog {age_ms / 1000:.1f} s after {waited_s:.0f} s")
 
 
 async def _backlog_falls(stack: TroubledStack, case: Case, going_on: GoingOn) -> None:
     clip = await going_on.clip_within(USUAL_LAG_S, "a clip on time", 60.0)
-    _, waited_s = await until(lambda: _backlog_is_below(stack, OLD_MS), "the backlog falls", 60.0)
-    case.helped.append(f"{clip}, backlog below {OLD_MS // 1000} s {waited_s:.0f} s later")
+    await until(lambda: _is_caught_up(stack, going_on), "the session's backlog falls", 60.0)
+    case.helped.append(f"{clip}, backlog below {OLD_MS // 1000} s")
 
 
-async def _backlog_ms(stack: TroubledStack, least_ms: int) -> int | None:
+async def _oldest_ms(stack: TroubledStack, going_on: GoingOn, least_ms: int) -> int | None:
+    """How long the oldest record of the talk has waited, if that long."""
     document = await operations(stack)
-    oldest = document.get("backlog", {}).get("undelivered", {}).get("oldestAt")
-    age_ms = 0 if oldest is None else int(document["at"]) - int(oldest)
-    return age_ms if age_ms >= least_ms else None
+    for session in document.get("sessions", []):
+        if session["sessionId"] == going_on.session_id and session["oldestWaitingAt"] is not None:
+            age_ms = int(document["at"]) - int(session["oldestWaitingAt"])
+            return age_ms if age_ms >= least_ms else None
+    return None
 
 
-async def _backlog_is_below(stack: TroubledStack, ms: int) -> bool:
-    return await _backlog_ms(stack, ms) is None
+async def _is_caught_up(stack: TroubledStack, going_on: GoingOn) -> bool:
+    return await _oldest_ms(stack, going_on, OLD_MS) is None
 
 
 async def _stage_p95_ms(stack: TroubledStack, stage: str, least_ms: float) -> int | None:
@@ -197,16 +203,17 @@ async def _listed(clients: AwsClients, bucket: str) -> int:
     return len(answer.get("Contents", []))
 
 
-def _is_running(stack: TroubledStack) -> bool:
-    job = stack.job.job_id()
-    with contextlib.suppress(FlinkError):
-        return job is not None and stack.job.rest.all_tasks_run(job)
-    return False
-
-
 def _checkpoints(stack: TroubledStack) -> int:
-    """How many the job has finished; 0 while Flink does not say."""
+    return _counted(stack, "completed")
+
+
+def _restored(stack: TroubledStack) -> int:
+    return _counted(stack, "restored")
+
+
+def _counted(stack: TroubledStack, what: str) -> int:
+    """Checkpoints of the running job; 0 while Flink does not say."""
     with contextlib.suppress(FlinkError):
         answer: Any = stack.job.rest.get(f"/jobs/{stack.job.job_id()}/checkpoints")
-        return int(answer["counts"]["completed"])
+        return int(answer["counts"][what])
     return 0
