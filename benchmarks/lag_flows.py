@@ -17,7 +17,7 @@ from benchmarks.lag_talkers import SOURCE_LANGUAGE, Session, Spoken, Talkers
 from benchmarks.service_profiles import PROFILE_OPTION
 from benchmarks.stand_in_stores import STORES_OPTION
 from benchmarks.talks import write_talk
-from benchmarks.window_batches import shards_for
+from benchmarks.window_batches import shards_by_bytes, shards_for
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_resources import create_resources
 from local_stack.flink import ROOT
@@ -84,7 +84,7 @@ def hear_job(
     directory = settings.directory / JOB
     with (
         _collector(directory) as collector,
-        LocalStack(_stack(settings, len(sessions), collector), say=say) as stack,
+        LocalStack(_stack(settings, collector, shards_by_bytes(len(sessions))), say=say) as stack,
     ):
         spoken = _speak(stack.aws, sessions, [collector], say)
     return (_heard(JOB, directory, spoken),)
@@ -98,7 +98,7 @@ def hear_both(
     with (
         _collector(theirs) as their_collector,
         _collector(ours) as our_collector,
-        LocalStack(_stack(settings, len(sessions), our_collector), say=say) as stack,
+        LocalStack(_stack(settings, our_collector, shards_for(len(sessions))), say=say) as stack,
         _window_flow(settings, theirs, stack.cloud, their_collector),
     ):
         spoken = _speak(stack.aws, sessions, [their_collector, our_collector], say)
@@ -160,11 +160,11 @@ def _window_flow(
         yield
 
 
-def _stack(settings: FlowSettings, talks: int, collector: _Collector) -> StackSettings:
+def _stack(settings: FlowSettings, collector: _Collector, shards: int) -> StackSettings:
     return StackSettings(
         settings.directory / JOB / "stack",
         stage=settings.profile,
-        shards=shards_for(talks),
+        shards=shards,
         notifier="gateway",
         parallelism=settings.parallelism,
         submission="benchmarks.profiled_job",

@@ -17,6 +17,9 @@ MOST_RECORDS = 100
 TALKS_A_SHARD = 8
 """More would fill 100 records before 3 s are over: a talk is 3.9 chunks a second."""
 
+TALKS_BY_BYTES = 24
+"""A talk is 32 KB a second, and a shard takes 1 MB: what the job needs is a quarter below that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -76,6 +79,11 @@ class BatchWindow:
 
 def shards_for(talks: int) -> int:
     return -(-talks // TALKS_A_SHARD)
+
+
+def shards_by_bytes(talks: int) -> int:
+    """What the stream itself asks for, whoever reads it."""
+    return -(-talks // TALKS_BY_BYTES)
 
 
 def spread_sessions(talks: int, shards: int, prefix: str = "talk") -> tuple[str, ...]:

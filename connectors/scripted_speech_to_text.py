@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from connectors.errors import ConnectorError, PermanentError, ThrottledError
 from connectors.scripted_faults import (
@@ -196,8 +196,8 @@ class ScriptedSpeechStream:
     def _guess(self, word: Word) -> Word:
         through_s = self._reader.through_s
         if through_s - word.end_s >= self._settings.unsure_s:
-            return replace(word, is_stable=True)
-        return replace(word, text=word.text + "?", end_s=min(word.end_s + 0.05, through_s))
+            return Word(word.text, word.start_s, word.end_s, is_stable=True)
+        return Word(word.text + "?", word.start_s, min(word.end_s + 0.05, through_s))
 
     async def _put(self, outcome: Recognition | ConnectorError | None) -> None:
         now_s = asyncio.get_running_loop().time()

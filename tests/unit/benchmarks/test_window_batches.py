@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.window_batches import BatchWindow, shards_for, spread_sessions
+from benchmarks.window_batches import BatchWindow, shards_by_bytes, shards_for, spread_sessions
 from connectors.shard_source import MAX_HASH_KEY, ShardRecord, hash_key
 
 pytestmark = pytest.mark.unit
@@ -58,6 +58,14 @@ def test_at_most_eight_talks_share_a_shard(talks: int, shards: int) -> None:
     width = (MAX_HASH_KEY + 1) // shards
     met = Counter(min(hash_key(one) // width, shards - 1) for one in ids)
     assert max(met.values()) <= 8
+
+
+def test_the_talks_of_a_run_fit_the_fewer_shards_that_the_job_reads() -> None:
+    shards = shards_by_bytes(100)
+    ids = spread_sessions(100, shards_for(100))
+    met = Counter(hash_key(one) * shards // (MAX_HASH_KEY + 1) for one in ids)
+    assert shards == 5
+    assert max(met.values()) * 32 < 1_000, "KB a second, of the 1,000 that a shard takes"
 
 
 def test_too_few_shards_are_refused() -> None:
