@@ -132,7 +132,7 @@ async def test_who_speaks_behind_another_tab_is_heard(stage: Stage, window: Brow
     await stage.start(page)
     await hide(page)
     before = len(chunks(stage))
-    await stage.until(lambda: len(chunks(stage)) >= before + 16)
+    await stage.until(lambda: len(chunks(stage)) >= before + 10)
     assert await page.evaluate("document.visibilityState") == "hidden"
     behind = chunks(stage)[before:]
     first = behind[0].sequence

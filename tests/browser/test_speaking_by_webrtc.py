@@ -147,5 +147,5 @@ async def test_another_page_takes_the_talk_over(stage: Stage) -> None:
     await stage.until(lambda: len(chunks(stage)) >= 2)
     subject = await page.evaluate("localStorage.getItem('live-translation.speaker')")
     await stage.gateway.speaker(session_id, subject=subject)
-    await expect(page.get_by_role("alert")).to_contain_text("goes on in another connection")
+    await expect(page.get_by_role("alert")).to_contain_text("from another page now")
     assert stage.gateway.gateway.live.loaded(session_id) is not None

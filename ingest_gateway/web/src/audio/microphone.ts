@@ -54,7 +54,9 @@ export async function openMicrophone(wishes: MicrophoneWishes): Promise<Micropho
     const [track] = stream.getAudioTracks();
     if (track === undefined) throw new DOMException("no track", "NotFoundError");
     capture = capturing(stream);
-    await capture.context.audioWorklet.addModule(workletUrl);
+    await capture.context.audioWorklet.addModule(workletUrl).catch(() => {
+      throw new DOMException("no worklet", "NetworkError"); // it comes from the gateway
+    });
     const microphone = attach(wishes, track, capture, release);
     microphone.goOn();
     return microphone;

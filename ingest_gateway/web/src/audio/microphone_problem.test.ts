@@ -5,6 +5,7 @@ it.each([
   ["InsecureContextError", /https/],
   ["NotAllowedError", /Allow it/],
   ["NotFoundError", /Plug one in/],
+  ["NetworkError", /gateway does not answer/],
   ["NotReadableError", /Another program/],
   ["OverconstrainedError", /Choose another/],
   ["SomethingNew", /try again/],

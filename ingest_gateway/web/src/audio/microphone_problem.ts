@@ -6,6 +6,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
     "This page may not use the microphone. Allow it in the browser's address bar, then try again.",
   NotFoundError: "There is no microphone. Plug one in, then try again.",
   OverconstrainedError: "The chosen microphone is not there. Choose another one.",
+  NetworkError: "The gateway does not answer. Is the network up?",
   NotReadableError: "Another program holds the microphone. Close that one, then try again.",
 };
 

@@ -9,7 +9,7 @@ export function LanguageChoice() {
   const all = offered.includes(language) ? offered : [language, ...offered];
   return (
     <label className="inline">
-      Language
+      <span className="word">Language</span>
       <select
         value={language}
         onChange={(event) => {

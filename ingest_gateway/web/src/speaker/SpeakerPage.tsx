@@ -4,7 +4,7 @@ import { nativeName } from "../shared/languages";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
 import { resumeTalk, setVolume, start, switchMicrophone } from "./speaking";
-import { choose, speakerStore } from "./store";
+import { choose, speakerStore, type Phase } from "./store";
 import { TalkControls } from "./TalkControls";
 import type { Way } from "./talk_protocol";
 import { TalkStatus } from "./TalkStatus";
@@ -37,7 +37,7 @@ function Preparing() {
   const isStarting = state.phase === "starting";
   return (
     <section className="card" aria-labelledby="prepare">
-      <h2 id="prepare">{state.phase === "over" ? "The talk has ended" : "A new talk"}</h2>
+      <h2 id="prepare">{heading(state.phase, state.problem)}</h2>
       {state.phase === "over" && state.sessionId !== null && (
         <p>
           {state.sessionId}: {Math.round(state.savedMs / 1000)} s of speech are stored.
@@ -119,6 +119,12 @@ function Preparing() {
       </form>
     </section>
   );
+}
+
+/** A talk that another page took over goes on there. */
+function heading(phase: Phase, problem: string | null): string {
+  if (phase !== "over") return "A new talk";
+  return problem === null ? "The talk has ended" : "This page does not speak any more";
 }
 
 function MicrophoneChoice() {

@@ -6,6 +6,7 @@ import { remember, remembered } from "../shared/remembered";
 import { listenerLink } from "../shared/session_link";
 import { createSession, fetchOffer, fetchToken, isGoingOn, RefusedError } from "./account";
 import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
+import { refusalInWords } from "./refusal_in_words";
 import { choose, forgetTalk, speakerStore, withOwnLine } from "./store";
 import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./talk_link";
 
@@ -192,7 +193,7 @@ async function open(sessionId: string, token: string, microphone: Microphone): P
         set(({ ownLines }) => ({ ownLines: withOwnLine(ownLines, { number, text, final }) }));
       },
       joinAgain: () => undefined, // its link does
-      over: (problem) => { close(problem?.message ?? null); },
+      over: (problem) => { close(problem === null ? null : refusalInWords(problem)); },
     },
   };
   const isByWebRtc = speakerStore.getState().way === "webrtc";
