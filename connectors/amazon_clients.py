@@ -162,8 +162,8 @@ class AwsClients:
         """One client for each of the service's hosts: a region has few."""
         return await self._client("kinesis-video-signaling", endpoint_url)
 
-    async def sts(self) -> Any:
-        return await self._client("sts")
+    async def sts(self, endpoint_url: str | None = None) -> Any:
+        return await self._client("sts", endpoint_url)
 
     async def events(self) -> EventBridge:
         return cast("EventBridge", await self._client("events"))

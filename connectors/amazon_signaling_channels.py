@@ -90,14 +90,15 @@ class AmazonSignalingChannels:
 
 class AmazonSignalingAccess:
     """Keys of a role, cut down to one channel and one way to connect to it. What the role may not
-    do, they may not either."""
+    do, they may not either. ``endpoint_url``: where they come from, if not where the clients go."""
 
-    def __init__(self, clients: AwsClients, role_arn: str) -> None:
+    def __init__(self, clients: AwsClients, role_arn: str, endpoint_url: str | None = None) -> None:
         self._clients = clients
         self._role_arn = role_arn
+        self._endpoint_url = endpoint_url
 
     async def credentials(self, arn: str, role: Role, holder: str) -> TemporaryCredentials:
-        sts = await self._clients.sts()
+        sts = await self._clients.sts(self._endpoint_url)
         with _errors("take on the role for signaling"):
             answer = await sts.assume_role(
                 RoleArn=self._role_arn,

@@ -38,7 +38,9 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         documents=AmazonDocumentStore(clients, wall_clock_ms),
         channels=AmazonSignalingChannels(clients, settings.kvs_endpoint) if settings.kvs else None,
         channel_access=(
-            AmazonSignalingAccess(clients, settings.kvs_role) if settings.kvs_role else None
+            AmazonSignalingAccess(clients, settings.kvs_role, settings.kvs_sts_endpoint)
+            if settings.kvs_role
+            else None
         ),
         verifier=verifier,
         issuer=issuer,

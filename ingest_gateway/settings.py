@@ -24,7 +24,8 @@ class GatewaySettings(BaseSettings):
     ``media_host`` is where WebRTC's audio comes in (default: where HTTP does), ``ice_servers`` the
     STUN and TURN servers (``stun:host:port``, ``turn:host:port``) that help to find it.
     ``kvs``: each session gets a signaling channel of Kinesis Video Streams (at ``kvs_endpoint``, if
-    it is not where AWS is); ``kvs_role``: the role whose keys, cut down to one channel, open it.
+    it is not where AWS is); ``kvs_role``: the role whose keys, cut down to one channel, open it
+    (from ``kvs_sts_endpoint``, if that is not where AWS is).
     ``user_pool_id``: speakers' tokens come from this Cognito pool, made for one of
     ``user_pool_clients``; without it the gateway issues tokens itself.
     ``flink_url`` is where operators find Flink's own pages.
@@ -59,6 +60,7 @@ class GatewaySettings(BaseSettings):
     kvs: bool = False
     kvs_endpoint: str | None = None
     kvs_role: str | None = None
+    kvs_sts_endpoint: str | None = None
 
     languages: Literal["offline", "amazon", "any"] = "offline"
     token_key: Path | None = None

@@ -30,7 +30,7 @@ async def serve(settings: WorkerSettings) -> None:
             gateway=gateway,
             channels=channels,
             access=(
-                AmazonSignalingAccess(clients, settings.kvs_role)
+                AmazonSignalingAccess(clients, settings.kvs_role, settings.kvs_sts_endpoint)
                 if settings.kvs_role
                 else AmazonOwnKeys(clients, wall_clock_ms)
             ),

@@ -1,4 +1,5 @@
-"""Amazon's own SDK in Chromium as the master of a signaling channel, our worker as its viewer."""
+"""Amazon's own SDK in Chromium as the master of a signaling channel, our worker as its viewer, and
+what the stream then holds. ``live_kinesis_video.py`` goes on to what a listener hears."""
 
 from __future__ import annotations
 
@@ -14,7 +15,6 @@ from playwright.async_api import Page, async_playwright
 
 from benchmarks.speech_engines import recognise
 from connectors.offline_speech_to_text import OfflineSpeechToText
-from connectors.offline_translation import OfflineTranslator
 from local_stack.talk import LIBRIVOX
 from schemas.values import SAMPLE_RATE_HZ
 from tests.browser.conftest import CHROMIUM, SLOW_MS
@@ -85,9 +85,7 @@ async def page(world: World, microphone: Path) -> AsyncIterator[Page]:
         yield page
 
 
-async def test_the_talk_of_amazon_s_browser_sdk_arrives_and_is_translated(
-    world: World, page: Page
-) -> None:
+async def test_the_talk_of_amazon_s_browser_sdk_arrives(world: World, page: Page) -> None:
     session_id = (await world.session())["sessionId"]
     keys = [f"{world.gateway.url}/sessions/{session_id}/signaling-keys", ISSUER.issue("ada")]
     await page.evaluate("([url, token]) => window.speakByKvs(url, token)", keys)
@@ -106,10 +104,6 @@ async def test_the_talk_of_amazon_s_browser_sdk_arrives_and_is_translated(
     assert apart_ms.sum() == pytest.approx(256 * len(apart_ms), abs=150)
     said = await in_words(b"".join(one.pcm for one in chunks))
     assert share(SAID, said) >= 0.6, said
-    translator = OfflineTranslator()
-    spanish = await translator.translate(said, "en", "es")
-    assert share(await translator.translate(SAID, "en", "es"), spanish) >= 0.5, spanish
-    await translator.close()
     assert await page.evaluate("window.failed") == []
     end = {"action": "endSession", "sessionId": session_id}
     await page.evaluate("(message) => window.channel.send(JSON.stringify(message))", end)
