@@ -78,7 +78,7 @@ def test_others_have_their_turn_between_two_stretches(run_virtual: RunVirtual) -
         hub, each = Hub(Metrics()), messages()
 
         async def ten_languages() -> None:
-            few = len(pairs) // 10
+            few = -(-len(pairs) // 10)
             calls = (hub.hand_out(itertools.islice(each, few)) for _ in range(10))
             assert sum(await asyncio.gather(*calls)) == len(pairs)
 
