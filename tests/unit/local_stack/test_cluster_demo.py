@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from local_stack.cluster_demo import looped
+from local_stack import cluster_demo
+from local_stack.cluster_demo import Plan, looped
+from local_stack.cluster_job import Restored
+from local_stack.processes import ProcessError
 from local_stack.talk import Talk
 
 pytestmark = pytest.mark.unit
@@ -31,3 +36,33 @@ def test_a_talk_is_said_from_its_start_again_until_it_is_long_enough(
     with wave.open(str(found.wav), "rb") as source:
         assert source.getframerate() == 16_000
         assert source.readframes(source.getnframes()) == b"\x01\x02" * 16_000 * times
+
+
+OLD, NEW = Restored(3, False, "chk-3"), Restored(9, False, "chk-9")
+
+
+def a_stack(*restored: Restored | None) -> Any:
+    """A job that says one after the other what it began from."""
+    answers = iter(restored)
+    return SimpleNamespace(job=SimpleNamespace(restored=lambda: next(answers)))
+
+
+async def test_a_blow_says_which_checkpoint_the_job_went_back_to() -> None:
+    struck: list[Any] = []
+    plan = Plan("taskmanager", 10.0, struck.append)
+    stack = a_stack(OLD, NEW)
+    blow = await cluster_demo._strike(plan, stack, 0.0)
+    assert blow is not None
+    assert (blow.what, blow.restored_from) == ("taskmanager", "chk-9")
+    assert struck == [stack]
+
+
+@pytest.mark.parametrize("after", [None, OLD], ids=["from nothing", "only an earlier act's"])
+async def test_a_job_that_began_anew_is_no_recovery(after: Restored | None) -> None:
+    plan = Plan("taskmanager", 10.0, lambda _stack: None)
+    with pytest.raises(ProcessError, match="taskmanager: the job began anew"):
+        await cluster_demo._strike(plan, a_stack(OLD, after), 0.0)
+
+
+async def test_the_undisturbed_act_strikes_nobody() -> None:
+    assert await cluster_demo._strike(Plan("undisturbed", 10.0), a_stack(), 0.0) is None
