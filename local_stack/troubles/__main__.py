@@ -22,6 +22,8 @@ from local_stack.troubles.stack import TroubledStack, troubled_stack
 
 DIRECTORY = ROOT / "build" / "troubles"
 CASE_TIMEOUT_S = 150.0
+ALL_TIMEOUT_S = 600.0
+"""Of all together, from when everything runs; what is not begun by then counts as not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,20 @@ TROUBLES = (
 )
 
 
-def play(trouble: Trouble, stack: TroubledStack) -> Case:
+def play(trouble: Trouble, stack: TroubledStack, timeout_s: float = CASE_TIMEOUT_S) -> Case:
     """What came of it; whatever goes wrong is its failure, and the next one is provoked all the
     same."""
     case = Case(trouble.number, trouble.name)
     began_s = time.monotonic()
 
     async def bounded() -> None:
-        async with asyncio.timeout(CASE_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await trouble.provoke(stack, case)
 
     try:
         asyncio.run(bounded())
     except Exception as error:
-        case.failure = "; ".join(f"{type(one).__name__}: {one}" for one in _causes(error))
+        case.failure = "; ".join(dict.fromkeys(_named(one) for one in _causes(error)))
     case.took_s = time.monotonic() - began_s
     return case
 
@@ -80,14 +82,20 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
 def run(numbers: Sequence[int]) -> int:
     """The exit code: 0 when each was seen and mended."""
     cases: list[Case] = []
     wanted = [one for one in TROUBLES if not numbers or one.number in numbers]
     with_job = any(one.needs_job for one in wanted)
     with troubled_stack(DIRECTORY, _say, with_job=with_job) as stack:
+        until_s = time.monotonic() + ALL_TIMEOUT_S
         for trouble in wanted:
-            cases.append(play(trouble, stack))
+            left_s = until_s - time.monotonic()
+            cases.append(play(trouble, stack, min(CASE_TIMEOUT_S, left_s)))
             _say(cases[-1].line)
     _say(ending(cases))
     return 0 if all(case.is_shown for case in cases) else 1

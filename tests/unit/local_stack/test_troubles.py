@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -82,6 +83,17 @@ def test_one_failure_is_that_case_only() -> None:
     case = play(trouble, None)  # type: ignore[arg-type]
     assert case.failure == "NotShownError: nothing was seen"
     assert case.line.startswith("BAD  3 no audio (0 s) | provoked: killed | failed: ")
+
+
+def test_a_case_has_its_time_and_no_more() -> None:
+    async def provoke(_stack: TroubledStack, case: Case) -> None:
+        case.provoked.append("killed")
+        await asyncio.Event().wait()
+
+    trouble = TROUBLES[0].__class__(3, "no audio", provoke)
+    assert play(trouble, None, timeout_s=0.05).failure == "TimeoutError"  # type: ignore[arg-type]
+    none_left = play(trouble, None, timeout_s=-1.0)  # type: ignore[arg-type]
+    assert (none_left.failure, none_left.is_shown) == ("TimeoutError", False)
 
 
 def test_an_offer_without_candidates_keeps_all_the_rest() -> None:
