@@ -61,6 +61,15 @@ class UserPool:
         return f"{base}/.well-known/jwks.json"
 
 
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Where people sign in: the pool's own pages, as ``client_id``. The pages come back with a code
+    (OAuth 2.0 with PKCE) to the address that they left."""
+
+    url: str
+    client_id: str
+
+
 class PublishedKeys:
     """The pool's keys, by ``kid``. ``now_s`` is a monotonic clock."""
 

@@ -43,6 +43,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
             else None
         ),
         verifier=verifier,
+        sign_in=settings.sign_in(),
         issuer=issuer,
         open_issuer=settings.open_tokens,
         job_token=settings.job_token,

@@ -23,6 +23,7 @@ from connectors.signaling_channels import SignalingAccess, SignalingChannels
 from ingest_gateway.audio_intake import AudioIntake
 from ingest_gateway.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.captions import Captions
+from ingest_gateway.cognito import SignIn
 from ingest_gateway.conversation import Conversation, Desk
 from ingest_gateway.hub import Connection, Hub
 from ingest_gateway.languages import Languages
@@ -57,6 +58,7 @@ class GatewayDependencies:
     """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
+    ``sign_in``: where the pages send people for a token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
     ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
@@ -75,6 +77,7 @@ class GatewayDependencies:
     channel_access: SignalingAccess | None = None
     issuer: LocalIssuer | None = None
     open_issuer: bool = False
+    sign_in: SignIn | None = None
     job_token: str | None = None
     gateway_id: str = "gateway"
     public_url: str | None = None

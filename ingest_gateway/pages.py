@@ -37,14 +37,21 @@ _PAGE_HEADERS = {
 }
 
 
+class SignInView(msgspec.Struct, frozen=True, rename="camel"):
+    url: str
+    client_id: str
+
+
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
     """``languages``: spoken language to those it can be heard in. ``public_url``: where others
     reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
-    may come in those, or in messages only."""
+    may come in those, or in messages only. ``sign_in``: where people get their token; None: here,
+    or they bring one."""
 
     languages: Mapping[str, tuple[str, ...]]
     public_url: str | None
     binary_frames: bool
+    sign_in: SignInView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,9 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
 @get("/offer")
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
-    body = msgspec.json.encode(
-        Offer(languages, gateway.needs.public_url, gateway.needs.binary_frames)
-    )
+    needs = gateway.needs
+    sign_in = needs.sign_in and SignInView(needs.sign_in.url, needs.sign_in.client_id)
+    body = msgspec.json.encode(Offer(languages, needs.public_url, needs.binary_frames, sign_in))
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon_clients import AwsSettings
-from ingest_gateway.cognito import UserPool
+from ingest_gateway.cognito import SignIn, UserPool
 from ingest_gateway.limits import Limits
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
@@ -27,7 +27,9 @@ class GatewaySettings(BaseSettings):
     it is not where AWS is); ``kvs_role``: the role whose keys, cut down to one channel, open it
     (from ``kvs_sts_endpoint``, if that is not where AWS is).
     ``user_pool_id``: speakers' tokens come from this Cognito pool, made for one of
-    ``user_pool_clients``; without it the gateway issues tokens itself.
+    ``user_pool_clients``; without it the gateway issues tokens itself. ``sign_in_url``: the pool's
+    own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
+    sign in; without it they bring a token.
     ``flink_url`` is where operators find Flink's own pages.
     """
 
@@ -68,6 +70,7 @@ class GatewaySettings(BaseSettings):
     user_pool_id: str | None = None
     user_pool_clients: list[str] = Field(default_factory=list)
     user_pool_endpoint: str | None = None
+    sign_in_url: str | None = None
     job_token: str | None = None
     flink_url: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -91,7 +94,15 @@ class GatewaySettings(BaseSettings):
     def _check_pool(self) -> Self:
         if (self.user_pool_id is None) != (not self.user_pool_clients):
             raise ValueError("give --user-pool-id and --user-pool-clients together")
+        if self.sign_in_url is not None and self.user_pool_id is None:
+            raise ValueError("give --sign-in-url together with --user-pool-id")
         return self
+
+    def sign_in(self) -> SignIn | None:
+        """None: tokens come from elsewhere."""
+        if self.sign_in_url is None:
+            return None
+        return SignIn(self.sign_in_url.rstrip("/"), self.user_pool_clients[0])
 
     def user_pool(self) -> UserPool | None:
         """None: the gateway's own issuer."""

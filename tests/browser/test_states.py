@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Page, Route, expect
 
@@ -196,7 +198,7 @@ async def test_what_a_listener_meets_on_the_way(stage: Stage) -> None:
     await album.take("late-join")
     await page.get_by_role("button", name="Tap to start the sound").tap()
     lines = page.get_by_role("log").get_by_role("listitem")
-    gap = {"type": "skipped", "reason": "gap", "url": None, "transcript": None}
+    gap: dict[str, Any] = {"type": "skipped", "reason": "gap", "url": None, "transcript": None}
     await stage.say(session_id, 8, previousSequenceNumber=7, **gap)
     await stage.say(session_id, 9, 600)
     await expect(page.locator("li.playing")).to_have_text("frase 9")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from ingest_gateway import pages
+from ingest_gateway.cognito import SignIn
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
@@ -77,4 +78,12 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
         "languages": {"en": ["ca", "es"], "es": ["en"]},
         "publicUrl": "https://talks.example",
         "binaryFrames": True,
+        "signIn": None,
     }
+
+
+async def test_the_offer_says_where_people_sign_in(start: Start) -> None:
+    gateway = await start(sign_in=SignIn("https://speakers.example", "pages"))
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        offer = (await http.get("/offer")).json()
+    assert offer["signIn"] == {"url": "https://speakers.example", "clientId": "pages"}

@@ -7,10 +7,11 @@ import { Overview } from "./Overview";
 import { Pictures } from "./Pictures";
 import { Sessions } from "./Sessions";
 import { operatorStore } from "./store";
-import { stopWatching, watchWith } from "./watching";
+import { signIn, stopWatching, watchWith } from "./watching";
 
 export function OperatorPage() {
   const token = useStore(operatorStore, (state) => state.token);
+  const canSignIn = useStore(operatorStore, (state) => state.canSignIn);
   const operations = useStore(operatorStore, (state) => state.operations);
   const problem = useStore(operatorStore, (state) => state.problem);
   return (
@@ -30,7 +31,7 @@ export function OperatorPage() {
             {problem}
           </p>
         )}
-        {token === null && <TokenForm />}
+        {token === null && (canSignIn ? <SignInForm /> : <TokenForm />)}
         {token !== null && operations === null && <p className="quiet">Asking the gateway …</p>}
         {operations !== null && <Shown operations={operations} />}
       </main>
@@ -55,6 +56,17 @@ function Shown({ operations }: { readonly operations: Operations }) {
         )}
       </p>
     </>
+  );
+}
+
+function SignInForm() {
+  return (
+    <section className="card">
+      <p>This page is for operators.</p>
+      <button className="primary" onClick={() => void signIn()}>
+        Sign in
+      </button>
+    </section>
   );
 }
 

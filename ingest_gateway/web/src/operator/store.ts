@@ -4,6 +4,8 @@ import type { Operations, Point } from "./operations";
 const HISTORY_MS = 3_600_000;
 
 export interface OperatorState {
+  /** Whether people sign in for their token; otherwise they bring one. */
+  readonly canSignIn: boolean;
   /** Null: a token is asked for. */
   readonly token: string | null;
   /** The last answer; null: there was none yet. */
@@ -15,6 +17,7 @@ export interface OperatorState {
 }
 
 export const NOTHING_YET: OperatorState = {
+  canSignIn: false,
   token: null,
   operations: null,
   history: [],
@@ -39,14 +42,19 @@ export function withAnswer(state: OperatorState, answer: Operations): OperatorSt
   };
 }
 
+/** Nothing of what was shown is left. */
+export function withoutToken(state: OperatorState, problem: string | null): OperatorState {
+  return { ...NOTHING_YET, canSignIn: state.canSignIn, problem };
+}
+
 /** After a refusal or no answer. A token that is no good is forgotten; what was shown stays only
  *  while the next answer may come. */
 export function withFailure(state: OperatorState, code: string, message: string): OperatorState {
   if (code === "UNAUTHORIZED") {
-    return { ...NOTHING_YET, problem: "This token is not valid, or not any more." };
+    return withoutToken(state, "This token is not valid, or not any more.");
   }
   if (code === "FORBIDDEN") {
-    return { ...NOTHING_YET, problem: "This token is not an operator's." };
+    return withoutToken(state, "This token is not an operator's.");
   }
   return { ...state, problem: `${message} Trying again.` };
 }

@@ -3,7 +3,14 @@ import { useStore } from "zustand";
 import { nativeName } from "../shared/languages";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
-import { resumeTalk, setVolume, start, switchMicrophone } from "./speaking";
+import {
+  resumeTalk,
+  setVolume,
+  signIn,
+  signOut,
+  start,
+  switchMicrophone,
+} from "./speaking";
 import { choose, speakerStore, type Phase } from "./store";
 import { TalkControls } from "./TalkControls";
 import type { Way } from "./talk_protocol";
@@ -113,9 +120,20 @@ function Preparing() {
             />
           </label>
         )}
-        <button className="primary" disabled={isStarting}>
-          {isStarting ? "Opening the microphone …" : "Start speaking"}
-        </button>
+        {state.account === "signed out" ? (
+          <button type="button" className="primary" onClick={() => void signIn()}>
+            Sign in to speak
+          </button>
+        ) : (
+          <button className="primary" disabled={isStarting}>
+            {isStarting ? "Opening the microphone …" : "Start speaking"}
+          </button>
+        )}
+        {state.account === "signed in" && (
+          <button type="button" className="plain" disabled={isStarting} onClick={signOut}>
+            Sign out
+          </button>
+        )}
       </form>
     </section>
   );

@@ -1,4 +1,5 @@
 // What the speaker page asks over HTTP: a token and a session.
+import type { SignIn } from "../shared/sign_in";
 
 export interface Offer {
   /** Language spoken to languages that it can be heard in. */
@@ -7,6 +8,8 @@ export interface Offer {
   readonly publicUrl: string | null;
   /** Whether audio may come in binary frames, or in messages only. */
   readonly binaryFrames: boolean;
+  /** Where people sign in; null: tokens come from here, or are brought. */
+  readonly signIn: SignIn | null;
 }
 
 /** A refusal in the gateway's own words. */

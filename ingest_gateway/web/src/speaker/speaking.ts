@@ -4,6 +4,7 @@ import { microphoneProblem } from "../audio/microphone_problem";
 import { RtcError } from "../protocol/rtc_line";
 import { remember, remembered } from "../shared/remembered";
 import { listenerLink } from "../shared/session_link";
+import * as pool from "../shared/sign_in";
 import { createSession, fetchOffer, fetchToken, isGoingOn, RefusedError } from "./account";
 import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
 import { refusalInWords } from "./refusal_in_words";
@@ -30,6 +31,8 @@ interface Talk {
 let talk: Talk | null = null;
 let publicUrl: string | null = null;
 let binaryFrames = true;
+/** Where people sign in for a token; null: there is no such place. */
+let signInAt: pool.SignIn | null = null;
 const set = speakerStore.setState;
 
 /** What there is to choose from. */
@@ -51,12 +54,35 @@ export async function prepare(): Promise<void> {
     const offer = await fetchOffer();
     publicUrl = offer.publicUrl;
     binaryFrames = offer.binaryFrames;
+    signInAt = offer.signIn;
     const sources = Object.keys(offer.languages);
     const { source } = speakerStore.getState();
     set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
+    if (signInAt !== null) await pool.finishSignIn(signInAt);
   } catch (error) {
     set({ problem: inWords(error) });
   }
+  await lookAtAccount();
+}
+
+/** Leave for the page where people sign in; it sends them back here. */
+export async function signIn(): Promise<void> {
+  if (signInAt === null) return;
+  await pool.beginSignIn(signInAt).catch((error: unknown) => { set({ problem: inWords(error) }); });
+}
+
+export function signOut(): void {
+  if (signInAt !== null) pool.signOut(signInAt);
+}
+
+async function lookAtAccount(): Promise<void> {
+  if (signInAt === null) return;
+  set({ account: (await pool.signedInToken(signInAt)) === null ? "signed out" : "signed in" });
+}
+
+/** Of the account, while somebody is signed in; otherwise the one that the talk began with. */
+async function currentToken(otherwise: string): Promise<string> {
+  return (signInAt && (await pool.signedInToken(signInAt))) ?? otherwise;
 }
 
 /** Back from the background: whatever the browser let go of meanwhile is taken up again. */
@@ -81,9 +107,18 @@ async function refreshMicrophones(): Promise<void> {
 export function start(token: string): Promise<void> {
   return speakInto(async () => {
     const { source } = speakerStore.getState();
-    const allowed = token || (await fetchToken(ownName()));
+    const allowed = token || (await givenToken());
     return { sessionId: await createSession(source, allowed), token: allowed, source };
   });
+}
+
+/** Throws RefusedError. */
+async function givenToken(): Promise<string> {
+  if (signInAt === null) return fetchToken(ownName());
+  const token = await pool.signedInToken(signInAt);
+  if (token !== null) return token;
+  set({ account: "signed out" });
+  throw new RefusedError("SIGNED_OUT", "Sign in before you speak.");
 }
 
 /** Go on with the talk that this tab left open. */
@@ -111,7 +146,9 @@ async function speakInto(which: () => Promise<OpenTalk>): Promise<void> {
     await stayAwake(talk);
   } catch (error) {
     await microphone?.stop();
-    const needsToken = error instanceof RefusedError && NO_TOKEN.has(error.code);
+    const isRefused = error instanceof RefusedError && NO_TOKEN.has(error.code);
+    const needsToken = isRefused && signInAt === null;
+    if (isRefused && signInAt !== null) set({ account: "signed out" });
     set((before) => ({
       phase: "ready",
       needsToken: needsToken || before.needsToken,
@@ -185,7 +222,7 @@ function listenTo(deviceId: string): Promise<Microphone> {
 async function open(sessionId: string, token: string, microphone: Microphone): Promise<Talk> {
   const speaking: Speaking = {
     sessionId,
-    token,
+    token: () => currentToken(token),
     binaryFrames,
     events: {
       report: set,
@@ -238,6 +275,7 @@ function letSleep(lock: WakeLockSentinel | null): void {
 }
 
 function inWords(error: unknown): string {
-  const isInWords = error instanceof RefusedError || error instanceof RtcError;
+  const kinds = [RefusedError, RtcError, pool.SignInError];
+  const isInWords = error instanceof Error && kinds.some((kind) => error instanceof kind);
   return isInWords ? error.message : microphoneProblem(error);
 }

@@ -22,6 +22,8 @@ export interface SpeakerState extends TalkReport {
   readonly chunkSamples: number;
   readonly way: Way;
   readonly volume: number;
+  /** Null: one needs none here. */
+  readonly account: "signed in" | "signed out" | null;
   /** Tokens are not given to everybody here: ask for one. */
   readonly needsToken: boolean;
   /** A talk of this tab that was left open when the page was loaded anew. */
@@ -56,6 +58,7 @@ export const speakerStore = createStore<SpeakerState>(() => ({
   chunkSamples: rememberedNumber("chunkSamples", 4096),
   way: remembered("way") === "webrtc" ? "webrtc" : "websocket",
   volume: 1,
+  account: null,
   needsToken: false,
   resumable: null,
   problem: null,

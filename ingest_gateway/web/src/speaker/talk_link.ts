@@ -28,7 +28,8 @@ export interface TalkLink {
 
 export interface Speaking {
   readonly sessionId: string;
-  readonly token: string;
+  /** Asked for whenever it is needed: a talk may outlast one. */
+  token(): Promise<string>;
   /** Whether the gateway's WebSockets take them. */
   readonly binaryFrames: boolean;
   readonly events: TalkEvents;
@@ -40,10 +41,11 @@ interface Before {
 }
 
 export function openSocketLink(speaking: Speaking, before?: Before): TalkLink {
-  const { sessionId, token, binaryFrames, events } = speaking;
+  const { sessionId, binaryFrames, events } = speaking;
   const streamId = crypto.randomUUID();
   // The line tells of nothing before this function is done.
-  const line: Line = new Line(socketUrl(location.origin), () => fetchAdmission(token), {
+  const admission = async () => fetchAdmission(await speaking.token());
+  const line: Line = new Line(socketUrl(location.origin), admission, {
     opened: () => { protocol.opened(); },
     broken: () => { protocol.broken(); },
     received: (message) => { protocol.received(message); },
@@ -104,8 +106,8 @@ class WhipLink implements TalkLink {
   }
 
   async open(track: MediaStreamTrack): Promise<void> {
-    const { sessionId, token } = this.speaking;
-    const path = `/whip/${encodeURIComponent(sessionId)}`;
+    const path = `/whip/${encodeURIComponent(this.speaking.sessionId)}`;
+    const token = await this.speaking.token();
     const prepare = (peer: RTCPeerConnection) => {
       this.sender = peer.addTransceiver(track, { direction: "sendonly" }).sender;
     };
@@ -146,7 +148,7 @@ class WhipLink implements TalkLink {
     await new Promise((done) => setTimeout(done, LAST_PACKETS_MS));
     await this.line?.hangUp();
     try {
-      await endSession(this.speaking.sessionId, this.speaking.token);
+      await endSession(this.speaking.sessionId, await this.speaking.token());
       this.protocol.ended();
     } catch {
       await this.goOnBySocket()?.end(); // none: it was over already
