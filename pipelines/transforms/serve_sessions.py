@@ -17,6 +17,7 @@ from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
+from connectors.speech_to_text import SharedSpeechToText
 from pipelines.coders import ValueCoder
 from pipelines.core.cutting import Cutter
 from pipelines.core.partitions import all_partitions
@@ -80,10 +81,14 @@ class ServePartition(WorkerDoFn, beam.DoFn):
         self._window = window
         self._begun = Metrics.counter("head_starts", "begun")
         self._in_vain = Metrics.counter("head_starts", "in_vain")
+        self._waiting = Metrics.gauge("recognition", "waiting_for_a_stream")
+        self._told_waiting = 0
 
     def setup(self) -> None:
         super().setup()
         self._steps = SessionSteps(self._cutter, self._window, self.worker, self.settings.time)
+        recogniser = self.worker.connectors.speech_to_text
+        self._shared = recogniser if isinstance(recogniser, SharedSpeechToText) else None
         self._calls = CallsInFlight(delivery(), ValueCoder(RoutedUtterance), self.worker)
 
     def process(
@@ -102,9 +107,16 @@ class ServePartition(WorkerDoFn, beam.DoFn):
             heard = self._steps.tick(partition, log, head)
             yield from self._calls.tick(partition, in_flight)
             self._count_head_starts()
+            self._tell_who_waits()
         for each in heard:
             for routed in each.routed:
                 self._calls.begin(partition, routed, in_flight)
+
+    def _tell_who_waits(self) -> None:
+        """Sessions that nobody recognises for now: the service's streams are too few."""
+        if self._shared is not None and self._shared.waiting != self._told_waiting:
+            self._told_waiting = self._shared.waiting
+            self._waiting.set(self._told_waiting)
 
     def _count_head_starts(self) -> None:
         """What wrong guesses cost is paid for: it is to be seen."""

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
-from connectors.errors import ConnectorError, RetryableError
-from connectors.policy import RateLimiter, call
+from connectors.errors import ConnectorError
+from connectors.policy import RateLimiter
 from connectors.registry import Connectors
 from pipelines.core.cutting import Cut, Cutter, Hypothesis, text_of, words_behind
 from pipelines.core.journal import EpochPosition, JournalItem
 from pipelines.core.pending_audio import PendingAudio
 from pipelines.worker.committing import Committer, Draft
 from pipelines.worker.hearing import Hearing, has_caught_up
+from pipelines.worker.keeping_stream import PAUSE_AFTER_GIVING_UP_S, StreamKeeper
 from pipelines.worker.open_stream import OpenStream
-from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry, Timeline
+from schemas.values import EntryKind, LedgerEntry, Timeline
 
-_log = logging.getLogger(__name__)
-
-DEFAULT_LANGUAGE = "en"
-"""Of the old flow's producers, whose sessions have no row."""
-
-GIVE_UP_AFTER_S = 60.0
-"""Audio that no stream has taken for so long is committed as failed; the talk goes on."""
-
-PAUSE_AFTER_GIVING_UP_S = 3.0
-"""So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
-
-FINISH_WITHIN_S = 30.0
 SETTLE_WITHIN_S = 5.0
-IDLE_CLOSE_S = 10.0
-"""Amazon Transcribe ends a stream after 15 s without audio, and silence is not sent."""
-
-LONGEST_STREAM_S = 3.5 * 3600
-"""Amazon Transcribe ends one after 4 h."""
 
 
 class SessionRecogniser:
@@ -55,17 +38,13 @@ class SessionRecogniser:
         self._connectors = connectors
         self._cutter = cutter
         self._committer = committer
-        self._opens = opens
         self._believed = believed
         self._likely = likely
-        self._call_for_mending = call_for_mending
+        self._streams = StreamKeeper(
+            session_id, connectors, opens, self._hear_words, call_for_mending
+        )
         self._epoch = -1
         self._hearing = self._new_hearing()
-        self._open: OpenStream | None = None
-        self._language: str | None = None
-        self._is_idle = False
-        self._failing_since_s: float | None = None
-        self._open_again_at_s = 0.0
         self._committing = asyncio.Lock()
 
     async def hear(self, item: JournalItem) -> None:
@@ -82,10 +61,10 @@ class SessionRecogniser:
         if committed and self._open is None:
             return
         self._hearing.keep(chunk)
-        self._is_idle = False
+        self._streams.is_idle = False
         if self._open is not None:
-            await self._send(self._open)
-        elif self._needs_stream and self._wait_to_open_s() == 0.0:
+            await self._streams.send(self._open, self._hearing.due())
+        elif self._needs_stream and self._streams.wait_to_open_s == 0.0:
             await self._open_stream()  # sends all that is pending
         if self._cutter.needs_voice:  # a pause may be long enough now, without any new result
             await self._cut_due()
@@ -105,19 +84,19 @@ class SessionRecogniser:
                 await self._cut_due(finished=True)
                 break
             if self._open is None:
-                await asyncio.sleep(self._wait_to_open_s())
+                await asyncio.sleep(self._streams.wait_to_open_s)
                 await self._open_stream()
             opened = self._open
             if opened is None:  # not yet, or given up: committed as failed
                 continue
             if opened.error is None:
-                await self._finish(opened)
+                await self._streams.finish(opened, self._committing.locked)
             if opened.error is not None:
                 await self.mend()
                 continue
             await self._cut_due(finished=True)
             await self._say_what_came_late(opened)
-        await self._close_stream()
+        await self._streams.close()
         await self._leave_nothing_pending()
 
     async def settle(self) -> None:
@@ -147,17 +126,23 @@ class SessionRecogniser:
         """Open the stream again if it broke, and send what is not committed."""
         opened = self._open
         if opened is not None and opened.error is not None:
-            await self._close_stream()
+            await self._streams.close()
             if self._has_uncommitted:
                 await self._note_failure(opened.error)
         elif opened is not None:
-            await self._retire(opened)
-        elif self._needs_stream and not self._is_idle and self._wait_to_open_s() == 0.0:
+            await self._streams.retire(opened)
+        elif (
+            self._needs_stream and not self._streams.is_idle and self._streams.wait_to_open_s == 0.0
+        ):
             await self._open_stream()
 
     async def close(self) -> None:
         """Drop the stream. What is pending stays: the next chunk opens another for it."""
-        await self._close_stream()
+        await self._streams.close()
+
+    @property
+    def _open(self) -> OpenStream | None:
+        return self._streams.current
 
     @property
     def _pending(self) -> PendingAudio:
@@ -185,10 +170,6 @@ class SessionRecogniser:
     def _new_hearing(self, next_sequence: int = 0, available_sample: int = 0) -> Hearing:
         detectors = self._connectors.voice_activity if self._cutter.needs_voice else None
         return Hearing(detectors, next_sequence, available_sample)
-
-    def _wait_to_open_s(self) -> float:
-        wait_s = self._open_again_at_s - asyncio.get_running_loop().time()
-        return wait_s if wait_s > 0.001 else 0.0  # a timer may fire a hair early
 
     async def _say_what_came_late(self, opened: OpenStream) -> None:
         """Words in samples that are committed already, reported with the stream's end only."""
@@ -252,132 +233,31 @@ class SessionRecogniser:
     async def _open_stream(self) -> None:
         """One attempt; a failure says when to try again."""
         try:
-            if self._language is None:
-                self._language = await self._source_language()
-            await self._opens.acquire()
-            stream = await self._connectors.speech_to_text.open(
-                self._language, sample_rate_hz=SAMPLE_RATE_HZ
-            )
+            opened = await self._streams.open(lambda: self._position.resume_sample)
         except ConnectorError as error:
             await self._note_failure(error)
             return
-        opened = OpenStream(stream, self._position.resume_sample)
-        self._open = opened
-        opened.reader = asyncio.create_task(self._read(opened))
         self._hearing.rewind(opened.first_sample)
-        self._look_at_age(opened)
-        await self._send(opened)
+        await self._streams.send(opened, self._hearing.due())
 
-    async def _source_language(self) -> str:
-        info = await call(
-            self._connectors.policies.directory,
-            lambda: self._connectors.directory.find(self._session_id),
-        )
-        return info.source_language if info is not None else DEFAULT_LANGUAGE
-
-    async def _send(self, opened: OpenStream) -> None:
-        try:
-            for first_sample, pcm in self._hearing.due():
-                await opened.send(first_sample, pcm)
-        except ConnectorError as error:
-            self._fail(opened, error)
-
-    async def _read(self, opened: OpenStream) -> None:
-        try:
-            async for result in opened.stream:
-                opened.take(result)
-                if opened is self._open:
-                    await self._cut_due()
-                    self._say_what_is_believed(opened)
-            if not opened.finishing:
-                self._fail(opened, RetryableError("the stream ended by itself"))
-        except ConnectorError as error:
-            self._fail(opened, error)
-        except Exception as error:  # a bug, ours or an adapter's: the talk goes on all the same
-            _log.exception("reading the stream of %s failed", self._session_id)
-            self._fail(opened, RetryableError(type(error).__name__))
+    async def _hear_words(self, opened: OpenStream) -> None:
+        await self._cut_due()
+        self._say_what_is_believed(opened)
 
     def _say_what_is_believed(self, opened: OpenStream) -> None:
         words = words_behind(self._position.resume_sample, opened.words)
         number = self._committer.coverage.last_number + 1
-        self._believed(number, text_of(words), self._language or DEFAULT_LANGUAGE)
+        self._believed(number, text_of(words), self._streams.language)
 
     def _say_what_is_likely(self, resume_sample: int, heard: Hypothesis) -> None:
         text = self._cutter.likely_words(resume_sample, heard)
         if text:
-            self._likely(text, self._language or DEFAULT_LANGUAGE)
-
-    def _fail(self, opened: OpenStream, error: Exception) -> None:
-        if opened.error is None:
-            opened.error = error
-            opened.heard_more.set()
-            self._call_for_mending()
-
-    async def _finish(self, opened: OpenStream) -> None:
-        opened.finishing = True
-        ending = asyncio.create_task(self._end(opened))
-        try:
-            while not ending.done():
-                await asyncio.wait((ending,), timeout=FINISH_WITHIN_S)
-                if not ending.done() and not self._committing.locked():
-                    slow = f"no end of stream within {FINISH_WITHIN_S:g} s"
-                    self._fail(opened, RetryableError(slow))
-                    return
-                # The recogniser is not to blame for a ledger that keeps its reader waiting.
-        finally:
-            ending.cancel()
-
-    async def _end(self, opened: OpenStream) -> None:
-        try:
-            await opened.stream.finish()
-        except ConnectorError as error:
-            self._fail(opened, error)
-        if opened.reader is not None:
-            await asyncio.wait((opened.reader,))
-
-    def _look_at_age(self, opened: OpenStream) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= opened.look_again_at_s - 0.001:  # a timer may fire a hair early
-            opened.look_again_at_s = opened.last_sent_at_s + IDLE_CLOSE_S
-            loop.call_at(opened.look_again_at_s, self._call_for_mending)
-
-    async def _retire(self, opened: OpenStream) -> None:
-        """Close a stream that hears nothing, or is too old; the next speech opens another."""
-        now_s = asyncio.get_running_loop().time()
-        self._is_idle = now_s - opened.last_sent_at_s >= IDLE_CLOSE_S - 0.001
-        if self._is_idle or now_s - opened.opened_at_s >= LONGEST_STREAM_S:
-            await self._close_stream()
-            self._call_for_mending()
-        else:
-            self._look_at_age(opened)
-
-    async def _close_stream(self) -> None:
-        opened, self._open = self._open, None
-        if opened is None:
-            return
-        if opened.reader is not None and opened.reader is not asyncio.current_task():
-            opened.reader.cancel()
-            await asyncio.wait((opened.reader,))  # unlike awaiting it, this lets us be cancelled
-        try:
-            await opened.stream.close()
-        except ConnectorError as error:
-            _log.warning("closing the stream of %s failed: %s", self._session_id, error)
+            self._likely(text, self._streams.language)
 
     async def _note_failure(self, error: Exception) -> None:
-        """Ask to be mended a little later; what has failed for too long is given up."""
-        loop = asyncio.get_running_loop()
-        if self._failing_since_s is None:
-            self._failing_since_s = loop.time()
-        failing_s = loop.time() - self._failing_since_s
-        if isinstance(error, RetryableError) and failing_s < GIVE_UP_AFTER_S:
-            _log.warning("recognition of %s interrupted: %s", self._session_id, error)
-            wait_s = min(0.2 + failing_s / 4, 5.0)
-        else:
-            self._failing_since_s = None
+        if self._streams.gives_up(error):
             await self._give_up(type(error).__name__)
-            wait_s = PAUSE_AFTER_GIVING_UP_S
-        self._open_again_at_s = loop.time() + wait_s
-        loop.call_later(wait_s, self._call_for_mending)
+            self._streams.open_again_in(PAUSE_AFTER_GIVING_UP_S)
 
     async def _give_up(self, cause: str) -> None:
         """The audio that could not be recognised is counted, and listeners are told."""
@@ -402,7 +282,7 @@ class SessionRecogniser:
                 kind = EntryKind.SPEECH if cut.text else EntryKind.SILENCE
                 await self._commit(cut, kind)
                 if self._open is not None:
-                    self._failing_since_s = None
+                    self._streams.works()
                     self._open.forget_words_before(self._position.resume_sample)
 
     def _heard(self, finished: bool) -> Hypothesis | None:
@@ -411,7 +291,7 @@ class SessionRecogniser:
             self._open, self._position.resume_sample, report_every_s, finished=finished
         )
         if heard is not None and heard.through_sample >= heard.available_sample:
-            self._failing_since_s = None
+            self._streams.works()
         return heard
 
     def _caught_up(self, opened: OpenStream) -> bool:
@@ -430,7 +310,7 @@ class SessionRecogniser:
             resume_sequence,
             resume_sequence_sample,
             cut.text,
-            self._language or DEFAULT_LANGUAGE,
+            self._streams.language,
             self._pending.captured_at_ms(first) or now_ms,
         )
         needed = max(cut.end_sample, cut.needed_sample)

@@ -12,9 +12,11 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from connectors.policy import RateLimiter
 from connectors.registry import Connectors
+from connectors.speech_to_text import for_session
 from pipelines.core.cutting import Cutter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
 from pipelines.worker.ahead import Ahead
@@ -178,10 +180,11 @@ class TranscriberRegistry:
         partition: str = "",
     ) -> SessionTranscriber:
         ready = self._ready[partition]
+        own = for_session(self._connectors.speech_to_text, session_id)
         transcriber = SessionTranscriber(
             session_id,
             self._loop,
-            self._connectors,
+            replace(self._connectors, speech_to_text=own),
             cutter,
             coverage,
             next_index,
