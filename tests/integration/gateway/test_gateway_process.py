@@ -25,6 +25,9 @@ from schemas.values import AudioChunk, DeadLetter, SessionControl, StreamRecord
 
 pytestmark = pytest.mark.integration
 
+HANGS_S = 120
+"""Only what hangs takes that long; a busy machine may take its time."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -46,7 +49,7 @@ async def process(
     )
     try:
         assert started.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS_S):
             line = await started.stdout.readline()
         assert line.decode() == f"gateway ready: http://127.0.0.1:{port}\n"
         yield started
@@ -77,6 +80,7 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
     pcm = bytes(range(256)) * 125 * 4  # 4 s
     acks: list[int] = []
     joined = asyncio.Event()
+    joins = 0
     stop = asyncio.Event()
     acknowledging = asyncio.Event()
 
@@ -85,14 +89,20 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
             acks.append(int(message.fields["sequence"]))
             acknowledging.set()
 
+    def listener_joined() -> None:
+        nonlocal joins
+        joins += 1
+        joined.set()
+
     async with process(aws_clients, port) as first:
         # A token must outlive the restart, whose local issuer has a new key: join over it.
         token = await fetch_token(url, subject="ada")
         session_id = await create_session(url, token=token)
         listening = asyncio.create_task(
-            listen(url, session_id, "es", stop=stop, on_joined=joined.set)
+            listen(url, session_id, "es", stop=stop, on_joined=listener_joined)
         )
-        await joined.wait()
+        async with asyncio.timeout(HANGS_S):
+            await joined.wait()
         speaking = asyncio.create_task(
             speak(
                 url,
@@ -104,7 +114,7 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
                 on_message=seen,
             )
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS_S):
             await acknowledging.wait()
         acknowledged = acks[-1]
         first.kill()
@@ -117,7 +127,7 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
 
     joined.clear()
     async with process(aws_clients, port) as second:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS_S):
             await joined.wait()
         token = await fetch_token(url, subject="ada")
         report = await speak(
@@ -126,7 +136,7 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
         stop.set()
         await listening
         second.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(HANGS_S):
             assert await second.wait() == 0
     assert (report.epoch, report.acknowledged_samples) == (1, len(pcm) // 2)
 
@@ -137,8 +147,10 @@ async def test_a_killed_gateway_loses_nothing_that_it_acknowledged(
     assert kinds[-1] == "end"
     tables = AmazonSessionTables(aws_clients, wall_clock_ms)
     # One life counted its listener in and was killed; the next counted it out, the new one in
-    # and out: nobody is left, and nothing was counted twice.
-    assert await tables.listener_counts(session_id) == ListenerCounts({}, 3)
+    # and out: nobody is left, and nothing was counted twice. Revisions begin at 0; on a busy
+    # machine the listener may have lost its line once more.
+    assert joins >= 2
+    assert await tables.listener_counts(session_id) == ListenerCounts({}, 2 * joins - 1)
     assert await tables.connections(session_id, 0) == ()
 
 
@@ -153,8 +165,9 @@ async def test_operators_look_with_a_token_of_the_gateways_own_key(
     async with process(aws_clients, port, f"--token-key={key}", f"--flink-url={flink}"):
         token = LocalIssuer(key).issue("operator", roles=(OPERATOR,))
         headers = {"authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http:
-            async with asyncio.timeout(30):
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=HANGS_S) as http:
+            async with asyncio.timeout(HANGS_S):
                 while True:  # until the gateway has looked for the first time
                     shown = (await http.get("/operations")).raise_for_status().json()
                     if shown["history"]:
