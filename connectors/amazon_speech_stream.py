@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +22,8 @@ _EVENT_S = 0.2
 _KEEP_ALIVE_S = 0.1
 """Of silence."""
 _CLOSE_WITHIN_S = 2.0
+_LIVE_S = 1.0
+"""What was missed is sent at once: audio that comes later is spoken now."""
 _QUIET_PEAK = 328
 """Of 32,768, -40 dB: below it nobody speaks into a microphone."""
 
@@ -64,10 +66,12 @@ class AmazonSpeechStream:
         settings: AmazonSpeechToTextSettings,
         sample_rate_hz: int,
         on_close: _OnClose,
+        is_wanted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._wire = wire
         self._settings = settings
         self._on_close = on_close
+        self._is_wanted = is_wanted
         self._bytes_per_s = 2 * sample_rate_hz
         self._reader = TranscriptReader(
             settings.report_every_s, settings.answer_within_s, settings.answer_loud_within_s
@@ -80,7 +84,10 @@ class AmazonSpeechStream:
         self._is_finished = False
         self._is_ended = False
         self._is_closed = False
-        self._last_sent_s = self._last_speech_s = asyncio.get_running_loop().time()
+        self.broke = False
+        """Whether the service, or the way to it, ended what was not to end."""
+        self._opened_at_s = asyncio.get_running_loop().time()
+        self._last_sent_s = self._last_speech_s = self._opened_at_s
         self.locale: str | None = None
         """The language that the service has identified, as ``en-US``."""
         self._reading = asyncio.create_task(self._read())
@@ -158,6 +165,8 @@ class AmazonSpeechStream:
         except ConnectorError as error:
             end = _End(error)
         finally:
+            is_ours = self._is_closed or self._is_ended  # made room
+            self.broke = end.error is not None and not is_ours
             self._is_ended = True
             self._ticking.cancel()
             self._heard.queue.put_nowait(end)
@@ -168,10 +177,32 @@ class AmazonSpeechStream:
             await asyncio.sleep(self._settings.report_every_s)
             now_s = asyncio.get_running_loop().time()
             self._put(self._reader.quiet(now_s))
+            if self._is_spare(now_s):
+                self._make_room()
+                return  # which ends the keep-alive, too
             silence_s = self._silence_due_s(now_s)
             if silence_s and not self._is_finished:
                 silence = bytes(2 * round(silence_s * self._bytes_per_s / 2))
                 await self._send(silence, is_speech=False)
+
+    def _is_spare(self, now_s: float) -> bool:
+        """Whether nothing is left to be said to it or by it, and another session waits.
+
+        One that was only sent what it had missed is left to its owner: it would be opened for that
+        again, and two silent sessions would take one place from each other for ever.
+        """
+        quiet_s = now_s - self._last_speech_s
+        is_done = self._reader.is_done and not self._is_finished
+        heard_live = self._last_speech_s - self._opened_at_s >= _LIVE_S
+        is_spare = is_done and heard_live and quiet_s >= self._settings.free_after_s
+        return is_spare and self._is_wanted()
+
+    def _make_room(self) -> None:
+        """The iteration tells, as of a stream that broke: the next speech opens another."""
+        self._is_ended = True
+        self._heard.queue.put_nowait(_End(RetryableError("silent, and other sessions wait")))
+        self._wire.close()
+        self._on_close(self)
 
     def _silence_due_s(self, now_s: float) -> float:
         settings = self._settings

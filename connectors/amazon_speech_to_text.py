@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.amazon_clients import AwsSettings
@@ -11,7 +13,8 @@ from connectors.amazon_speech_stream import AmazonSpeechStream
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest, TranscribeWire, WireStream
 from connectors.errors import PermanentError, RetryableError, ThrottledError
-from connectors.policy import RateLimiter
+from connectors.fair_turns import FairTurns
+from connectors.speech_to_text import SpeechToText
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)
 
@@ -32,43 +35,67 @@ class AmazonSpeechToText:
         self._aws = aws
         self._settings = settings or AmazonSpeechToTextSettings()
         self._wire = wire
-        self._streams: set[AmazonSpeechStream] = set()
-        # Both let callers in by turns, so no session keeps the others from their streams.
-        self._slots = asyncio.Semaphore(self._settings.max_streams)
-        self._starts = RateLimiter(self._settings.starts_per_s)
+        self._streams: dict[str, AmazonSpeechStream] = {}
+        self._turns = FairTurns(self._settings.max_streams, self._settings.starts_per_s)
+        self._strangers = itertools.count()
         self._is_closed = False
 
     @property
     def report_every_s(self) -> float:
         return self._settings.report_every_s
 
+    @property
+    def waiting(self) -> int:
+        return self._turns.waiting
+
+    @property
+    def refusals(self) -> int:
+        return self._turns.refusals
+
+    def for_session(self, session_id: str) -> SpeechToText:
+        return _OfSession(self, session_id)
+
     def can_recognise(self, language: str) -> bool:
         if language == UNDETERMINED:
             return len(self._settings.identify_among) > 1
         return can_recognise(language)
 
-    async def open(self, language: str, *, sample_rate_hz: int) -> AmazonSpeechStream:
-        """ThrottledError: no turn came within ``turn_within_s``, or the service says so."""
+    async def open(
+        self, language: str, *, sample_rate_hz: int, session_id: str | None = None
+    ) -> AmazonSpeechStream:
+        """A stream that ``session_id`` has is closed: none has two. None: of a session of its own.
+
+        ThrottledError: no place was free within ``turn_within_s``, or the service says so.
+        """
         if self._is_closed:
             raise PermanentError("this recogniser is closed")
         request = self._request(language, sample_rate_hz)
-        await self._wait_for_slot()
+        session = f"stranger {next(self._strangers)}" if session_id is None else session_id
+        if session in self._streams:
+            await self._streams[session].close()
+        await self._turns.acquire(session, self._settings.turn_within_s)
         try:
             wire = await self._start(request)
         except BaseException as error:
-            self._slots.release()
+            self._turns.release(session, broke=isinstance(error, RetryableError))
             if isinstance(error, ThrottledError):
-                self._starts.hold(error.retry_after_s or self._settings.hold_starts_s)
+                self._turns.hold(error.retry_after_s or self._settings.hold_starts_s)
             raise
-        stream = AmazonSpeechStream(wire, self._settings, sample_rate_hz, self._forget)
-        self._streams.add(stream)
+        stream = AmazonSpeechStream(
+            wire,
+            self._settings,
+            sample_rate_hz,
+            lambda closed: self._forget(session, closed),
+            is_wanted=lambda: self._turns.is_wanted,
+        )
+        self._streams[session] = stream
         if self._is_closed:  # meanwhile
             await stream.close()
         return stream
 
     async def close(self) -> None:
         self._is_closed = True
-        await asyncio.gather(*(stream.close() for stream in tuple(self._streams)))
+        await asyncio.gather(*(stream.close() for stream in tuple(self._streams.values())))
 
     def _request(self, language: str, sample_rate_hz: int) -> StreamRequest:
         settings = self._settings
@@ -90,16 +117,7 @@ class AmazonSpeechToText:
             stability=settings.stability,
         )
 
-    async def _wait_for_slot(self) -> None:
-        try:
-            async with asyncio.timeout(self._settings.turn_within_s):
-                await self._slots.acquire()
-        except TimeoutError:
-            limit = self._settings.max_streams
-            raise ThrottledError(f"{limit} streams are open, which is the limit") from None
-
     async def _start(self, request: StreamRequest) -> WireStream:
-        await self._starts.acquire()
         if self._wire is None:
             self._wire = TranscribeWire(self._aws, self._settings.ca_file)
         try:
@@ -108,10 +126,33 @@ class AmazonSpeechToText:
         except TimeoutError:
             raise RetryableError("Transcribe did not open a stream in time") from None
 
-    def _forget(self, stream: AmazonSpeechStream) -> None:
-        if stream in self._streams:
-            self._streams.discard(stream)
-            self._slots.release()
+    def _forget(self, session: str, stream: AmazonSpeechStream) -> None:
+        if self._streams.get(session) is stream:
+            del self._streams[session]
+            self._turns.release(session, broke=stream.broke)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfSession:
+    """The recogniser as one session has it."""
+
+    shared: AmazonSpeechToText
+    session_id: str
+
+    @property
+    def report_every_s(self) -> float:
+        return self.shared.report_every_s
+
+    def can_recognise(self, language: str) -> bool:
+        return self.shared.can_recognise(language)
+
+    async def open(self, language: str, *, sample_rate_hz: int) -> AmazonSpeechStream:
+        return await self.shared.open(
+            language, sample_rate_hz=sample_rate_hz, session_id=self.session_id
+        )
+
+    async def close(self) -> None:
+        """It is shared: whoever made it closes it."""
 
 
 def _chosen(pairs: tuple[tuple[str, str], ...], languages: tuple[str, ...]) -> tuple[str, ...]:

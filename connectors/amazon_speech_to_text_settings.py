@@ -8,7 +8,10 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class AmazonSpeechToTextSettings:
     """``max_streams``, ``starts_per_s``: the account's quotas (25 each unless raised), which all
-    worker processes share: give each its part. A stream waits its turn for ``turn_within_s``.
+    worker processes share: give each its part. A session waits its turn for ``turn_within_s``, and
+    keeps its place when it asks again (``fair_turns``). While others wait, a stream that has had no
+    audio for ``free_after_s`` ends, and its place is theirs (sooner, and a job whose speaker is cut
+    off could not commit the last words: it waits 3 s for more).
 
     ``answer_within_s``: quiet audio without a word reported for so long is taken for non-speech,
     loud audio (which may be speech, and the service slow) after ``answer_loud_within_s``; too
@@ -35,6 +38,7 @@ class AmazonSpeechToTextSettings:
     max_streams: int = 25
     starts_per_s: float = 25.0
     turn_within_s: float = 5.0
+    free_after_s: float = 5.0
     hold_starts_s: float = 1.0
     head_start_s: float = 30.0
     catch_up_speed: float = 4.0

@@ -99,6 +99,11 @@ class TranscriptReader:
         """Whether the service has said words that are not final."""
         return bool(self._words)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all audio has been considered, and every word is final."""
+        return not self._words and self._through_s >= self.clock.audio_s
+
     def sent(self, duration_s: float, now_s: float, *, is_quiet: bool) -> None:
         self.clock.audio_s += duration_s
         within_s = self._answer_within_s if is_quiet else self._answer_loud_within_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,24 @@ class SpeechToText(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class SharedSpeechToText(SpeechToText, Protocol):
+    """A recogniser with fewer streams than there may be sessions, which it shares out fairly."""
+
+    @property
+    def waiting(self) -> int:
+        """Sessions that ask for a stream and have none."""
+        ...
+
+    def for_session(self, session_id: str) -> SpeechToText:
+        """The recogniser as this session has it: with one stream at most. Nobody closes it."""
+        ...
+
+
+def for_session(recogniser: SpeechToText, session_id: str) -> SpeechToText:
+    """One that all sessions may use alike is itself."""
+    if isinstance(recogniser, SharedSpeechToText):
+        return recogniser.for_session(session_id)
+    return recogniser

@@ -14,8 +14,9 @@ from connectors.amazon_speech_to_text import AmazonSpeechToText
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest
 from connectors.amazon_transcript import TranscriptItem, TranscriptResult
-from connectors.errors import PermanentError, ThrottledError
+from connectors.errors import PermanentError, RetryableError, ThrottledError
 from connectors.scripted_words import write_silence, write_word
+from connectors.speech_to_text import SpeechStream, for_session
 
 pytestmark = pytest.mark.unit
 
@@ -104,6 +105,124 @@ def test_turns_come_in_the_order_of_asking(run_virtual: RunVirtual) -> None:
 
         await asyncio.gather(*(talk(number) for number in range(6)))
         assert order == list(range(6))
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_a_session_has_one_stream_and_its_next_one_closes_the_one_before(
+    run_virtual: RunVirtual,
+) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, max_streams=1, free_after_s=60.0)
+        own = for_session(recogniser, "own")
+        first = await own.open("en", sample_rate_hz=RATE_HZ)
+        second = await own.open("en", sample_rate_hz=RATE_HZ)
+        assert [each async for each in first] == []
+        with pytest.raises(PermanentError):
+            await first.send(write_silence(0.1))
+        await second.send(write_silence(0.1))
+        with pytest.raises(ThrottledError, match="1 streams are open"):
+            await for_session(recogniser, "other").open("en", sample_rate_hz=RATE_HZ)
+        assert recogniser.refusals == 1
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_a_session_whose_stream_broke_comes_before_one_that_waits(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, max_streams=1, turn_within_s=60.0, starts_per_s=1.0)
+        own, other = (for_session(recogniser, name) for name in ("own", "other"))
+        stream = await own.open("en", sample_rate_hz=RATE_HZ)
+        waiting = asyncio.create_task(other.open("en", sample_rate_hz=RATE_HZ))
+        await asyncio.sleep(0.1)
+        assert recogniser.waiting == 1
+        wire.streams[0].close()  # the service ends it
+        with pytest.raises(RetryableError, match="by itself"):
+            _ = [each async for each in stream]
+        await stream.close()
+        again = await own.open("en", sample_rate_hz=RATE_HZ)
+        assert not waiting.done()
+        await again.close()  # in order, this time
+        await waiting
+        assert recogniser.waiting == 0
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_a_stream_without_audio_makes_room_only_for_who_waits(run_virtual: RunVirtual) -> None:
+    """Its audio is considered 2 s after it was sent, for it is quiet; then it is spare."""
+
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, max_streams=2, turn_within_s=60.0, free_after_s=2.0)
+        quiet, talks, late = (for_session(recogniser, name) for name in ("quiet", "talks", "late"))
+        spare = await quiet.open("en", sample_rate_hz=RATE_HZ)
+        busy = await talks.open("en", sample_rate_hz=RATE_HZ)
+        await spare.send(write_silence(0.5))
+        await asyncio.sleep(1.0)
+        await spare.send(write_silence(0.5))
+        speaking = asyncio.create_task(_go_on(busy))
+        await asyncio.sleep(8.0)
+        await spare.send(b"")  # both are open still
+        waiting = asyncio.create_task(late.open("en", sample_rate_hz=RATE_HZ))
+        async with asyncio.timeout(0.5):
+            await waiting
+        with pytest.raises(RetryableError, match="other sessions wait"):
+            _ = [each async for each in spare]
+        await spare.close()
+        assert not speaking.done()
+        speaking.cancel()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await quiet.open("en", sample_rate_hz=RATE_HZ)
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+def test_a_stream_that_was_only_sent_what_it_had_missed_is_kept(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        recogniser = recogniser_over(Wire(), max_streams=1, turn_within_s=60.0)
+        own, other = (for_session(recogniser, name) for name in ("own", "other"))
+        stream = await own.open("en", sample_rate_hz=RATE_HZ)
+        waiting = asyncio.create_task(other.open("en", sample_rate_hz=RATE_HZ))
+        await stream.send(write_silence(4.0))
+        await asyncio.sleep(30.0)
+        assert not waiting.done()
+        await stream.close()
+        await waiting
+        await recogniser.close()
+
+    run_virtual(run())
+
+
+async def _go_on(stream: SpeechStream) -> None:
+    while True:
+        await stream.send(write_word(1, 0.2))
+        await asyncio.sleep(0.2)
+
+
+def test_words_that_are_not_final_keep_their_stream(run_virtual: RunVirtual) -> None:
+    async def run() -> None:
+        wire = Wire()
+        recogniser = recogniser_over(wire, max_streams=1, turn_within_s=60.0)
+        own, other = (for_session(recogniser, name) for name in ("own", "other"))
+        stream = await own.open("en", sample_rate_hz=RATE_HZ)
+        waiting = asyncio.create_task(other.open("en", sample_rate_hz=RATE_HZ))
+        await asyncio.sleep(2.0)
+        await stream.send(write_silence(0.2))
+        words = (TranscriptItem("a", 0.0, 0.1),)
+        wire.streams[0].answers.put_nowait((TranscriptResult(words, 0.2, is_partial=True),))
+        await asyncio.sleep(20.0)
+        assert not waiting.done()
+        wire.streams[0].answers.put_nowait((TranscriptResult(words, 0.2, is_partial=False),))
+        async with asyncio.timeout(1.0):
+            await waiting
         await recogniser.close()
 
     run_virtual(run())
