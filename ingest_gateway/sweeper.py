@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connectors.errors import ConnectorError
-from connectors.session_tables import SessionRow
+from connectors.session_tables import ENDED, SessionRow
 from ingest_gateway.captions import Captions
 from ingest_gateway.hub import Hub
 from ingest_gateway.limits import Limits
 from ingest_gateway.listeners import Listeners
-from ingest_gateway.live_sessions import LiveSessions
+from ingest_gateway.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.speakers import Speakers
 
 CLOSE_SILENT = 4408
@@ -81,6 +81,18 @@ class Sweeper:
         for row in rows:
             if self.is_over(row):
                 await _tolerate(self.speakers.end_by_itself(self.live.add(row)))
+        going_on = {row.session_id for row in rows}
+        for live in self.live.all():
+            if live.speaker is None and not live.ended and live.session_id not in going_on:
+                await _tolerate(self._learn_of_end(live))
+
+    async def _learn_of_end(self, live: LiveSession) -> None:
+        """Another gateway may have ended it, of which nobody told us: it would stay for good."""
+        row = await self.live.ask(lambda: self.live.tables.get(live.session_id))
+        if row is None:
+            live.row = live.row.with_status(ENDED, self.now_ms())
+        elif row.info.status == ENDED:
+            live.row = row
 
     def forget_ended_sessions(self) -> None:
         listened = set(self.hub.listened_sessions())

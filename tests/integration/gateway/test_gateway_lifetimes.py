@@ -82,6 +82,19 @@ async def test_ended_sessions_are_forgotten(start: Start) -> None:
     assert gateway.gateway.live.loaded(session_id) is None
 
 
+async def test_sessions_that_another_gateway_ended_are_forgotten(start: Start) -> None:
+    gateway = await start()
+    _, spoken_into = await gateway.speaker()
+    ended, going_on = [await create_session(gateway.url, token=gateway.token()) for _ in range(2)]
+    await gateway.tables.end(ended, 1_790_000_000_000)
+    sweeper, live = gateway.gateway.sweeper, gateway.gateway.live
+    sweeper.forget_ended_sessions()
+    assert {one.session_id for one in live.all()} == {ended, going_on, spoken_into}
+    await sweeper.end_expired_sessions()
+    sweeper.forget_ended_sessions()
+    assert {one.session_id for one in live.all()} == {going_on, spoken_into}
+
+
 async def test_a_clip_that_comes_behind_the_end_is_forgotten_too(start: Start) -> None:
     """The job's last clips come when the session has ended, and perhaps is not known any more."""
     gateway = await start()
