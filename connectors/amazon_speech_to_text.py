@@ -77,7 +77,8 @@ class AmazonSpeechToText:
         try:
             wire = await self._start(request)
         except BaseException as error:
-            self._turns.release(session, broke=isinstance(error, RetryableError))
+            comes_again = session_id is not None and isinstance(error, RetryableError)
+            self._turns.release(session, broke=comes_again)
             if isinstance(error, ThrottledError):
                 self._turns.hold(error.retry_after_s or self._settings.hold_starts_s)
             raise
@@ -85,7 +86,7 @@ class AmazonSpeechToText:
             wire,
             self._settings,
             sample_rate_hz,
-            lambda closed: self._forget(session, closed),
+            lambda closed: self._forget(session, closed, comes_again=session_id is not None),
             is_wanted=lambda: self._turns.is_wanted,
         )
         self._streams[session] = stream
@@ -126,10 +127,10 @@ class AmazonSpeechToText:
         except TimeoutError:
             raise RetryableError("Transcribe did not open a stream in time") from None
 
-    def _forget(self, session: str, stream: AmazonSpeechStream) -> None:
+    def _forget(self, session: str, stream: AmazonSpeechStream, *, comes_again: bool) -> None:
         if self._streams.get(session) is stream:
             del self._streams[session]
-            self._turns.release(session, broke=stream.broke)
+            self._turns.release(session, broke=stream.broke and comes_again)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Who comes next where there are fewer streams than sessions: the order is pure, the waiting not.
 
 - A session whose stream broke takes its place again before anybody else: it speaks, and is heard.
+  The place is kept for it for ``KEPT_S``.
 - Then whoever has waited longest. A wait goes on when its caller gave up and asks again soon.
 - Who gave a stream back is taken to ask ``RECENT_S`` after that: others, who had none, come first.
 - A session never holds two. A second request of one that waits takes the place of the first.
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from connectors.errors import RetryableError, ThrottledError
 
+KEPT_S = 1.0
 RECENT_S = 10.0
 REMEMBERED_S = 60.0
 """A wait that nobody came back to for so long is over."""
@@ -96,6 +98,7 @@ class FairTurns:
         self._next_start_s = float("-inf")
         self._queue = Queue()
         self._held: set[str] = set()
+        self._kept: dict[str, asyncio.TimerHandle] = {}
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._told_at_s = float("-inf")
@@ -114,7 +117,7 @@ class FairTurns:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._held) >= self._places
+        return len(self._held) + len(self._kept) >= self._places
 
     async def acquire(self, session: str, within_s: float) -> None:
         """Wait for the turn. ThrottledError: for ``within_s`` no place was free; ask again, the
@@ -122,6 +125,7 @@ class FairTurns:
         loop = asyncio.get_running_loop()
         if session in self._held:
             raise RetryableError("this session has a stream already")
+        self._keep_no_longer(session)
         earlier = self._turns.pop(session, None)
         if earlier is not None:
             earlier.set_exception(RetryableError("this session asked for a stream once more"))
@@ -139,17 +143,29 @@ class FairTurns:
             raise
 
     def release(self, session: str, *, broke: bool = False) -> None:
-        """``broke``: the session did not want to lose it."""
-        if session in self._held:
-            self._held.remove(session)
-            now_s = asyncio.get_running_loop().time()
-            self._queue.gave_back(session, now_s, broke=broke)
-            self._serve()
+        """``broke``: the session did not want to lose it, and asks again at once."""
+        if session not in self._held:
+            return
+        loop = asyncio.get_running_loop()
+        self._held.remove(session)
+        self._queue.gave_back(session, loop.time(), broke=broke)
+        if broke:
+            self._kept[session] = loop.call_later(KEPT_S, self._did_not_come, session)
+        self._serve()
 
     def hold(self, for_s: float) -> None:
         """Nobody starts before ``for_s`` from now: the service asked for a pause."""
         held_until_s = asyncio.get_running_loop().time() + for_s
         self._next_start_s = max(self._next_start_s, held_until_s)
+
+    def _did_not_come(self, session: str) -> None:
+        self._keep_no_longer(session)
+        self._serve()
+
+    def _keep_no_longer(self, session: str) -> None:
+        kept = self._kept.pop(session, None)
+        if kept is not None:
+            kept.cancel()
 
     def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -172,7 +188,7 @@ class FairTurns:
             turn.cancel()
             self._queue.give_up(session, asyncio.get_running_loop().time())
         elif turn.done() and not turn.cancelled() and turn.exception() is None:
-            self.release(session, broke=True)  # the turn came while its caller was cancelled
+            self.release(session)  # the turn came while its caller was cancelled
 
     def _refusal(self, now_s: float) -> ThrottledError:
         self.refusals += 1

@@ -134,7 +134,7 @@ def test_a_session_has_one_stream_and_its_next_one_closes_the_one_before(
 def test_a_session_whose_stream_broke_comes_before_one_that_waits(run_virtual: RunVirtual) -> None:
     async def run() -> None:
         wire = Wire()
-        recogniser = recogniser_over(wire, max_streams=1, turn_within_s=60.0, starts_per_s=1.0)
+        recogniser = recogniser_over(wire, max_streams=1, turn_within_s=60.0)
         own, other = (for_session(recogniser, name) for name in ("own", "other"))
         stream = await own.open("en", sample_rate_hz=RATE_HZ)
         waiting = asyncio.create_task(other.open("en", sample_rate_hz=RATE_HZ))
@@ -144,6 +144,7 @@ def test_a_session_whose_stream_broke_comes_before_one_that_waits(run_virtual: R
         with pytest.raises(RetryableError, match="by itself"):
             _ = [each async for each in stream]
         await stream.close()
+        await asyncio.sleep(0.2)  # as a session does before it tries again
         again = await own.open("en", sample_rate_hz=RATE_HZ)
         assert not waiting.done()
         await again.close()  # in order, this time

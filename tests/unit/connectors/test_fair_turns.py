@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from connectors.errors import RetryableError, ThrottledError
-from connectors.fair_turns import RECENT_S, REMEMBERED_S, TELL_EVERY_S, FairTurns, Queue
+from connectors.fair_turns import (
+    KEPT_S,
+    RECENT_S,
+    REMEMBERED_S,
+    TELL_EVERY_S,
+    FairTurns,
+    Queue,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -99,16 +106,19 @@ def test_a_session_whose_stream_broke_is_not_passed_by_those_who_wait(
     run_virtual: RunVirtual,
 ) -> None:
     async def run() -> None:
-        turns = FairTurns(1, per_s=1.0)  # its next start comes a second later
+        turns = FairTurns(1, OFTEN)
         await turns.acquire("speaks", 1.0)
         waiting = asyncio.create_task(turns.acquire("waits", 60.0))
         await asyncio.sleep(0.5)
         assert turns.is_wanted
         turns.release("speaks", broke=True)
+        await asyncio.sleep(KEPT_S / 2)
         await turns.acquire("speaks", 1.0)
         assert not waiting.done()
-        turns.release("speaks")
-        await waiting
+        turns.release("speaks", broke=True)
+        await asyncio.sleep(KEPT_S + 0.1)
+        assert waiting.done()
+        assert not turns.is_wanted
 
     run_virtual(run())
 
