@@ -41,9 +41,8 @@ async def test_a_speaker_signs_in_speaks_and_signs_out(stage: Stage, pool: Hoste
     await stage.picture(page, "speaker-phone-signed-out")
     await sign_in.click()
     await go_on_as(page, "ada")
-    start = page.get_by_role("button", name="Start speaking")
-    await expect(start).to_be_visible()
-    assert page.url == f"{stage.wire.url}/"  # the code is not left there
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    await expect(page).to_have_url(f"{stage.wire.url}/")  # the code is not left there
     await stage.picture(page, "speaker-phone-signed-in")
 
     session_id = await stage.start(page)
@@ -52,9 +51,10 @@ async def test_a_speaker_signs_in_speaks_and_signs_out(stage: Stage, pool: Hoste
     await stage.until(lambda: len(stage.gateway.chunks()) >= 3)
     await end_talk(page)
     await page.reload()
-    await expect(start).to_be_visible()  # the tab is signed in as long as it lives
+    sign_out = page.get_by_role("button", name="Sign out")
+    await expect(sign_out).to_be_visible()  # the tab is signed in as long as it lives
     assert pool.asked == ["authorization_code"]
-    await page.get_by_role("button", name="Sign out").click()
+    await sign_out.click()
     await expect(sign_in).to_be_visible()
 
 
@@ -63,6 +63,7 @@ async def test_a_talk_outlasts_its_token(stage: Stage, pool: HostedUi) -> None:
     page = await stage.open("/")
     await page.get_by_role("button", name="Sign in to speak").click()
     await go_on_as(page, "ada")
+    await page.get_by_role("button", name="Sign out").wait_for()
     await stage.start(page)
     stage.wire.cut()
     await page.get_by_text("Connecting … what you say is kept").wait_for()
@@ -90,7 +91,7 @@ async def test_an_operator_signs_in_and_a_speaker_is_none(stage: Stage, pool: Ho
     await sign_in.click()
     await go_on_as(page, "olga")
     await expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
-    assert page.url == f"{stage.wire.url}/operate"
+    await expect(page).to_have_url(f"{stage.wire.url}/operate")
     await page.get_by_role("button", name="Sign out").click()
     await expect(sign_in).to_be_visible()
     assert pool.asked == ["authorization_code"] * 2
