@@ -100,6 +100,11 @@ class Front:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
+        # Connections that clients keep open have a task each.
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _handle(self, request: web.Request) -> web.Response:
         name = call_name(request.method, request.path, request.headers.get(_TARGET))
