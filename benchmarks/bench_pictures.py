@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from schemas.names import RECOGNISED_STAGES
 
@@ -37,8 +38,11 @@ def draw_lag(build: Path, picture: Path) -> None:
         panel = figure.add_subplot(1, len(panels), place)
         for flow, words in json.loads(file.read_text()).items():
             times, lags = [at_s for at_s, _ in words], [lag_s for _, lag_s in words]
-            panel.plot(times, lags, ".", color=_COLOURS[flow], markersize=2, alpha=0.15)
-            panel.plot(*smoothed(words), color=_COLOURS[flow], label=flow)
+            panel.plot(times, lags, ".", color=_COLOURS[flow], markersize=2, alpha=0.08)
+            outlined = [withStroke(linewidth=4, foreground="white")]  # it lies on its own dots
+            panel.plot(
+                *smoothed(words), color=_COLOURS[flow], label=flow, zorder=3, path_effects=outlined
+            )
         panel.set_title(title, fontsize="medium")
         panel.set_xlabel("seconds into the talk")
         panel.set_ylabel("seconds behind the speaker")
