@@ -249,6 +249,11 @@ class ListenerLanguages:
     revision: int = -1
     partial_languages: tuple[str, ...] = ()
 
+    def supersedes(self, other: ListenerLanguages) -> bool:
+        """A higher revision does. A session whose row was asked for before anybody listened counts
+        as nobody at revision 0, which is the first listener's as well: somebody supersedes that."""
+        return (self.revision, bool(self.languages)) > (other.revision, bool(other.languages))
+
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:

@@ -30,9 +30,7 @@ class LanguageState:
 
 def heard(state: RoutingState, listeners: ListenerLanguages) -> RoutingState:
     """The highest revision wins, in whatever order the news come."""
-    if listeners.revision <= state.listeners.revision:
-        return state
-    return replace(state, listeners=listeners)
+    return replace(state, listeners=listeners) if listeners.supersedes(state.listeners) else state
 
 
 def route(state: RoutingState, entry: LedgerEntry) -> tuple[RoutingState, tuple[Route, ...]]:

@@ -77,7 +77,7 @@ class Captioner:
 
     def listeners(self, news: ListenerLanguages) -> None:
         """Who asked for partial captions; the highest revision wins."""
-        if news.revision > self._listeners.revision:
+        if news.supersedes(self._listeners):
             self._listeners = news
 
     def believed(self, number: int, text: str, language: str) -> None:

@@ -132,6 +132,15 @@ def test_nothing_is_called_when_nobody_asked(talking: Talking) -> None:
     assert talking.notifier.listener_calls == []
 
 
+def test_the_first_listener_is_told_though_nobody_was_known_at_the_same_revision(
+    talking: Talking,
+) -> None:
+    talking.captioner.listeners(ListenerLanguages((), 0))
+    talking.captioner.listeners(ListenerLanguages(("es",), 0, ("es",)))
+    talking.run((0.0, talking.believe(0, "w0")))
+    assert [str(call[3]) for call in talking.notifier.listener_calls] == ["w0"]
+
+
 def test_languages_that_asked_are_told_from_then_on(talking: Talking) -> None:
     def leave() -> None:
         talking.captioner.listeners(ListenerLanguages(("es", "ca"), 3, ("ca",)))

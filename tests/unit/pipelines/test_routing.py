@@ -47,6 +47,15 @@ def numbered(number: int, kind: EntryKind = EntryKind.SPEECH) -> LedgerEntry:
     return replace(ENTRY, number=number, kind=kind)
 
 
+def test_the_first_listener_counts_though_nobody_was_known_at_the_same_revision() -> None:
+    nobody, somebody = ListenerLanguages((), 0), ListenerLanguages(("ca",), 0)
+    assert heard(heard(RoutingState(), nobody), somebody).listeners == somebody
+    assert heard(heard(RoutingState(), somebody), nobody).listeners == somebody
+    assert (
+        heard(heard(RoutingState(), somebody), ListenerLanguages((), 1)).listeners.languages == ()
+    )
+
+
 def test_each_language_counts_what_it_was_sent() -> None:
     state = heard(RoutingState(), ListenerLanguages(("ca", "es"), 3))
     state, routes = route(state, numbered(0))

@@ -144,12 +144,12 @@ def record(beam: Beam, chunk: AudioChunk | None = None, **control: Any) -> ReadR
     return ReadRecord(beam.at_ms, beam.at_ms, START_MS, f"{beam.at_ms:064d}", chunk, said)
 
 
-def listeners(beam: Beam, *languages: str) -> ReadRecord:
+def listeners(beam: Beam, *languages: str, revision: int = 1) -> ReadRecord:
     return record(
         beam,
         epoch=-1,
         after_sequence=-1,
-        revision=1,
+        revision=revision,
         kind=ControlKind.LISTENERS,
         languages=languages,
     )
@@ -257,3 +257,21 @@ def test_utterances_wait_until_somebody_says_who_listens(beam: Beam) -> None:
     assert entries
     assert not beam.routed, "the tables say that nobody listens"
     assert not beam.worker.following["0"].sessions["talk"].state.languages.waiting
+
+
+def test_the_first_listener_may_come_after_the_tables_said_that_nobody_listens(beam: Beam) -> None:
+    pcm, words = write_talk(16.0, seed=4)
+    records = list(chunks(beam, pcm))
+    for chunk in records[:30]:
+        beam.pane("talk", chunk)
+    beam.tick(3_000)
+    assert not beam.routed
+    beam.pane("talk", listeners(beam, "ca", revision=0))
+    for chunk in records[30:]:
+        beam.pane("talk", chunk)
+    beam.pane("talk", end(beam, len(records) - 1))
+    beam.tick(8_000)
+    assert {route.language for each in beam.routed for route in each.routes} == {"ca"}
+    said = beam.said()
+    assert said == [word.text for word in words][-len(said) :]
+    assert len(said) > len(words) // 3
