@@ -10,5 +10,8 @@ def partition_of(name: str, partitions: int) -> str:
     return f"{zlib.crc32(name.encode()) % partitions}"
 
 
-def all_partitions(partitions: int) -> tuple[str, ...]:
+def ticked_partitions(tick: int, every_ticks: int, partitions: int) -> tuple[str, ...]:
+    """The keys that this tick of the clock is for: all of them, or none."""
+    if tick % every_ticks:
+        return ()
     return tuple(f"{number}" for number in range(partitions))

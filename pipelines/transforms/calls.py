@@ -17,7 +17,7 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec
 
 from pipelines.coders import ValueCoder
-from pipelines.core.partitions import all_partitions, partition_of
+from pipelines.core.partitions import partition_of, ticked_partitions
 from pipelines.worker.calls import CallHandler, CallSite, run_to_end
 from pipelines.worker.process import Worker, WorkerDoFn, WorkerSettings
 from schemas.values import DeadLetter
@@ -71,9 +71,8 @@ class RunCalls(beam.PTransform[Any, Any]):
         every_ticks = self._every_ticks
 
         def ticked(tick: int) -> Iterator[tuple[str, bytes]]:
-            if tick % every_ticks == 0:
-                for partition in all_partitions(partitions):
-                    yield partition, b""
+            for partition in ticked_partitions(tick, every_ticks, partitions):
+                yield partition, b""
 
         keyed_items = items | "Partition items" >> beam.Map(keyed).with_output_types(
             tuple[str, bytes]

@@ -20,7 +20,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from connectors.speech_to_text import SharedSpeechToText
 from pipelines.coders import ValueCoder
 from pipelines.core.cutting import Cutter
-from pipelines.core.partitions import all_partitions
+from pipelines.core.partitions import ticked_partitions
 from pipelines.core.records import TICK, Pane
 from pipelines.core.session_log import LogHead
 from pipelines.transforms.calls import DEAD_LETTERS, CallsInFlight
@@ -53,9 +53,8 @@ class ServeSessions(beam.PTransform[Any, Any]):
         partitions, every_ticks = self._partitions, self._every_ticks
 
         def ticked(tick: int) -> Iterator[tuple[str, Pane]]:
-            if tick % every_ticks == 0:
-                for partition in all_partitions(partitions):
-                    yield partition, TICK
+            for partition in ticked_partitions(tick, every_ticks, partitions):
+                yield partition, TICK
 
         ticks = self._ticks | "Partition ticks" >> beam.FlatMap(ticked).with_output_types(
             tuple[str, Pane]
