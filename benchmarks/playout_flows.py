@@ -9,7 +9,7 @@ between Flink and Python, the store and the notification take no time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -20,13 +20,10 @@ from benchmarks.talks import Talk
 from benchmarks.window_flow import READ_EVERY_S, WindowFlow
 from benchmarks.window_saying import FlowConnectors
 from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.memory_ledger import MemoryLedger
 from connectors.memory_notifier import MemoryNotifier, Notice
-from connectors.memory_positions import MemoryPositions
 from connectors.memory_session_tables import MemorySessionTables
 from connectors.policy import PATIENT
-from connectors.registry import Connectors
+from connectors.scripted_connectors import scripted_connectors
 from connectors.scripted_shard_source import ScriptedShardSource
 from pipelines.core.pause_cut import PauseCutter
 from pipelines.worker.ahead import Ahead, HeadStarts
@@ -105,17 +102,11 @@ def job_run(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> Jo
     loop = VirtualLoop()
     loop.advance(START_MS)
     speech = profile.speech_choice()
-    connectors = Connectors(
-        shard_source=ScriptedShardSource(),
-        positions=MemoryPositions(),
+    connectors = replace(
+        scripted_connectors(loop.now_ms),
         speech_to_text=speech.open_speech_to_text(),
-        ledger=MemoryLedger(),
-        directory=MemorySessionTables(loop.now_ms),
         translator=speech.open_translator(),
         synthesizer=speech.open_synthesizer(),
-        clip_store=MemoryClipStore(),
-        notifier=MemoryNotifier(),
-        dead_letters=MemoryDeadLetters(),
         voice_activity=speech.voice_activity(),
         policies=PATIENT,
     )

@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
-from connectors.memory_notifier import MemoryNotifier
-from connectors.memory_positions import MemoryPositions
-from connectors.memory_session_tables import MemorySessionTables
 from connectors.registry import Connectors
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer
-from connectors.scripted_translation import ScriptedTranslator
+from connectors.scripted_connectors import scripted_connectors
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.voice_activity import VoiceActivityFactory
 from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
@@ -62,17 +55,10 @@ def hear_session(
     loop = LiveLoop()
     answering = AnsweringSpeechToText(recogniser)
     ledger = MemoryLedger()
-    connectors = Connectors(
-        shard_source=ScriptedShardSource(),
-        positions=MemoryPositions(),
+    connectors = replace(
+        scripted_connectors(loop.now_ms),
         speech_to_text=answering,
         ledger=ledger,
-        directory=MemorySessionTables(loop.now_ms),
-        translator=ScriptedTranslator(),
-        synthesizer=ScriptedSynthesizer(),
-        clip_store=MemoryClipStore(),
-        notifier=MemoryNotifier(),
-        dead_letters=MemoryDeadLetters(),
         voice_activity=voice_activity or WebrtcVoiceActivityFactory(),
     )
     registry, transcriber = alone(loop, connectors, cutter, Ahead(loop, connectors, is_on=False))

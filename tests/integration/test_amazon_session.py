@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,13 @@ import pytest
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_speech_to_text import AmazonSpeechToText
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
-from connectors.memory_notifier import MemoryNotifier
-from connectors.memory_positions import MemoryPositions
-from connectors.memory_session_tables import MemorySessionTables
 from connectors.registry import Connectors
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer
+from connectors.scripted_connectors import scripted_connectors
 from connectors.scripted_speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
-from connectors.scripted_translation import ScriptedTranslator
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from local_stack.amazon_servers.transcribe import TranscribeScript, TranscribeServer
 from local_stack.amazon_servers.transcribe_stream import Ending
 from pipelines.core.cutting import Cutter
@@ -70,18 +63,10 @@ def connectors_over(
     ledger: MemoryLedger,
     loop: LiveLoop,
 ) -> Connectors:
-    return Connectors(
-        shard_source=ScriptedShardSource(),
-        positions=MemoryPositions(),
+    return replace(
+        scripted_connectors(loop.now_ms),
         speech_to_text=AmazonSpeechToText(AwsSettings.local(server.url, "test"), settings),
         ledger=ledger,
-        directory=MemorySessionTables(loop.now_ms),
-        translator=ScriptedTranslator(),
-        synthesizer=ScriptedSynthesizer(),
-        clip_store=MemoryClipStore(),
-        notifier=MemoryNotifier(),
-        dead_letters=MemoryDeadLetters(),
-        voice_activity=ScriptedVoiceActivityFactory(lag_samples=800),
     )
 
 

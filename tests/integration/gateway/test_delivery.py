@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,14 +15,9 @@ from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.listener_connections import TableListenerConnections
 from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.memory_positions import MemoryPositions
 from connectors.notifier import Notifier
 from connectors.registry import Connectors
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer
-from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.scripted_translation import ScriptedTranslator
+from connectors.scripted_connectors import scripted_connectors
 from pipelines.transforms.publish import PublishClip
 from pipelines.worker.ahead import Ahead
 from pipelines.worker.calls import CallSite, run_to_end
@@ -80,17 +76,12 @@ async def notifier(
 
 @pytest.fixture
 def connectors(gateway: RunningGateway, notifier: Notifier) -> Connectors:
-    return Connectors(
-        shard_source=ScriptedShardSource(),
-        positions=MemoryPositions(),
-        speech_to_text=ScriptedSpeechToText(),
+    return replace(
+        scripted_connectors(gateway.needs.now_ms),
         ledger=gateway.needs.ledger,
         directory=gateway.tables,
-        translator=ScriptedTranslator(),
-        synthesizer=ScriptedSynthesizer(),
         clip_store=HeldClipStore(),
         notifier=notifier,
-        dead_letters=MemoryDeadLetters(),
     )
 
 

@@ -13,21 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from connectors.errors import RetryableError
-from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
-from connectors.memory_notifier import MemoryNotifier
-from connectors.memory_positions import MemoryPositions
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.registry import Connectors
+from connectors.scripted_connectors import scripted_connectors
 from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer
 from connectors.scripted_speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
-from connectors.scripted_translation import ScriptedTranslator
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.scripted_words import write_talk
 from connectors.shard_source import ShardSource
 from connectors.speech_to_text import SpeechStream
@@ -94,18 +87,12 @@ class Stage:
         self.ledger = UnreliableLedger(self.loop)
         self.letters = MemoryDeadLetters()
         self._speech_to_text = ScriptedSpeechToText(self.stt)
-        self.connectors = Connectors(
+        self.connectors = replace(
+            scripted_connectors(self.loop.now_ms),
             shard_source=self.source,
-            positions=MemoryPositions(),
             speech_to_text=self._speech_to_text,
             ledger=self.ledger,
-            directory=MemorySessionTables(self.loop.now_ms),
-            translator=ScriptedTranslator(),
-            synthesizer=ScriptedSynthesizer(),
-            clip_store=MemoryClipStore(),
-            notifier=MemoryNotifier(),
             dead_letters=self.letters,
-            voice_activity=ScriptedVoiceActivityFactory(lag_samples=800),
         )
         self.ahead = Ahead(self.loop, self.connectors, is_on=True)
 
