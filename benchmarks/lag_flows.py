@@ -78,13 +78,18 @@ def hear_baseline(
     return (_heard(BASELINE, directory, spoken),)
 
 
+def job_shards(talks: int, *, together: bool = False) -> int:
+    """Of the stream that the job reads, alone or ``together`` with the window flow."""
+    return shards_for(talks) if together else shards_by_bytes(talks)
+
+
 def hear_job(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
 ) -> tuple[Heard, ...]:
     directory = settings.directory / JOB
     with (
         _collector(directory) as collector,
-        LocalStack(_stack(settings, collector, shards_by_bytes(len(sessions))), say=say) as stack,
+        LocalStack(_stack(settings, collector, job_shards(len(sessions))), say=say) as stack,
     ):
         spoken = _speak(stack.aws, sessions, [collector], say)
     return (_heard(JOB, directory, spoken),)
@@ -95,10 +100,11 @@ def hear_both(
 ) -> tuple[Heard, ...]:
     """Both at once, of the same stream: for few talks that are long."""
     theirs, ours = settings.directory / BASELINE, settings.directory / JOB
+    shared_shards = job_shards(len(sessions), together=True)
     with (
         _collector(theirs) as their_collector,
         _collector(ours) as our_collector,
-        LocalStack(_stack(settings, our_collector, shards_for(len(sessions))), say=say) as stack,
+        LocalStack(_stack(settings, our_collector, shared_shards), say=say) as stack,
         _window_flow(settings, theirs, stack.cloud, their_collector),
     ):
         spoken = _speak(stack.aws, sessions, [their_collector, our_collector], say)

@@ -32,6 +32,7 @@ from benchmarks.lag_flows import (
     hear_baseline,
     hear_both,
     hear_job,
+    job_shards,
 )
 from benchmarks.lag_talkers import Session
 from benchmarks.overhead.scale import MANY_SESSIONS
@@ -39,7 +40,7 @@ from benchmarks.playout import heard_lags, page_rate, played, playout_summary
 from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
 from benchmarks.talks import write_talk
-from benchmarks.window_batches import shards_by_bytes, shards_for, spread_sessions
+from benchmarks.window_batches import shards_for, spread_sessions
 from connectors.errors import ConnectorError
 from local_stack.flink import ROOT, FlinkError
 from local_stack.processes import ProcessError, stop_on_terminate
@@ -194,7 +195,7 @@ def _save(directory: Path, given: argparse.Namespace, judged: Mapping[str, Judge
         "talk_s": given.seconds,
         "languages": len(LANGUAGES),
         "shards_baseline": shards_for(given.talks),
-        "shards_job": (shards_for if given.together else shards_by_bytes)(given.talks),
+        "shards_job": job_shards(given.talks, together=given.together),
         "stand_in_stores": int(_stand_in_stores(given)),
     }
     for one in judged.values():
