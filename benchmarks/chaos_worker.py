@@ -26,7 +26,7 @@ from benchmarks.tables import save, show
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
 from local_stack.flink import ROOT
-from local_stack.processes import ProcessError, stop_on_terminate
+from local_stack.processes import ProcessError, run_command
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import make_talk
 
@@ -257,14 +257,7 @@ def _tell(found: dict[str, Found]) -> None:
 
 
 def main() -> int:
-    stop_on_terminate()
-    try:
-        return run(sys.argv[1:])
-    except KeyboardInterrupt:
-        return 130
-    except ProcessError as error:
-        print(f"chaos-worker: {error}", file=sys.stderr)
-        return 1
+    return run_command("chaos-worker", lambda: run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from local_stack.flink import ROOT, FlinkSettings, start_expansion_service, start_job_server
 from local_stack.ports import LOOPBACK, free_ports
-from local_stack.processes import ProcessError, Processes, stop_on_terminate
+from local_stack.processes import Processes, run_command
 
 BUILD_TIMEOUT_S = 600.0
 
@@ -51,19 +51,12 @@ def _submission(flink: FlinkSettings, jar: Path, options: Sequence[str]) -> list
     ]
 
 
-def main(jar: Path, options: Sequence[str]) -> int:
-    stop_on_terminate()
+def run(jar: Path, options: Sequence[str]) -> int:
     jar.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            directory = Path(scratch)
-            with Processes(directory / "logs") as processes:
-                build_jar(processes, jar, options, directory)
-    except KeyboardInterrupt:
-        return 130
-    except ProcessError as error:
-        print(f"cluster-jar: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        with Processes(directory / "logs") as processes:
+            build_jar(processes, jar, options, directory)
     print(f"cluster-jar: {jar}: {jar.stat().st_size / 1e6:.0f} MB")
     return 0
 
@@ -71,4 +64,4 @@ def main(jar: Path, options: Sequence[str]) -> int:
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(run_command("cluster-jar", lambda: run(Path(sys.argv[1]), sys.argv[2:])))

@@ -191,6 +191,19 @@ def uninterrupted() -> Generator[None, None, None]:
             signal.signal(number, handler)
 
 
+def run_command(name: str, run: Callable[[], int]) -> int:
+    """A command's exit code: what ``run`` returns, 130 when it was stopped, 1 for a process that
+    failed, and then says which."""
+    stop_on_terminate()
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return 130
+    except ProcessError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+
+
 def stop_on_terminate() -> None:
     """SIGTERM and a closed terminal do what Ctrl-C does: asyncio then cancels its tasks, instead of
     meeting an exception in whichever of them happens to run."""

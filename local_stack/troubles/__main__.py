@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from local_stack.flink import ROOT
-from local_stack.processes import ProcessError, stop_on_terminate
+from local_stack.processes import run_command
 from local_stack.troubles import at_gateway, at_job
 from local_stack.troubles.case import Case, ending
 from local_stack.troubles.stack import TroubledStack, troubled_stack
@@ -109,14 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="local_stack.troubles", description=__doc__)
     parser.add_argument("numbers", nargs="*", type=int, help="of the run-book; default: all")
     given = parser.parse_args()
-    stop_on_terminate()
-    try:
-        return run(given.numbers)
-    except KeyboardInterrupt:
-        return 130
-    except ProcessError as error:
-        print(f"troubles: {error}", file=sys.stderr)
-    return 1
+    return run_command("troubles", lambda: run(given.numbers))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from local_stack.ports import LOOPBACK
+from pipelines.worker.loops import LiveLoop
 
 _TARGET = "X-Amz-Target"
 _START_TIMEOUT_S = 10.0
@@ -55,24 +55,20 @@ class Front:
         self._upstream_url = upstream_url.rstrip("/")
         self._faults: tuple[Fault, ...] = ()
         self._matched: Counter[Fault] = Counter()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._loop = LiveLoop()
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
         self.refused: Counter[str] = Counter()
         self.url = ""
 
     def __enter__(self) -> Front:
-        self._thread.start()
-        starting = asyncio.run_coroutine_threadsafe(self._start(), self._loop)
-        self.url = f"http://{LOOPBACK}:{starting.result(_START_TIMEOUT_S)}"
+        port = self._loop.wait(self._loop.start(self._start()), _START_TIMEOUT_S)
+        self.url = f"http://{LOOPBACK}:{port}"
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(_START_TIMEOUT_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_START_TIMEOUT_S)
-        self._loop.close()
+        self._loop.wait(self._loop.start(self._stop()), _START_TIMEOUT_S)
+        self._loop.stop()  # and with it the connections that clients keep open
 
     @contextmanager
     def with_faults(self, *faults: Fault) -> Generator[None]:
@@ -100,11 +96,6 @@ class Front:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
-        # Connections that clients keep open have a task each.
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _handle(self, request: web.Request) -> web.Response:
         name = call_name(request.method, request.path, request.headers.get(_TARGET))
