@@ -61,8 +61,7 @@ class UserPool:
         return f"{base}/.well-known/jwks.json"
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(msgspec.Struct, frozen=True, rename="camel"):
     """Where people sign in: the pool's own pages, as ``client_id``. The pages come back with a code
     (OAuth 2.0 with PKCE) to the address that they left."""
 

@@ -13,6 +13,7 @@ from litestar import MediaType, Response, get
 from litestar.params import FromPath
 
 from ingest_gateway.callers import AnyRequest, ItsGateway
+from ingest_gateway.cognito import SignIn
 from ingest_gateway.languages import Languages
 from ingest_gateway.protocol import Refusal
 
@@ -37,11 +38,6 @@ _PAGE_HEADERS = {
 }
 
 
-class SignInView(msgspec.Struct, frozen=True, rename="camel"):
-    url: str
-    client_id: str
-
-
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
     """``languages``: spoken language to those it can be heard in. ``public_url``: where others
     reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
@@ -51,7 +47,7 @@ class Offer(msgspec.Struct, frozen=True, rename="camel"):
     languages: Mapping[str, tuple[str, ...]]
     public_url: str | None
     binary_frames: bool
-    sign_in: SignInView | None
+    sign_in: SignIn | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +112,8 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
     needs = gateway.needs
-    sign_in = needs.sign_in and SignInView(needs.sign_in.url, needs.sign_in.client_id)
-    body = msgspec.json.encode(Offer(languages, needs.public_url, needs.binary_frames, sign_in))
+    found = Offer(languages, needs.public_url, needs.binary_frames, needs.sign_in)
+    body = msgspec.json.encode(found)
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
 
 

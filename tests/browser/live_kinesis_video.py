@@ -10,15 +10,15 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
@@ -31,8 +31,7 @@ from local_stack.flink import ROOT
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.stack import LocalStack, StackSettings
 from schemas.values import EntryKind
-from tests.browser.conftest import CHROMIUM
-from tests.browser.test_kinesis_video import MASTER, SAID, SDK, SENTENCE, share
+from tests.browser.test_kinesis_video import SAID, SDK, SENTENCE, master_page, share
 from tests.browser.test_kinesis_video import microphone as microphone
 from tests.kvs_server.world import ROLE_ARN
 
@@ -104,29 +103,6 @@ def stack_with_worker(service: Service) -> Generator[tuple[LocalStack, str]]:
         yield stack, f"http://{LOOPBACK}:{port}"
 
 
-@asynccontextmanager
-async def speaking_page(microphone: Path, origin: str) -> AsyncGenerator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={microphone}",
-                "--ignore-certificate-errors",  # the test's own authority signed for the service
-                "--no-sandbox",
-            ],
-        )
-        context = await browser.new_context(permissions=["microphone"])
-        context.set_default_timeout(1000 * PATIENCE_S)
-        page = await context.new_page()
-        await page.goto(f"{origin}/healthz")
-        await page.add_script_tag(path=SDK)
-        await page.add_script_tag(path=MASTER)
-        yield page
-        assert await page.evaluate("window.failed") == []
-        await browser.close()
-
-
 async def tell_worker(url: str, session_id: str) -> None:
     """As EventBridge does."""
     detail = {
@@ -168,10 +144,11 @@ async def hold_talk(stack: LocalStack, worker_url: str, microphone: Path) -> Non
     async with asyncio.TaskGroup() as group:
         await audience.join(LANGUAGE, group)
         await tell_worker(worker_url, session_id)
-        async with speaking_page(microphone, url) as page:
+        async with master_page(microphone, url, 1000 * PATIENCE_S) as page:
             last = await speak(
                 page, f"{url}/sessions/{session_id}/signaling-keys", token, session_id
             )
+            assert await page.evaluate("window.failed") == []
         promised = [Acknowledged(0, (last + 1) * CHUNK_SAMPLES, last)]
         ledger = AmazonLedger(clients)
         entries = await settled(ledger, session_id, promised, lambda: audience.reached, PATIENCE_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +61,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield one
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(world: World, microphone: Path) -> AsyncIterator[Page]:
-    """On the gateway's origin, with the SDK and a master in it."""
-    async with AsyncExitStack() as exits:
-        playwright = await exits.enter_async_context(async_playwright())
+@asynccontextmanager
+async def master_page(microphone: Path, origin: str, timeout_ms: float) -> AsyncIterator[Page]:
+    """On the gateway's ``origin``, with the SDK and a master in it that speaks ``microphone``."""
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=[
@@ -75,13 +74,21 @@ async def page(world: World, microphone: Path) -> AsyncIterator[Page]:
                 "--no-sandbox",
             ],
         )
-        exits.push_async_callback(browser.close)
-        context = await browser.new_context(permissions=["microphone"])
-        context.set_default_timeout(SLOW_MS)
-        page = await context.new_page()
-        await page.goto(f"{world.gateway.url}/healthz")
-        await page.add_script_tag(path=SDK)
-        await page.add_script_tag(path=MASTER)
+        try:
+            context = await browser.new_context(permissions=["microphone"])
+            context.set_default_timeout(timeout_ms)
+            page = await context.new_page()
+            await page.goto(f"{origin}/healthz")
+            await page.add_script_tag(path=SDK)
+            await page.add_script_tag(path=MASTER)
+            yield page
+        finally:
+            await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(world: World, microphone: Path) -> AsyncIterator[Page]:
+    async with master_page(microphone, world.gateway.url, SLOW_MS) as page:
         yield page
 
 

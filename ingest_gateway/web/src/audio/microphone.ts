@@ -144,9 +144,3 @@ function capturing(stream: MediaStream): Capture {
     return { context, source: context.createMediaStreamSource(stream) };
   }
 }
-
-export async function listMicrophones(): Promise<readonly MediaDeviceInfo[]> {
-  const media = navigator.mediaDevices as MediaDevices | undefined; // absent without https
-  const devices = (await media?.enumerateDevices().catch(() => [])) ?? [];
-  return devices.filter((device) => device.kind === "audioinput" && device.deviceId !== "");
-}

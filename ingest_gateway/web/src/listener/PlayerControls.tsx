@@ -1,5 +1,6 @@
 import { useEffect } from "react";
 import { useStore } from "zustand";
+import { listDevices } from "../shared/devices";
 import { jumpToLive, pause, setContinuous, setMuted, setOutput, setVolume } from "./listening";
 import { listenerStore, setShowOriginal } from "./store";
 
@@ -97,10 +98,8 @@ function waiting(behindS: number, rate: number, paused: boolean): string {
 /** Only browsers that can choose one, and only devices whose names this page may know. */
 async function listOutputs(): Promise<void> {
   if (!("setSinkId" in AudioContext.prototype)) return;
-  const media = navigator.mediaDevices as MediaDevices | undefined;
-  const devices = (await media?.enumerateDevices().catch(() => [])) ?? [];
-  const outputs = devices
-    .filter((device) => device.kind === "audiooutput" && device.deviceId !== "" && device.label)
+  const outputs = (await listDevices("audiooutput"))
+    .filter((device) => device.label)
     .map((device) => ({ id: device.deviceId, label: device.label }));
   listenerStore.setState({ outputs });
 }

@@ -1,7 +1,8 @@
 // A talk from this page: the microphone, the connection and the protocol put together.
-import { listMicrophones, openMicrophone, type Microphone } from "../audio/microphone";
+import { openMicrophone, type Microphone } from "../audio/microphone";
 import { microphoneProblem } from "../audio/microphone_problem";
 import { RtcError } from "../protocol/rtc_line";
+import { listDevices } from "../shared/devices";
 import { remember, remembered } from "../shared/remembered";
 import { listenerLink } from "../shared/session_link";
 import * as pool from "../shared/sign_in";
@@ -94,7 +95,7 @@ function lookedAt(): void {
 }
 
 async function refreshMicrophones(): Promise<void> {
-  const found = await listMicrophones();
+  const found = await listDevices("audioinput");
   set({
     microphones: found.map((one, index) => ({
       id: one.deviceId,
