@@ -1,8 +1,8 @@
-"""Who may speak: people in a user pool. Listeners need no account."""
+"""Who may speak: people in a user pool, who sign in at its own pages. Listeners need no account."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration, aws_cognito
+from aws_cdk import Aws, Duration, aws_cognito
 from constructs import Construct
 
 from infrastructure.exceptions import accept
@@ -40,6 +40,14 @@ class Accounts(Construct):
                 "AwsSolutions-COG8": "Only the plan with threat protection satisfies it.",
             },
         )
+        # Names of such domains are shared by all accounts of a region.
+        domain = self.pool.add_domain(
+            "SignIn",
+            cognito_domain=aws_cognito.CognitoDomainOptions(
+                domain_prefix=f"speakers-{stage.name}-{Aws.ACCOUNT_ID}"
+            ),
+        )
+        self.sign_in_url = domain.base_url()
         self.client = self.pool.add_client(
             "Pages",
             user_pool_client_name=f"pages-{stage.name}",
@@ -50,4 +58,16 @@ class Accounts(Construct):
             refresh_token_validity=Duration.days(1),
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
+            disable_o_auth=stage.pages_url is None,
+            o_auth=None if stage.pages_url is None else _signed_in_at(stage.pages_url),
         )
+
+
+def _signed_in_at(pages_url: str) -> aws_cognito.OAuthSettings:
+    """A code that only the page which asked for it can use (PKCE); never a token in an address."""
+    return aws_cognito.OAuthSettings(
+        flows=aws_cognito.OAuthFlows(authorization_code_grant=True),
+        scopes=[aws_cognito.OAuthScope.OPENID],
+        callback_urls=[f"{pages_url}/"],
+        logout_urls=[f"{pages_url}/"],
+    )

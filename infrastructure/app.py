@@ -2,7 +2,7 @@
 
 Context (``-c name=value`` of the cdk command, or ``CDK_CONTEXT_JSON``): ``stages`` (``dev,prod``),
 ``region``, ``code`` (folder of the Lambdas' package), ``alarmEmail``, ``operatorsCidr``,
-``monthlyDollars``.
+``monthlyDollars``, ``pagesUrl`` (of one stage; known when it was deployed once).
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def stages_of(app: App) -> list[Stage]:
             alarm_email=given("alarmEmail"),
             operators_cidr=given("operatorsCidr"),
             monthly_dollars=int(given("monthlyDollars") or 500),
+            pages_url=given("pagesUrl"),
         )
         for name in (given("stages") or f"dev,{PRODUCTION}").split(",")
     ]

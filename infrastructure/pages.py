@@ -5,6 +5,7 @@ The pages speak to the origin they came from, so that none of them is told an ad
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,10 @@ class Origins:
 
 
 class Pages(Construct):
-    def __init__(self, scope: Construct, stage: Stage, origins: Origins, clips_domain: str) -> None:
+    def __init__(
+        self, scope: Construct, stage: Stage, origins: Origins, asked: Sequence[str]
+    ) -> None:
+        """``asked``: other origins that the pages fetch from."""
         super().__init__(scope, "Pages")
         logs = log_bucket(self, is_for_cloudfront=True)
         self.bucket = bucket(self, "Files", logs, stage, kept_days=None)
@@ -61,7 +65,7 @@ class Pages(Construct):
                     self.bucket
                 ),
                 viewer_protocol_policy=aws_cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-                response_headers_policy=self._headers(clips_domain),
+                response_headers_policy=self._headers(asked),
                 function_associations=[paths],
             ),
             additional_behaviors={
@@ -98,8 +102,8 @@ class Pages(Construct):
             ),
         )
 
-    def _headers(self, clips_domain: str) -> aws_cloudfront.ResponseHeadersPolicy:
-        """As the gateway sends with the pages, and clips may come from their bucket only."""
+    def _headers(self, asked: Sequence[str]) -> aws_cloudfront.ResponseHeadersPolicy:
+        """As the gateway sends with the pages, but nothing is fetched from just anywhere."""
         kind = aws_cloudfront
         return kind.ResponseHeadersPolicy(
             self,
@@ -107,7 +111,7 @@ class Pages(Construct):
             security_headers_behavior=kind.ResponseSecurityHeadersBehavior(
                 content_security_policy=kind.ResponseHeadersContentSecurityPolicy(
                     content_security_policy=(
-                        f"default-src 'self'; connect-src 'self' https://{clips_domain}; "
+                        f"default-src 'self'; connect-src 'self' {' '.join(asked)}; "
                         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
                         "object-src 'none'"
                     ),

@@ -84,7 +84,10 @@ class SessionHttpApi(Stack):
                 websocket_api=f"{sessions.api.api_id}{host}",
                 websocket_stage=stage.name,
             ),
-            sessions.stored.clips.bucket_regional_domain_name,
+            (
+                f"https://{sessions.stored.clips.bucket_regional_domain_name}",
+                sessions.accounts.sign_in_url,
+            ),
         )
         CfnOutput(self, "HttpApiUrl", value=self.api.api_endpoint)
         CfnOutput(self, "PagesUrl", value=f"https://{self.pages.distribution.domain_name}")

@@ -69,6 +69,7 @@ class SessionManagement(Stack):
         CfnOutput(self, "ManagementUrl", value=self.management_url)
         CfnOutput(self, "UserPoolId", value=self.accounts.pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.accounts.client.user_pool_client_id)
+        CfnOutput(self, "SignInUrl", value=self.accounts.sign_in_url)
 
     def tell_of_accounts(self, function: Function) -> None:
         """Whose tokens it takes."""
@@ -76,6 +77,8 @@ class SessionManagement(Stack):
         told = function.function.add_environment
         told("GATEWAY_USER_POOL_ID", accounts.pool.user_pool_id)
         told("GATEWAY_USER_POOL_CLIENTS", f'["{accounts.client.user_pool_client_id}"]')
+        if self._stage.pages_url is not None:
+            told("GATEWAY_SIGN_IN_URL", accounts.sign_in_url)
 
     def tell_of_connections(self, function: Function) -> None:
         """Where messages to a connection are posted."""

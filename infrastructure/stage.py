@@ -18,6 +18,8 @@ METRICS_PREFIX = "LiveTranslation"
 class Stage:
     """``operators_cidr``: from where the cluster's API may be reached, none if None.
     ``alarm_email``: told of every alarm. ``monthly_dollars``: where the budget warns.
+    ``pages_url``: CloudFront's address of the pages, where people come back to when they have
+    signed in; None before the first deployment, which finds it: nobody can sign in yet.
 
     ``is_production``: keeps data when a stack is deleted, a second NAT gateway, endpoints for the
     services that carry audio, and Lambdas that are changed for a tenth of the calls first.
@@ -29,11 +31,14 @@ class Stage:
     alarm_email: str | None = None
     operators_cidr: str | None = None
     monthly_dollars: int = 500
+    pages_url: str | None = None
 
     def __post_init__(self) -> None:
         # Bucket names hold it, and S3 takes neither capitals nor underscores.
         if not re.fullmatch(r"[a-z][a-z0-9-]{1,19}", self.name):
             raise ValueError(f"STAGE={self.name}: use 2 to 20 small letters, digits and -")
+        if self.pages_url is not None and not re.fullmatch(r"https://[a-z0-9.-]+", self.pages_url):
+            raise ValueError(f"pagesUrl={self.pages_url}: use https://HOST, with nothing behind it")
 
     @property
     def names(self) -> Names:

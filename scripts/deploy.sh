@@ -73,6 +73,15 @@ push() {
 }
 push gateway GatewayRepository
 
+# Where people come back to when they have signed in: CloudFront gives the pages their address when
+# they are first deployed, so the first time takes two.
+url=
+[[ -n ${DRY_RUN:-} ]] || url=$(output SessionHttpApi PagesUrl 2> /dev/null) || true
+if [[ $url != https://* ]]; then
+	cdk deploy --require-approval never "SessionHttpApi-$stage"
+	url=$(output SessionHttpApi PagesUrl)
+fi
+context+=(-c "pagesUrl=$url")
 cdk deploy --require-approval never "${PARTS[@]/%/-$stage}"
 
 # What the job is told is in its jar, so that comes when the addresses are known.
@@ -100,6 +109,5 @@ run "$here/write-overlay.sh" "$stage" "$(output LiveTranslation StateBucket)" \
 	"$(output Images JobRepository)" "$(output Images WorkerPoolRepository)"
 run kubectl apply --kustomize "build/kubernetes-$stage"
 
-url=$(output SessionHttpApi PagesUrl)
 run "$here/check-deployment-health.sh" "$stage" --url "$url"
 echo "deploy: $stage is at $url"

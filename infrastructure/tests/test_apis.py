@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from infrastructure.tests.written import ROOT, Templates
+from infrastructure.tests.written import ROOT, Templates, write_templates
 
 pytestmark = pytest.mark.contract
 
@@ -75,6 +76,32 @@ def test_speakers_are_let_in_by_somebody(templates: Templates) -> None:
     (client,) = templates.resources("AWS::Cognito::UserPoolClient").values()
     assert client["GenerateSecret"] is False
     assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+
+
+def test_nobody_is_sent_to_sign_in_before_the_pages_have_an_address(templates: Templates) -> None:
+    (client,) = templates.resources("AWS::Cognito::UserPoolClient").values()
+    assert client["AllowedOAuthFlowsUserPoolClient"] is False
+    assert "GATEWAY_SIGN_IN_URL" not in json.dumps(templates.by_stack)
+
+
+def test_people_sign_in_at_the_pool_and_come_back_to_the_pages(tmp_path: Path) -> None:
+    pages_url = "https://d111111abcdef8.cloudfront.net"
+    templates = write_templates("dev", tmp_path, pagesUrl=pages_url)
+    (client,) = templates.resources("AWS::Cognito::UserPoolClient").values()
+    assert client["AllowedOAuthFlows"] == ["code"]
+    assert client["AllowedOAuthScopes"] == ["openid"]
+    assert client["CallbackURLs"] == [f"{pages_url}/"]
+    (domain,) = templates.resources("AWS::Cognito::UserPoolDomain").values()
+    assert {"Ref": "AWS::AccountId"} in domain["Domain"]["Fn::Join"][1]
+    told = [
+        one["Environment"]["Variables"]
+        for one in templates.resources("AWS::Lambda::Function").values()
+        if "GATEWAY_USER_POOL_ID" in one.get("Environment", {}).get("Variables", {})
+    ]
+    assert len(told) == 4
+    assert all("amazoncognito.com" in json.dumps(one["GATEWAY_SIGN_IN_URL"]) for one in told)
+    (headers,) = templates.resources("AWS::CloudFront::ResponseHeadersPolicy").values()
+    assert "amazoncognito.com" in json.dumps(headers)  # the page asks there for its token
 
 
 def test_pages_lie_behind_cloudfront_with_the_apis(templates: Templates) -> None:

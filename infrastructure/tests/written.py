@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +47,24 @@ class Templates:
                 yield name, logical_id, resource
 
 
-def read_templates(stage: str) -> Templates:
-    files = {name: OUTPUT / f"{name}-{stage}.template.json" for name in STACKS}
+def write_templates(stage: str, directory: Path, **context: str) -> Templates:
+    """As ``make synth`` does, with other values from outside."""
+    subprocess.run(
+        [sys.executable, "-m", "infrastructure.app"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "CDK_OUTDIR": str(directory),
+            "CDK_CONTEXT_JSON": json.dumps({"stages": stage, **context}),
+        },
+        check=True,
+        timeout=300,
+    )
+    return read_templates(stage, directory)
+
+
+def read_templates(stage: str, directory: Path = OUTPUT) -> Templates:
+    files = {name: directory / f"{name}-{stage}.template.json" for name in STACKS}
     missing = [str(file) for file in files.values() if not file.exists()]
     if missing:
         pytest.fail(f"not synthesized: {missing[0]}: run `make synth`")
