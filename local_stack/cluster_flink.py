@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,7 +176,14 @@ def start_taskmanager(processes: Processes, settings: ClusterSettings, number: i
         "taskmanager.sh",
         "start-foreground",
         options=f"-Djdk.net.hosts.file={_hosts_file(settings, number).resolve()}",
+        environment=_nothing_of_ours(),
     )
+
+
+def _nothing_of_ours() -> dict[str, str]:
+    """Variables of a host that this project was never on."""
+    java = Path(shutil.which("java") or "/usr/bin/java")
+    return {"PATH": f"{java.parent}:/usr/bin:/bin", "PYTHONPATH": "", "VIRTUAL_ENV": ""}
 
 
 def start_pool_beside(processes: Processes, settings: ClusterSettings, number: int) -> Running:
@@ -200,6 +208,7 @@ def _start(
     *arguments: str,
     options: str = "",
     heap_mb: int = 0,
+    environment: Mapping[str, str] | None = None,
 ) -> Running:
     heap = f"-Xmx{heap_mb}m" if heap_mb else ""
     return processes.start(
@@ -212,7 +221,9 @@ def _start(
             # Each process a file of its own: they are the same user's on the same host.
             "FLINK_IDENT_STRING": name,
             "JVM_ARGS": f"{heap} {options}".strip(),
+            **(environment or {}),
         },
+        cwd=settings.directory,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from local_stack.brought_python import BroughtPython
 from local_stack.cluster_flink import (
     ClusterSettings,
     flink_command,
@@ -21,6 +22,7 @@ from local_stack.cluster_flink import (
 )
 from local_stack.cluster_jar import build_jar
 from local_stack.flink import FlinkError, FlinkRest
+from local_stack.job import is_worker
 from local_stack.processes import ProcessError, Processes, Running
 
 START_TIMEOUT_S = 300.0
@@ -37,13 +39,19 @@ class Restored:
 
 
 class ClusterJob:
-    """One job on one cluster. ``options`` are those of ``pipelines.main``."""
+    """One job on one cluster. ``options`` are those of ``pipelines.main``. With a ``python``
+    its jar brings that, and no worker pool stands beside the TaskManagers."""
 
     def __init__(
-        self, processes: Processes, cluster: ClusterSettings, options: tuple[str, ...]
+        self,
+        processes: Processes,
+        cluster: ClusterSettings,
+        options: tuple[str, ...],
+        python: BroughtPython | None = None,
     ) -> None:
         self._processes = processes
         self._cluster = cluster
+        self._python = python
         self._options = (*options, f"--worker_pool={cluster.pool}")
         self._jobmanager: Running | None = None
         self._taskmanagers: dict[int, Running] = {}
@@ -51,14 +59,16 @@ class ClusterJob:
         self.rest = FlinkRest(cluster.rest_port)
 
     def start_servers(self) -> None:
-        """Start ZooKeeper, JobManager, TaskManagers and their worker pools; wait for all slots."""
+        """Start ZooKeeper, JobManager, TaskManagers and what is to stand beside them; wait for all
+        slots."""
         cluster = self._cluster
         prepare_cluster(cluster)
         zookeeper = start_zookeeper(self._processes, cluster)
         zookeeper.wait_for_port(cluster.zookeeper_port)
         self._jobmanager = start_jobmanager(self._processes, cluster)
         for number in range(cluster.taskmanagers):
-            self._pools[number] = start_pool_beside(self._processes, cluster, number)
+            if self._python is None:
+                self._pools[number] = start_pool_beside(self._processes, cluster, number)
             self._taskmanagers[number] = start_taskmanager(self._processes, cluster, number)
         self.wait_for_slots()
 
@@ -70,7 +80,8 @@ class ClusterJob:
     def build(self, jar: Path, *changed: str) -> Path:
         """Write the job as ``jar``; options in ``changed`` come later and win."""
         jar.parent.mkdir(parents=True, exist_ok=True)
-        build_jar(self._processes, jar, (*self._options, *changed), jar.with_suffix(".scratch"))
+        scratch = jar.with_suffix(".scratch")
+        build_jar(self._processes, jar, (*self._options, *changed), scratch, self._python)
         return jar
 
     def run(self, jar: Path, savepoint: str | None = None) -> None:
@@ -107,7 +118,19 @@ class ClusterJob:
 
     def busiest(self) -> int:
         """The TaskManager whose workers have used the most processor time: a session is there."""
-        return max(self._pools, key=lambda number: _cpu_s(self._pools[number].pid))
+        return max(
+            self._taskmanagers, key=lambda number: sum(map(_cpu_s, self._started_for(number)))
+        )
+
+    def worker_programs(self) -> frozenset[Path]:
+        """What the Python workers run by, as the system tells."""
+        started = (one for number in self._taskmanagers for one in self._started_for(number))
+        return frozenset(Path(process.exe()) for process in started if is_worker(process))
+
+    def _started_for(self, taskmanager: int) -> list[psutil.Process]:
+        """Its workers and what these have started."""
+        starter = self._pools.get(taskmanager, self._taskmanagers[taskmanager])
+        return psutil.Process(starter.pid).children(recursive=True)
 
     def kill_taskmanager(self, number: int) -> None:
         """``kill -9``, and another one in its place at once, as a supervisor would. Returns when
@@ -177,10 +200,8 @@ class ClusterJob:
         return int(self._checkpoints()["counts"]["completed"])
 
 
-def _cpu_s(pid: int) -> float:
-    total = 0.0
-    for process in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            used = process.cpu_times()
-            total += used.user + used.system
-    return total
+def _cpu_s(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        used = process.cpu_times()
+        return used.user + used.system
+    return 0.0

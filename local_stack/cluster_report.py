@@ -30,9 +30,9 @@ class Blow:
 class Act:
     """``line`` and ``missing`` are the demo's: what is no clip is missing. ``lost``: what is not
     even a notice, and audio in no entry or in several. ``repeated_s``: speech that is in the ledger
-    more than once. ``skipped``: what a listener was told not to wait for. ``notices_again``:
-    announcements under a number that was there before; receivers drop them. ``usual_s`` and
-    ``silence_s``: the longest wait for the next clip, before and after the blow.
+    more than once. ``skipped``: how much a listener was told not to wait for, by reason.
+    ``notices_again``: announcements under a number that was there before; receivers drop them.
+    ``usual_s`` and ``silence_s``: the longest wait for the next clip, before and after the blow.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Act:
     missing: tuple[str, ...]
     lost: tuple[str, ...]
     repeated_s: float
-    skipped: int
+    skipped: Mapping[str, int]
     notices_again: int
     usual_s: float
     silence_s: float
@@ -55,7 +55,8 @@ class Act:
     def summary(self) -> str:
         parts = [f"{self.name}: {self.line.removeprefix('demo: ')}"]
         parts.append(f"{len(self.lost)} lost; {self.repeated_s:.1f} s repeated")
-        parts.append(f"{self.skipped} skipped with a notice")
+        why = ", ".join(f"{number} {reason}" for reason, number in sorted(self.skipped.items()))
+        parts.append(f"{why or 0} skipped with a notice")
         if self.blow is None:
             parts.append(f"longest wait {self.usual_s:.1f} s")
         else:

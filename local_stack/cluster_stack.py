@@ -9,9 +9,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_resources import create_resources
+from local_stack.amazon_speech import amazon_speech
+from local_stack.brought_python import BroughtPython, pack_python
 from local_stack.cluster_flink import ClusterSettings
 from local_stack.cluster_job import ClusterJob
 from local_stack.local_cloud import start_local_cloud, use_local_credentials
@@ -29,6 +32,10 @@ class ClusterStackSettings:
     shards: int = 4
     parallelism: int = 4
     checkpointing_interval_ms: int = 2000
+    languages: tuple[str, ...] = ("es", "ca", "fr")
+    brings_python: bool = False
+    """The jar brings its Python, as to a service that has no place for workers; speech then comes
+    from servers that speak as Amazon's do."""
 
     def options(self, aws_endpoint: str, gateway_url: str) -> tuple[str, ...]:
         """Those of ``pipelines.main``."""
@@ -54,6 +61,31 @@ class ClusterStack:
     job: ClusterJob
 
 
+@dataclass(frozen=True, slots=True)
+class _Outfit:
+    """What job, gateway and jar get in addition."""
+
+    job_options: tuple[str, ...] = ()
+    gateway_options: tuple[str, ...] = ()
+    python: BroughtPython | None = None
+
+
+@contextmanager
+def _outfit(settings: ClusterStackSettings, say: Callable[[str], None]) -> Generator[_Outfit]:
+    if not settings.brings_python:
+        yield _Outfit()
+        return
+    say("servers that speak as Transcribe, Translate and Polly do")
+    folder = settings.directory / "amazon_speech"
+    with (
+        amazon_speech(folder, languages=settings.languages) as job_options,
+        TemporaryDirectory() as scratch,
+    ):
+        python = pack_python(Path(scratch), Path(scratch) / "taskmanagers")
+        say(f"a Python for the jar: {python.archive.stat().st_size / 1e6:.0f} MB")
+        yield _Outfit(job_options, ("--languages=amazon",), python)
+
+
 @contextmanager
 def cluster_stack(
     settings: ClusterStackSettings, say: Callable[[str], None]
@@ -64,21 +96,25 @@ def cluster_stack(
     use_local_credentials()
     cloud_port, gateway_port, *flink_ports = free_ports(5)
     gateway_url = f"http://{LOOPBACK}:{gateway_port}"
-    with Processes(settings.directory / "logs") as processes:
+    with _outfit(settings, say) as outfit, Processes(settings.directory / "logs") as processes:
         say("local cloud and gateway")
         cloud = start_local_cloud(processes, cloud_port)
         cloud.process.wait_for_port(cloud_port)
         aws = AwsSettings.local(cloud.endpoint, settings.stage)
         asyncio.run(create_resources(aws, shards=settings.shards))
-        gateway = start_gateway(processes, gateway_port, cloud.endpoint, settings.stage)
+        gateway = start_gateway(
+            processes, gateway_port, cloud.endpoint, settings.stage, outfit.gateway_options
+        )
         job = ClusterJob(
             processes,
             ClusterSettings(settings.directory / "flink", *flink_ports),
-            settings.options(cloud.endpoint, gateway_url),
+            (*settings.options(cloud.endpoint, gateway_url), *outfit.job_options),
+            outfit.python,
         )
         say("the job as a jar")
         jar = job.build(settings.directory / "job.jar")
-        say("ZooKeeper, JobManager, two TaskManagers, a worker pool beside each")
+        beside = "nothing" if outfit.python else "a worker pool"
+        say(f"ZooKeeper, JobManager, two TaskManagers, {beside} beside each")
         job.start_servers()
         say(f"flink run -d, parallelism {settings.parallelism}")
         job.run(jar)

@@ -77,7 +77,7 @@ def run(speech: str) -> int:
         settings = StackSettings(DIRECTORY)
         if speech == "amazon":
             say("servers that speak as Transcribe, Translate and Polly do")
-            options = exits.enter_context(amazon_speech(AMAZON_DIRECTORY))
+            options = exits.enter_context(amazon_speech(AMAZON_DIRECTORY, languages=LANGUAGES))
             settings = replace(
                 settings, job_options=options, gateway_options=("--languages=amazon",)
             )

@@ -151,7 +151,7 @@ class LiveJob:
         if self._pool is None or not self._pool.is_alive:
             return ()
         children = psutil.Process(self._pool.pid).children(recursive=True)
-        return tuple(child.pid for child in children if _is_worker(child))
+        return tuple(child.pid for child in children if is_worker(child))
 
     def kill_workers(self) -> tuple[int, ...]:
         """``kill -9`` of the Python workers. Flink restarts the job from its last checkpoint."""
@@ -194,7 +194,7 @@ class LiveJob:
             return False
 
 
-def _is_worker(process: psutil.Process) -> bool:
+def is_worker(process: psutil.Process) -> bool:
     try:
         return process.name() == WORKER_NAME and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

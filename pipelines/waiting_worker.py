@@ -12,23 +12,35 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WORKER_NAME = "beam-worker"
+_BEAMS_WORKER = "apache_beam.runners.worker.sdk_worker_main"
 
 
-def main(preloaded: list[str]) -> None:
-    worker = importlib.import_module("apache_beam.runners.worker.sdk_worker_main")
+def prepare(preloaded: Sequence[str]) -> None:
+    """Import Beam's worker and these modules, and put ours in place of what Beam does slower."""
+    importlib.import_module(_BEAMS_WORKER)
     for module in preloaded:
         importlib.import_module(module)
     importlib.import_module("pipelines.worker.state_channel").use_looped_state_channel()
-    line = sys.stdin.readline()
-    if not line:
-        return
-    os.environ.update(json.loads(line))
+
+
+def work(environment: Mapping[str, str]) -> None:
+    """Be the worker that ``environment`` describes (``sdk_worker_main``'s variables), to the end of
+    its job."""
+    os.environ.update(environment)
     # The name that `ps` and `LiveJob.worker_pids` tell a working process by from a waiting one.
     Path("/proc/self/comm").write_text(WORKER_NAME)
-    worker.main([])
+    importlib.import_module(_BEAMS_WORKER).main([])
+
+
+def main(preloaded: Sequence[str]) -> None:
+    prepare(preloaded)
+    line = sys.stdin.readline()
+    if line:
+        work(json.loads(line))
 
 
 if __name__ == "__main__":

@@ -20,13 +20,9 @@ from concurrent import futures
 from types import FrameType
 
 import grpc
-from apache_beam.portability.api import (
-    beam_fn_api_pb2,
-    beam_fn_api_pb2_grpc,
-    beam_provision_api_pb2,
-    beam_provision_api_pb2_grpc,
-)
-from google.protobuf import json_format, text_format
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+
+from pipelines.worker_provision import worker_environment
 
 _LOG = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -55,7 +51,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
     ) -> beam_fn_api_pb2.StartWorkerResponse:
         try:
-            environment = worker_environment(request)
+            environment = worker_environment(request.worker_id, request.provision_endpoint.url)
             worker = self._tell_waiting(environment)
         except (grpc.RpcError, OSError) as error:
             return beam_fn_api_pb2.StartWorkerResponse(error=repr(error))
@@ -102,24 +98,6 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         for worker in (*self._workers.values(), *([waiting] if waiting else [])):
             _stop(worker)
         self._workers.clear()
-
-
-def worker_environment(request: beam_fn_api_pb2.StartWorkerRequest) -> dict[str, str]:
-    """What ``sdk_worker_main`` reads: the endpoints and options of the provisioning service."""
-    with grpc.insecure_channel(request.provision_endpoint.url) as channel:
-        provision = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
-        info = provision.GetProvisionInfo(
-            beam_provision_api_pb2.GetProvisionInfoRequest(),
-            metadata=[("worker_id", request.worker_id)],
-            timeout=30,
-        ).info
-    return {
-        "WORKER_ID": request.worker_id,
-        "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
-        "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(request.control_endpoint),
-        "LOGGING_API_SERVICE_DESCRIPTOR": text_format.MessageToString(request.logging_endpoint),
-        "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),
-    }
 
 
 def _stop(worker: subprocess.Popen[bytes]) -> None:

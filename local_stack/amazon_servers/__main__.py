@@ -11,6 +11,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.offline_speech_synthesis import OfflineSynthesizer
@@ -25,13 +26,15 @@ from local_stack.amazon_servers.translate import TranslateServer
 from schemas.values import SAMPLE_RATE_HZ
 
 
-async def serve(engines: str, folder: Path) -> None:
+async def serve(engines: str, folder: Path, languages: Sequence[str]) -> None:
     if engines == "offline":
         heard = OfflineSpeechToText()
         loading = await heard.open("en", sample_rate_hz=SAMPLE_RATE_HZ)  # its models
         await loading.close()
         transcribe = TranscribeServer(heard)
-        translate, polly = TranslateServer(OfflineTranslator()), PollyServer(OfflineSynthesizer())
+        translator = OfflineTranslator()
+        await asyncio.gather(*(translator.warm("en", language) for language in languages))
+        translate, polly = TranslateServer(translator), PollyServer(OfflineSynthesizer())
     else:
         transcribe = TranscribeServer(ScriptedSpeechToText())
         translate = TranslateServer(ScriptedTranslator())
@@ -62,9 +65,12 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="for certificates; a temporary one by default")
     parser.add_argument("--engines", default="offline", choices=("offline", "scripted"))
+    parser.add_argument(
+        "--languages", nargs="*", default=(), help="that Translate has ready before it is asked"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(serve(given.engines, given.folder or Path(temporary)))
+        asyncio.run(serve(given.engines, given.folder or Path(temporary), given.languages))
 
 
 main()

@@ -23,7 +23,7 @@ ACT = Act(
     missing=("utterance 4 in es",),
     lost=(),
     repeated_s=0.0,
-    skipped=1,
+    skipped={"late": 1},
     notices_again=2,
     usual_s=3.1,
     silence_s=9.26,
@@ -71,7 +71,7 @@ def test_speech_that_is_in_the_ledger_three_times_is_repeated_twice() -> None:
 def test_the_summary_says_what_a_listener_noticed() -> None:
     assert ACT.summary == (
         "taskmanager: 24 clips to 3 listeners in 3 languages; WER 28 %; 1 missing; 0 lost; "
-        "0.0 s repeated; 1 skipped with a notice; 9.3 s of silence (before: 3.1 s); "
+        "0.0 s repeated; 1 late skipped with a notice; 9.3 s of silence (before: 3.1 s); "
         "job back after 8.5 s"
     )
 
