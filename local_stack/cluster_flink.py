@@ -23,6 +23,12 @@ FLINK_HOME = ROOT / ".cache/flink-venv/lib/python3.11/site-packages/pyflink"
 POOL_NAME = "worker-pool"
 """The host that jobs look for their worker pool at."""
 _JAVA_OPTIONS = re.compile(r"^ +all: (?P<options>--add-.*)$", re.MULTILINE)
+_AS_WE_LIKE_IT = {"execution.buffer-timeout.interval": "0 ms"}
+_AS_MANAGED = {
+    "state.backend.type": "rocksdb",
+    "state.backend.incremental": "true",
+    "state.backend.local-recovery": "true",
+}
 _LOG_PROPERTIES = ("log4j-console.properties", "log4j-cli.properties")
 
 
@@ -34,6 +40,8 @@ class ClusterSettings:
     leaves enough. ``zookeeper_session_ms``: a JobManager silent for so long is no leader any more;
     with 4 s one that lives lost its office on a machine that had too much to do. A killed process
     is found out sooner than by ``heartbeat_timeout_ms``: nobody answers at its port.
+    ``is_managed``: what Amazon's Managed Service for Apache Flink decides by itself is as there
+    (docs/managed-flink.md).
     """
 
     directory: Path
@@ -51,6 +59,7 @@ class ClusterSettings:
     heartbeat_every_ms: int = 1_000
     heartbeat_timeout_ms: int = 20_000
     zookeeper_session_ms: int = 10_000
+    is_managed: bool = False
 
     @property
     def pool(self) -> str:
@@ -110,7 +119,7 @@ class ClusterSettings:
             "state.checkpoints.dir": (store / "checkpoints").as_uri(),
             "state.checkpoints.num-retained": 2,
             "state.savepoints.dir": self.savepoints.as_uri(),
-            "execution.buffer-timeout.interval": "0 ms",
+            **(_AS_MANAGED if self.is_managed else _AS_WE_LIKE_IT),
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 1_000_000,
             "restart-strategy.fixed-delay.delay": f"{self.restart_delay_ms} ms",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,8 @@ from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes
 from local_stack.stack import start_gateway
 
+ROCKSDB_MB = 256
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterStackSettings:
@@ -34,8 +36,8 @@ class ClusterStackSettings:
     checkpointing_interval_ms: int = 2000
     languages: tuple[str, ...] = ("es", "ca", "fr")
     brings_python: bool = False
-    """The jar brings its Python, as to a service that has no place for workers; speech then comes
-    from servers that speak as Amazon's do."""
+    """The jar brings its Python, as to a service that runs jars only, and Flink is set as it is
+    there; speech comes from servers that speak as Amazon's do."""
 
     def options(self, aws_endpoint: str, gateway_url: str) -> tuple[str, ...]:
         """Those of ``pipelines.main``."""
@@ -86,6 +88,19 @@ def _outfit(settings: ClusterStackSettings, say: Callable[[str], None]) -> Gener
         yield _Outfit(job_options, ("--languages=amazon",), python)
 
 
+def _cluster(settings: ClusterStackSettings, ports: Sequence[int]) -> ClusterSettings:
+    cluster = ClusterSettings(settings.directory / "flink", *ports)
+    if not settings.brings_python:
+        return cluster
+    # RocksDB keeps state outside of the heap, in managed memory.
+    return replace(
+        cluster,
+        is_managed=True,
+        managed_memory_mb=ROCKSDB_MB,
+        taskmanager_memory_mb=cluster.taskmanager_memory_mb + ROCKSDB_MB,
+    )
+
+
 @contextmanager
 def cluster_stack(
     settings: ClusterStackSettings, say: Callable[[str], None]
@@ -107,7 +122,7 @@ def cluster_stack(
         )
         job = ClusterJob(
             processes,
-            ClusterSettings(settings.directory / "flink", *flink_ports),
+            _cluster(settings, flink_ports),
             (*settings.options(cloud.endpoint, gateway_url), *outfit.job_options),
             outfit.python,
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_one_name_leads_each_taskmanager_to_the_pool_beside_it() -> None:
 
 def test_one_taskmanager_alone_has_room_for_the_job() -> None:
     assert SETTINGS.slots >= ClusterStackSettings(Path("/somewhere")).parallelism
+
+
+def test_what_the_managed_service_decides_is_decided_as_there() -> None:
+    ours = entries(SETTINGS.configuration(""))
+    managed = entries(replace(SETTINGS, is_managed=True).configuration(""))
+    assert ours["execution.buffer-timeout.interval"] == "0 ms"
+    assert "execution.buffer-timeout.interval" not in managed
+    assert managed["state.backend.type"] == "rocksdb"
+    assert managed["state.backend.incremental"] == "true"
 
 
 def test_zookeeper_allows_the_session_that_flink_asks_for() -> None:
