@@ -44,6 +44,8 @@ setup(
         "litestar",
         "msgspec",
         "numpy",
+        "opentelemetry-exporter-otlp-proto-http",
+        "opentelemetry-sdk",
         "pocketsphinx",
         "prometheus-client",
         "protobuf",

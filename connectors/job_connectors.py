@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,6 +47,7 @@ from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslat
 from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.speech_synthesis import SpeechSynthesizer
 from connectors.speech_to_text import SpeechToText
+from connectors.traces import NoTraces, Traces, TraceSettings
 from connectors.translation import Translator
 from connectors.voice_activity import VoiceActivityFactory
 from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
@@ -124,6 +126,7 @@ class LiveConnectors:
     notify: NotifyChoice
     policies: Policies = field(default_factory=Policies)
     consumer: str = ""
+    traces: TraceSettings = field(default_factory=TraceSettings)
 
     def build(self) -> Connectors:
         clients = AwsClients(self.aws)
@@ -143,6 +146,7 @@ class LiveConnectors:
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
             voice_activity=self.speech.voice_activity(),
+            traces=self._open_traces(),
             policies=self.policies,
             # A stream of Amazon's has nothing to load, and is paid for.
             on_open=()
@@ -150,6 +154,14 @@ class LiveConnectors:
             else (partial(_load_models, speech_to_text),),
             on_close=(clients.close,),
         )
+
+    def _open_traces(self) -> Traces:
+        if not self.traces.endpoint_url:
+            return NoTraces()
+        # OpenTelemetry is a third of a second to import, which a worker without traces is spared.
+        module = importlib.import_module("connectors.otlp_traces")
+        traces: Traces = module.OtlpTraces(self.traces, self.aws.stage)
+        return traces
 
     def _notifier(self, tables: AmazonSessionTables) -> Notifier:
         if self.notify.kind == "gateway":

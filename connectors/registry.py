@@ -16,6 +16,7 @@ from connectors.session_directory import SessionDirectory
 from connectors.shard_source import ShardSource
 from connectors.speech_synthesis import SpeechSynthesizer
 from connectors.speech_to_text import SpeechToText
+from connectors.traces import NoTraces, Traces
 from connectors.translation import Translator
 from connectors.voice_activity import VoiceActivityFactory
 
@@ -36,6 +37,7 @@ class Connectors:
     dead_letters: DeadLetters
     voice_activity: VoiceActivityFactory | None = None
     """For segmentations that ask where there is voice."""
+    traces: Traces = field(default_factory=NoTraces)
     policies: Policies = field(default_factory=Policies)
     on_open: tuple[Callable[[], Awaitable[None]], ...] = ()
     """What a live worker does at once, so that the first words need not wait for it."""
@@ -54,6 +56,7 @@ class Connectors:
             self.clip_store.close(),
             self.notifier.close(),
             self.dead_letters.close(),
+            self.traces.close(),
             return_exceptions=True,
         )
         for close in self.on_close:

@@ -1,8 +1,8 @@
 """``LiveTranslation-{stage}``: where the Beam job lives, an EKS cluster that adds nodes by itself.
 
 The Flink Kubernetes Operator runs in it and takes the job from ``docker/``; ``make deploy``
-installs both. Managed Service for Apache Flink would need no cluster, but has no place for the
-Python workers beside it: see the run-book.
+installs both. Managed Service for Apache Flink would need no cluster, but decides by itself what a
+listener's wait hangs on: docs/managed-flink.md.
 """
 
 from __future__ import annotations

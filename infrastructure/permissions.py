@@ -39,6 +39,7 @@ SPEECH = (
     "transcribe:StartStreamTranscription",
     "translate:TranslateText",
 )
+TRACES = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 CONNECT = ("kinesisvideo:ConnectAsMaster", "kinesisvideo:ConnectAsViewer")
 CHANNELS = (
     "kinesisvideo:CreateSignalingChannel",
@@ -182,8 +183,9 @@ def job(stored: Stored, stage: Stage) -> tuple[Access, ...]:
                 allow((*READ_STREAM, *FAN_OUT), stored.audio.stream_arn),
                 allow(("kinesis:PutRecord",), stored.dead_letters.stream_arn),
                 allow(SPEECH, "*"),
+                allow(TRACES, "*"),  # of the collector beside the workers, which has their role
             ),
-            {wildcard("*"): "Polly, Translate and Transcribe's streams know no resources."},
+            {wildcard("*"): "Polly, Translate, Transcribe's streams, X-Ray know no resources."},
         ),
         to_any(FAN_OUT, consumers, "A consumer is named by the job."),
         clips(("s3:GetObject", "s3:PutObject"), stage),

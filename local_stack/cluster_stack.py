@@ -89,7 +89,8 @@ def _outfit(settings: ClusterStackSettings, say: Callable[[str], None]) -> Gener
 
 
 def _cluster(settings: ClusterStackSettings, ports: Sequence[int]) -> ClusterSettings:
-    cluster = ClusterSettings(settings.directory / "flink", *ports)
+    rest_port, zookeeper_port, pool_port = ports
+    cluster = ClusterSettings(settings.directory / "flink", rest_port, zookeeper_port, pool_port)
     if not settings.brings_python:
         return cluster
     # RocksDB keeps state outside of the heap, in managed memory.

@@ -20,6 +20,7 @@ from connectors.job_connectors import (
     SpeechChoice,
 )
 from connectors.shard_source import StartAt, StartKind
+from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.core.cutting import Cutter
 from pipelines.core.pause_cut import PauseCutter
@@ -71,6 +72,10 @@ class JobOptions(PipelineOptions):
         live.add_argument("--notifier", default="api_gateway", choices=("api_gateway", "gateway"))
         live.add_argument("--notify_endpoint", default="http://127.0.0.1:8080")
         live.add_argument("--notify_token", default="")
+        live.add_argument(
+            "--trace_endpoint", default="", help="a collector of OTLP over HTTP; empty: no traces"
+        )
+        live.add_argument("--trace_ratio", type=float, default=1.0, help="of the clips, 0 to 1")
         live.add_argument("--no_wait", action="store_true", help="return once it is submitted")
 
         window = parser.add_argument_group("windows and speech")
@@ -124,13 +129,21 @@ def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJo
     )
     notify = NotifyChoice(given.notifier, given.notify_endpoint, given.notify_token or None)
     consumer = _consumer(given, job_name) if given.read == "fan_out" else ""
-    factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer)
+    factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer, traces=_traces(given))
     return LiveJob(
         _graph(given, job_name, WorkerSettings(factory, head_start=True)),
         given.expansion_service,
         given.worker_pool,
         given.no_wait,
     )
+
+
+def _traces(given: Any) -> TraceSettings:
+    if given.trace_endpoint and not re.match(r"https?://", given.trace_endpoint):
+        raise UsageError(f"--trace_endpoint={given.trace_endpoint}: use http://HOST:4318")
+    if not 0.0 <= given.trace_ratio <= 1.0:
+        raise UsageError(f"--trace_ratio={given.trace_ratio}: use 0 to 1")
+    return TraceSettings(given.trace_endpoint, given.trace_ratio)
 
 
 def _consumer(given: Any, job_name: str) -> str:

@@ -20,6 +20,8 @@ kind: Kustomization
 namespace: live-translation
 resources:
   - ../../docker/kubernetes
+components:
+  - ../../docker/kubernetes/traces
 patches:
   - target: {kind: ServiceAccount}
     patch: |

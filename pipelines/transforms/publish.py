@@ -51,7 +51,9 @@ class PublishClip:
         if publication.error is not None:
             yield self._letter(item, publication.error, at)
         if publication.told:
-            yield publication.outcome()
+            outcome = publication.outcome()
+            at.connectors.traces.tell(outcome)
+            yield outcome
 
     def failed(
         self, item: VoicedTranslation, error: Exception, at: CallSite

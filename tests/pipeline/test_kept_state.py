@@ -39,6 +39,7 @@ def test_names_that_savepoints_hang_on_are_pinned() -> None:
         "--notifier=gateway",
         "--parallelism=4",
         "--read=fan_out",
+        "--trace_endpoint=http://localhost:4318",
     ],
 )
 def test_these_options_leave_the_names(option: str) -> None:

@@ -92,6 +92,26 @@ def test_each_taskmanager_has_its_worker_pool_beside_it(job: dict[str, Any]) -> 
     assert pod["containers"][1]["ports"][0]["containerPort"] == 50_000
 
 
+def test_a_collector_of_traces_fits_beside_them(
+    operator: dict[str, Any], job: dict[str, Any]
+) -> None:
+    (patch,) = manifests("traces/kustomization.yaml")[0]["patches"]
+    (change,) = yaml.safe_load(patch["patch"])
+    *path, last = change["path"].strip("/").split("/")
+    place: Any = job
+    for name in path:
+        place = place[name]
+    assert last == "-"
+    place.append(change["value"])
+    assert complaints(operator, job) == []
+    collector = change["value"]
+    settings = yaml.safe_load(collector["env"][0]["value"])
+    takes = settings["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    deployed = (ROOT / "scripts" / "deploy.sh").read_text()
+    assert f"--trace_endpoint=http://{takes} " in deployed
+    assert settings["service"]["pipelines"]["traces"]["exporters"] == ["awsxray"]
+
+
 def test_what_a_new_jobmanager_needs_is_kept_outside_of_the_pods(job: dict[str, Any]) -> None:
     flink = job["spec"]["flinkConfiguration"]
     assert flink["high-availability.type"] == "kubernetes"

@@ -29,6 +29,7 @@ ENTRIES = (
     "connectors.job_connectors",
     "connectors.amazon_speech_to_text",
     "connectors.mp3",
+    "connectors.otlp_traces",
 )
 
 

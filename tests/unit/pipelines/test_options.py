@@ -13,8 +13,10 @@ from connectors.amazon_shard_source import AmazonShardSource
 from connectors.errors import PermanentError
 from connectors.job_connectors import FolderConnectors, LiveConnectors, NotifyChoice, SpeechChoice
 from connectors.memory_notifier import MemoryNotifier
+from connectors.otlp_traces import OtlpTraces
 from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.shard_source import ShardSource, StartAt, StartKind
+from connectors.traces import NoTraces, Traces
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
 from pipelines.worker.process import TimeMode
 
@@ -56,6 +58,8 @@ def read(*arguments: str) -> LiveJob | BoundedJob:
         (["--pane_ms=-1"], "at least 0"),
         (["--partitions=-1"], "at least 1"),
         (["--start=yesterday"], "use latest"),
+        (["--trace_endpoint=collector:4318"], "use http://HOST:4318"),
+        (["--trace_ratio=2"], "use 0 to 1"),
         (["--input=/no/such.wav", "--output=x"], "no such file"),
         (["--input=/", "--output="], "needs --output"),
         (["--input=/", "--output=x", "--language=,"], "at least one language"),
@@ -124,6 +128,18 @@ async def test_connectors_travel_to_workers_and_open_there(tmp_path: Path) -> No
     assert isinstance(connectors.speech_to_text, ScriptedSpeechToText)
     assert isinstance(connectors.notifier, MemoryNotifier)
     await connectors.close()
+
+
+async def test_traces_go_where_a_collector_is_named() -> None:
+    assert await opened_traces("--trace_ratio=0.5") is NoTraces
+    assert await opened_traces("--trace_endpoint=http://127.0.0.1:9") is OtlpTraces
+
+
+async def opened_traces(option: str) -> type[Traces]:
+    job = read("--aws_endpoint=http://127.0.0.1:9", option)
+    connectors = job.graph.settings.connectors.build()
+    await connectors.close()
+    return type(connectors.traces)
 
 
 async def test_an_unknown_notifier_is_refused() -> None:

@@ -12,6 +12,7 @@ import pytest
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_notifier import MemoryNotifier
+from connectors.memory_traces import MemoryTraces
 from connectors.notifier import INLINE_AUDIO, Audience, Delivery
 from pipelines.core.messages import INLINE_AUDIO_BYTES, inline_audio
 from pipelines.transforms.publish import PublishClip
@@ -81,10 +82,16 @@ class Publishing:
 
     store: SlowClipStore = field(default_factory=SlowClipStore)
     notifier: TimedNotifier = field(default_factory=TimedNotifier)
+    traces: MemoryTraces = field(default_factory=MemoryTraces)
 
     def publish(self, clip: Clip | None = SMALL, skipped: str | None = None) -> list[object]:
         stage = Stage()
-        connectors = replace(stage.connectors, clip_store=self.store, notifier=self.notifier)
+        connectors = replace(
+            stage.connectors,
+            clip_store=self.store,
+            notifier=self.notifier,
+            traces=self.traces,
+        )
         started_s = stage.loop.wait(stage.loop.start(_now_s()))
         item = VoicedTranslation(replace(TRANSLATION, skipped=skipped), clip)
         running = run_to_end(PublishClip(), item, CallSite(connectors, stage.loop, stage.ahead))
@@ -264,3 +271,10 @@ def test_a_repeat_has_the_same_key_and_link(publishing: Publishing) -> None:
     first, second = publishing.publish(), publishing.publish()
     assert first == second
     assert [message["url"] for message in publishing.got("link")] == [URL, URL]
+
+
+def test_what_listeners_were_told_is_traced(publishing: Publishing) -> None:
+    publishing.listen()
+    answers = publishing.publish() + publishing.publish(None, skipped="late")
+    assert publishing.traces.told == answers
+    assert [outcome.skipped for outcome in publishing.traces.told] == [None, "late"]
