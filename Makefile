@@ -45,8 +45,8 @@ setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others 
 demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH)
 
-cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less
-	@$(PYTHON) -m local_stack.cluster_demo $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
+cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
+	@$(PYTHON) -m local_stack.cluster_demo $(if $(MODE),--$(MODE)) $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
 
 managed-demo: setup $(FLINK)/installed $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
 	@$(PYTHON) -m local_stack.cluster_demo --bring_python $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))

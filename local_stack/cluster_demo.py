@@ -3,6 +3,9 @@
 Four acts, each a talk of its own: nothing happens; a TaskManager is killed; the JobManager is
 killed; the job is stopped with a savepoint and goes on from it with another option. Each ends with
 the demo's line, and the command with an error code when anything is missing or said twice.
+
+``--application``: the first three, with a JobManager that is started for this job alone. Its
+savepoints are the operator's business, that starts another one.
 """
 
 from __future__ import annotations
@@ -190,11 +193,12 @@ def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow 
     )
 
 
-def run(names: Sequence[str], talk_s: float | None, *, brings_python: bool) -> int:
+def run(names: Sequence[str], talk_s: float | None, settings: ClusterStackSettings) -> int:
     """The exit code: 0 when nothing is missing in any act."""
     plans = [plan for plan in PLANS if not names or plan.name in names]
+    if settings.is_application:
+        plans = [plan for plan in plans if plan.strike is not move_by_savepoint]
     acts: list[Act] = []
-    settings = ClusterStackSettings(DIRECTORY, brings_python=brings_python)
     with cluster_stack(settings, _say) as stack:
         talk = make_talk(DIRECTORY / "talk.wav")
         for plan in plans:
@@ -236,13 +240,17 @@ def main() -> int:
     parser.add_argument(
         "--bring_python", action="store_true", help="in the jar, for TaskManagers that have none"
     )
+    parser.add_argument("--application", action="store_true", help="a JobManager of its own")
     given = parser.parse_args()
     unknown = set(given.acts) - {plan.name for plan in PLANS}
     if unknown:
         parser.error(f"no such act: {', '.join(sorted(unknown))}")
     stop_on_terminate()
     try:
-        return run(given.acts, given.talk_s, brings_python=given.bring_python)
+        settings = ClusterStackSettings(
+            DIRECTORY, brings_python=given.bring_python, is_application=given.application
+        )
+        return run(given.acts, given.talk_s, settings)
     except KeyboardInterrupt:
         return 130
     except (ProcessError, NoTalkError) as error:

@@ -22,6 +22,8 @@ from local_stack.processes import ProcessError, Processes, Running
 FLINK_HOME = ROOT / ".cache/flink-venv/lib/python3.11/site-packages/pyflink"
 POOL_NAME = "worker-pool"
 """The host that jobs look for their worker pool at."""
+APPLICATION_JOB = f"{1:032x}"
+"""A successor of the JobManager looks for its job's state under this name."""
 _JAVA_OPTIONS = re.compile(r"^ +all: (?P<options>--add-.*)$", re.MULTILINE)
 _AS_WE_LIKE_IT = {"execution.buffer-timeout.interval": "0 ms"}
 _AS_MANAGED = {
@@ -174,6 +176,21 @@ def start_zookeeper(processes: Processes, settings: ClusterSettings) -> Running:
 
 def start_jobmanager(processes: Processes, settings: ClusterSettings) -> Running:
     return _start(processes, settings, "jobmanager", "jobmanager.sh", "start-foreground")
+
+
+def start_application(processes: Processes, settings: ClusterSettings, jar: Path) -> Running:
+    """A JobManager that runs the job in ``jar`` and nothing else, as one of the Flink Kubernetes
+    Operator's pods does."""
+    return _start(
+        processes,
+        settings,
+        "jobmanager",
+        "standalone-job.sh",
+        "start-foreground",
+        *("--job-classname", "org.apache.beam.runners.flink.FlinkPipelineRunner"),
+        *("--job-id", APPLICATION_JOB),
+        *("--jars", jar.resolve().as_uri()),
+    )
 
 
 def start_taskmanager(processes: Processes, settings: ClusterSettings, number: int) -> Running:

@@ -15,6 +15,7 @@ from local_stack.cluster_flink import (
     ClusterSettings,
     flink_command,
     prepare_cluster,
+    start_application,
     start_jobmanager,
     start_pool_beside,
     start_taskmanager,
@@ -40,7 +41,8 @@ class Restored:
 
 class ClusterJob:
     """One job on one cluster. ``options`` are those of ``pipelines.main``. With a ``python``
-    its jar brings that, and no worker pool stands beside the TaskManagers."""
+    its jar brings that, and no worker pool stands beside the TaskManagers. With ``is_application``
+    the JobManager is started with the jar, for this job alone, instead of being given it."""
 
     def __init__(
         self,
@@ -48,11 +50,15 @@ class ClusterJob:
         cluster: ClusterSettings,
         options: tuple[str, ...],
         python: BroughtPython | None = None,
+        *,
+        is_application: bool = False,
     ) -> None:
         self._processes = processes
         self._cluster = cluster
         self._python = python
         self._options = (*options, f"--worker_pool={cluster.pool}")
+        self._is_application = is_application
+        self._jar: Path | None = None
         self._jobmanager: Running | None = None
         self._taskmanagers: dict[int, Running] = {}
         self._pools: dict[int, Running] = {}
@@ -60,12 +66,12 @@ class ClusterJob:
 
     def start_servers(self) -> None:
         """Start ZooKeeper, JobManager, TaskManagers and what is to stand beside them; wait for all
-        slots."""
+        slots. An application's jar was built before."""
         cluster = self._cluster
         prepare_cluster(cluster)
         zookeeper = start_zookeeper(self._processes, cluster)
         zookeeper.wait_for_port(cluster.zookeeper_port)
-        self._jobmanager = start_jobmanager(self._processes, cluster)
+        self._jobmanager = self._start_jobmanager()
         for number in range(cluster.taskmanagers):
             if self._python is None:
                 self._pools[number] = start_pool_beside(self._processes, cluster, number)
@@ -82,10 +88,15 @@ class ClusterJob:
         jar.parent.mkdir(parents=True, exist_ok=True)
         scratch = jar.with_suffix(".scratch")
         build_jar(self._processes, jar, (*self._options, *changed), scratch, self._python)
+        self._jar = jar
         return jar
 
     def run(self, jar: Path, savepoint: str | None = None) -> None:
-        """``flink run -d``, from ``savepoint`` if one is named; until every task runs."""
+        """``flink run -d``, from ``savepoint`` if one is named; until every task runs. An
+        application runs already."""
+        if self._is_application:
+            self.wait_until_tasks_run()
+            return
         start = ("-s", savepoint) if savepoint else ()
         command = flink_command(
             self._processes, self._cluster, "flink-run", "run", "-d", *start, str(jar.resolve())
@@ -146,8 +157,15 @@ class ClusterJob:
         if self._jobmanager is None:
             raise ProcessError("there is no JobManager to kill")
         self._processes.kill(self._jobmanager)
-        self._jobmanager = start_jobmanager(self._processes, self._cluster)
+        self._jobmanager = self._start_jobmanager()
         self.wait_until_tasks_run()
+
+    def _start_jobmanager(self) -> Running:
+        if not self._is_application:
+            return start_jobmanager(self._processes, self._cluster)
+        if self._jar is None:
+            raise ProcessError("an application has no jar yet")
+        return start_application(self._processes, self._cluster, self._jar)
 
     def stop_with_savepoint(self) -> str:
         """End the job with a savepoint; its path."""

@@ -35,6 +35,8 @@ class ClusterStackSettings:
     parallelism: int = 4
     checkpointing_interval_ms: int = 2000
     languages: tuple[str, ...] = ("es", "ca", "fr")
+    is_application: bool = False
+    """The JobManager is started for this job alone, as Kubernetes' operator does."""
     brings_python: bool = False
     """The jar brings its Python, as to a service that runs jars only, and Flink is set as it is
     there; speech comes from servers that speak as Amazon's do."""
@@ -126,13 +128,15 @@ def cluster_stack(
             _cluster(settings, flink_ports),
             (*settings.options(cloud.endpoint, gateway_url), *outfit.job_options),
             outfit.python,
+            is_application=settings.is_application,
         )
         say("the job as a jar")
         jar = job.build(settings.directory / "job.jar")
         beside = "nothing" if outfit.python else "a worker pool"
         say(f"ZooKeeper, JobManager, two TaskManagers, {beside} beside each")
         job.start_servers()
-        say(f"flink run -d, parallelism {settings.parallelism}")
+        how = "as an application" if settings.is_application else "flink run -d"
+        say(f"{how}, parallelism {settings.parallelism}")
         job.run(jar)
         gateway.wait_for_port(gateway_port)
         say(f"ready after {time.monotonic() - began:.0f} s")

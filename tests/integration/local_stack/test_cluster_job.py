@@ -99,6 +99,26 @@ def job(
         yield job
 
 
+def test_an_application_s_jobmanager_is_started_with_its_jar(
+    settings: ClusterSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+
+    def application(processes: Processes, _settings: ClusterSettings, jar: Path) -> Running:
+        started.append(jar)
+        return processes.start("application", ["sleep", "60"])
+
+    monkeypatch.setattr(cluster_job, "start_application", application)
+    monkeypatch.setattr(cluster_job, "build_jar", lambda *_arguments: None)
+    with Processes(tmp_path / "logs") as processes:
+        job = ClusterJob(processes, settings, (), is_application=True)
+        with pytest.raises(ProcessError, match="no jar yet"):
+            job._start_jobmanager()
+        jar = job.build(tmp_path / "job.jar")
+        job._start_jobmanager()
+    assert started == [jar]
+
+
 def test_a_job_is_stopped_with_a_savepoint_and_no_drain(
     job: ClusterJob, flink: StandInFlink, settings: ClusterSettings
 ) -> None:
