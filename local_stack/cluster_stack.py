@@ -22,6 +22,9 @@ from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes
 from local_stack.stack import start_gateway
 
+BUNDLE_MS = 80
+"""With the 20 ms of one subtask, four of them take a core of two before anybody speaks, and a
+restarted job cannot catch up (docs/decisions/0015)."""
 ROCKSDB_MB = 256
 
 
@@ -52,6 +55,7 @@ class ClusterStackSettings:
             f"--partitions={self.parallelism}",
             f"--parallelism={self.parallelism}",
             f"--checkpointing_interval={self.checkpointing_interval_ms}",
+            f"--max_bundle_time_mills={BUNDLE_MS}",
         )
 
 
