@@ -14,7 +14,7 @@ from pipelines.options import JobOptions as JobOptions  # Beam finds it as a sub
 pytestmark = pytest.mark.unit
 
 GIVEN_TO_A_JAR = re.compile(r'(?:OPTIONS="|COMPOSE_OPTIONS := )((?:\\\n|[^"\n])*)')
-OF_THE_JOB_SERVER = {"--checkpointing_interval"}
+OF_THE_JOB_SERVER = {"--checkpointing_interval", "--max_bundle_time_mills"}
 """Beam asks it for the options of its runner, when a job is submitted."""
 PLACES = ("Makefile", "scripts/deploy.sh", "docker/README.md", "docs/managed-flink.md")
 
