@@ -127,6 +127,8 @@ class ClusterSettings:
             "restart-strategy.fixed-delay.delay": f"{self.restart_delay_ms} ms",
             # What REST tells of a job is as old as this; who waits for a restart must see it.
             "web.refresh-interval": 200,
+            # Where an application's jar is copied to; one of the same name is not copied again.
+            "user.artifacts.base-dir": store / "artifacts",
             "io.tmp.dirs": store / "tmp",
             "web.tmpdir": store / "tmp",
         }

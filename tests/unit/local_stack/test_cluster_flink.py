@@ -43,6 +43,10 @@ def test_a_jobmanager_finds_everything_of_the_last_one_in_one_directory() -> Non
     assert "dataDir=/somewhere/zookeeper\n" in SETTINGS.zookeeper_configuration()
 
 
+def test_an_application_s_jar_is_of_this_cluster() -> None:
+    assert entries(SETTINGS.configuration(""))["user.artifacts.base-dir"] == "/somewhere/artifacts"
+
+
 def test_one_name_leads_each_taskmanager_to_the_pool_beside_it() -> None:
     first, second = SETTINGS.hosts(0), SETTINGS.hosts(1)
     assert SETTINGS.pool == "worker-pool:50000"
