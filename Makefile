@@ -62,7 +62,7 @@ managed-jar: setup $(BROUGHT_PYTHON)/made ## the same with its own Python, build
 
 # What compose.yaml's services are called, and what its gateway asks of the job.
 COMPOSE_OPTIONS := --stage=compose --aws_endpoint=http://local-cloud:4566 --notifier=gateway \
-	--notify_endpoint=http://gateway:8080 --notify_token=compose --worker_pool=localhost:50000 \
+	--notify_endpoint=http://gateway:8080 --notify_token=compose --worker_pool=localhost:25000 \
 	--parallelism=4 --checkpointing_interval=2000 --max_bundle_time_mills=80
 COMPOSE = FLINK_VERSION=$(call version,flink) DEBIAN_PACKAGES="$(DEBIAN_PACKAGES)" \
 	docker compose -f docker/compose.yaml

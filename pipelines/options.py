@@ -50,7 +50,7 @@ class JobOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         live = parser.add_argument_group("live job")
         live.add_argument("--expansion_service", default="localhost:8097")
-        live.add_argument("--worker_pool", default="localhost:50000")
+        live.add_argument("--worker_pool", default="localhost:25000")
         live.add_argument("--aws_endpoint", default="", help="empty: the real AWS")
         live.add_argument("--aws_region", default="us-east-1")
         live.add_argument("--stage", default="dev", help="names of tables, stream and buckets")

@@ -88,7 +88,7 @@ cdk deploy --require-approval never "${PARTS[@]/%/-$stage}"
 management=$(output SessionManagement ManagementUrl)
 run make job-jar OPTIONS="--stage=$stage --aws_region=$region --notifier=api_gateway \
 --notify_endpoint=$management --speech_to_text=amazon --translation=amazon \
---speech_synthesis=amazon --start=resume --worker_pool=localhost:50000 --parallelism=4 \
+--speech_synthesis=amazon --start=resume --worker_pool=localhost:25000 --parallelism=4 \
 --checkpointing_interval=2000 --max_bundle_time_mills=80 --trace_endpoint=http://localhost:4318 --trace_ratio=0.05"
 push job JobRepository --build-arg "FLINK_VERSION=$(sed -n 's/^flink = "\(.*\)"/\1/p' versions.toml)"
 push worker-pool WorkerPoolRepository

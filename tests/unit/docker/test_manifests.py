@@ -16,6 +16,8 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "docker" / "kubernetes"
+EPHEMERAL_PORTS = 32_768
+"""From here on Linux gives ports to who asks for any: Beam's servers in a TaskManager do."""
 CRD = ROOT / ".cache" / "flink-operator" / "flinkdeployments.yml"
 
 
@@ -89,7 +91,9 @@ def test_each_taskmanager_has_its_worker_pool_beside_it(job: dict[str, Any]) -> 
     pod = job["spec"]["taskManager"]["podTemplate"]["spec"]
     names = [container["name"] for container in pod["containers"]]
     assert names == ["flink-main-container", "worker-pool"]
-    assert pod["containers"][1]["ports"][0]["containerPort"] == 50_000
+    port = pod["containers"][1]["ports"][0]["containerPort"]
+    assert port == 25_000 < EPHEMERAL_PORTS
+    assert f'"--port={port}"' in (ROOT / "docker" / "worker-pool" / "Dockerfile").read_text()
 
 
 def test_a_collector_of_traces_fits_beside_them(
