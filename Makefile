@@ -48,8 +48,8 @@ demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: bui
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
 	@$(PYTHON) -m local_stack.cluster_demo $(if $(MODE),--$(MODE)) $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
 
-managed-demo: setup $(FLINK)/installed $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
-	@$(PYTHON) -m local_stack.cluster_demo --bring_python $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
+managed-demo: setup $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
+	@$(MAKE) --no-print-directory cluster-demo MODE=bring_python
 
 troubles: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
 	@$(PYTHON) -m local_stack.troubles $(NUMBERS)

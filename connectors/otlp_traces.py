@@ -40,9 +40,8 @@ def is_sampled(trace_id: int, ratio: float) -> bool:
     return (trace_id & _LOW_64_BITS) < round(ratio * (1 << 64))
 
 
-def spans_of(outcome: Outcome, resource: Resource) -> Iterator[ReadableSpan]:
+def spans_of(outcome: Outcome, trace_id: int, resource: Resource) -> Iterator[ReadableSpan]:
     """The whole, then its stages in order; times in nanoseconds since 1970."""
-    trace_id = trace_id_of(outcome)
     whole = _context(trace_id, WHOLE)
     timeline = outcome.timeline
     yield ReadableSpan(
@@ -94,8 +93,9 @@ class OtlpTraces:
         )
 
     def tell(self, outcome: Outcome) -> None:
-        if is_sampled(trace_id_of(outcome), self._ratio):
-            for span in spans_of(outcome, self._resource):
+        trace_id = trace_id_of(outcome)
+        if is_sampled(trace_id, self._ratio):
+            for span in spans_of(outcome, trace_id, self._resource):
                 self._sender.on_end(span)
 
     async def close(self) -> None:
