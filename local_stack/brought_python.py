@@ -75,13 +75,12 @@ class BroughtPython:
 
 
 def pack_python(scratch: Path, unpack_to: Path) -> BroughtPython:
-    """Make the archive in ``scratch``. ``unpack_to``: an absolute path of the TaskManagers, below
+    """Make the archive in ``scratch``, an empty folder. ``unpack_to``: an absolute path of the TaskManagers, below
     which it gets a place named after its content. ProcessError: a package could not be had."""
     tree = scratch / "python"
-    shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(INTERPRETER, tree, symlinks=False)
+    # In site-packages are pip and its like.
+    shutil.copytree(INTERPRETER, tree, ignore=shutil.ignore_patterns("made", "site-packages"))
     packages = tree / "lib" / _PYTHON / "site-packages"
-    shutil.rmtree(packages, ignore_errors=True)  # pip and its like
     _run(
         *(_uv(), "pip", "install", "--quiet", "--target", str(packages), "--link-mode=copy"),
         *("--python-version=3.11", f"--python-platform={PLATFORM}"),
@@ -104,7 +103,8 @@ def pack_python(scratch: Path, unpack_to: Path) -> BroughtPython:
     )
     archive = scratch / "python.zip"
     _zip(tree, archive)
-    digest = hashlib.file_digest(archive.open("rb"), "sha256").hexdigest()
+    with archive.open("rb") as packed:
+        digest = hashlib.file_digest(packed, "sha256").hexdigest()
     return BroughtPython(archive, unpack_to / f"live-translation-python-{digest[:12]}")
 
 

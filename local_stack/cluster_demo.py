@@ -245,6 +245,8 @@ def main() -> int:
     unknown = set(given.acts) - {plan.name for plan in PLANS}
     if unknown:
         parser.error(f"no such act: {', '.join(sorted(unknown))}")
+    if given.application and "savepoint" in given.acts:
+        parser.error("an application is not moved by savepoint here")
     stop_on_terminate()
     try:
         settings = ClusterStackSettings(
