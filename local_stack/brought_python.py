@@ -75,8 +75,9 @@ class BroughtPython:
 
 
 def pack_python(scratch: Path, unpack_to: Path) -> BroughtPython:
-    """Make the archive in ``scratch``, an empty folder. ``unpack_to``: an absolute path of the TaskManagers, below
-    which it gets a place named after its content. ProcessError: a package could not be had."""
+    """Make the archive in ``scratch``, an empty folder. ``unpack_to``: an absolute path of the
+    TaskManagers, below which it gets a place named after its content. ProcessError: a package could
+    not be had."""
     tree = scratch / "python"
     # In site-packages are pip and its like.
     shutil.copytree(INTERPRETER, tree, ignore=shutil.ignore_patterns("made", "site-packages"))
