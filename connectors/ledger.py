@@ -1,10 +1,15 @@
-"""The ledger of utterances: (session, number) is written once; the first write wins."""
+"""The ledger: what was said in each session, and what became of it in each language.
+
+It is an outbox. A row (session, number) is written once and the first write wins; so is the outcome
+of a row in a language, before any listener is told. What has no outcome that is marked as delivered
+is delivered after a restart.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from schemas.values import LedgerEntry, Route
+from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 
 class Ledger(Protocol):
@@ -12,25 +17,35 @@ class Ledger(Protocol):
         """Write ``entry`` if (session_id, number) is free; return what stands there now.
 
         The caller won when the answer's ``writer`` is its own. A write whose answer was lost is
-        read back, so that a retry never turns the own entry into somebody else's.
+        read back, so that a retry never turns the own entry into another writer's. ``outcomes`` of
+        the entry given are not written: ``fix`` does that.
         """
         ...
 
-    async def set_routes(
-        self, session_id: str, number: int, routes: tuple[Route, ...]
-    ) -> tuple[Route, ...]:
-        """Record the languages an utterance goes to; the first write wins and is returned.
+    async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
+        """Fix the outcome of an entry in ``outcome.language``; return what stands there now.
 
-        PermanentError: there is no such entry.
+        PermanentError: there is no such entry. An entry of version 1 takes an outcome too.
         """
+        ...
+
+    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
+        """Listeners were told the outcome that is fixed. PermanentError: none is."""
         ...
 
     async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
-        """All entries with a greater number, in order; strongly consistent. -1: all."""
+        """All entries with a greater number, in order, with their outcomes; strongly consistent.
+        -1: all. The head is no entry."""
         ...
 
     async def last(self, session_id: str) -> LedgerEntry | None:
         """The entry with the greatest number; strongly consistent."""
         ...
+
+    async def head(self, session_id: str) -> LedgerHead | None:
+        """The summary that was saved last; strongly consistent."""
+        ...
+
+    async def save_head(self, head: LedgerHead) -> None: ...
 
     async def close(self) -> None: ...

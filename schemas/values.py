@@ -46,6 +46,8 @@ class ControlKind(StrEnum):
     END = "end"
     GAP = "gap"
     LISTENERS = "listeners"
+    OPENED = "opened"
+    """A gateway opened a speaker's stream: it owns the stream from here on, as ``generation``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class SessionControl:
     them in which somebody asked for partial captions; None in records of before there were any)
     and ``revision`` (highest wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
+    ``opened`` says that ``generation`` of the stream goes on after ``after_sequence``: of what lies
+    up to there nothing more will come. ``generation`` counts the openings of a session's streams
+    from 1 (0: a gateway that does not count them wrote the record).
     """
 
     session_id: str
@@ -68,6 +73,7 @@ class SessionControl:
     languages: tuple[str, ...] | None = None
     next_sequence: int | None = None
     partial_languages: tuple[str, ...] | None = None
+    generation: int = 0
 
     def heard(self) -> ListenerLanguages:
         """What a ``listeners`` record says."""
@@ -102,6 +108,9 @@ class Timeline:
         return dict(self.stages)
 
 
+LEDGER_VERSION = 2
+
+
 class EntryKind(StrEnum):
     SPEECH = "speech"
     SILENCE = "silence"
@@ -121,7 +130,14 @@ class LedgerEntry:
     What a recogniser needs to go on behind this entry without the job's state: ``resume_sample`` is
     the end of the last committed word (at most ``end_sample``: audio from there on may hold the
     start of an uncommitted word); it lies in chunk ``resume_sequence``, whose first sample is
-    ``resume_sequence_sample``.
+    ``resume_sequence_sample``. Of raw PCM, whose chunks have no numbers of their own,
+    ``resume_record`` is the Kinesis sequence number of that chunk's record.
+
+    ``takeover`` above 0 makes the entry a *fence*: it covers no sample and says that an engine of
+    that generation owns the session from here on. Who finds it under the number of a commit of its
+    own has lost the session. ``routes`` are those languages that had listeners when the entry was
+    committed; ``outcomes`` tells what became of it in each. ``version`` 1: written before there
+    were outcomes; every language of it counts as delivered.
     """
 
     session_id: str
@@ -141,6 +157,13 @@ class LedgerEntry:
     gap_from_sequence: int | None = None
     gap_until_sequence: int | None = None
     routes: tuple[Route, ...] | None = None
+    version: int = LEDGER_VERSION
+    takeover: int = 0
+    resume_record: str | None = None
+    outcomes: tuple[FixedOutcome, ...] = ()
+
+    def outcome(self, language: str) -> FixedOutcome | None:
+        return next((each for each in self.outcomes if each.language == language), None)
 
     def is_older_than(self, within_s: float, now_ms: int) -> bool:
         """Whether its last sample was spoken longer ago than that."""
@@ -157,6 +180,30 @@ class Route:
 
     language: str
     previous_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FixedOutcome:
+    """What an utterance comes to in a language, fixed before any listener is told; the first write
+    wins. ``skipped`` None: a clip, stored under ``clip_key``. ``delivered``: the listeners were
+    told; until then it is told again after a restart, the same to the letter."""
+
+    language: str
+    text: str
+    skipped: str | None
+    fixed_at_ms: int
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHead:
+    """A summary of a session's entries up to ``number``, all of which are delivered: ``coverage``
+    is text that ``pipelines.session.coverage`` reads. Any such summary is true for ever, so that
+    whichever was written last will do."""
+
+    session_id: str
+    number: int
+    coverage: str
 
 
 @dataclass(frozen=True, slots=True)
