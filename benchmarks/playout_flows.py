@@ -25,7 +25,7 @@ from connectors.memory_session_tables import MemorySessionTables
 from connectors.policy import PATIENT
 from connectors.scripted_connectors import scripted_connectors
 from connectors.scripted_shard_source import ScriptedShardSource
-from pipelines.core.pause_cut import PauseCutter
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.worker.ahead import Ahead, HeadStarts
 from pipelines.worker.loops import VirtualLoop
 from schemas.avro_codec import encode
@@ -113,7 +113,7 @@ def job_run(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> Jo
     ahead = Ahead(loop, connectors, is_on=True)
     ahead.listeners(SESSION, tuple(languages))
     registry, transcriber = alone(
-        loop, connectors, PauseCutter(settle_samples=SETTLE_SAMPLES), ahead
+        loop, connectors, PauseSegmenter(settle_samples=SETTLE_SAMPLES), ahead
     )
     heard: dict[str, list[Arrival]] = {language: [] for language in languages}
 

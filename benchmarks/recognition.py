@@ -28,9 +28,9 @@ from benchmarks.tables import save, show
 from benchmarks.voice_material import Span, read_sentences
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from local_stack.talk import PAUSE_S, make_talk, word_error_rate
-from pipelines.core.cutting import Cutter
-from pipelines.core.pause_cut import PauseCutter
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 
 WINDOW_BYTES = 3 * SAMPLE_RATE_HZ * 2
@@ -167,7 +167,7 @@ def fresh_windows(talk: Talk) -> Said:
     return Said(" ".join(text for text in texts if text), tuple(edges), lengths, talk.duration_s)
 
 
-def session(cutter: Cutter, pane_chunks: int, talk: Talk) -> Said:
+def session(cutter: Segmenter, pane_chunks: int, talk: Talk) -> Said:
     heard = hear_session(talk.pcm, cutter, OfflineSpeechToText(), pane_chunks=pane_chunks)
     spoken = [entry for entry in heard.entries if entry.kind is EntryKind.SPEECH]
     return Said(
@@ -181,9 +181,9 @@ def session(cutter: Cutter, pane_chunks: int, talk: Talk) -> Said:
 WAYS: dict[str, Callable[[Talk], Said]] = {
     "whole file": whole_file,
     "window": lambda talk: session(
-        WindowCutter(settle_samples=SETTLE_SAMPLES), WINDOW_PANE_CHUNKS, talk
+        WindowSegmenter(settle_samples=SETTLE_SAMPLES), WINDOW_PANE_CHUNKS, talk
     ),
-    "pause": lambda talk: session(PauseCutter(), PAUSE_PANE_CHUNKS, talk),
+    "pause": lambda talk: session(PauseSegmenter(), PAUSE_PANE_CHUNKS, talk),
     "fresh 3 s": fresh_windows,
 }
 

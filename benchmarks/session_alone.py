@@ -16,7 +16,7 @@ from connectors.scripted_connectors import scripted_connectors
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.voice_activity import VoiceActivityFactory
 from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
 from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import LiveLoop, WorkerLoop
@@ -45,7 +45,7 @@ class Heard:
 
 def hear_session(
     pcm: bytes,
-    cutter: Cutter,
+    cutter: Segmenter,
     recogniser: SpeechToText,
     *,
     pane_chunks: int,
@@ -76,7 +76,7 @@ def hear_session(
 
 
 def alone(
-    loop: WorkerLoop, connectors: Connectors, cutter: Cutter, ahead: Ahead
+    loop: WorkerLoop, connectors: Connectors, cutter: Segmenter, ahead: Ahead
 ) -> tuple[TranscriberRegistry, SessionTranscriber]:
     """The recognition of SESSION, at its beginning; closed by closing the registry."""
     registry = TranscriberRegistry(loop, connectors, ahead)

@@ -26,8 +26,8 @@ from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
 from connectors.speech_to_text import Recognition, SpeechStream
 from local_stack.talk import make_talk, word_error_rate
-from pipelines.core.cutting import Hypothesis, TimedWord
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.segmenter import Hypothesis, TimedWord
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ
 
 TEXT = "had he married a more amiable woman he might have been made still more respectable"
@@ -69,7 +69,7 @@ async def recognise(stream: SpeechStream, pcm: bytes) -> list[Recognition]:
     return results
 
 
-def in_windows(results: list[Recognition], cutter: WindowCutter, samples: int) -> str:
+def in_windows(results: list[Recognition], cutter: WindowSegmenter, samples: int) -> str:
     """What the window mode would have said, given these results one after another."""
     said: list[str] = []
     settled: list[TimedWord] = []
@@ -118,7 +118,7 @@ async def measure_hearing() -> Hearing:
     samples = len(pcm) // 2
     windows = {
         f"{settle_s:g}": in_windows(
-            results, WindowCutter(settle_samples=round(settle_s * SAMPLE_RATE_HZ)), samples
+            results, WindowSegmenter(settle_samples=round(settle_s * SAMPLE_RATE_HZ)), samples
         )
         for settle_s in SETTLES_S
     }

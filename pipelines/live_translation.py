@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.records import ReadRecord
 from pipelines.transforms.active_languages import LookUpLanguages
 from pipelines.transforms.calls import CallOptions
@@ -32,7 +32,7 @@ class GraphOptions:
 
     read: ReadOptions
     window: WindowOptions
-    cutter: Cutter
+    cutter: Segmenter
     settings: WorkerSettings
     serve_every_ticks: int = 1
 

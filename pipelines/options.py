@@ -22,9 +22,9 @@ from connectors.job_connectors import (
 from connectors.shard_source import StartAt, StartKind
 from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
-from pipelines.core.cutting import Cutter
-from pipelines.core.pause_cut import PauseCutter
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.live_translation import GraphOptions
 from pipelines.transforms.read_audio import ReadOptions
 from pipelines.transforms.window_audio import WindowOptions
@@ -189,11 +189,11 @@ def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
     )
 
 
-def _cutter(given: Any) -> Cutter:
+def _cutter(given: Any) -> Segmenter:
     settle_samples = given.settle_ms * SAMPLE_RATE_HZ // 1000
     if given.segmentation == "window":
-        return WindowCutter(settle_samples=settle_samples)
-    return PauseCutter(settle_samples=settle_samples)
+        return WindowSegmenter(settle_samples=settle_samples)
+    return PauseSegmenter(settle_samples=settle_samples)
 
 
 def _speech(given: Any) -> SpeechChoice:

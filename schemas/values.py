@@ -75,7 +75,7 @@ class SessionControl:
     partial_languages: tuple[str, ...] | None = None
     generation: int = 0
 
-    def heard(self) -> ListenerLanguages:
+    def listeners(self) -> ListenerLanguages:
         """What a ``listeners`` record says."""
         return ListenerLanguages(self.languages or (), self.revision, self.partial_languages or ())
 

@@ -19,7 +19,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 
 from connectors.speech_to_text import SharedSpeechToText
 from pipelines.coders import ValueCoder
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.partitions import ticked_partitions
 from pipelines.core.records import TICK, Pane
 from pipelines.core.session_log import LogHead
@@ -37,7 +37,7 @@ class ServeSessions(beam.PTransform[Any, Any]):
 
     def __init__(
         self,
-        cutter: Cutter,
+        cutter: Segmenter,
         window: WindowOptions,
         settings: WorkerSettings,
         ticks: beam.PCollection[int],
@@ -74,7 +74,7 @@ class ServePartition(WorkerDoFn, beam.DoFn):
     HEAD = ReadModifyWriteStateSpec("head", ValueCoder(LogHead))
     IN_FLIGHT = BagStateSpec("in_flight", BytesCoder())
 
-    def __init__(self, cutter: Cutter, window: WindowOptions, settings: WorkerSettings) -> None:
+    def __init__(self, cutter: Segmenter, window: WindowOptions, settings: WorkerSettings) -> None:
         self.settings = settings
         self._cutter = cutter
         self._window = window

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind, journal_items, uncovered
 from pipelines.core.records import Pane, PaneItem
 from pipelines.core.session_log import LogPage, Remembered, SessionState
@@ -49,7 +49,7 @@ class SessionSteps:
     """``log`` and ``head`` everywhere: the cells of Beam's state (a bag, a value)."""
 
     def __init__(
-        self, cutter: Cutter, window: WindowOptions, worker: Worker, time: TimeMode
+        self, cutter: Segmenter, window: WindowOptions, worker: Worker, time: TimeMode
     ) -> None:
         self.worker = worker
         self._cutter = cutter

@@ -10,7 +10,7 @@ from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from pipelines.coders import ValueCoder
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.records import Pane
 from pipelines.core.session_log import LogHead
 from pipelines.transforms.session_steps import SessionSteps
@@ -22,7 +22,7 @@ from schemas.values import Utterance
 class Transcribe(beam.PTransform[Any, Any]):
     """tuple[partition, Pane] -> tuple[session, Utterance]."""
 
-    def __init__(self, cutter: Cutter, window: WindowOptions, settings: WorkerSettings) -> None:
+    def __init__(self, cutter: Segmenter, window: WindowOptions, settings: WorkerSettings) -> None:
         super().__init__()
         self._dofn = TranscribeSessions(cutter, window, settings)
 
@@ -36,7 +36,7 @@ class TranscribeSessions(WorkerDoFn, beam.DoFn):
     LOG = BagStateSpec("log", BytesCoder())
     HEAD = ReadModifyWriteStateSpec("head", ValueCoder(LogHead))
 
-    def __init__(self, cutter: Cutter, window: WindowOptions, settings: WorkerSettings) -> None:
+    def __init__(self, cutter: Segmenter, window: WindowOptions, settings: WorkerSettings) -> None:
         self.settings = settings
         self._cutter = cutter
         self._window = window

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from connectors.voice_activity import VoiceActivity, VoiceActivityFactory
-from pipelines.core.cutting import Hypothesis
+from pipelines.segmentation.segmenter import Hypothesis
 from pipelines.core.pending_audio import PendingAudio, PendingChunk
-from pipelines.core.voice_gate import VoiceGate
-from pipelines.core.voice_track import VoiceTrack
+from pipelines.segmentation.voice_gate import VoiceGate
+from pipelines.segmentation.voice_track import VoiceTrack
 from pipelines.worker.open_stream import OpenStream
 from schemas.values import SAMPLE_RATE_HZ
 

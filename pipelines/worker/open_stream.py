@@ -6,7 +6,7 @@ import asyncio
 from bisect import bisect_right
 
 from connectors.speech_to_text import Recognition, SpeechStream
-from pipelines.core.cutting import TimedWord
+from pipelines.segmentation.segmenter import TimedWord
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 SEND_STEP_BYTES = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE

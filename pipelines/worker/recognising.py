@@ -8,7 +8,7 @@ from collections.abc import Callable
 from connectors.errors import ConnectorError
 from connectors.policy import RateLimiter
 from connectors.registry import Connectors
-from pipelines.core.cutting import Cut, Cutter, Hypothesis, text_of, words_behind
+from pipelines.segmentation.segmenter import Cut, Segmenter, Hypothesis, text_of, words_behind
 from pipelines.core.journal import EpochPosition, JournalItem
 from pipelines.core.pending_audio import PendingAudio
 from pipelines.worker.committing import Committer, Draft
@@ -27,7 +27,7 @@ class SessionRecogniser:
         self,
         session_id: str,
         connectors: Connectors,
-        cutter: Cutter,
+        cutter: Segmenter,
         committer: Committer,
         opens: RateLimiter,
         believed: Callable[[int, str, str], None],

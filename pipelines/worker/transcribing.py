@@ -17,7 +17,7 @@ from dataclasses import replace
 from connectors.policy import RateLimiter
 from connectors.registry import Connectors
 from connectors.speech_to_text import for_session
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
 from pipelines.worker.ahead import Ahead
 from pipelines.worker.captioning import Captioner
@@ -39,7 +39,7 @@ class SessionTranscriber:
         session_id: str,
         loop: WorkerLoop,
         connectors: Connectors,
-        cutter: Cutter,
+        cutter: Segmenter,
         coverage: Coverage,
         next_index: int,
         opens: RateLimiter,
@@ -173,7 +173,7 @@ class TranscriberRegistry:
     def open(
         self,
         session_id: str,
-        cutter: Cutter,
+        cutter: Segmenter,
         coverage: Coverage,
         next_index: int,
         journal: Iterable[JournalItem],

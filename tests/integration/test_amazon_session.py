@@ -21,10 +21,10 @@ from connectors.scripted_speech_to_text import (
 )
 from local_stack.amazon_servers.transcribe import TranscribeScript, TranscribeServer
 from local_stack.amazon_servers.transcribe_stream import Ending
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.journal import Coverage, JournalItem
-from pipelines.core.pause_cut import PauseCutter
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import LiveLoop
 from pipelines.worker.transcribing import TranscriberRegistry
@@ -73,17 +73,17 @@ def connectors_over(
 @pytest.mark.parametrize(
     ("how", "cutter"),
     [
-        ("break", PauseCutter()),
-        ("InternalFailureException", PauseCutter()),
-        ("LimitExceededException", PauseCutter()),
-        ("idle", PauseCutter()),
-        ("end", PauseCutter()),
-        ("break", WindowCutter(settle_samples=4_000)),
+        ("break", PauseSegmenter()),
+        ("InternalFailureException", PauseSegmenter()),
+        ("LimitExceededException", PauseSegmenter()),
+        ("idle", PauseSegmenter()),
+        ("end", PauseSegmenter()),
+        ("break", WindowSegmenter(settle_samples=4_000)),
     ],
     ids=["gone", "failed", "four-hours", "idle", "ended", "gone-windows"],
 )
 async def test_streams_that_end_in_a_word_lose_none_and_repeat_none(
-    tmp_path: Path, loop: LiveLoop, how: str, cutter: Cutter
+    tmp_path: Path, loop: LiveLoop, how: str, cutter: Segmenter
 ) -> None:
     ends = tuple(Ending(stream, 2.17 + 0.31 * stream, how) for stream in (1, 2, 3))
     server = await started(tmp_path, TranscribeScript(endings=ends))
@@ -121,7 +121,7 @@ async def test_two_sessions_share_one_stream_and_no_word_is_lost(
     connectors = connectors_over(server, settings, ledger, loop)
     registry = TranscriberRegistry(loop, connectors, Ahead(loop, connectors, is_on=False))
     talks = {name: talk_of(14, seed=seed) for name, seed in (("one", 7), ("two", 8))}
-    sessions = {name: registry.open(name, PauseCutter(), Coverage(), 0, ()) for name in talks}
+    sessions = {name: registry.open(name, PauseSegmenter(), Coverage(), 0, ()) for name in talks}
     half = len(talks["one"].items) // 2
 
     async def speak(name: str, items: Sequence[JournalItem]) -> None:

@@ -37,8 +37,8 @@ from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslat
 from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.shard_source import StartAt, StartKind
 from pipelines.coders import register_coders
-from pipelines.core.cutting import Cutter
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.live_translation import GraphOptions, live
 from pipelines.transforms.read_audio import ReadOptions
 from pipelines.transforms.window_audio import WindowOptions
@@ -185,7 +185,7 @@ class World:
         resume: bool = False,
         record_format: str = "avro",
         from_s: float = 0.0,
-        cutter: Cutter | None = None,
+        cutter: Segmenter | None = None,
         head_start: bool = False,
         stops: Iterable[tuple[float, float]] = (),
     ) -> None:
@@ -207,7 +207,7 @@ class World:
             WindowOptions(
                 "test", pane_records=0, readers=1, record_format=record_format, partitions=1
             ),
-            cutter or WindowCutter(),
+            cutter or WindowSegmenter(),
             settings,
         )
         stream = TestStream().advance_watermark_to(ms(from_s) / 1000)

@@ -14,9 +14,9 @@ from connectors.scripted_speech_to_text import (
 )
 from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.scripted_words import write_silence, write_talk, write_words
-from pipelines.core.cutting import Cutter
-from pipelines.core.pause_cut import PauseCutter
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 
 pytestmark = pytest.mark.unit
@@ -52,8 +52,8 @@ def test_a_score_counts_errors_and_words() -> None:
     )
 
 
-@pytest.mark.parametrize("cutter", [WindowCutter(settle_samples=4_000), PauseCutter()])
-def test_a_session_says_every_word_once_and_covers_every_sample(cutter: Cutter) -> None:
+@pytest.mark.parametrize("cutter", [WindowSegmenter(settle_samples=4_000), PauseSegmenter()])
+def test_a_session_says_every_word_once_and_covers_every_sample(cutter: Segmenter) -> None:
     pcm, words = write_talk(20, seed=5)
     heard = hear_session(
         pcm,
@@ -75,7 +75,7 @@ def test_a_pane_waits_for_the_answer_to_the_last() -> None:
     """The recogniser is slow; the window is cut with what was known, not with what came later."""
     slow = ScriptedSpeechToText(ScriptedSpeechToTextSettings(delay_s=0.01))
     pcm, words = write_words(1, 20, word_s=0.25, gap_s=0.05)
-    heard = hear_session(pcm, WindowCutter(), slow, pane_chunks=1)
+    heard = hear_session(pcm, WindowSegmenter(), slow, pane_chunks=1)
     spoken = [entry for entry in heard.entries if entry.kind is EntryKind.SPEECH]
     assert [entry.end_sample for entry in spoken] == [3 * SAMPLE_RATE_HZ, 6 * SAMPLE_RATE_HZ]
     assert heard.text.split() == [word.text for word in words]

@@ -24,9 +24,9 @@ from connectors.scripted_speech_to_text import (
 from connectors.scripted_words import write_talk
 from connectors.shard_source import ShardSource
 from connectors.speech_to_text import SpeechStream
-from pipelines.core.cutting import Cutter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.core.journal import Coverage, JournalItem, JournalKind, uncovered
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.worker.ahead import Ahead
 from pipelines.worker.loops import VirtualLoop
 from pipelines.worker.transcribing import SessionTranscriber, TranscriberRegistry
@@ -107,9 +107,9 @@ class Stage:
 class Job:
     """What Beam does for one session: keeps journal and coverage, feeds, drains, may crash."""
 
-    def __init__(self, stage: Stage, cutter: Cutter | None = None) -> None:
+    def __init__(self, stage: Stage, cutter: Segmenter | None = None) -> None:
         self._stage = stage
-        self._cutter = cutter or WindowCutter(settle_samples=4_000)
+        self._cutter = cutter or WindowSegmenter(settle_samples=4_000)
         self.registry = TranscriberRegistry(stage.loop, stage.connectors, stage.ahead)
         self.coverage = Coverage()
         self.journal: tuple[JournalItem, ...] = ()

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.core.cutting import Cut, Hypothesis, TimedWord
-from pipelines.core.pause_cut import PauseCutter
-from pipelines.core.voice_track import VoiceTrack
+from pipelines.segmentation.segmenter import Cut, Hypothesis, TimedWord
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.voice_track import VoiceTrack
 
 pytestmark = pytest.mark.unit
 
-CUTTER = PauseCutter(
+CUTTER = PauseSegmenter(
     pause_samples=20,
     clause_samples=100,
     clause_gap_samples=6,

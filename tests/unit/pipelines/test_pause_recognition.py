@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words
-from pipelines.core.pause_cut import PauseCutter
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.worker.ahead import HeadStarts
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 from tests.unit.pipelines.session_under_test import (
@@ -38,7 +38,7 @@ def talk_in(pcm: bytes, words: tuple[str, ...]) -> Talk:
 
 
 def pause_job(stage: Stage) -> Job:
-    return Job(stage, PauseCutter())
+    return Job(stage, PauseSegmenter())
 
 
 @settings(max_examples=20, deadline=None)

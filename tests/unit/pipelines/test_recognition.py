@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words
 from pipelines.core.journal import Coverage, JournalItem, JournalKind
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 from tests.unit.pipelines.session_under_test import (
     FLUSH,
@@ -151,7 +151,7 @@ def test_words_around_a_very_long_silence() -> None:
 def test_uncertain_words_are_said_once() -> None:
     """The hypothesis moves words over an edge; what settles is what is said."""
     stage = Stage(ScriptedSpeechToTextSettings(unsure_s=0.2))
-    job = Job(stage, WindowCutter(settle_samples=5_600))
+    job = Job(stage, WindowSegmenter(settle_samples=5_600))
     talk = talk_of(30, seed=5, sizes=(1_111,))
     for pane in panes_of(talk.items, samples=52_000):
         job.pane(pane)

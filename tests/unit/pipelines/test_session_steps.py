@@ -12,7 +12,7 @@ from connectors.registry import Connectors
 from connectors.scripted_words import write_talk
 from pipelines.core.records import Pane, ReadRecord
 from pipelines.core.session_log import LogHead
-from pipelines.core.window_cut import WindowCutter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.transforms.session_steps import (
     ABANDONED_MS,
     ENDED_KEPT_MS,
@@ -95,7 +95,7 @@ class Beam:
         self.worker.loop.advance(self.at_ms)
         self._workers.append(self.worker)
         window = WindowOptions("test", partitions=1)
-        self.steps = SessionSteps(WindowCutter(), window, self.worker, TimeMode.VIRTUAL)
+        self.steps = SessionSteps(WindowSegmenter(), window, self.worker, TimeMode.VIRTUAL)
 
     def stop(self) -> None:
         for worker in self._workers:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.voice_gate import GateRule, VoiceGate
-from pipelines.core.voice_track import VoiceTrack
+from pipelines.segmentation.voice_gate import GateRule, VoiceGate
+from pipelines.segmentation.voice_track import VoiceTrack
 
 pytestmark = pytest.mark.unit
 

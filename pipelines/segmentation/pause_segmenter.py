@@ -18,22 +18,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.core.cutting import (
-    Cut,
+from pipelines.segmentation.segmenter import (
     Hypothesis,
+    Segment,
     TimedWord,
-    cut_behind_whole_words,
+    segment_after_whole_words,
     text_of,
-    words_behind,
+    words_after,
 )
-from pipelines.core.voice_track import VoiceTrack
+from pipelines.segmentation.voice_track import VoiceTrack
 from schemas.values import SAMPLE_RATE_HZ
 
 _PUNCTUATION = (".", ",", ";", ":", "!", "?", "…")
 
 
 @dataclass(frozen=True, slots=True)
-class PauseCutter:
+class PauseSegmenter:
     """``lead_samples``: silence that is left in front of speech. ``silence_samples``: silence is
     committed in stretches of so much, or when speech ends it and it lasted ``gap_samples``."""
 
@@ -54,28 +54,30 @@ class PauseCutter:
     def needs_voice(self) -> bool:
         return True
 
-    def next_cut(self, end_sample: int, resume_sample: int, heard: Hypothesis) -> Cut | None:
-        voice = heard.voice
+    def next_segment(
+        self, end_sample: int, resume_sample: int, hypothesis: Hypothesis
+    ) -> Segment | None:
+        voice = hypothesis.voice
         if voice is None:
             raise ValueError("the pause segmentation needs to know where there is voice")
-        words = words_behind(resume_sample, heard.words)
-        cut = self._silence(end_sample, resume_sample, words, heard, voice)
+        words = words_after(resume_sample, hypothesis.words)
+        cut = self._silence(end_sample, resume_sample, words, hypothesis, voice)
         if cut is None and words:
-            cut = self._speech(words, heard, voice)
-        if cut is None and heard.finished and heard.available_sample > end_sample:
-            cut = Cut(heard.available_sample, heard.available_sample, text_of(words))
+            cut = self._speech(words, hypothesis, voice)
+        if cut is None and hypothesis.finished and hypothesis.available_sample > end_sample:
+            cut = Segment(hypothesis.available_sample, hypothesis.available_sample, text_of(words))
         if cut is None:
             return None
         end = max(cut.end_sample, end_sample)  # a word may have moved in front of the last cut
-        return Cut(
+        return Segment(
             end, max(min(cut.resume_sample, end), resume_sample), cut.text, cut.needed_sample
         )
 
-    def likely_words(self, resume_sample: int, heard: Hypothesis) -> str:
+    def predicted_commit(self, resume_sample: int, hypothesis: Hypothesis) -> str:
         """All words, once the voice has stopped behind the last one for so long that a cut there is
         likely, or the utterance is about to get too long."""
-        words = words_behind(resume_sample, heard.words)
-        if not words or heard.voice is None:
+        words = words_after(resume_sample, hypothesis.words)
+        if not words or hypothesis.voice is None:
             return ""
         last = words[-1]
         lasted = last.end_sample - words[0].start_sample
@@ -85,61 +87,61 @@ class PauseCutter:
                 if lasted >= self.clause_samples
                 else self.likely_pause_samples
             )
-            pause = heard.voice.pause_behind(int(last.middle_sample), enough)
+            pause = hypothesis.voice.pause_after(int(last.middle_sample), enough)
             if pause is None or pause[0] > last.end_sample + self.likely_pause_samples:
                 return ""
         return text_of(words)
 
-    def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
-        return cut_behind_whole_words(resume_sample, heard, self.half_word_samples)
+    def whole_words(self, resume_sample: int, hypothesis: Hypothesis) -> Segment | None:
+        return segment_after_whole_words(resume_sample, hypothesis, self.half_word_samples)
 
     def _silence(
         self,
         end_sample: int,
         resume_sample: int,
         words: Sequence[TimedWord],
-        heard: Hypothesis,
+        hypothesis: Hypothesis,
         voice: VoiceTrack,
-    ) -> Cut | None:
+    ) -> Segment | None:
         """Silence in front of speech, or a stretch of it; noise that had no words in it."""
-        onset = voice.voice_behind(max(end_sample, resume_sample))
+        onset = voice.voice_after(max(end_sample, resume_sample))
         if words:
             onset = words[0].start_sample if onset is None else min(onset, words[0].start_sample)
         quiet_until = (voice.through_sample if onset is None else onset) - self.lead_samples
         enough = self.silence_samples if onset is None else self.gap_samples
         if quiet_until - end_sample >= enough:
-            return Cut(quiet_until, quiet_until, "")
+            return Segment(quiet_until, quiet_until, "")
         if words or onset is None:
             return None
-        wordless = heard.through_sample - onset
+        wordless = hypothesis.through_sample - onset
         if wordless < self.cap_samples + self.gap_samples:
             return None
-        edge = heard.through_sample - self.half_word_samples
-        return Cut(edge, edge - self.gap_samples, "")
+        edge = hypothesis.through_sample - self.half_word_samples
+        return Segment(edge, edge - self.gap_samples, "")
 
     def _speech(
-        self, words: Sequence[TimedWord], heard: Hypothesis, voice: VoiceTrack
-    ) -> Cut | None:
-        stable = self._stable(words, heard)
+        self, words: Sequence[TimedWord], hypothesis: Hypothesis, voice: VoiceTrack
+    ) -> Segment | None:
+        stable = self._stable(words, hypothesis)
         return (
-            self._at_pause(words, stable, heard.through_sample, voice)
+            self._at_pause(words, stable, hypothesis.through_sample, voice)
             or self._at_clause_end(words, stable)
-            or self._running_on(words, stable, heard)
+            or self._running_on(words, stable, hypothesis)
         )
 
-    def _stable(self, words: Sequence[TimedWord], heard: Hypothesis) -> int:
+    def _stable(self, words: Sequence[TimedWord], hypothesis: Hypothesis) -> int:
         """How many words, from the first, will not change."""
         for number, word in enumerate(words):
-            settled = word.end_sample + self.settle_samples <= heard.through_sample
-            if not (heard.finished or word.is_stable or settled):
+            settled = word.end_sample + self.settle_samples <= hypothesis.through_sample
+            if not (hypothesis.finished or word.is_stable or settled):
                 return number
         return len(words)
 
     def _at_pause(
         self, words: Sequence[TimedWord], stable: int, through_sample: int, voice: VoiceTrack
-    ) -> Cut | None:
+    ) -> Segment | None:
         onset = at = words[0].start_sample
-        while (pause := voice.pause_behind(at, self.pause_samples)) is not None:
+        while (pause := voice.pause_after(at, self.pause_samples)) is not None:
             begins, at = pause
             if begins - onset > self.cap_samples:
                 return None
@@ -150,32 +152,34 @@ class PauseCutter:
             if inside:
                 if inside > stable:
                     return None
-                return self._behind_pause(words[:inside], begins, boundary)
+                return self._after_pause(words[:inside], begins, boundary)
             if at >= voice.through_sample:
                 return None
         return None
 
-    def _behind_pause(self, said: Sequence[TimedWord], begins: int, boundary: int) -> Cut:
+    def _after_pause(self, said: Sequence[TimedWord], begins: int, boundary: int) -> Segment:
         needed = begins + self.pause_samples
         if not said[-1].is_stable:
             needed = max(needed, said[-1].end_sample + self.settle_samples)
-        return Cut(boundary, boundary, text_of(said), needed)
+        return Segment(boundary, boundary, text_of(said), needed)
 
-    def _at_clause_end(self, words: Sequence[TimedWord], stable: int) -> Cut | None:
+    def _at_clause_end(self, words: Sequence[TimedWord], stable: int) -> Segment | None:
         onset = words[0].start_sample
         for number in range(min(stable, len(words) - 1)):
-            word, gap = words[number], _gap_behind(words, number)
+            word, gap = words[number], _gap_after(words, number)
             if word.end_sample - onset > self.cap_samples:
                 return None
             ends = gap >= self.clause_gap_samples or word.text.endswith(_PUNCTUATION)
             if ends and word.end_sample - onset >= self.clause_samples:
                 # That it ends a clause, or that a gap follows, the next word tells.
-                return self._behind_word(words, number, words[number + 1].end_sample)
+                return self._after_word(words, number, words[number + 1].end_sample)
         return None
 
-    def _running_on(self, words: Sequence[TimedWord], stable: int, heard: Hypothesis) -> Cut | None:
+    def _running_on(
+        self, words: Sequence[TimedWord], stable: int, hypothesis: Hypothesis
+    ) -> Segment | None:
         onset = words[0].start_sample
-        lasted = heard.through_sample - onset
+        lasted = hypothesis.through_sample - onset
         if lasted < self.run_on_samples:
             return None
         within = [
@@ -188,28 +192,28 @@ class PauseCutter:
         ]
         ran_on = onset + self.run_on_samples
         if late:
-            widest = max(late, key=lambda each: (_gap_behind(words, each), each))
-            return self._behind_word(words, widest, ran_on)
+            widest = max(late, key=lambda each: (_gap_after(words, each), each))
+            return self._after_word(words, widest, ran_on)
         if within or stable:
-            return self._behind_word(words, within[-1] if within else 0, ran_on)
+            return self._after_word(words, within[-1] if within else 0, ran_on)
         if lasted < self.cap_samples:
             return None
-        cut = self.whole_words(onset, heard)  # nothing will get stable: what is over must do
+        cut = self.whole_words(onset, hypothesis)  # nothing will get stable: what is over must do
         return replace(cut, needed_sample=onset + self.cap_samples) if cut is not None else None
 
-    def _behind_word(self, words: Sequence[TimedWord], number: int, needed_sample: int) -> Cut:
+    def _after_word(self, words: Sequence[TimedWord], number: int, needed_sample: int) -> Segment:
         said, word = words[: number + 1], words[number]
         settled = word.end_sample + (0 if word.is_stable else self.settle_samples)
         needed = max(needed_sample, settled)
-        return Cut(
-            word.end_sample + _gap_behind(words, number) // 2,
+        return Segment(
+            word.end_sample + _gap_after(words, number) // 2,
             word.end_sample,
             text_of(said),
             needed,
         )
 
 
-def _gap_behind(words: Sequence[TimedWord], number: int) -> int:
+def _gap_after(words: Sequence[TimedWord], number: int) -> int:
     """0 behind the last word: what follows it is not known."""
     if number + 1 == len(words):
         return 0

@@ -30,7 +30,7 @@ class VoiceTrack:
         self.from_sample = max(self.from_sample, min(sample, self.through_sample))
         self._runs = [run for run in self._runs if run[1] > sample]
 
-    def voice_behind(self, sample: int) -> int | None:
+    def voice_after(self, sample: int) -> int | None:
         """The first voiced sample at or behind ``sample``."""
         return next((max(first, sample) for first, end in self._runs if end > sample), None)
 
@@ -40,7 +40,7 @@ class VoiceTrack:
             (min(end, sample) for first, end in reversed(self._runs) if first < sample), None
         )
 
-    def pause_behind(self, sample: int, at_least: int) -> tuple[int, int] | None:
+    def pause_after(self, sample: int, at_least: int) -> tuple[int, int] | None:
         """The first ``at_least`` samples without voice behind ``sample``: where they begin, not in
         front of ``sample``, and where that pause ends; it may still be going on."""
         begins = max(sample, self.from_sample)

@@ -1,8 +1,8 @@
-"""What a cutter decides on, and what it answers: where utterances end.
+"""What a segmenter decides on, and what it answers: where utterances end.
 
-``window_cut`` cuts on a grid of samples, ``pause_cut`` where the speaker pauses. A hypothesis may
-still move a word over a cut that is committed already; it is said once, because what counts is on
-which side of the last committed word's end its middle lies.
+``window_segmenter`` cuts on a grid of samples, ``pause_segmenter`` where the speaker pauses. A
+hypothesis may still move a word over a cut that is committed already; it is committed once, because
+what counts is on which side of the last committed word's end its middle lies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipelines.core.voice_track import VoiceTrack
+from pipelines.segmentation.voice_track import VoiceTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What is believed of an epoch's audio: ``words`` in order, considered up to
+    """What a recogniser takes for said in an epoch's audio: ``words`` in order, considered up to
     ``through_sample``, of the audio up to ``available_sample``. ``finished``: nothing will change.
-    ``voice``: where there is voice, for cutters that ask for it.
+    ``voice``: where there is voice, for segmenters that ask for it.
     """
 
     words: Sequence[TimedWord]
@@ -43,7 +43,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Segment:
     """Commit the samples up to ``end_sample`` with this text; go on from ``resume_sample``.
 
     ``needed_sample``: the decision could not be made before this sample was heard (a pause is not
@@ -56,7 +56,7 @@ class Cut:
     needed_sample: int = 0
 
 
-class Cutter(Protocol):
+class Segmenter(Protocol):
     """Picklable and without state: it travels to the workers inside the DoFn."""
 
     @property
@@ -64,17 +64,19 @@ class Cutter(Protocol):
         """Whether ``Hypothesis.voice`` is wanted; silence is then not sent to the recogniser."""
         ...
 
-    def next_cut(self, end_sample: int, resume_sample: int, heard: Hypothesis) -> Cut | None:
-        """The next cut behind ``end_sample``, or None while it is not yet due. Words in front of
+    def next_segment(
+        self, end_sample: int, resume_sample: int, hypothesis: Hypothesis
+    ) -> Segment | None:
+        """The next segment after ``end_sample``, or None while it is not yet due. Words in front of
         ``resume_sample`` have been said."""
         ...
 
-    def likely_words(self, resume_sample: int, heard: Hypothesis) -> str:
-        """The text that will probably be committed next, when ``next_cut`` has none yet; "" when
-        that is not clear. Nothing rests on it: it is what may be worked on ahead."""
+    def predicted_commit(self, resume_sample: int, hypothesis: Hypothesis) -> str:
+        """The text that will probably be committed next, when ``next_segment`` has none yet; ""
+        when that is not clear. Nothing rests on it: it is what may be worked on ahead."""
         ...
 
-    def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
+    def whole_words(self, resume_sample: int, hypothesis: Hypothesis) -> Segment | None:
         """All words that are surely over, cut behind the last one; None when there is none.
 
         For a speaker who is not heard any more and has not said why: what comes next may go on in
@@ -83,7 +85,7 @@ class Cutter(Protocol):
         ...
 
 
-def words_behind(resume_sample: int, words: Iterable[TimedWord]) -> list[TimedWord]:
+def words_after(resume_sample: int, words: Iterable[TimedWord]) -> list[TimedWord]:
     """The words that have not been said yet."""
     return [word for word in words if word.middle_sample > resume_sample]
 
@@ -92,14 +94,16 @@ def text_of(words: Iterable[TimedWord]) -> str:
     return " ".join(word.text for word in words)
 
 
-def cut_behind_whole_words(
-    resume_sample: int, heard: Hypothesis, half_word_samples: int
-) -> Cut | None:
-    """``Cutter.whole_words``; a word that ends within ``half_word_samples`` of the last sample
+def segment_after_whole_words(
+    resume_sample: int, hypothesis: Hypothesis, half_word_samples: int
+) -> Segment | None:
+    """``Segmenter.whole_words``; a word that ends within ``half_word_samples`` of the last sample
     heard may be cut in two."""
-    over = heard.through_sample - half_word_samples
-    words = [word for word in words_behind(resume_sample, heard.words) if word.end_sample <= over]
+    over = hypothesis.through_sample - half_word_samples
+    words = [
+        word for word in words_after(resume_sample, hypothesis.words) if word.end_sample <= over
+    ]
     if not words:
         return None
     end = words[-1].end_sample
-    return Cut(end, end, text_of(words))
+    return Segment(end, end, text_of(words))

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.core.cutting import Cut, Hypothesis, cut_behind_whole_words, text_of, words_behind
+from pipelines.segmentation.segmenter import (
+    Hypothesis,
+    Segment,
+    segment_after_whole_words,
+    text_of,
+    words_after,
+)
 from schemas.values import SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
-class WindowCutter:
+class WindowSegmenter:
     """``settle_samples``: how far behind an edge a recogniser must have listened, where there is
     audio to listen to, before its words in front of the edge count as steady.
     ``half_word_samples``: a word that ends so near to the last sample heard may be cut in two."""
@@ -25,28 +31,30 @@ class WindowCutter:
     def needs_voice(self) -> bool:
         return False
 
-    def next_cut(self, end_sample: int, resume_sample: int, heard: Hypothesis) -> Cut | None:
+    def next_segment(
+        self, end_sample: int, resume_sample: int, hypothesis: Hypothesis
+    ) -> Segment | None:
         edge = end_sample + self.cell_samples
-        if heard.available_sample < edge:
-            if not heard.finished or heard.available_sample <= end_sample:
+        if hypothesis.available_sample < edge:
+            if not hypothesis.finished or hypothesis.available_sample <= end_sample:
                 return None
-            edge = heard.available_sample
-        last = heard.finished and edge == heard.available_sample
-        needed = min(edge + self.settle_samples, heard.available_sample)
-        if not heard.finished and heard.through_sample < needed:
+            edge = hypothesis.available_sample
+        last = hypothesis.finished and edge == hypothesis.available_sample
+        needed = min(edge + self.settle_samples, hypothesis.available_sample)
+        if not hypothesis.finished and hypothesis.through_sample < needed:
             return None
         words = [
             word
-            for word in words_behind(resume_sample, heard.words)
+            for word in words_after(resume_sample, hypothesis.words)
             if last or word.end_sample <= edge
         ]
         said_until = min(words[-1].end_sample, edge) if words else resume_sample
         resume = edge if last else max(said_until, edge - self.cell_samples, resume_sample)
-        return Cut(edge, resume, text_of(words))
+        return Segment(edge, resume, text_of(words))
 
-    def likely_words(self, resume_sample: int, heard: Hypothesis) -> str:
+    def predicted_commit(self, resume_sample: int, hypothesis: Hypothesis) -> str:
         """None: what ends a cell is known when it is over, and then it is cut."""
         return ""
 
-    def whole_words(self, resume_sample: int, heard: Hypothesis) -> Cut | None:
-        return cut_behind_whole_words(resume_sample, heard, self.half_word_samples)
+    def whole_words(self, resume_sample: int, hypothesis: Hypothesis) -> Segment | None:
+        return segment_after_whole_words(resume_sample, hypothesis, self.half_word_samples)

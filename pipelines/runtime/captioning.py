@@ -1,16 +1,8 @@
 """Captions of one session while it is spoken: partial ones to listeners, its own to the speaker.
 
-How a recogniser hooks it in, all but the first two on the worker's event loop:
-
-- a ``Captioner`` is made beside the session's ``Committer``;
-- ``listeners(control.heard())`` for every ``listeners`` record of the session (from any thread);
-- ``believed(number, text, language)`` whenever the hypothesis changes: ``number`` is the one that
-  the next entry will get, ``text`` all words behind the last cut ("" when there are none);
-- ``committed(entry.number, entry.text, entry.language)`` behind every commit, silence and gaps too
-  (their text is ""): a partial caption that came to nothing is taken back by it;
-- ``close()`` with the session's transcriber (from a Beam thread).
-
-It never waits and never raises: a caption that was lost is counted, and the next one is newer.
+A ``Captioner`` is shown every change of what an utterance says, and what it came to; silence and
+gaps too, by which a partial caption that came to nothing is taken back. It never waits and never
+raises: a caption that was lost is counted, and the next one is newer.
 """
 
 from __future__ import annotations
@@ -24,10 +16,8 @@ from typing import TypeVar
 from connectors.errors import ConnectorError
 from connectors.notifier import Audience
 from connectors.registry import Connectors
-from pipelines.core.caption_queue import Caption, CaptionQueue
-from pipelines.core.messages import own_caption, partial_caption
-from pipelines.worker.loops import WorkerLoop
-from schemas.values import ListenerLanguages
+from pipelines.session.caption_queue import Caption, CaptionQueue
+from pipelines.session.messages import own_caption, partial_caption
 
 _log = logging.getLogger(__name__)
 
@@ -49,24 +39,21 @@ PACE = CaptionPace()
 
 
 class Captioner:
-    """``believed`` and ``committed`` are called on the event loop, ``listeners`` anywhere.
-
-    ``lost`` counts calls that failed.
-    """
+    """Runs on the event loop. ``partial_languages`` tells those in which somebody asked for partial
+    captions; ``lost`` counts calls that failed."""
 
     def __init__(
         self,
         session_id: str,
-        loop: WorkerLoop,
         connectors: Connectors,
+        partial_languages: Callable[[], tuple[str, ...]],
         pace: CaptionPace = PACE,
     ) -> None:
         self.lost = 0
         self._session_id = session_id
-        self._loop = loop
         self._connectors = connectors
+        self._partial_languages = partial_languages
         self._pace = pace
-        self._listeners = ListenerLanguages()
         self._committed_number = -1
         self._speaker_away_until_s = float("-inf")
         self._speaker_away_s = pace.away_first_s
@@ -75,36 +62,22 @@ class Captioner:
             _Outlet(CaptionQueue(tells_final=True), self._tell_speaker, pace.every_s),
         )
 
-    def listeners(self, news: ListenerLanguages) -> None:
-        """Who asked for partial captions; the highest revision wins."""
-        if news.supersedes(self._listeners):
-            self._listeners = news
-
-    def believed(self, number: int, text: str, language: str) -> None:
-        """What seems to be said, in the speaker's language; too late once it is committed."""
-        if number > self._committed_number:
-            self._say(Caption(number, text, language))
-
-    def committed(self, number: int, text: str, language: str) -> None:
-        """What was said. Repeating it changes nothing."""
-        if number > self._committed_number:
-            self._committed_number = number
-            self._say(Caption(number, text, language, final=True))
-
-    def close(self) -> None:
-        """Nothing more is said. Not from the event loop."""
-        self._loop.start(self._stop())
-
-    async def _stop(self) -> None:
-        for outlet in self._outlets:
-            outlet.close()
-
-    def _say(self, caption: Caption) -> None:
+    def show(self, caption: Caption) -> None:
+        """What an utterance says, in the speaker's language. Once it is final, nothing changes."""
+        if caption.number <= self._committed_number:
+            return
+        if caption.final:
+            self._committed_number = caption.number
         to_listeners, to_speaker = self._outlets
-        if self._listeners.partial_languages:
+        if self._partial_languages():
             to_listeners.put(caption)
         if not self._is_speaker_away():
             to_speaker.put(caption)
+
+    def close(self) -> None:
+        """Stop: nothing more is shown."""
+        for outlet in self._outlets:
+            outlet.close()
 
     async def _tell_listeners(self, caption: Caption) -> bool:
         """Whether all languages were told."""
@@ -115,7 +88,7 @@ class Captioner:
                 self._tried(
                     notifier.notify(self._session_id, language, message, audience=Audience.PARTIALS)
                 )
-                for language in self._listeners.partial_languages
+                for language in self._partial_languages()
             )
         )
         return None not in told

@@ -1,14 +1,15 @@
-"""A head start: what the coming steps will ask of the services is asked as early as it can be.
+"""Speculative delivery: what the coming steps will ask of the services is asked as early as it can
+be.
 
 Between the ledger and the steps that translate and voice lie a tick and a bundle. The services need
 not wait for them: the moment an utterance is committed its translations and clips are begun here,
-in the languages that are listened to as far as this process knows, and the steps find them under
-way or done. Earlier still, when the cutter says which words will probably be committed next
-(``guess``); if other words are, what was begun is thrown away. Nothing rests on either: a step that
-finds nothing here makes the call itself, and what nobody comes for is forgotten.
+in the languages that it is routed to, and the steps find them under way or done. Earlier still,
+when the segmenter says which words will probably be committed next (``speculate``); if other words
+are, what was begun is thrown away. Nothing rests on either: a step that finds nothing here makes
+the call itself, and what no step comes for is forgotten.
 
-A session's steps run in the process that recognises it (``transforms.serve_sessions``); a bounded
-run waits for its calls and has none of this.
+A session's steps run in the process that recognises it; a bounded run waits for its calls and has
+none of this.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ from schemas.values import Clip, EntryKind, LedgerEntry
 
 MOST_KEPT = 20_000
 KEPT_MS = 60_000
-MOST_GUESSES = 2
+MOST_SPECULATIONS = 2
 """At one utterance: what is guessed wrong is paid for."""
 STANDARD_TIER = "standard"
 
 
 @dataclass(frozen=True, slots=True)
-class HeadStarts:
-    """Translations with their clips; ``in_vain``: those of them that a wrong guess cost."""
+class SpeculationCounts:
+    """Translations with their clips; ``wasted``: those of them that a wrong guess cost."""
 
     begun: int = 0
-    in_vain: int = 0
+    wasted: int = 0
 
 
 _Key = tuple[str, int, str]
@@ -61,7 +62,7 @@ class _Start:
 
 
 @dataclass(frozen=True, slots=True)
-class _Guess:
+class _Speculation:
     """``number``: of the guesses at the same utterance, from 1."""
 
     text: str
@@ -69,58 +70,51 @@ class _Guess:
     starts: dict[str, _Start]
 
 
-class Ahead:
-    """``begin`` and ``listeners`` are called from any thread, the rest in the worker's loop."""
+class SpeculativeDelivery:
+    """All but ``take_counts`` runs in the worker's loop."""
 
     def __init__(self, loop: WorkerLoop, connectors: Connectors, *, is_on: bool) -> None:
         self._loop = loop
         self._connectors = connectors
         self._is_on = is_on
-        self._languages: dict[str, tuple[str, ...]] = {}
         self._tiers: dict[str, str] = {}
         self._starts: OrderedDict[_Key, _Start] = OrderedDict()
-        self._guesses: dict[str, _Guess] = {}
-        self._counts = self._taken = HeadStarts()
+        self._speculations: dict[str, _Speculation] = {}
+        self._counts = self._taken = SpeculationCounts()
         self._taking = threading.Lock()
 
-    def listeners(self, session_id: str, languages: tuple[str, ...]) -> None:
-        """What is listened to now, as far as this process knows."""
+    def forget(self, session_id: str) -> None:
+        """The session is over, or served elsewhere."""
+        self._tiers.pop(session_id, None)
+        self._drop_speculation(session_id)
+
+    def speculate(
+        self, session_id: str, text: str, spoken: str, languages: tuple[str, ...]
+    ) -> None:
+        """``text``, in the language ``spoken``, will probably be committed next."""
         if not self._is_on:
             return
-        if languages:
-            self._languages[session_id] = languages
-        else:
-            self.forget(session_id)
-
-    def forget(self, session_id: str) -> None:
-        self._languages.pop(session_id, None)
-        self._tiers.pop(session_id, None)
-        self._loop.call(lambda: self._drop_guess(session_id))
-
-    def guess(self, session_id: str, text: str, spoken: str) -> None:
-        """``text``, in the language ``spoken``, will probably be committed next. In the loop."""
-        languages = self._languages.get(session_id)
-        if not languages:
+        before = self._speculations.get(session_id)
+        if before is not None and (before.text == text or before.number >= MOST_SPECULATIONS):
             return
-        guess = self._guesses.get(session_id)
-        if guess is not None and (guess.text == text or guess.number >= MOST_GUESSES):
-            return
-        number = 1 if guess is None else guess.number + 1
-        self._drop_guess(session_id)
+        number = 1 if before is None else before.number + 1
+        self._drop_speculation(session_id)
         starts = {each: self._start(session_id, text, spoken, each) for each in languages}
-        self._guesses[session_id] = _Guess(text, number, starts)
+        self._speculations[session_id] = _Speculation(text, number, starts)
 
     def begin(self, entry: LedgerEntry) -> None:
-        """Of an entry that was committed just now. In the worker's loop."""
-        if entry.kind is not EntryKind.SPEECH:
+        """Begin what an entry that was committed just now is routed to."""
+        if not self._is_on or entry.kind is not EntryKind.SPEECH:
             return
+        if entry.is_older_than(self._connectors.policies.voice_within_s, self._loop.now_ms()):
+            return  # it will not be voiced
         self._drop_old()
-        guessed = self._guessed(entry)
-        for language in self._languages.get(entry.session_id, ()):
+        speculated = self._speculated(entry)
+        for language in (route.language for route in entry.routes or ()):
             key = (entry.session_id, entry.number, language)
             if key in self._starts or len(self._starts) >= MOST_KEPT:
                 continue
-            self._starts[key] = guessed.get(language) or self._start(
+            self._starts[key] = speculated.get(language) or self._start(
                 entry.session_id, entry.text, entry.language, language
             )
 
@@ -137,17 +131,17 @@ class Ahead:
             return await self._voice(text, language, await self._tier(entry.session_id))
         return await start.clip
 
-    def take_counts(self) -> HeadStarts:
+    def take_counts(self) -> SpeculationCounts:
         """Since it was last called; from any thread."""
         with self._taking:
             before, self._taken = self._taken, self._counts
-            return HeadStarts(
-                self._taken.begun - before.begun, self._taken.in_vain - before.in_vain
+            return SpeculationCounts(
+                self._taken.begun - before.begun, self._taken.wasted - before.wasted
             )
 
     async def close(self) -> None:
-        for session_id in tuple(self._guesses):
-            self._drop_guess(session_id)
+        for session_id in tuple(self._speculations):
+            self._drop_speculation(session_id)
         for start in self._starts.values():
             start.cancel()
         self._starts.clear()
@@ -160,22 +154,22 @@ class Ahead:
         self._counts = replace(self._counts, begun=self._counts.begun + 1)
         return _Start(self._loop.now_ms(), translation, clip)
 
-    def _drop_guess(self, session_id: str) -> None:
-        guess = self._guesses.pop(session_id, None)
-        if guess is not None:
-            in_vain = self._counts.in_vain + len(guess.starts)
-            self._counts = replace(self._counts, in_vain=in_vain)
-            for start in guess.starts.values():
+    def _drop_speculation(self, session_id: str) -> None:
+        speculation = self._speculations.pop(session_id, None)
+        if speculation is not None:
+            wasted = self._counts.wasted + len(speculation.starts)
+            self._counts = replace(self._counts, wasted=wasted)
+            for start in speculation.starts.values():
                 start.cancel()
 
-    def _guessed(self, entry: LedgerEntry) -> dict[str, _Start]:
-        """What was begun on these very words; a guess at others is dropped."""
-        guess = self._guesses.get(entry.session_id)
-        if guess is None or guess.text != entry.text:
-            self._drop_guess(entry.session_id)
+    def _speculated(self, entry: LedgerEntry) -> dict[str, _Start]:
+        """What was begun on these very words; what was begun on others is dropped."""
+        speculation = self._speculations.get(entry.session_id)
+        if speculation is None or speculation.text != entry.text:
+            self._drop_speculation(entry.session_id)
             return {}
-        del self._guesses[entry.session_id]
-        return {each: start for each, start in guess.starts.items() if not start.has_failed}
+        del self._speculations[entry.session_id]
+        return {each: start for each, start in speculation.starts.items() if not start.has_failed}
 
     def _drop_old(self) -> None:
         """What nobody came for: its routes were others, or its job has gone back."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipelines.core.voice_track import VoiceTrack
+from pipelines.segmentation.voice_track import VoiceTrack
 from schemas.values import SAMPLE_RATE_HZ
 
 
@@ -71,7 +71,7 @@ class VoiceGate:
     def _until(self, available_sample: int) -> int:
         """Where to stop sending; the gate closes when that is behind a voice."""
         assert self._opened_at is not None
-        pause = self.track.pause_behind(self._opened_at, self._rule.hang_samples)
+        pause = self.track.pause_after(self._opened_at, self._rule.hang_samples)
         if pause is None:
             return available_sample
         self._opened_at = None
@@ -79,7 +79,7 @@ class VoiceGate:
 
     def _opens(self) -> bool:
         """Skip silence; True when a voice follows."""
-        voice = self.track.voice_behind(self.next_sample)
+        voice = self.track.voice_after(self.next_sample)
         until = self.track.through_sample if voice is None else voice
         self.next_sample = max(self.next_sample, until - self._rule.preroll_samples)
         self._opened_at = voice

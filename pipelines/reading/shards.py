@@ -1,0 +1,252 @@
+"""Which reader reads what, from where, and in which order: a reader's decisions.
+
+A fixed number of readers share the hash-key space in equal slices. A reader reads every shard that
+overlaps its slice and keeps only records whose partition key hashes into the slice, so that a
+session has one reader for ever, however shards split and merge; a child is read after its parents.
+
+A reader's *low-water mark* in a shard is the place in front of the oldest record that the ledger
+does not cover. It is kept in Flink's state and in the positions table; both stay true for ever, so
+that a reader begins at the further of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from connectors.positions import ShardPosition
+from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind, hash_key
+
+_AT = "@"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """An inclusive range of hash keys."""
+
+    first: int
+    last: int
+
+    def holds(self, partition_key: str) -> bool:
+        return self.first <= hash_key(partition_key) <= self.last
+
+    def overlaps(self, first: int, last: int) -> bool:
+        return first <= self.last and last >= self.first
+
+
+def slice_of(reader: int, readers: int) -> Slice:
+    width = (MAX_HASH_KEY + 1) // readers
+    last = MAX_HASH_KEY if reader == readers - 1 else (reader + 1) * width - 1
+    return Slice(reader * width, last)
+
+
+def readers_of(shard: Shard, readers: int) -> int:
+    """How many readers read this shard: they share its quota of reads."""
+    return sum(
+        slice_of(reader, readers).overlaps(shard.first_hash, shard.last_hash)
+        for reader in range(readers)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ShardProgress:
+    """How far one reader is in one shard. ``sequence_number`` empty: at ``start`` still.
+
+    ``after_loss``: the log in front of where it is read from was trimmed before it was read.
+    """
+
+    parents: tuple[str, ...]
+    start_kind: str
+    start_value: str = ""
+    sequence_number: str = ""
+    finished: bool = False
+    after_loss: bool = False
+
+    @property
+    def position(self) -> StartAt:
+        if self.sequence_number:
+            return StartAt(StartKind.AFTER_SEQUENCE_NUMBER, self.sequence_number)
+        return StartAt(StartKind(self.start_kind), self.start_value)
+
+
+Progress = Mapping[str, ShardProgress]
+"""Of one reader, by shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMarks:
+    """What Flink's state keeps of a reader: its low-water marks, and who wrote them last.
+
+    ``generation`` was claimed when the reader first began. ``engine`` and ``count`` tell whether
+    the state went back behind the engine that is there.
+    """
+
+    generation: int
+    engine: str
+    count: int
+    shards: dict[str, ShardProgress] = field(default_factory=dict[str, ShardProgress])
+
+
+def readable(progress: Progress) -> tuple[str, ...]:
+    """Shards that may be read now: unfinished, with every known parent finished."""
+    return tuple(
+        shard_id
+        for shard_id, shard in progress.items()
+        if not shard.finished
+        and all(parent not in progress or progress[parent].finished for parent in shard.parents)
+    )
+
+
+def first_progress(
+    start: StartAt,
+    now_ms: int,
+    shards: Iterable[Shard],
+    saved: Mapping[str, ShardPosition],
+    reader: int,
+    readers: int,
+) -> dict[str, ShardProgress]:
+    """Where a reader without state begins.
+
+    LATEST becomes AT_TIMESTAMP of now, so that the first read is already a position. ``saved`` are
+    the rows of a job that is resumed: shards that have none appeared since, and are read from their
+    beginning.
+    """
+    if saved:
+        start = StartAt(StartKind.TRIM_HORIZON)
+    elif start.kind is StartKind.LATEST:
+        start = StartAt(StartKind.AT_TIMESTAMP, str(now_ms))
+    share = slice_of(reader, readers)
+    return {
+        shard.shard_id: _begin(shard, start, saved_position(saved, shard, reader, readers))
+        for shard in shards
+        if share.overlaps(shard.first_hash, shard.last_hash)
+    }
+
+
+def _begin(shard: Shard, start: StartAt, saved: str) -> ShardProgress:
+    if saved.startswith(_AT):
+        start, saved = StartAt(StartKind.AT_TIMESTAMP, saved.removeprefix(_AT)), ""
+    return ShardProgress(shard.parent_ids, start.kind.value, start.value, saved)
+
+
+def furthered(
+    progress: Progress,
+    shards: Iterable[Shard],
+    saved: Mapping[str, ShardPosition],
+    reader: int,
+    readers: int,
+) -> dict[str, ShardProgress]:
+    """``progress`` of a state that may be old, moved on to what the table says of it."""
+    out = dict(progress)
+    for shard in shards:
+        known = out.get(shard.shard_id)
+        if known is None:
+            continue
+        further = saved_position(saved, shard, reader, readers)
+        if further and not further.startswith(_AT) and _rank(further) > _rank(_text(known)):
+            out[shard.shard_id] = replace(known, sequence_number=further)
+    return out
+
+
+def discovered(
+    progress: Progress, shards: Iterable[Shard], reader: int, readers: int
+) -> dict[str, ShardProgress]:
+    """Add shards that appeared; they are read from their beginning. Forget those that are gone.
+
+    A finished shard is kept while it is still listed, so that its children know it is finished. One
+    that is gone and was not read to its end is past its retention: its children are read, and what
+    it still held is lost.
+    """
+    share = slice_of(reader, readers)
+    listed = {
+        shard.shard_id: shard
+        for shard in shards
+        if share.overlaps(shard.first_hash, shard.last_hash)
+    }
+    out = {shard_id: each for shard_id, each in progress.items() if shard_id in listed}
+    gone = {
+        shard_id
+        for shard_id, each in progress.items()
+        if shard_id not in listed and not each.finished
+    }
+    for shard_id, shard in listed.items():
+        if shard_id in out:
+            if gone.intersection(shard.parent_ids):
+                out[shard_id] = replace(out[shard_id], after_loss=True)
+        elif not _is_ancestor(shard_id, progress, listed):
+            lost = bool(gone.intersection(shard.parent_ids))
+            out[shard_id] = ShardProgress(
+                shard.parent_ids, StartKind.TRIM_HORIZON.value, after_loss=lost
+            )
+    return out
+
+
+def _is_ancestor(shard_id: str, progress: Progress, listed: Mapping[str, Shard]) -> bool:
+    """Whether a shard is an ancestor of one that is read already: it was done with before."""
+    return any(shard_id in listed[known].parent_ids for known in progress if known in listed)
+
+
+def marks(progress: Progress, oldest: Mapping[str, str]) -> dict[str, ShardProgress]:
+    """The low-water marks: ``progress``, but in front of the oldest record that is not covered.
+
+    ``oldest``: by shard, the sequence number of the record before it (empty: there is none).
+    """
+    return {
+        shard_id: replace(each, sequence_number=oldest[shard_id], finished=False)
+        if shard_id in oldest
+        else each
+        for shard_id, each in progress.items()
+    }
+
+
+def rows_to_save(
+    shards: Progress, reader: int, readers: int, read_through_ms: int
+) -> tuple[ShardPosition, ...]:
+    """The rows of a reader's low-water marks."""
+    return tuple(
+        ShardPosition(f"{shard_id}/{reader}-of-{readers}", _text(each), read_through_ms)
+        for shard_id, each in shards.items()
+    )
+
+
+def _text(progress: ShardProgress) -> str:
+    """A sequence number, or, before the first record, the time at which reading began."""
+    if not progress.sequence_number and progress.start_kind == StartKind.AT_TIMESTAMP.value:
+        return f"{_AT}{progress.start_value}"
+    return progress.sequence_number
+
+
+def saved_position(
+    saved: Mapping[str, ShardPosition], shard: Shard, reader: int, readers: int
+) -> str:
+    """From where a reader may go on in a shard, or empty.
+
+    Rows are written per shard and reader. The number of readers may have changed: of each number
+    that there was, the rows of all readers whose slices the reader has a part of count, and the
+    earliest of them is safe. Of several numbers the furthest holds.
+    """
+    share = slice_of(reader, readers)
+    first, last = max(share.first, shard.first_hash), min(share.last, shard.last_hash)
+    by_layout: dict[int, dict[int, str]] = {}
+    for key, row in saved.items():
+        shard_id, _, who = key.rpartition("/")
+        if shard_id == shard.shard_id:
+            of_reader, _, of_readers = who.partition("-of-")
+            by_layout.setdefault(int(of_readers or 0), {})[int(of_reader)] = row.sequence_number
+    found: list[str] = []
+    for layout, rows in by_layout.items():
+        needed = (
+            [each for each in range(layout) if slice_of(each, layout).overlaps(first, last)]
+            if layout
+            else list(rows)  # written before rows named the number of readers: all of them
+        )
+        if all(each in rows for each in needed):
+            found.append(min((rows[each] for each in needed), key=_rank))
+    return max(found, key=_rank, default="")
+
+
+def _rank(position: str) -> tuple[int, int]:
+    """A shard's beginning, then times at which reading began, then records."""
+    if position.startswith(_AT):
+        return 1, int(position.removeprefix(_AT))
+    return (2, int(position)) if position else (0, 0)

@@ -1,0 +1,1 @@
+"""What runs beside the bundles, in the worker's event loop: sessions' shells, streams, calls."""

@@ -1,0 +1,335 @@
+"""The sessions of one owner in this process: taken over, fed, looked after, forgotten.
+
+An owner is a reader with what it reads (``engine``), or a key of panes (``transforms.panes``).
+
+A session is taken over with the first record that comes for it: what the ledger holds is read, and
+a *fence* is written after it. From then on no former owner can commit: its next entry would get the
+fence's number. Records that come meanwhile wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from connectors.errors import ConnectorError, PermanentError
+from connectors.policy import call
+from connectors.speech_to_text import for_session
+from pipelines.runtime.session_shell import SessionShell, SessionTools
+from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.session.coverage import Coverage
+from pipelines.session.machine import Session, SessionSettings, TakenOver
+from pipelines.session.outbox import coverage_of
+from pipelines.session.records import Place, ReadRecord
+from schemas.values import (
+    ControlKind,
+    DeadLetter,
+    EntryKind,
+    LedgerEntry,
+    ListenerLanguages,
+    Utterance,
+)
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_LANGUAGE = "en"
+"""Of the old flow's producers, whose sessions have no row."""
+LOOK_EVERY_S = 0.1
+MOST_BYTES = 48 * 1024 * 1024
+"""Audio that waits for recogniser or ledger; beyond that reading stops."""
+BREAKDOWNS_BEFORE_GIVING_UP = 3
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A session that is being taken over, and the records that came for it."""
+
+    records: list[ReadRecord] = field(default_factory=list[ReadRecord])
+    is_input_over: bool = False
+
+
+class _Superseded(Exception):
+    """A newer run of the job owns the session."""
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(generation)
+        self.generation = generation
+
+
+class SessionHost:
+    """``rung`` is called when an utterance waits in ``utterances`` or a letter in ``letters``;
+    ``read_again``, when the log is to be read again. All methods run in the loop."""
+
+    def __init__(
+        self,
+        tools: SessionTools,
+        segmenter: Segmenter,
+        generation: int,
+        *,
+        raw: bool,
+        rung: Callable[[], None],
+        read_again: Callable[[], None],
+    ) -> None:
+        self.utterances: deque[Utterance] = deque()
+        self.letters: deque[DeadLetter] = deque()
+        self.is_superseded = False
+        self.has_lost = False
+        self.is_full = False
+        self._tools = tools
+        self._segmenter = segmenter
+        self._generation = generation
+        self._raw = raw
+        self._rung = rung
+        self._read_again = read_again
+        self._shells: dict[str, SessionShell] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._breakdowns: dict[str, int] = {}
+        self._supervised = Supervised()
+        self._supervised.start("looking after sessions", self._look_after)
+
+    # What comes in ------------------------------------------------------------------------------
+
+    def take(self, session_id: str, records: Sequence[ReadRecord]) -> None:
+        """Records of one session, in the log's order."""
+        shell = self._shells.get(session_id)
+        if shell is not None:
+            shell.event(lambda now: shell.session.read(records, now))
+            return
+        waiting = self._waiting.get(session_id)
+        if waiting is None:
+            records = [record for record in records if not _is_in_tables(record)]
+            if not records or self.has_lost:
+                return
+            waiting = self._waiting[session_id] = _Waiting()
+            self._supervised.once("taking a session over", self._take_over(session_id))
+        waiting.records += records
+
+    def input_is_over(self, session_id: str) -> None:
+        """Nothing will come for the session any more (bounded runs)."""
+        shell = self._shells.get(session_id)
+        if shell is not None:
+            shell.event(shell.session.finish)
+        elif session_id in self._waiting:
+            self._waiting[session_id].is_input_over = True
+
+    def is_done(self, session_id: str) -> bool:
+        """Whether all that came for a session is committed."""
+        shell = self._shells.get(session_id)
+        if shell is None:
+            return session_id not in self._waiting
+        return not shell.session.oldest_open() and shell.session.is_at_rest
+
+    def delivered(self, session_id: str, number: int, language: str) -> None:
+        """An outcome is marked as delivered in the ledger."""
+        shell = self._shells.get(session_id)
+        if shell is not None:
+            shell.event(lambda _now: shell.session.delivered(number, language))
+
+    # What is asked ------------------------------------------------------------------------------
+
+    def oldest_open(self) -> dict[str, Place]:
+        """By shard, the oldest record of any session that the ledger does not cover."""
+        oldest: dict[str, Place] = {}
+        for waiting in self._waiting.values():
+            for record in waiting.records:
+                _note(oldest, record.place)
+        for shell in self._shells.values():
+            for place in shell.session.oldest_open().values():
+                _note(oldest, place)
+        return oldest
+
+    @property
+    def sessions(self) -> int:
+        return len(self._shells) + len(self._waiting)
+
+    def close(self) -> None:
+        """Stop; what is not committed stays in the log, and will be read again from there."""
+        self._supervised.close()
+        for shell in self._shells.values():
+            shell.close()
+        self._shells.clear()
+        self._waiting.clear()
+
+    # What shells ask for ------------------------------------------------------------------------
+
+    def deliver(self, utterance: Utterance) -> None:
+        self.utterances.append(utterance)
+        self._rung()
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        self.letters.append(letter)
+        self._rung()
+
+    def lost(self, session_id: str, generation: int) -> None:
+        """Another engine has taken a session over: this one stops, for good if its run is older."""
+        newer = generation > self._generation
+        _log.log(
+            logging.ERROR if newer else logging.WARNING,
+            "session %s was taken over by generation %d; this is %d",
+            session_id,
+            generation,
+            self._generation,
+        )
+        self.has_lost = True
+        self.is_superseded = self.is_superseded or newer
+
+    def read_again(self) -> None:
+        asyncio.get_running_loop().call_soon(self._read_again)
+
+    def take_over_again(self, session_id: str) -> None:
+        """The session's machine broke down: begin it anew from ledger and log."""
+        shell = self._shells.pop(session_id, None)
+        if shell is None:
+            return
+        breakdowns = self._breakdowns[session_id] = self._breakdowns.get(session_id, 0) + 1
+        waiting = self._waiting[session_id] = _Waiting()
+        # The place of what it had is kept until the log was read again from there.
+        for place in shell.session.oldest_open().values():
+            waiting.records.append(ReadRecord(place, 0, 0))
+        shell.close()
+        self._supervised.once(
+            "taking a session over again", self._after_breakdown(session_id, breakdowns)
+        )
+
+    async def _after_breakdown(self, session_id: str, breakdowns: int) -> None:
+        await asyncio.sleep(min(FIRST_WAIT_S * 2**breakdowns, LONGEST_WAIT_S))
+        await self._take_over(session_id)
+        self._read_again()
+        shell = self._shells.get(session_id)
+        if shell is not None and breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
+            # Audio on which it breaks down again and again is told as failed.
+            self._supervised.once("giving up", self._give_up(shell))
+
+    async def _give_up(self, shell: SessionShell) -> None:
+        await asyncio.sleep(1)
+        shell.event(lambda now: shell.session.give_up("BreakdownError", now))
+
+    # Taking over --------------------------------------------------------------------------------
+
+    async def _take_over(self, session_id: str) -> None:
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                writer = uuid.uuid4().hex
+                known = await self._known(session_id, writer)
+            except _Superseded as error:
+                self.lost(session_id, error.generation)
+                return
+            except (ConnectorError, ValueError) as error:
+                level = logging.ERROR if isinstance(error, PermanentError) else logging.WARNING
+                _log.log(level, "session %s was not taken over: %s", session_id, error)
+            except Exception:
+                self._supervised.unexpected(f"taking session {session_id} over")
+            else:
+                self._begin(session_id, writer, known)
+                return
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    async def _known(self, session_id: str, writer: str) -> TakenOver:
+        """Read what there is, and write the fence after it."""
+        connectors = self._tools.connectors
+        ledger, policies = connectors.ledger, connectors.policies
+        (head, info), listeners = await asyncio.gather(
+            asyncio.gather(
+                call(policies.ledger, lambda: ledger.head(session_id)),
+                call(policies.directory, lambda: connectors.directory.find(session_id)),
+            ),
+            call(policies.directory, lambda: connectors.directory.listeners(session_id)),
+        )
+        base = Coverage() if head is None else Coverage.from_text(head.coverage)
+        entries = await call(policies.ledger, lambda: ledger.after(session_id, base.last_number))
+        while True:
+            newest = max((entry.takeover for entry in entries), default=0)
+            if newest > self._generation:
+                raise _Superseded(newest)
+            fence = self._fence(session_id, writer, coverage_of(base, entries))
+            stands = await call(policies.ledger, lambda fence=fence: ledger.commit(fence))
+            entries = (*entries, stands)
+            if stands.writer == writer:
+                break
+        language = DEFAULT_LANGUAGE if info is None else info.source_language
+        # A session without a counter has no listeners: that is knowledge too, at revision 0.
+        known = listeners if listeners.revision >= 0 else ListenerLanguages((), 0)
+        return TakenOver(base, entries, known, language)
+
+    def _fence(self, session_id: str, writer: str, coverage: Coverage) -> LedgerEntry:
+        """It stands where the newest epoch stands, for readers who know of no fences."""
+        at = max(coverage.positions.values(), key=lambda each: each.epoch, default=None)
+        position = at or coverage.of(0)
+        return LedgerEntry(
+            session_id,
+            coverage.last_number + 1,
+            position.epoch,
+            EntryKind.SILENCE,
+            position.end_sample,
+            position.end_sample,
+            "",
+            "",
+            coverage.last_captured_at_ms,
+            self._tools.loop.now_ms(),
+            writer,
+            position.resume_sample,
+            position.resume_sequence,
+            position.resume_sequence_sample,
+            routes=(),
+            takeover=self._generation,
+            resume_record=position.resume_record,
+        )
+
+    def _begin(self, session_id: str, writer: str, known: TakenOver) -> None:
+        connectors = self._tools.connectors
+        recogniser = for_session(connectors.speech_to_text, session_id)
+        settings = SessionSettings(
+            self._segmenter,
+            connectors.voice_activity,
+            recogniser.report_every_s,
+            writer,
+            self._generation,
+            self._raw,
+        )
+        session = Session(session_id, settings, known)
+        shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)
+        waiting = self._waiting.pop(session_id)
+        shell.event(session.begin)
+        records = [record for record in waiting.records if record.chunk or record.control]
+        if records:
+            shell.event(lambda now: session.read(records, now))
+        if waiting.is_input_over:
+            shell.event(session.finish)
+
+    # Looking after ------------------------------------------------------------------------------
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = self._tools.now()
+            size_bytes = 0
+            for session_id, shell in tuple(self._shells.items()):
+                shell.event(shell.session.time_passed)
+                size_bytes += shell.session.size_bytes
+                if shell.session.is_over(now):
+                    self._shells.pop(session_id).close()
+                    self._breakdowns.pop(session_id, None)
+            size_bytes += sum(_size(waiting.records) for waiting in self._waiting.values())
+            self.is_full = size_bytes > MOST_BYTES
+
+
+def _size(records: Iterable[ReadRecord]) -> int:
+    return sum(len(record.chunk.pcm) for record in records if record.chunk is not None)
+
+
+def _is_in_tables(record: ReadRecord) -> bool:
+    """Listeners are looked up when a session is taken over."""
+    return record.control is not None and record.control.kind is ControlKind.LISTENERS
+
+
+def _note(oldest: dict[str, Place], place: Place) -> None:
+    known = oldest.get(place.shard_id)
+    if known is None or int(place.number) < int(known.number):
+        oldest[place.shard_id] = place

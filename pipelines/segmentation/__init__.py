@@ -1,0 +1,1 @@
+"""Where utterances end: pure decisions on words and voice. ``segmenter`` has the terms."""

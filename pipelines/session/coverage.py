@@ -1,0 +1,121 @@
+"""What the ledger holds of a session: the sum of its entries.
+
+A session that is taken over begins with this, and every commit adds to it. It says which records
+of the log are covered, and so from where the log is to be read again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from schemas.values import EntryKind, LedgerEntry
+
+_FIRST_LATE_EPOCH = -2
+
+
+def late_epoch(epoch: int) -> int:
+    """The epoch of chunks that came after the hole in which they lay had been passed.
+
+    Samples of an epoch are counted in the order in which they are taken, so that what comes after
+    its turn needs an axis of its own: -2 for epoch 0, -3 for epoch 1 and so on.
+    """
+    return _FIRST_LATE_EPOCH - epoch
+
+
+def is_late(epoch: int) -> bool:
+    return epoch <= _FIRST_LATE_EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPosition:
+    """Up to where an epoch is committed, and where recognition goes on (see LedgerEntry)."""
+
+    epoch: int
+    end_sample: int = 0
+    resume_sample: int = 0
+    resume_sequence: int = 0
+    resume_sequence_sample: int = 0
+    resume_record: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """``last_numbers``: the last entry routed to each language. ``missed``: ranges of chunks that
+    were passed as gaps, by epoch; one of them that comes after all is still taken."""
+
+    last_number: int = -1
+    last_captured_at_ms: int = 0
+    positions: Mapping[int, EpochPosition] = field(default_factory=dict[int, EpochPosition])
+    missed: Mapping[int, tuple[tuple[int, int], ...]] = field(
+        default_factory=dict[int, tuple[tuple[int, int], ...]]
+    )
+    last_numbers: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def of(self, epoch: int) -> EpochPosition:
+        return self.positions.get(epoch) or EpochPosition(epoch)
+
+    def covers(self, epoch: int, until_sequence: int) -> bool:
+        """Whether nothing in front of ``until_sequence`` is needed any more."""
+        position = self.positions.get(epoch)
+        return position is not None and position.resume_sequence >= until_sequence
+
+    def with_entry(self, entry: LedgerEntry) -> Coverage:
+        """The coverage once ``entry`` stands in the ledger. A fence covers nothing."""
+        if entry.takeover:
+            return replace(self, last_number=max(self.last_number, entry.number))
+        position = EpochPosition(
+            entry.epoch,
+            entry.end_sample,
+            entry.resume_sample,
+            entry.resume_sequence,
+            entry.resume_sequence_sample,
+            entry.resume_record,
+        )
+        missed = self.missed
+        if (
+            entry.kind is EntryKind.GAP
+            and entry.gap_from_sequence is not None
+            and entry.gap_until_sequence is not None
+        ):
+            gap = (entry.gap_from_sequence, entry.gap_until_sequence)
+            missed = {**missed, entry.epoch: (*missed.get(entry.epoch, ()), gap)}
+        return Coverage(
+            max(self.last_number, entry.number),
+            max(self.last_captured_at_ms, entry.captured_at_ms),
+            {**self.positions, entry.epoch: position},
+            missed,
+            {**self.last_numbers, **{route.language: entry.number for route in entry.routes or ()}},
+        )
+
+    def to_text(self) -> str:
+        """JSON, for the head of the ledger."""
+        return json.dumps(
+            {
+                "version": 1,
+                "lastNumber": self.last_number,
+                "lastCapturedAt": self.last_captured_at_ms,
+                "positions": [asdict(each) for each in self.positions.values()],
+                "missed": [[epoch, list(gaps)] for epoch, gaps in self.missed.items()],
+                "lastNumbers": dict(self.last_numbers),
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> Coverage:
+        """What ``to_text`` wrote. ValueError: it is none, or of a version that is not known."""
+        try:
+            found = json.loads(text)
+            if found["version"] != 1:
+                raise ValueError(f"a summary of version {found['version']}")
+            return cls(
+                found["lastNumber"],
+                found["lastCapturedAt"],
+                {each["epoch"]: EpochPosition(**each) for each in found["positions"]},
+                {epoch: tuple((a, b) for a, b in gaps) for epoch, gaps in found["missed"]},
+                found["lastNumbers"],
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a summary of a session: {error}") from None

@@ -1,0 +1,75 @@
+"""Which records of the log a session still needs: from the oldest of them the log is read again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipelines.session.coverage import Coverage
+from pipelines.session.records import Chunk, Flush, Item, Place, ReadRecord
+from schemas.values import ControlKind
+
+_NEVER_NEEDED = frozenset({ControlKind.LISTENERS, ControlKind.RESUME, ControlKind.UNMUTE})
+
+
+class _Open(NamedTuple):
+    """Needed until chunks in front of ``until_sequence`` are covered, or ``flush`` is done."""
+
+    place: Place
+    epoch: int = 0
+    until_sequence: int = 0
+    flush: int = 0
+
+
+class OpenRecords:
+    """Records in the log's order, by shard; what is covered is dropped when it is asked for."""
+
+    def __init__(self) -> None:
+        self._by_shard: dict[str, deque[_Open]] = {}
+
+    def add(self, read: ReadRecord, items: Sequence[Item], flush: int) -> None:
+        """Note a record that was read and is no repeat. ``items`` are what it brought into its
+        turn; ``flush`` counts those that were asked for by now.
+
+        A chunk may be committed under other numbers than its own (``order``). Listeners are in
+        the tables too, and a pause that waits for a chunk is needed no longer than the chunk.
+        """
+        if (record := _open(read, items, flush)) is not None:
+            self._by_shard.setdefault(read.place.shard_id, deque()).append(record)
+
+    def oldest(self, coverage: Coverage, flushes: int) -> dict[str, Place]:
+        """By shard; ``flushes`` were done by now."""
+        found: dict[str, Place] = {}
+        for shard_id, records in list(self._by_shard.items()):
+            while records and _is_done(records[0], coverage, flushes):
+                records.popleft()
+            if records:
+                found[shard_id] = records[0].place
+            else:
+                del self._by_shard[shard_id]
+        return found
+
+
+def _open(read: ReadRecord, items: Sequence[Item], flush: int) -> _Open | None:
+    chunk, control = read.chunk, read.control
+    if chunk is not None:
+        for item in items:
+            if isinstance(item, Chunk) and item.read is read:
+                return _Open(read.place, item.epoch, item.sequence + 1)
+        return _Open(read.place, chunk.epoch, chunk.sequence + 1)  # it is held
+    if control is None or control.kind in _NEVER_NEEDED:
+        return None
+    if control.kind is ControlKind.GAP:
+        return _Open(read.place, control.epoch, control.next_sequence or 0)
+    if control.kind is ControlKind.OPENED:
+        return _Open(read.place, control.epoch, control.after_sequence + 1)
+    if any(isinstance(item, Flush) for item in items):
+        return _Open(read.place, flush=flush)
+    return None
+
+
+def _is_done(record: _Open, coverage: Coverage, flushes: int) -> bool:
+    if record.flush:
+        return flushes >= record.flush
+    return coverage.covers(record.epoch, record.until_sequence)

@@ -1,0 +1,162 @@
+"""A speech stream as the session sees it: what it was sent, what it has recognised.
+
+The stream itself is opened, fed and read by the shell (``runtime.session_shell``), under a number.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from pipelines.segmentation.segmenter import Hypothesis, TimedWord
+from pipelines.session.audio import UncommittedAudio
+from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
+
+FRAME_S = 0.06
+"""Recognisers work in frames: their reports lag by up to two of them."""
+
+LISTENED_AFTER_SAMPLES = SAMPLE_RATE_HZ // 10
+"""So far past a voice's end a recogniser must have listened to have all of its words."""
+
+SETTLED_AFTER_SAMPLES = SAMPLE_RATE_HZ // 4
+"""And so far to be sure of them, when it does not say that it is."""
+
+IDLE_CLOSE_S = 10.0
+"""Amazon Transcribe ends a stream after 15 s without audio, and silence is not sent."""
+
+LONGEST_STREAM_S = 3.5 * 3600
+"""Amazon Transcribe ends one after 4 h."""
+
+
+class RecognisedWord(Protocol):
+    """The part of ``connectors.speech_to_text.Word`` that is used here: seconds of the stream."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def is_stable(self) -> bool: ...
+
+
+class Recognised(Protocol):
+    """The part of ``connectors.speech_to_text.Recognition`` that is used here."""
+
+    @property
+    def words(self) -> Sequence[RecognisedWord]: ...
+    @property
+    def is_final(self) -> bool: ...
+    @property
+    def through_s(self) -> float: ...
+
+
+class RecognitionStream:
+    """``first_sample`` of the epoch is the stream's beginning, known once it is open."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.is_open = False
+        self.is_finishing = False
+        self.has_ended = False
+        self.finish_by_s = 0.0
+        self.opened_at_s = self.last_sent_at_s = 0.0
+        self.first_sample = self.through_sample = self.sent_through_sample = 0
+        self._sent_samples = 0
+        self._pieces = [(0, 0)]
+        """Where the stream's samples lie in the epoch: silence may have been left out."""
+        self._final: list[TimedWord] = []
+        self._partial: list[TimedWord] = []
+
+    @property
+    def words(self) -> list[TimedWord]:
+        return [*self._final, *self._partial]
+
+    def opened(self, first_sample: int, now_s: float) -> None:
+        self.is_open = True
+        self.opened_at_s = self.last_sent_at_s = now_s
+        self.first_sample = self.through_sample = self.sent_through_sample = first_sample
+        self._pieces = [(0, first_sample)]
+
+    def sent(self, pieces: Iterable[tuple[int, bytes]], now_s: float) -> None:
+        """Note what goes to the stream: (first sample of the epoch, PCM) of each piece."""
+        for first_sample, pcm in pieces:
+            if first_sample != self.sent_through_sample:
+                self._pieces.append((self._sent_samples, first_sample))
+            samples = len(pcm) // BYTES_PER_SAMPLE
+            self._sent_samples += samples
+            self.sent_through_sample = first_sample + samples
+            self.last_sent_at_s = now_s
+
+    def take(self, result: Recognised) -> None:
+        words = [
+            TimedWord(
+                word.text,
+                self._sample(word.start_s, 0),
+                self._sample(word.end_s, 1),
+                word.is_stable or result.is_final,
+            )
+            for word in result.words
+        ]
+        if result.is_final:
+            self._final += words
+            self._partial = []
+        else:
+            self._partial = words
+        self.through_sample = max(self.through_sample, self._sample(result.through_s, 1))
+
+    def forget_words_before(self, sample: int) -> None:
+        self._final = [word for word in self._final if word.end_sample > sample]
+        if len(self._pieces) > 1:
+            behind = bisect_right(self._pieces, sample, key=lambda each: each[1]) - 1
+            del self._pieces[: max(behind, 0)]
+
+    def has_caught_up(self, report_every_s: float) -> bool:
+        """Whether all that was sent is answered, but for what lies between two reports."""
+        between = int((report_every_s + FRAME_S) * SAMPLE_RATE_HZ)
+        return self.through_sample >= self.sent_through_sample - between
+
+    def is_idle(self, now_s: float) -> bool:
+        return now_s - self.last_sent_at_s >= IDLE_CLOSE_S - 0.001
+
+    def is_old(self, now_s: float) -> bool:
+        return now_s - self.opened_at_s >= LONGEST_STREAM_S
+
+    def _sample(self, at_s: float, ends: int) -> int:
+        """The epoch's sample at a time of the stream. ``ends`` 1: of something that ends here,
+        which belongs to the piece in front."""
+        at = round(at_s * SAMPLE_RATE_HZ)
+        piece = bisect_right(self._pieces, at - ends, key=lambda each: each[0]) - 1
+        stream_sample, epoch_sample = self._pieces[max(piece, 0)]
+        return epoch_sample + at - stream_sample
+
+
+def hypothesis_of(
+    stream: RecognitionStream | None,
+    audio: UncommittedAudio,
+    resume_sample: int,
+    report_every_s: float,
+    *,
+    finished: bool,
+) -> Hypothesis | None:
+    """What is taken for said after ``resume_sample`` now; None while nothing can be."""
+    available, voice = audio.available_sample, audio.voice
+    is_open = stream is not None and stream.is_open
+    if voice is None:
+        if stream is None or not is_open:
+            return None
+        # What lies between its last two reports a recogniser does not answer singly: to wait for
+        # it would be to wait for the next pane.
+        caught_up = stream.has_caught_up(report_every_s)
+        through = available if caught_up else stream.through_sample
+        return Hypothesis(stream.words, through, available, finished)
+    words = stream.words if stream is not None and is_open else []
+    through = stream.through_sample if stream is not None and is_open else resume_sample
+    settled = all(word.is_stable for word in words)
+    listened = LISTENED_AFTER_SAMPLES if settled else SETTLED_AFTER_SAMPLES
+    if voice.voice_after(through - listened) is None:
+        # All that is left is silence, which no recogniser will be asked about.
+        through = max(through, voice.through_sample)
+    return Hypothesis(words, available if finished else through, available, finished, voice)
