@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.worker.loops import LiveLoop, VirtualLoop
+from beam_flink_kit.loops import LiveLoop, VirtualLoop
 
 pytestmark = pytest.mark.unit
 
