@@ -25,7 +25,6 @@ What to know before holding one:
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 from beam_flink_kit.loops import WorkerLoop
@@ -120,10 +119,10 @@ class HeldTick:
                 yield
             return
         late_s = (loop.now_ms() - tick_at_ms) / 1000
-        until_s = time.monotonic() + min(self._hold_s, self._latest_ms / 1000 - late_s)
+        until_s = loop.now_s() + min(self._hold_s, self._latest_ms / 1000 - late_s)
         if self._is_rung():
             yield
-        while (left_s := until_s - time.monotonic()) > 0:
+        while (left_s := until_s - loop.now_s()) > 0:
             self._bell.wait(self._heard, left_s)
             if self._is_rung():
                 yield
