@@ -14,6 +14,7 @@ setup(
     description="Live one-to-many speech translation on Apache Beam and Apache Flink",
     python_requires=">=3.11,<3.13",
     packages=[
+        "beam_flink_kit",
         "schemas",
         "connectors",
         "pipelines",

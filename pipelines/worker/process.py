@@ -11,9 +11,9 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
+from beam_flink_kit.loops import LiveLoop, TimeMode, VirtualLoop, WorkerLoop
 from connectors.positions import ShardPosition
 from connectors.registry import Connectors
 from pipelines.worker.ahead import Ahead
@@ -22,7 +22,6 @@ from pipelines.worker.beam_state import use_state_quickly
 from pipelines.worker.calls import CallRegistry
 from pipelines.worker.following import Following
 from pipelines.worker.lookups import Lookups
-from pipelines.worker.loops import LiveLoop, VirtualLoop, WorkerLoop
 from pipelines.worker.reading import ReaderRegistry
 from pipelines.worker.transcribing import TranscriberRegistry
 from pipelines.worker.warming import Warming
@@ -32,15 +31,6 @@ SWITCH_INTERVAL_S = 0.0005
 """Beam's worker hands every request from thread to thread, and each that waits for Python's lock
 waits for so long; Python's default of 5 ms is for programs with few threads (docs/decisions/0011).
 """
-
-
-class TimeMode(StrEnum):
-    LIVE = "live"
-    """Calls run beside the bundles; ticks collect their answers."""
-    INLINE = "inline"
-    """A bounded run: a bundle waits for its own calls; there are no ticks."""
-    VIRTUAL = "virtual"
-    """Tests: like live, in a time that only ticks move."""
 
 
 class ConnectorFactory(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PRODUCT = ("schemas", "connectors", "pipelines", "ingest_gateway")
+PRODUCT = ("beam_flink_kit", "schemas", "connectors", "pipelines", "ingest_gateway")
 PROJECT = (*PRODUCT, "local_stack", "benchmarks")
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.unit.house.sources import PROJECT, ROOT, imports_of, is_module, modules_under
+from tests.unit.house.sources import PRODUCT, PROJECT, ROOT, imports_of, is_module, modules_under
 
 pytestmark = pytest.mark.unit
 
@@ -77,6 +77,16 @@ def test_schemas_know_nothing_but_avro() -> None:
     assert breaches("schemas", {"fastavro"}, {"schemas"}) == []
 
 
+def test_the_kit_stands_alone() -> None:
+    breaking = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in modules_under("beam_flink_kit")
+        for module in imports_of(file)
+        if module.partition(".")[0] in {*PROJECT, "tests"} - {"beam_flink_kit"}
+    ]
+    assert breaking == []
+
+
 def test_the_core_has_no_beam_and_no_io() -> None:
     allowed = {"schemas", "pipelines.core", *CONNECTOR_INTERFACES}
     assert breaches("pipelines/core", set(), allowed) == []
@@ -104,7 +114,7 @@ def test_connectors_know_neither_job_nor_gateway() -> None:
     assert breaking == []
 
 
-@pytest.mark.parametrize("folder", ["schemas", "connectors", "pipelines", "ingest_gateway"])
+@pytest.mark.parametrize("folder", PRODUCT)
 def test_the_product_does_not_need_what_runs_it_locally(folder: str) -> None:
     breaking = [
         f"{file.relative_to(ROOT)} imports {module}"

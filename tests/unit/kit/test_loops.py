@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.worker.loops import LiveLoop, VirtualLoop
+from beam_flink_kit.loops import LiveLoop, TimeMode, VirtualLoop, loop_for
 
 pytestmark = pytest.mark.unit
 
@@ -155,4 +156,77 @@ def test_the_live_loop_runs_beside_its_caller() -> None:
         return threading.current_thread().name
 
     assert loop.wait(loop.start(who()), 5) == "worker-loop"
+    loop.stop()
+
+
+@pytest.mark.parametrize("kind", [VirtualLoop, LiveLoop])
+def test_work_may_call_the_loop_that_it_runs_in(kind: type[VirtualLoop] | type[LiveLoop]) -> None:
+    loop = kind()
+    done: list[str] = []
+
+    async def later() -> None:
+        done.append("started")
+
+    def begin() -> None:
+        loop.call(lambda: done.append("called"))
+        loop.start(later())
+        done.append("began")
+
+    loop.call(begin)
+    for _ in range(500):
+        if len(done) == 3:
+            break
+        time.sleep(0.01)
+    assert done == ["began", "called", "started"]
+    loop.stop()
+
+
+def test_the_live_loop_is_woken_once_for_all_that_comes_before_it_is_awake() -> None:
+    loop = LiveLoop()
+    asleep, go_on = threading.Event(), threading.Event()
+    order: list[int] = []
+
+    def sleep() -> None:
+        asleep.set()
+        go_on.wait(5)
+
+    loop.call(sleep)
+    assert asleep.wait(5)
+    for number in range(1_000):
+        loop.call(lambda number=number: order.append(number))
+    go_on.set()
+    loop.wait(loop.start(asyncio.sleep(0.01)), 5)
+    assert order == list(range(1_000))
+    loop.stop()
+
+
+@pytest.mark.parametrize("kind", [VirtualLoop, LiveLoop])
+def test_work_for_later_is_done_later(kind: type[VirtualLoop] | type[LiveLoop]) -> None:
+    loop = kind()
+    loop.advance(START_MS)
+    done = threading.Event()
+    loop.call_later(0.05, done.set)
+    assert not done.is_set()
+    begun_s = loop.now_s()
+    loop.advance(START_MS + 49)
+    loop.advance(START_MS + 50)
+    assert done.wait(5)
+    assert loop.now_s() - begun_s >= 0.049
+    loop.stop()
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        (TimeMode.LIVE, LiveLoop),
+        (TimeMode.INLINE, LiveLoop),
+        (TimeMode.VIRTUAL, VirtualLoop),
+    ],
+)
+def test_only_virtual_time_has_a_virtual_loop(
+    mode: TimeMode, kind: type[VirtualLoop] | type[LiveLoop]
+) -> None:
+    loop = loop_for(mode)
+    assert type(loop) is kind
+    assert loop.is_virtual == (mode is TimeMode.VIRTUAL)
     loop.stop()
