@@ -10,11 +10,11 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import TimestampedValue
 
+from beam_flink_kit.process_scope import held
 from connectors.stored_chunks import StoredAudioError, stored_chunks
-from pipelines.core.records import ReadRecord
 from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
-from pipelines.worker.process import held_worker
+from pipelines.session.records import Place, ReadRecord
 from schemas.values import AudioChunk, ListenerLanguages
 
 
@@ -26,7 +26,7 @@ def run(job: BoundedJob) -> int:
         sys.stderr.write(f"pipelines.main: {error}\n")
         return 2
     options = PipelineOptions(["--runner=DirectRunner"])
-    with held_worker(job.graph.settings), beam.Pipeline(options=options) as pipeline:
+    with held(job.graph.settings), beam.Pipeline(options=options) as pipeline:
         records = (
             pipeline
             | "Stored chunks" >> beam.Create(stored_records(chunks), reshuffle=False)
@@ -47,7 +47,10 @@ def stored_records(chunks: Iterable[AudioChunk]) -> list[tuple[str, ReadRecord]]
         (
             chunk.session_id,
             ReadRecord(
-                chunk.received_at_ms, chunk.received_at_ms, 0, f"{number:020d}", chunk=chunk
+                Place("input", str(number + 1), str(number)),
+                chunk.received_at_ms,
+                chunk.received_at_ms,
+                chunk,
             ),
         )
         for number, chunk in enumerate(chunks)

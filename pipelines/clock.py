@@ -17,7 +17,9 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin
 from apache_beam.transforms.external import ExternalTransform, ImplicitSchemaPayloadBuilder
 
-TICK_MS = 25
+TICK_MS = 100
+"""A tick is a bundle for every step; what gets ready in between does not wait for the next
+(``beam_flink_kit.held_tick``)."""
 
 
 class LiveClock(beam.PTransform[Any, Any]):

@@ -8,13 +8,16 @@ import apache_beam as beam
 import msgspec
 from apache_beam import coders
 
-from pipelines.core.records import Pane, ReadRecord
+from pipelines.session.pane import Pane
+from pipelines.session.records import ReadRecord
 from schemas.values import (
     DeadLetter,
     ListenerLanguages,
     Outcome,
     RoutedUtterance,
+    Translation,
     Utterance,
+    VoicedTranslation,
 )
 
 VALUES = (
@@ -24,7 +27,9 @@ VALUES = (
     Pane,
     ReadRecord,
     RoutedUtterance,
+    Translation,
     Utterance,
+    VoicedTranslation,
 )
 
 

@@ -1,57 +1,78 @@
 """The graph: it reads like the README's picture.
 
-The live form is driven by ticks; the bounded form (a file, a folder of chunks) has none, waits for
-its own calls, and takes the languages as a side input.
+``live`` recognises beside the bundles and ends utterances at pauses. ``live_windows`` is the same
+from the transcription on, after session windows of 3 s. ``bounded`` works recorded audio off, with
+the languages as a side input.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
 
+from beam_flink_kit.async_calls import CallPolicy
+from beam_flink_kit.async_dofn import DEAD_LETTERS, AsyncDoFn, CallAsync, Tick
+from connectors.errors import ConnectorError
+from pipelines.reading.reader import ReadOptions
+from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
-from pipelines.core.records import ReadRecord
-from pipelines.transforms.active_languages import LookUpLanguages
-from pipelines.transforms.calls import CallOptions
-from pipelines.transforms.dead_letter import SendDeadLetters
-from pipelines.transforms.deliver import Deliver
-from pipelines.transforms.publish import Report
-from pipelines.transforms.read_audio import ReadAudio, ReadOptions
-from pipelines.transforms.serve_sessions import ServeSessions
+from pipelines.session.records import ReadRecord
+from pipelines.transforms.active_languages import ActiveLanguages
+from pipelines.transforms.bounded_languages import JoinLanguages
+from pipelines.transforms.dead_letter import SendDeadLetter, lost_letter
+from pipelines.transforms.publish import PublishClip
+from pipelines.transforms.read_audio import ReadAudio
+from pipelines.transforms.reader_step import TickHold
+from pipelines.transforms.report import ReportOutcome
+from pipelines.transforms.synthesize import SynthesizeTranslation
 from pipelines.transforms.transcribe import Transcribe
+from pipelines.transforms.transcribe_panes import TranscribePanes
+from pipelines.transforms.translate import TranslateUtterance
 from pipelines.transforms.window_audio import WindowAudio, WindowOptions
-from pipelines.worker.process import WorkerSettings
-from schemas.values import ListenerLanguages, Outcome
+from schemas.values import (
+    DeadLetter,
+    ListenerLanguages,
+    Outcome,
+    RoutedUtterance,
+    Translation,
+    VoicedTranslation,
+)
+
+MOST_CALLS = 4_000
+"""Of a step in a process; the elements after these wait in their order."""
+SERVICE = CallPolicy(MOST_CALLS, deadline_s=120.0, expected=(ConnectorError,))
+OUTBOX = CallPolicy(MOST_CALLS, deadline_s=1_800.0, expected=(ConnectorError,))
+"""Publishing waits for the ledger, for as long as an outage lasts."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
-    """``serve_every_ticks``: how often steps 3 to 7 are asked for what was done beside them."""
-
     read: ReadOptions
-    window: WindowOptions
-    cutter: Segmenter
+    segmenter: Segmenter
     settings: WorkerSettings
-    serve_every_ticks: int = 1
-
-    @property
-    def calls(self) -> CallOptions:
-        return CallOptions(self.settings, self.window.partitions)
+    window: WindowOptions = field(default_factory=WindowOptions)
+    hold: TickHold = field(default_factory=TickHold)
 
 
 def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollection[Outcome]:
     """From the clock's ticks to outcomes: reads the stream itself, ends never."""
-    settings, calls = options.settings, options.calls
-    read: Any = ticks | "1 read_audio" >> ReadAudio(options.read, settings)
-    panes = read.records | "2 window_audio" >> WindowAudio(options.window, settings)
-    served: Any = panes | "3 transcribe to 7 publish" >> ServeSessions(
-        options.cutter, options.window, settings, ticks, options.serve_every_ticks
+    heard: Any = ticks | "1 transcribe" >> Transcribe(
+        options.read, options.segmenter, options.settings, options.hold
     )
-    failures = [each.dead_letters for each in (read, served)]
-    _ = failures | "Failures" >> beam.Flatten() | "x dead_letter" >> SendDeadLetters(calls, ticks)
-    return _reported(served)
+    routed = heard.main | "2 active_languages" >> ActiveLanguages()
+    return _delivered(routed, options, [heard.dead_letters], heard.ticks)
+
+
+def live_windows(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollection[Outcome]:
+    """The same with session windows in front of the transcription."""
+    read: Any = ticks | "1 read_audio" >> ReadAudio(options.read, options.settings, options.hold)
+    panes = read.main | "2 window_audio" >> WindowAudio(options.window, options.settings)
+    heard: Any = panes | "3 transcribe" >> _transcribe_panes(options, ticks)
+    routed = heard.main | "4 active_languages" >> ActiveLanguages()
+    return _delivered(routed, options, [read.dead_letters, heard.dead_letters], heard.ticks)
 
 
 def bounded(
@@ -60,15 +81,52 @@ def bounded(
     options: GraphOptions,
 ) -> beam.PCollection[Outcome]:
     """The same steps over records that are there already, for the given languages."""
-    settings, calls = options.settings, options.calls
-    panes = records | "2 window_audio" >> WindowAudio(options.window, settings)
-    transcribe = Transcribe(options.cutter, options.window, settings)
-    utterances = panes | "3 transcribe" >> transcribe
-    routed = utterances | "4 active_languages" >> LookUpLanguages(languages, settings)
-    delivered: Any = routed | "5 translate, 6 synthesize, 7 publish" >> Deliver(calls)
-    _ = delivered.dead_letters | "x dead_letter" >> SendDeadLetters(calls)
-    return _reported(delivered)
+    panes = records | "2 window_audio" >> WindowAudio(options.window, options.settings)
+    heard: Any = panes | "3 transcribe" >> _transcribe_panes(options, None)
+    routed = heard.main | "4 active_languages" >> JoinLanguages(languages)
+    return _delivered(routed, options, [heard.dead_letters], None)
 
 
-def _reported(delivered: Any) -> beam.PCollection[Outcome]:
-    return delivered.main | "Report outcomes" >> beam.ParDo(Report()).with_output_types(Outcome)
+def _transcribe_panes(
+    options: GraphOptions, ticks: beam.PCollection[int] | None
+) -> TranscribePanes:
+    return TranscribePanes(
+        options.read.job_name,
+        options.segmenter,
+        options.settings,
+        options.hold,
+        options.window.partitions,
+        ticks,
+        raw=options.read.record_format == "pcm",
+    )
+
+
+def _delivered(
+    routed: beam.PCollection[RoutedUtterance],
+    options: GraphOptions,
+    letters: Iterable[beam.PCollection[DeadLetter]],
+    ticks: beam.PCollection[Tick] | None,
+) -> beam.PCollection[Outcome]:
+    """From the utterances with their languages to outcomes; all of it is one stage on Flink."""
+
+    def step(handler: Any, policy: CallPolicy, output: Any) -> CallAsync:
+        tagged = {DEAD_LETTERS: DeadLetter}
+        dofn = AsyncDoFn(
+            handler, options.settings, policy=policy, tagged=tagged, dead_letter=lost_letter
+        )
+        return CallAsync(dofn, output, ticks)
+
+    translated: Any = routed | "translate" >> step(TranslateUtterance(), SERVICE, Translation)
+    voiced: Any = translated.main | "synthesize" >> step(
+        SynthesizeTranslation(), SERVICE, VoicedTranslation
+    )
+    published: Any = voiced.main | "publish" >> step(PublishClip(), OUTBOX, Outcome)
+    failures = (*letters, translated.dead_letters, voiced.dead_letters, published.dead_letters)
+    _ = (
+        failures
+        | "Failures" >> beam.Flatten()
+        | "x dead_letter" >> step(SendDeadLetter(), SERVICE, str)
+    )
+    return published.main | "Report outcomes" >> beam.ParDo(ReportOutcome()).with_output_types(
+        Outcome
+    )

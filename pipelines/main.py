@@ -45,7 +45,8 @@ def submit(job: LiveJob, given: list[str]) -> int:
     options = PipelineOptions([*LIVE_DEFAULTS, f"--environment_config={job.worker_pool}", *given])
     pipeline = beam.Pipeline(options=options)
     ticks = pipeline | "Clock" >> LiveClock(job.expansion_service)
-    live_translation.live(ticks, job.graph)
+    graph = live_translation.live_windows if job.windows else live_translation.live
+    graph(ticks, job.graph)
     result = pipeline.run()
     if not job.no_wait:
         result.wait_until_finish()

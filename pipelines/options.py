@@ -12,6 +12,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_flink_kit.loops import TimeMode
 from connectors.amazon_clients import AwsSettings
 from connectors.job_connectors import (
     FolderConnectors,
@@ -22,20 +23,16 @@ from connectors.job_connectors import (
 from connectors.shard_source import StartAt, StartKind
 from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
-from pipelines.segmentation.segmenter import Segmenter
-from pipelines.segmentation.pause_segmenter import PauseSegmenter
-from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.live_translation import GraphOptions
-from pipelines.transforms.read_audio import ReadOptions
+from pipelines.reading.reader import ReadOptions
+from pipelines.runtime.worker import WorkerSettings
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.transforms.window_audio import WindowOptions
-from pipelines.worker.process import TimeMode, WorkerSettings
 from schemas.values import SAMPLE_RATE_HZ
 
-SERVE_EVERY_TICKS = 3
-"""A tick for every partition is most of what flows when few speak. What it collects, the services
-have been at work on since the commit, so that nobody waits for it (``worker.ahead``)."""
-
-PANE_MS = {"pause": 20, "window": 3_000}
+PANE_MS = 3_000
 ENGINES = ("offline", "amazon", "scripted")
 
 
@@ -86,7 +83,7 @@ class JobOptions(PipelineOptions):
             help="where utterances end: at pauses and clause ends, or every 3 s of samples",
         )
         window.add_argument(
-            "--pane_ms", type=int, default=0, help="0: 20 with pause, 3000 with window"
+            "--pane_ms", type=int, default=PANE_MS, help="early panes of the window segmentation"
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
@@ -104,6 +101,7 @@ class JobOptions(PipelineOptions):
 @dataclass(frozen=True, slots=True)
 class LiveJob:
     graph: GraphOptions
+    windows: bool
     expansion_service: str
     worker_pool: str
     no_wait: bool
@@ -131,7 +129,8 @@ def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJo
     consumer = _consumer(given, job_name) if given.read == "fan_out" else ""
     factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer, traces=_traces(given))
     return LiveJob(
-        _graph(given, job_name, WorkerSettings(factory, head_start=True)),
+        _graph(given, job_name, WorkerSettings(factory, speculates=True)),
+        given.segmentation == "window",
         given.expansion_service,
         given.worker_pool,
         given.no_wait,
@@ -175,21 +174,17 @@ def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:
     start, resume = start_at(given.start, time.time_ns() // 1_000_000)
     return GraphOptions(
         ReadOptions(job_name, start, resume, given.record_format, given.readers),
+        _segmenter(given),
+        settings,
         WindowOptions(
-            job_name,
-            pane_ms=0 if bounded else given.pane_ms or PANE_MS[given.segmentation],
+            pane_ms=0 if bounded else given.pane_ms,
             pane_records=0 if bounded else given.pane_records,
-            readers=given.readers,
-            record_format=given.record_format,
             partitions=given.partitions,
         ),
-        _cutter(given),
-        settings,
-        SERVE_EVERY_TICKS,
     )
 
 
-def _cutter(given: Any) -> Segmenter:
+def _segmenter(given: Any) -> Segmenter:
     settle_samples = given.settle_ms * SAMPLE_RATE_HZ // 1000
     if given.segmentation == "window":
         return WindowSegmenter(settle_samples=settle_samples)

@@ -224,13 +224,17 @@ class RoutedUtterance:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One utterance in one language. A gap or a failure travels as ``skipped`` with its reason."""
+    """One utterance in one language. A gap or a failure travels as ``skipped`` with its reason.
+
+    ``is_fixed``: this is what the ledger holds as its outcome already; it is carried out as it is.
+    """
 
     entry: LedgerEntry
     route: Route
     text: str
     timeline: Timeline
     skipped: str | None = None
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from beam_flink_kit.loops import WorkerLoop
 from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentError
 from connectors.policy import call
 from connectors.positions import ShardPosition
@@ -29,7 +30,6 @@ from pipelines.reading.shards import (
 )
 from pipelines.runtime.supervision import Supervised
 from pipelines.session.records import Place
-from pipelines.worker.loops import WorkerLoop
 
 _log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
 from pipelines.session.machine import Session, SessionSettings, TakenOver
 from pipelines.session.outbox import coverage_of
-from pipelines.session.records import Place, ReadRecord
+from pipelines.session.records import Now, Place, ReadRecord
 from schemas.values import (
     ControlKind,
     DeadLetter,
@@ -53,7 +53,7 @@ class _Waiting:
     is_input_over: bool = False
 
 
-class _Superseded(Exception):
+class _SupersededError(Exception):
     """A newer run of the job owns the session."""
 
     def __init__(self, generation: int) -> None:
@@ -63,7 +63,9 @@ class _Superseded(Exception):
 
 class SessionHost:
     """``rung`` is called when an utterance waits in ``utterances`` or a letter in ``letters``;
-    ``read_again``, when the log is to be read again. All methods run in the loop."""
+    ``read_again``, when the log is to be read again; ``lost``, when an engine of a generation has
+    taken a session over. ``delivers_all``: entries without routes come out too. All methods run in
+    the loop."""
 
     def __init__(
         self,
@@ -74,12 +76,15 @@ class SessionHost:
         raw: bool,
         rung: Callable[[], None],
         read_again: Callable[[], None],
+        lost: Callable[[int], None],
+        delivers_all: bool = False,
     ) -> None:
         self.utterances: deque[Utterance] = deque()
         self.letters: deque[DeadLetter] = deque()
-        self.is_superseded = False
-        self.has_lost = False
         self.is_full = False
+        self._has_lost = False
+        self._tell_lost = lost
+        self._delivers_all = delivers_all
         self._tools = tools
         self._segmenter = segmenter
         self._generation = generation
@@ -94,16 +99,19 @@ class SessionHost:
 
     # What comes in ------------------------------------------------------------------------------
 
-    def take(self, session_id: str, records: Sequence[ReadRecord]) -> None:
-        """Records of one session, in the log's order."""
+    def take(
+        self, session_id: str, records: Sequence[ReadRecord], fired_at_ms: int | None = None
+    ) -> None:
+        """Records of one session, in the log's order. ``fired_at_ms``: when the pane that they come
+        in was due."""
         shell = self._shells.get(session_id)
         if shell is not None:
-            shell.event(lambda now: shell.session.read(records, now))
+            shell.event(lambda now: shell.session.read(records, Now(fired_at_ms or now.ms, now.s)))
             return
         waiting = self._waiting.get(session_id)
         if waiting is None:
             records = [record for record in records if not _is_in_tables(record)]
-            if not records or self.has_lost:
+            if not records or self._has_lost:
                 return
             waiting = self._waiting[session_id] = _Waiting()
             self._supervised.once("taking a session over", self._take_over(session_id))
@@ -124,11 +132,16 @@ class SessionHost:
             return session_id not in self._waiting
         return not shell.session.oldest_open() and shell.session.is_at_rest
 
-    def delivered(self, session_id: str, number: int, language: str) -> None:
-        """An outcome is marked as delivered in the ledger."""
+    def settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
+        """An outcome is marked as delivered in the ledger, or could not be brought that far."""
         shell = self._shells.get(session_id)
-        if shell is not None:
-            shell.event(lambda _now: shell.session.delivered(number, language))
+        if shell is None:
+            return
+        session = shell.session
+        if is_delivered:
+            shell.event(lambda _now: session.delivered(number, language))
+        else:
+            shell.event(lambda now: session.not_delivered(number, now))
 
     # What is asked ------------------------------------------------------------------------------
 
@@ -167,16 +180,15 @@ class SessionHost:
 
     def lost(self, session_id: str, generation: int) -> None:
         """Another engine has taken a session over: this one stops, for good if its run is older."""
-        newer = generation > self._generation
         _log.log(
-            logging.ERROR if newer else logging.WARNING,
+            logging.ERROR if generation > self._generation else logging.WARNING,
             "session %s was taken over by generation %d; this is %d",
             session_id,
             generation,
             self._generation,
         )
-        self.has_lost = True
-        self.is_superseded = self.is_superseded or newer
+        self._has_lost = True
+        self._tell_lost(generation)
 
     def read_again(self) -> None:
         asyncio.get_running_loop().call_soon(self._read_again)
@@ -217,7 +229,7 @@ class SessionHost:
             try:
                 writer = uuid.uuid4().hex
                 known = await self._known(session_id, writer)
-            except _Superseded as error:
+            except _SupersededError as error:
                 self.lost(session_id, error.generation)
                 return
             except (ConnectorError, ValueError) as error:
@@ -247,7 +259,7 @@ class SessionHost:
         while True:
             newest = max((entry.takeover for entry in entries), default=0)
             if newest > self._generation:
-                raise _Superseded(newest)
+                raise _SupersededError(newest)
             fence = self._fence(session_id, writer, coverage_of(base, entries))
             stands = await call(policies.ledger, lambda fence=fence: ledger.commit(fence))
             entries = (*entries, stands)
@@ -292,6 +304,7 @@ class SessionHost:
             writer,
             self._generation,
             self._raw,
+            self._delivers_all,
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
+from beam_flink_kit.loops import WorkerLoop
 from connectors.errors import ConnectorError, PermanentError
 from connectors.policy import RateLimiter, call
 from connectors.registry import Connectors
@@ -23,7 +24,6 @@ from pipelines.session import commands as do
 from pipelines.session.caption_queue import Caption
 from pipelines.session.machine import Session
 from pipelines.session.records import Now
-from pipelines.worker.loops import WorkerLoop
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, DeadLetter, Utterance
 
 _log = logging.getLogger(__name__)
@@ -154,9 +154,9 @@ class SessionShell:
             except Exception:
                 self._supervised.unexpected("commit")
             else:
-                self.event(lambda now: self.session.committed(stands, now))
-                return
+                break
             await asyncio.sleep(LEDGER_WAIT_S)
+        self.event(lambda now: self.session.committed(stands, now))
 
     async def _look_up_listeners(self) -> None:
         """Mends what a dead gateway left behind; the next look comes before long."""

@@ -19,10 +19,10 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+from beam_flink_kit.loops import WorkerLoop
 from connectors.errors import ConnectorError
 from connectors.policy import call
 from connectors.registry import Connectors
-from pipelines.worker.loops import WorkerLoop
 from schemas.values import Clip, EntryKind, LedgerEntry
 
 MOST_KEPT = 20_000

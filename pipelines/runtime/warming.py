@@ -6,10 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Iterable
 
+from beam_flink_kit.loops import WorkerLoop
 from connectors.errors import ConnectorError
 from connectors.policy import call
 from connectors.registry import Connectors
-from pipelines.worker.loops import WorkerLoop
 
 _log = logging.getLogger(__name__)
 

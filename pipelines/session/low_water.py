@@ -50,6 +50,18 @@ class OpenRecords:
                 del self._by_shard[shard_id]
         return found
 
+    def oldest_from(self, covered: int) -> dict[str, Place]:
+        """The same of raw PCM: records in front of the number ``covered`` are."""
+        found: dict[str, Place] = {}
+        for shard_id, records in list(self._by_shard.items()):
+            while records and int(records[0].place.number) < covered:
+                records.popleft()
+            if records:
+                found[shard_id] = records[0].place
+            else:
+                del self._by_shard[shard_id]
+        return found
+
 
 def _open(read: ReadRecord, items: Sequence[Item], flush: int) -> _Open | None:
     chunk, control = read.chunk, read.control

@@ -85,6 +85,7 @@ GIVE_UP_AFTER_S = 60.0
 PAUSE_AFTER_GIVING_UP_S = 3.0
 """So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 RECONCILE_EVERY_S = 30.0
+DELIVER_AGAIN_S = 30.0
 ENDED_KEPT_S = 60.0
 IDLE_KEPT_S = 900.0
 """A session that is needed again is taken over again; these only save that."""
@@ -92,7 +93,9 @@ IDLE_KEPT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """``writer`` and ``generation`` name the engine; ``report_every_s``: see ``SpeechToText``."""
+    """``writer`` and ``generation`` name the engine; ``report_every_s``: see ``SpeechToText``.
+    ``delivers_all``: the languages are joined later (bounded runs), so that entries without routes
+    are delivered too."""
 
     segmenter: Segmenter
     detectors: Detectors | None
@@ -100,6 +103,7 @@ class SessionSettings:
     writer: str
     generation: int
     raw: bool = False
+    delivers_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class Session:
         self._open_records = OpenRecords()
         self._flushes_due = self._flushes_begun = self._flushes_done = 0
         self._queue: deque[Item] = deque()
+        self._again: deque[tuple[float, int]] = deque()
         self._mode = _Mode.LISTENING
         self._epoch = -1
         self._audio = self._new_audio()
@@ -201,8 +206,7 @@ class Session:
         """The session was taken over: what is still owed is delivered first."""
         self._audio_at_s = self._active_at_s = self._looked_up_at_s = now.s
         for entry in self._owed:
-            timeline = Timeline.start(entry.captured_at_ms).mark("commit", now.ms)
-            self._out.append(Deliver(Utterance(entry, timeline)))
+            self._deliver_again(entry, now)
         self._owed.clear()
         if self._listeners.languages:
             self._out.append(ExpectLanguages(self._listeners.languages))
@@ -284,6 +288,8 @@ class Session:
             self._stream.forget_words_before(self._position.resume_sample)
         self._may_cut = True
         owed = self._outbox.add(stands)
+        if self._settings.delivers_all and stands.kind is not EntryKind.SILENCE:
+            owed = stands
         if owed is not None:
             timeline = committing.timeline.mark("commit", now.ms).mark("languages", now.ms)
             self._out.append(Deliver(Utterance(owed, timeline)))
@@ -294,6 +300,11 @@ class Session:
         """An utterance's outcome in a language is marked as delivered in the ledger."""
         self._outbox.delivered(number, language)
         return self._summarised()
+
+    def not_delivered(self, number: int, now: Now) -> list[Command]:
+        """An outcome could not be brought to its listeners: it is tried again before long."""
+        self._again.append((now.s + DELIVER_AGAIN_S, number))
+        return self._taken()
 
     def listeners_known(self, listeners: ListenerLanguages, now: Now) -> list[Command]:
         """The tables' answer; the highest revision wins."""
@@ -310,6 +321,10 @@ class Session:
         elif stream is not None and stream.is_finishing and now.s >= stream.finish_by_s:
             slow = f"no end of stream within {FINISH_WITHIN_S:g} s"
             return self.stream_failed(stream.number, slow, now)
+        while self._again and self._again[0][0] <= now.s:
+            entry = self._outbox.owed_entry(self._again.popleft()[1])
+            if entry is not None:
+                self._deliver_again(entry, now)
         silent_s = now.s - self._audio_at_s
         if not self._has_settled and silent_s >= SETTLE_AFTER_S:
             self._has_settled = True
@@ -445,6 +460,10 @@ class Session:
         self._listeners = news
         if new:
             self._out.append(ExpectLanguages(tuple(sorted(new))))
+
+    def _deliver_again(self, entry: LedgerEntry, now: Now) -> None:
+        timeline = Timeline.start(entry.captured_at_ms).mark("commit", now.ms)
+        self._out.append(Deliver(Utterance(entry, timeline)))
 
     def _ask_for_flush(self) -> None:
         self._flushes_due += 1

@@ -51,6 +51,15 @@ class Outbox:
             if not languages:
                 del self._owed[number]
 
+    def owed_entry(self, number: int) -> LedgerEntry | None:
+        """The entry with the routes that are still owed; None when none are."""
+        languages = self._owed.get(number)
+        entry = next((each for each in self._entries if each.number == number), None)
+        if not languages or entry is None:
+            return None
+        routes = tuple(route for route in entry.routes or () if route.language in languages)
+        return replace(entry, routes=routes)
+
     def head(self, session_id: str, *, at_once: bool = False) -> LedgerHead | None:
         """A new summary when there is enough to tell (``at_once``: anything)."""
         first_owed = min(self._owed, default=None)

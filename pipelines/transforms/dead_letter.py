@@ -1,40 +1,22 @@
-"""Step x: what could not be done, and why, goes where somebody can look at it for a day."""
+"""Step x: what could not be done, and why, goes where an operator can look at it for a day."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
-import apache_beam as beam
-
+from beam_flink_kit.async_calls import LostCall
 from connectors.policy import call
-from pipelines.transforms.calls import CallOptions, RunCalls
-from pipelines.worker.calls import CallSite
+from pipelines.runtime.worker import CallSite
 from schemas.values import DeadLetter
 
 _log = logging.getLogger(__name__)
 
-EVERY_TICKS = 8
-"""Nobody waits for a dead letter."""
-
-
-class SendDeadLetters(beam.PTransform[Any, Any]):
-    """DeadLetter -> str, the keys that were sent."""
-
-    def __init__(self, options: CallOptions, ticks: beam.PCollection[int] | None = None) -> None:
-        super().__init__()
-        self._options = options
-        self._ticks = ticks
-
-    def expand(self, letters: beam.PCollection[DeadLetter]) -> Any:
-        calls: Any = letters | "Letter calls" >> RunCalls(
-            SendDeadLetter(), DeadLetter, str, self._options, self._ticks, EVERY_TICKS
-        )
-        return calls.main
-
 
 class SendDeadLetter:
+    """A handler of ``AsyncDoFn``; its answers are the keys that were sent."""
+
     stage = "dead_letter"
 
     def call_id(self, item: DeadLetter) -> str:
@@ -49,3 +31,8 @@ class SendDeadLetter:
     def failed(self, item: DeadLetter, error: Exception, at: CallSite) -> Iterable[str]:
         _log.error("dead letter %s lost: %s", item.key, type(error).__name__)
         return ()
+
+
+def lost_letter(lost: LostCall) -> DeadLetter:
+    """The letter of an element for which a step has no outcome at all."""
+    return DeadLetter(lost.stage, lost.cause, lost.call_id, time.time_ns() // 1_000_000)

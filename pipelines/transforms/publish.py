@@ -1,38 +1,44 @@
-"""Step 7: bring the clip to the listeners of its language, and store it."""
+"""Step 5: fix what an utterance comes to in a language, bring it to the listeners, and store it.
+
+The ledger is the outbox: the outcome is fixed there before any listener is told, and the first
+write wins; it is marked as delivered when they were told. In between a killed job tells it again,
+the same to the letter, and receivers drop the repeat by its number.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import quote
 
-import apache_beam as beam
-from apache_beam.metrics import Metrics
-
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, RetryableError
 from connectors.notifier import Audience, Delivery
 from connectors.policy import call
-from pipelines.core.messages import inline_audio, skipped, translated_audio
-from pipelines.worker.calls import CallSite
-from schemas.names import RECOGNISED_STAGES, clip_key
+from pipelines.runtime.worker import CallSite
+from pipelines.session.messages import inline_audio, skipped, translated_audio
+from schemas.names import clip_key
 from schemas.values import (
     Clip,
     DeadLetter,
+    FixedOutcome,
     Outcome,
     Timeline,
     Translation,
     VoicedTranslation,
 )
 
-_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 URL_EXPIRES_S = 600
 TRANSCRIPT_METADATA_BYTES = 1_500
+LEDGER_WAIT_S = 1.0
 
 
 class PublishClip:
+    """A handler of ``AsyncDoFn``."""
+
     stage = "publish"
 
     def call_id(self, item: VoicedTranslation) -> str:
@@ -44,20 +50,22 @@ class PublishClip:
         self, item: VoicedTranslation, at: CallSite
     ) -> AsyncIterator[Outcome | DeadLetter]:
         publication = Publication(item.translation, at)
-        if item.clip is None:
-            await publication.skip(item.translation.skipped or "failed")
-        else:
-            await publication.publish(item.clip)
+        await publication.publish(item.clip)
         if publication.error is not None:
             yield self._letter(item, publication.error, at)
         if publication.told:
+            await publication.mark_delivered()
             outcome = publication.outcome()
             at.connectors.traces.tell(outcome)
             yield outcome
+        entry, language = item.translation.entry, item.translation.route.language
+        at.settled(entry.session_id, entry.number, language, bool(publication.told))
 
     def failed(
         self, item: VoicedTranslation, error: Exception, at: CallSite
     ) -> Iterable[Outcome | DeadLetter]:
+        entry, language = item.translation.entry, item.translation.route.language
+        at.loop.call(lambda: at.settled(entry.session_id, entry.number, language, False))
         yield self._letter(item, error, at)
 
     def _letter(self, item: VoicedTranslation, error: Exception, at: CallSite) -> DeadLetter:
@@ -82,9 +90,9 @@ class _Told:
 class Publication:
     """One utterance in one language on its way to the listeners.
 
-    A clip that fits goes at once, inside a message, to those who take it so. The others are told
-    its link when the upload beside it is done. Neither waits for the other or fails with it.
-    ``error`` is the first that no retry mended.
+    A clip that fits goes inside a message to those who take it so, as soon as the outcome is fixed.
+    The others are told its link when the upload beside it is done. Neither waits for the other or
+    fails with it. ``error`` is the first that no retry mended.
     """
 
     def __init__(self, translation: Translation, at: CallSite) -> None:
@@ -93,31 +101,38 @@ class Publication:
         self._translation = translation
         self._at = at
         self._session_id = translation.entry.session_id
+        self._number = translation.entry.number
         self._language = translation.route.language
         self._key: str | None = None
         self._skipped: str | None = None
 
-    async def publish(self, clip: Clip) -> None:
-        key = clip_key(self._session_id, self._language, self._translation.entry.captured_at_ms)
-        url = await self._at.connectors.clip_store.presign(key, expires_s=URL_EXPIRES_S)
-        audio = inline_audio(clip)
-        notifier = self._at.connectors.notifier
-        if audio is None or notifier.knows_nobody_inline(self._session_id, self._language):
-            await self._store_and_tell(key, url, clip, Audience.ALL)
+    async def publish(self, clip: Clip | None) -> None:
+        """Fix the outcome and carry it out. The translation says why there is no ``clip``."""
+        if clip is None:
+            reason = self._translation.skipped or "failed"
+            stands = await self._fix(reason)
+            await self._carry_out(stands, None)
             return
-        await asyncio.gather(
-            self._tell(
-                translated_audio(self._translation, clip, url, audio=audio), Audience.INLINE
-            ),
-            self._store_and_tell(key, url, clip, Audience.LINK),
+        key = clip_key(self._session_id, self._language, self._translation.entry.captured_at_ms)
+        storing = asyncio.create_task(self._stored(key, clip))
+        try:
+            stands = await self._fix(None)
+            if stands.skipped is None and stands.text == self._translation.text:
+                await self._tell_of_clip(key, clip, storing)
+                return
+        finally:
+            if not storing.done():
+                await asyncio.wait((storing,))
+        await self._carry_out(stands, key)
+
+    async def mark_delivered(self) -> None:
+        ledger = self._at.connectors.ledger
+        await self._insist(
+            lambda: ledger.mark_delivered(self._session_id, self._number, self._language)
         )
 
-    async def skip(self, reason: str, audience: Audience = Audience.ALL) -> None:
-        self._skipped = reason
-        await self._tell(skipped(self._translation, reason), audience)
-
     def outcome(self) -> Outcome:
-        """Of everything that was told; as of the last message that anybody listened to."""
+        """Of everything that was told; as of the last message that had a listener."""
         clip_went_out = any(each.has_clip and each.delivery.delivered for each in self.told)
         last = max(
             self.told,
@@ -125,7 +140,7 @@ class Publication:
         )
         return Outcome(
             self._session_id,
-            self._translation.entry.number,
+            self._number,
             self._language,
             self._key,
             None if clip_went_out else self._skipped,
@@ -134,28 +149,79 @@ class Publication:
             last.timeline,
         )
 
-    async def _store_and_tell(self, key: str, url: str, clip: Clip, audience: Audience) -> None:
+    async def _fix(self, reason: str | None) -> FixedOutcome:
+        """What stands in the ledger for this utterance and language from now on."""
+        translation, ledger = self._translation, self._at.connectors.ledger
+        wanted = FixedOutcome(self._language, translation.text, reason, self._at.now_ms())
+        if translation.is_fixed:
+            return replace(wanted, skipped=translation.skipped)
+        return await self._insist(lambda: ledger.fix(self._session_id, self._number, wanted))
+
+    async def _carry_out(self, stands: FixedOutcome, key: str | None) -> None:
+        """Tell what the ledger holds; it may be what another engine had fixed before."""
+        self._translation = replace(self._translation, text=stands.text, skipped=stands.skipped)
+        if stands.skipped is not None:
+            await self._skip(stands.skipped)
+            return
+        key = key or clip_key(
+            self._session_id, self._language, self._translation.entry.captured_at_ms
+        )
         try:
-            await self._store(key, clip)
+            clip = await self._at.speculation.clip(
+                self._translation.entry, self._language, stands.text
+            )
         except ConnectorError as error:
             self._note(error)
-            await self.skip("failed", audience)
+            await self._skip("failed")
+            return
+        await self._tell_of_clip(key, clip, asyncio.create_task(self._stored(key, clip)))
+
+    async def _tell_of_clip(self, key: str, clip: Clip, storing: asyncio.Task[bool]) -> None:
+        url = await self._at.connectors.clip_store.presign(key, expires_s=URL_EXPIRES_S)
+        audio = inline_audio(clip)
+        notifier = self._at.connectors.notifier
+        if audio is None or notifier.knows_nobody_inline(self._session_id, self._language):
+            await self._tell_when_stored(key, url, clip, storing, Audience.ALL)
+            return
+        message = translated_audio(self._translation, clip, url, audio=audio)
+        await asyncio.gather(
+            self._tell(message, Audience.INLINE),
+            self._tell_when_stored(key, url, clip, storing, Audience.LINK),
+        )
+
+    async def _tell_when_stored(
+        self, key: str, url: str, clip: Clip, storing: asyncio.Task[bool], audience: Audience
+    ) -> None:
+        if not await storing:
+            await self._skip("failed", audience)
             return
         self._key = key
         await self._tell(translated_audio(self._translation, clip, url), audience)
 
-    async def _store(self, key: str, clip: Clip) -> None:
+    async def _skip(self, reason: str, audience: Audience = Audience.ALL) -> None:
+        self._skipped = reason
+        await self._tell(skipped(self._translation, reason), audience)
+
+    async def _stored(self, key: str, clip: Clip) -> bool:
+        """Whether the clip lies under its key now."""
         metadata = {
             "sessionId": self._session_id,
             "targetLanguage": self._language,
-            "sequenceNumber": str(self._translation.entry.number),
+            "sequenceNumber": str(self._number),
             "transcript": metadata_text(self._translation.text),
         }
         store = self._at.connectors.clip_store
-        await call(
-            self._at.connectors.policies.store_clip,
-            lambda: store.put(key, clip.body, content_type=clip.content_type, metadata=metadata),
-        )
+        try:
+            await call(
+                self._at.connectors.policies.store_clip,
+                lambda: store.put(
+                    key, clip.body, content_type=clip.content_type, metadata=metadata
+                ),
+            )
+        except ConnectorError as error:
+            self._note(error)
+            return False
+        return True
 
     async def _tell(self, message: dict[str, object], audience: Audience) -> None:
         timeline = self._translation.timeline.mark("publish", self._at.now_ms())
@@ -175,6 +241,14 @@ class Publication:
             return
         self.told.append(_Told(has_clip, delivery, timeline))
 
+    async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The ledger is waited for: without it no listener may be told."""
+        while True:
+            try:
+                return await call(self._at.connectors.policies.ledger, attempt)
+            except RetryableError:
+                await asyncio.sleep(LEDGER_WAIT_S)
+
     def _note(self, error: ConnectorError) -> None:
         self.error = self.error or error
 
@@ -190,34 +264,3 @@ def metadata_text(text: str) -> str:
             break
         out.append(encoded)
     return "".join(out)
-
-
-class Report(beam.DoFn):
-    """One log line per clip, and the latency of every stage as a metric."""
-
-    def __init__(self) -> None:
-        self._stages = {stage: Metrics.distribution("stages", stage) for stage in RECOGNISED_STAGES}
-        self._total = Metrics.distribution("stages", "total")
-        self._skipped = Metrics.counter("outcomes", "skipped")
-        self._clips = Metrics.counter("outcomes", "clips")
-
-    def process(self, outcome: Outcome) -> Iterator[Outcome]:
-        if outcome.skipped is None:
-            self._clips.inc()
-            for stage, spent_ms in outcome.timeline.stages:
-                if stage in self._stages:
-                    self._stages[stage].update(spent_ms)
-            total_ms = outcome.timeline.marked_at_ms - outcome.timeline.started_at_ms
-            self._total.update(total_ms)
-        else:
-            self._skipped.inc()
-        _log.info(
-            "outcome session=%s number=%d language=%s skipped=%s notified=%d of %d",
-            outcome.session_id,
-            outcome.number,
-            outcome.language,
-            outcome.skipped,
-            outcome.notified,
-            outcome.listeners,
-        )
-        yield outcome

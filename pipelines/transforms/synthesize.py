@@ -1,15 +1,17 @@
-"""Step 6: one clip per translation."""
+"""Step 4: one clip per translation."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
-from pipelines.worker.calls import CallSite
+from pipelines.runtime.worker import CallSite
 from schemas.values import DeadLetter, Translation, VoicedTranslation
 
 
 class SynthesizeTranslation:
+    """A handler of ``AsyncDoFn``. Speech that ended too long ago is shown, and not voiced."""
+
     stage = "synthesize"
 
     def call_id(self, item: Translation) -> str:
@@ -21,10 +23,11 @@ class SynthesizeTranslation:
         if item.skipped is not None:
             yield VoicedTranslation(item, None)
             return
-        if item.entry.is_older_than(at.connectors.policies.voice_within_s, at.now_ms()):
+        voice_within_s = at.connectors.policies.voice_within_s
+        if not item.is_fixed and item.entry.is_older_than(voice_within_s, at.now_ms()):
             yield VoicedTranslation(replace(item, skipped="late"), None)
             return
-        clip = await at.ahead.clip(item.entry, item.route.language, item.text)
+        clip = await at.speculation.clip(item.entry, item.route.language, item.text)
         timeline = item.timeline.mark("synthesize", at.now_ms())
         yield VoicedTranslation(replace(item, timeline=timeline), clip)
 

@@ -1,4 +1,4 @@
-"""Step 3 in a bounded run: records that are there become utterances, committed in the ledger."""
+"""Step 1, live: read the shards, recognise, commit; committed utterances come out."""
 
 from __future__ import annotations
 
@@ -6,51 +6,86 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.coders import BytesCoder
-from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.metrics import Metrics
 
-from pipelines.coders import ValueCoder
+from beam_flink_kit.async_dofn import DEAD_LETTERS
+from connectors.speech_to_text import SharedSpeechToText
+from pipelines.reading.reader import ReadOptions
+from pipelines.reading.shards import SavedMarks
+from pipelines.runtime.engine import Engine
+from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
-from pipelines.core.records import Pane
-from pipelines.core.session_log import LogHead
-from pipelines.transforms.session_steps import SessionSteps
-from pipelines.transforms.window_audio import WindowOptions
-from pipelines.worker.process import WorkerDoFn, WorkerSettings
+from pipelines.transforms.reader_step import TICKS, ReaderDoFn, TickHold, TickReaders
 from schemas.values import Utterance
 
 
 class Transcribe(beam.PTransform[Any, Any]):
-    """tuple[partition, Pane] -> tuple[session, Utterance]."""
+    """int (ticks) -> main: Utterance; dead_letters; ticks: Tick, for the steps after it."""
 
-    def __init__(self, cutter: Segmenter, window: WindowOptions, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        options: ReadOptions,
+        segmenter: Segmenter,
+        settings: WorkerSettings,
+        hold: TickHold,
+    ) -> None:
         super().__init__()
-        self._dofn = TranscribeSessions(cutter, window, settings)
+        self._readers = options.readers
+        self._dofn = TranscribeShards(options, segmenter, settings, hold)
 
-    def expand(self, panes: beam.PCollection[tuple[str, Pane]]) -> Any:
-        return panes | "Transcribe sessions" >> beam.ParDo(self._dofn).with_output_types(
-            tuple[str, Utterance]
+    def expand(self, ticks: beam.PCollection[int]) -> Any:
+        transcribe: Any = beam.ParDo(self._dofn)
+        return (
+            ticks
+            | "Tick readers" >> TickReaders(self._readers)
+            | "Transcribe shards"
+            >> transcribe.with_output_types(Utterance).with_outputs(
+                DEAD_LETTERS, TICKS, main="main"
+            )
         )
 
 
-class TranscribeSessions(WorkerDoFn, beam.DoFn):
-    LOG = BagStateSpec("log", BytesCoder())
-    HEAD = ReadModifyWriteStateSpec("head", ValueCoder(LogHead))
+class TranscribeShards(ReaderDoFn):
+    """Out: the utterances of the reader's sessions, as the ledger holds them."""
 
-    def __init__(self, cutter: Segmenter, window: WindowOptions, settings: WorkerSettings) -> None:
-        self.settings = settings
-        self._cutter = cutter
-        self._window = window
+    def __init__(
+        self,
+        options: ReadOptions,
+        segmenter: Segmenter,
+        settings: WorkerSettings,
+        hold: TickHold,
+    ) -> None:
+        super().__init__("transcribe", settings, hold)
+        self._options = options
+        self._segmenter = segmenter
+        self._without_stream = Metrics.gauge("transcribe", "waiting_for_a_stream")
+        self._speculated = Metrics.counter("speculation", "begun")
+        self._wasted = Metrics.counter("speculation", "wasted")
+
+    def display_data(self) -> dict[str, Any]:
+        return {
+            "readers": self._options.readers,
+            "segmenter": type(self._segmenter).__name__,
+            "hold_ms": self._hold.hold_ms,
+        }
 
     def setup(self) -> None:
         super().setup()
-        self._steps = SessionSteps(self._cutter, self._window, self.worker, self.settings.time)
+        recogniser = self.scope.connectors.speech_to_text
+        self._shared = recogniser if isinstance(recogniser, SharedSpeechToText) else None
 
-    def process(
-        self,
-        element: tuple[str, Pane],
-        log: Any = beam.DoFn.StateParam(LOG),
-        head: Any = beam.DoFn.StateParam(HEAD),
-    ) -> Iterator[tuple[str, Utterance]]:
-        partition, pane = element
-        for utterance in self._steps.pane(partition, pane, log, head).utterances:
-            yield pane.session_id, utterance
+    def make_engine(self, number: int, saved: SavedMarks | None) -> Engine:
+        scope = self.scope
+        return Engine(number, self._options, self._segmenter, scope.tools, saved, scope.bell.ring)
+
+    def elements(self, engine: Engine) -> Iterator[Utterance]:
+        yield from engine.take_utterances()
+
+    def finish_bundle(self) -> None:
+        """What speculation costs when it is wrong is paid for: it is counted."""
+        if self._shared is not None:
+            self._without_stream.set(self._shared.waiting)
+        news = self.scope.speculation.take_counts()
+        if news.begun or news.wasted:
+            self._speculated.inc(news.begun)
+            self._wasted.inc(news.wasted)

@@ -1,42 +1,35 @@
-"""Step 2: session windows of 3 s, let through in panes, which go to their session's partition."""
+"""Step 2 of the ``window`` segmentation: session windows of 3 s, let through in panes, which go to
+their session's partition."""
 
 from __future__ import annotations
 
-import logging
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 from apache_beam.transforms import trigger, window
 from apache_beam.utils.windowed_value import PaneInfoTiming
 
-from pipelines.core.partitions import partition_of
-from pipelines.core.records import Pane, ReadRecord
-from pipelines.worker.process import WorkerDoFn, WorkerSettings
-
-SHORT_PANE_MS = 1_000
+from beam_flink_kit.process_scope import ScopedDoFn
+from pipelines.reading.keys import spread_keys
+from pipelines.runtime.worker import Worker, WorkerSettings
+from pipelines.session.pane import Pane
+from pipelines.session.records import ReadRecord
 
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
     """``pane_records`` 0: early panes by time alone (DirectRunner's TestStream cannot do more);
     ``pane_ms`` 0 as well: none, a window is one pane (bounded runs, where no time passes).
-    ``partitions``: keys of the next stage, fixed for the life of its state."""
+    ``partitions``: keys of the next step, fixed for the life of its state."""
 
-    job_name: str
     gap_s: int = 3
     pane_ms: int = 3_000
     pane_records: int = 100
-    retry_deadline_ms: int = 35_000
-    readers: int = 4
-    record_format: str = "avro"
     partitions: int = 4
-
-    @property
-    def log_level(self) -> int:
-        """A line for every pane, unless nearly every chunk is a pane of its own."""
-        return logging.DEBUG if 0 < self.pane_ms < SHORT_PANE_MS else logging.INFO
 
 
 class WindowAudio(beam.PTransform[Any, Any]):
@@ -88,7 +81,7 @@ class AfterMilliseconds(trigger.AfterProcessingTime):
         return proto
 
 
-class NamePanes(WorkerDoFn, beam.DoFn):
+class NamePanes(ScopedDoFn[Worker], beam.DoFn):
     """Makes a Pane, unordered still, of what fired; the last one of a window closes.
 
     A pane's time is when it was due: what came later than that is not the window's wait.
@@ -97,7 +90,9 @@ class NamePanes(WorkerDoFn, beam.DoFn):
     def __init__(self, options: WindowOptions, settings: WorkerSettings) -> None:
         self.settings = settings
         self._pane_ms = options.pane_ms
-        self._partitions = options.partitions
+        self._keys = spread_keys(options.partitions)
+        self._panes = Metrics.counter("window", "panes")
+        self._records = Metrics.distribution("window", "records")
 
     def process(
         self,
@@ -106,10 +101,12 @@ class NamePanes(WorkerDoFn, beam.DoFn):
     ) -> Iterator[tuple[str, Pane]]:
         session_id, records = element
         records = tuple(records)
-        closing = pane.timing != PaneInfoTiming.EARLY
-        fired_at_ms = self.worker.loop.now_ms()
-        if records and not closing:
+        is_last = pane.timing != PaneInfoTiming.EARLY
+        fired_at_ms = self.scope.loop.now_ms()
+        if records and not is_last:
             first_read_at_ms = min(record.read_at_ms for record in records)
             fired_at_ms = min(fired_at_ms, first_read_at_ms + self._pane_ms)
-        partition = partition_of(session_id, self._partitions)
-        yield partition, Pane(session_id, fired_at_ms, records, closing)
+        self._panes.inc()
+        self._records.update(len(records))
+        partition = self._keys[zlib.crc32(session_id.encode()) % len(self._keys)]
+        yield partition, Pane(session_id, fired_at_ms, records, is_last)

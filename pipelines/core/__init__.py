@@ -1,1 +1,0 @@
-"""Decisions: pure functions and small classes. No Beam, no I/O, no clock; time is an argument."""

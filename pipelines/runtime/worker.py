@@ -1,0 +1,118 @@
+"""The one object a worker process keeps: its loop, its connections, its engines, its calls.
+
+DoFns share it by their settings (``beam_flink_kit.process_scope``): Beam may run several DoFns, and
+several instances of each, in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from beam_flink_kit.async_calls import AsyncCalls
+from beam_flink_kit.held_tick import Bell
+from beam_flink_kit.loops import TimeMode, WorkerLoop, loop_for
+from beam_flink_kit.worker_tuning import shorten_thread_switches, tune_garbage_collection
+from connectors.registry import Connectors
+from pipelines.runtime.engine import Engine
+from pipelines.runtime.reading_engine import ReadingEngine
+from pipelines.runtime.session_host import SessionHost
+from pipelines.runtime.session_shell import SessionTools
+from pipelines.runtime.speculation import SpeculativeDelivery
+from pipelines.runtime.warming import Warming
+
+T = TypeVar("T")
+
+LINGER_S = 120.0
+"""Beam tears idle DoFns down after a minute; engines and calls of a live job outlive that."""
+
+
+class ConnectorFactory(Protocol):
+    """Picklable and hashable: it travels to the workers inside the DoFns."""
+
+    def build(self) -> Connectors: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What makes two DoFns share a worker: equal settings."""
+
+    connectors: ConnectorFactory
+    time: TimeMode = TimeMode.LIVE
+    speculates: bool = False
+
+    @property
+    def linger_s(self) -> float:
+        return LINGER_S if self.time is TimeMode.LIVE else 0.0
+
+    def build(self) -> Worker:
+        return Worker(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """What the handlers of slow calls find around them. ``settled`` tells the session's owner that
+    an outcome was delivered, or (False) that it could not be."""
+
+    connectors: Connectors
+    loop: WorkerLoop
+    speculation: SpeculativeDelivery
+    settled: Callable[[str, int, str, bool], None]
+
+    def now_ms(self) -> int:
+        return self.loop.now_ms()
+
+
+class Worker:
+    """``engines`` by reader's key, ``hosts`` by key of panes."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.time_mode = settings.time
+        self.loop: WorkerLoop = loop_for(settings.time)
+        self.bell = Bell(self.loop)
+        self.calls = AsyncCalls(self.bell)
+        self.connectors = settings.connectors.build()
+        warming = Warming(self.loop, self.connectors)
+        self.speculation = SpeculativeDelivery(
+            self.loop, self.connectors, is_on=settings.speculates
+        )
+        self.tools = SessionTools(self.loop, self.connectors, self.speculation, warming)
+        self.engines: dict[str, ReadingEngine] = {}
+        self.hosts: dict[str, SessionHost] = {}
+        if settings.time is TimeMode.LIVE:
+            shorten_thread_switches()
+            warming.load()
+            self.loop.call_later(20.0, tune_garbage_collection)
+
+    def call_site(self) -> CallSite:
+        return CallSite(self.connectors, self.loop, self.speculation, self._settled)
+
+    def in_loop(self, work: Callable[[], T]) -> T:
+        """Do ``work``, which does not wait, in the loop, and wait for its result."""
+
+        async def done() -> T:
+            return work()
+
+        return self.loop.wait(self.loop.start(done()))
+
+    def close(self) -> None:
+        self.in_loop(self._stop_all)
+        self.calls.close()
+        self.loop.wait(self.loop.start(self.speculation.close()), 10)
+        self.loop.wait(self.loop.start(self.connectors.close()), 10)
+        self.loop.stop()
+
+    def _stop_all(self) -> None:
+        for engine in self.engines.values():
+            engine.stop()
+        for host in self.hosts.values():
+            host.close()
+
+    def _settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
+        """In the loop. Which owner has the session is not known here: few are asked."""
+        for engine in self.engines.values():
+            if isinstance(engine, Engine):
+                engine.settled(session_id, number, language, is_delivered)
+        for host in self.hosts.values():
+            host.settled(session_id, number, language, is_delivered)

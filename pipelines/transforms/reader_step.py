@@ -1,0 +1,137 @@
+"""A step that is a source: engines work beside the bundles, and ticks hand on what they have.
+
+A tick is *held*, so that what gets ready meanwhile need not wait for the next
+(``beam_flink_kit.held_tick``); about once a second it keeps each reader's low-water marks in Beam's
+state, which is all that this job keeps there.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+
+from beam_flink_kit.async_dofn import DEAD_LETTERS, TICK
+from beam_flink_kit.held_tick import HeldTick
+from beam_flink_kit.process_scope import ScopedDoFn
+from pipelines.clock import TICK_MS
+from pipelines.coders import ValueCoder
+from pipelines.reading.keys import spread_keys
+from pipelines.reading.shards import SavedMarks
+from pipelines.runtime.reading_engine import ReadingEngine
+from pipelines.runtime.worker import Worker, WorkerSettings
+
+TICKS = "ticks"
+SAVE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TickHold:
+    """Of every ``tick_ms`` a tick is held for ``hold_ms``."""
+
+    tick_ms: int = TICK_MS
+    hold_ms: int = 70
+
+
+class TickReaders(beam.PTransform[Any, Any]):
+    """int (ticks) -> tuple[reader's key, tuple[reader's number, tick]]."""
+
+    def __init__(self, readers: int) -> None:
+        super().__init__()
+        self._readers = readers
+
+    def expand(self, ticks: beam.PCollection[int]) -> Any:
+        keys = spread_keys(self._readers)
+
+        def tick_readers(tick: int) -> Iterator[tuple[str, tuple[int, int]]]:
+            for number, key in enumerate(keys):
+                yield key, (number, tick)
+
+        return ticks | "Name readers" >> beam.FlatMap(tick_readers).with_output_types(
+            tuple[str, tuple[int, int]]
+        )
+
+
+class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
+    """A reader's key and number, and the number of the tick, in; what its engine has, out."""
+
+    MARKS = ReadModifyWriteStateSpec("marks", ValueCoder(SavedMarks))
+
+    def __init__(self, stage: str, settings: WorkerSettings, hold: TickHold) -> None:
+        self.settings = settings
+        self._hold = hold
+        self._handed = Metrics.counter(stage, "elements")
+        self._sessions = Metrics.gauge(stage, "sessions")
+        self._superseded = Metrics.counter(stage, "superseded_ticks")
+
+    @abstractmethod
+    def make_engine(self, number: int, saved: SavedMarks | None) -> ReadingEngine:
+        """In the loop."""
+
+    @abstractmethod
+    def elements(self, engine: Any) -> Iterator[Any]:
+        """What the engine has by now."""
+
+    def setup(self) -> None:
+        super().setup()
+        hold = self._hold
+        self._held = HeldTick(self.scope.bell, tick_ms=hold.tick_ms, hold_ms=hold.hold_ms)
+        self._saved_at_s: dict[str, float] = {}
+
+    def process(
+        self,
+        element: tuple[str, tuple[int, int]],
+        timestamp: Any = beam.DoFn.TimestampParam,
+        marks: Any = beam.DoFn.StateParam(MARKS),
+    ) -> Iterator[Any]:
+        key, (number, tick) = element
+        tick_at_ms = timestamp.micros // 1000
+        self.scope.loop.advance(tick_at_ms)
+        engine = self._engine(key, number, marks.read())
+        if engine is not None:
+            now_s = self.scope.loop.now_s()
+            if now_s - self._saved_at_s.get(key, float("-inf")) >= SAVE_EVERY_S:
+                self._saved_at_s[key] = now_s
+                saved = self.scope.in_loop(engine.marks)
+                if saved is not None:
+                    marks.write(saved)
+            yield from self._handed_on(key)
+        if self._held.is_last_key(key, tick):
+            for _ in self._held.until_due(tick_at_ms):
+                for mine in tuple(self._saved_at_s):
+                    yield from self._handed_on(mine)
+                yield TaggedOutput(TICKS, TICK)
+            engines = self.scope.engines
+            self._sessions.set(sum(engines[k].sessions for k in self._saved_at_s if k in engines))
+
+    def _engine(self, key: str, number: int, saved: SavedMarks | None) -> ReadingEngine | None:
+        """The engine that stands where Beam's state stands; None: a newer run has taken over."""
+        engines = self.scope.engines
+        engine = engines.get(key)
+        if engine is not None:
+            self.scope.in_loop(engine.asked)
+            if engine.is_superseded:
+                self._superseded.inc()
+                return None
+            if not engine.is_stopped and engine.stands_at(saved):
+                return engine
+            self.scope.in_loop(engine.stop)
+        engine = engines[key] = self.scope.in_loop(lambda: self.make_engine(number, saved))
+        self._saved_at_s[key] = float("-inf")
+        return engine
+
+    def _handed_on(self, key: str) -> Iterator[Any]:
+        engine = self.scope.engines.get(key)
+        if engine is None:
+            return
+        for element in self.elements(engine):
+            self._handed.inc()
+            yield element
+        for letter in engine.take_letters():
+            yield TaggedOutput(DEAD_LETTERS, letter)

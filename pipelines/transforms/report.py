@@ -1,0 +1,43 @@
+"""Behind the last step: one log line per outcome, and the latency of every stage as a metric."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from schemas.names import RECOGNISED_STAGES
+from schemas.values import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class ReportOutcome(beam.DoFn):
+    def __init__(self) -> None:
+        self._stages = {stage: Metrics.distribution("stages", stage) for stage in RECOGNISED_STAGES}
+        self._total = Metrics.distribution("stages", "total")
+        self._skipped = Metrics.counter("outcomes", "skipped")
+        self._clips = Metrics.counter("outcomes", "clips")
+
+    def process(self, outcome: Outcome) -> Iterator[Outcome]:
+        if outcome.skipped is None:
+            self._clips.inc()
+            for stage, spent_ms in outcome.timeline.stages:
+                if stage in self._stages:
+                    self._stages[stage].update(spent_ms)
+            total_ms = outcome.timeline.marked_at_ms - outcome.timeline.started_at_ms
+            self._total.update(total_ms)
+        else:
+            self._skipped.inc()
+        _log.info(
+            "outcome session=%s number=%d language=%s skipped=%s notified=%d of %d",
+            outcome.session_id,
+            outcome.number,
+            outcome.language,
+            outcome.skipped,
+            outcome.notified,
+            outcome.listeners,
+        )
+        yield outcome

@@ -1,0 +1,189 @@
+"""Step 3 of the ``window`` segmentation: panes become utterances, committed in the ledger.
+
+Live, ticks hand on what was committed; a bounded run has none, and waits for each session to be
+worked off. What Beam's state holds is which host served the partition last, so that after a restart
+its sessions are taken over anew. Panes that it lost come again from the log.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+
+from beam_flink_kit.async_dofn import DEAD_LETTERS, TICK
+from beam_flink_kit.held_tick import HeldTick
+from beam_flink_kit.loops import TimeMode
+from beam_flink_kit.process_scope import ScopedDoFn
+from connectors.policy import call
+from pipelines.coders import ValueCoder
+from pipelines.reading.keys import spread_keys
+from pipelines.reading.shards import SavedMarks
+from pipelines.runtime.reading_engine import emptied
+from pipelines.runtime.session_host import SessionHost
+from pipelines.runtime.worker import Worker, WorkerSettings
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.session.pane import Pane
+from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold
+from schemas.values import Utterance
+
+LOOK_EVERY_S = 0.005
+
+
+class TranscribePanes(beam.PTransform[Any, Any]):
+    """tuple[partition, Pane] -> main: Utterance; dead_letters; ticks: Tick.
+
+    ``ticks`` None: a bounded run.
+    """
+
+    def __init__(
+        self,
+        job_name: str,
+        segmenter: Segmenter,
+        settings: WorkerSettings,
+        hold: TickHold,
+        partitions: int,
+        ticks: beam.PCollection[int] | None = None,
+        *,
+        raw: bool = False,
+    ) -> None:
+        super().__init__()
+        self._dofn = TranscribePartition(job_name, segmenter, settings, hold, raw=raw)
+        self._partitions = partitions
+        self._ticks = ticks
+
+    def expand(self, panes: beam.PCollection[tuple[str, Pane]]) -> Any:
+        keys = spread_keys(self._partitions)
+
+        def tick_partitions(tick: int) -> Iterator[tuple[str, Pane]]:
+            for key in keys:
+                yield key, Pane("", 0, tick=tick)
+
+        transcribe: Any = beam.ParDo(self._dofn)
+        inputs: Any = panes
+        if self._ticks is not None:
+            ticks = self._ticks | "Tick partitions" >> beam.FlatMap(
+                tick_partitions
+            ).with_output_types(tuple[str, Pane])
+            inputs = (panes, ticks) | "Panes and ticks" >> beam.Flatten()
+        return inputs | "Transcribe panes" >> transcribe.with_output_types(Utterance).with_outputs(
+            DEAD_LETTERS, TICKS, main="main"
+        )
+
+
+class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
+    HOST = ReadModifyWriteStateSpec("host", ValueCoder(SavedMarks))
+
+    def __init__(
+        self,
+        job_name: str,
+        segmenter: Segmenter,
+        settings: WorkerSettings,
+        hold: TickHold,
+        *,
+        raw: bool,
+    ) -> None:
+        self.settings = settings
+        self._job_name = job_name
+        self._segmenter = segmenter
+        self._hold = hold
+        self._raw = raw
+
+    def setup(self) -> None:
+        super().setup()
+        hold = self._hold
+        self._held = HeldTick(self.scope.bell, tick_ms=hold.tick_ms, hold_ms=hold.hold_ms)
+        self._saved: dict[str, SavedMarks] = {}
+        self._saved_at_s: dict[str, float] = {}
+
+    def process(
+        self,
+        element: tuple[str, Pane],
+        timestamp: Any = beam.DoFn.TimestampParam,
+        host: Any = beam.DoFn.StateParam(HOST),
+    ) -> Iterator[Any]:
+        key, pane = element
+        mine = self._host(key, host)
+        if pane.session_id:
+            yield from self._taken(mine, pane)
+            return
+        tick_at_ms = timestamp.micros // 1000
+        self.scope.loop.advance(tick_at_ms)
+        yield from self._handed_on(key)
+        if self._held.is_last_key(key, pane.tick):
+            for _ in self._held.until_due(tick_at_ms):
+                for each in tuple(self._saved):
+                    yield from self._handed_on(each)
+                yield TaggedOutput(TICKS, TICK)
+
+    def _taken(self, host: SessionHost, pane: Pane) -> Iterator[Any]:
+        records = sorted(pane.records, key=lambda each: int(each.place.number))
+        session_id, fired_at_ms = pane.session_id, pane.fired_at_ms
+        scope = self.scope
+        scope.in_loop(lambda: host.take(session_id, records, fired_at_ms))
+        if scope.time_mode is not TimeMode.INLINE:
+            return
+        if pane.is_last:
+            scope.in_loop(lambda: host.input_is_over(session_id))
+        while not scope.in_loop(lambda: host.is_done(session_id)):
+            time.sleep(LOOK_EVERY_S)
+        yield from emptied(host.utterances)
+        for letter in emptied(host.letters):
+            yield TaggedOutput(DEAD_LETTERS, letter)
+
+    def _handed_on(self, key: str) -> Iterator[Any]:
+        host = self.scope.hosts.get(key)
+        if host is None:
+            return
+        yield from emptied(host.utterances)
+        for letter in emptied(host.letters):
+            yield TaggedOutput(DEAD_LETTERS, letter)
+
+    def _host(self, key: str, cell: Any) -> SessionHost:
+        """The partition's host in this process, if it stands where Beam's state stands."""
+        saved: SavedMarks | None = cell.read()
+        host, own = self.scope.hosts.get(key), self._saved.get(key)
+        now_s = self.scope.loop.now_s()
+        if host is not None and own is not None and (saved is None or saved == own):
+            if now_s - self._saved_at_s[key] >= SAVE_EVERY_S:
+                own = SavedMarks(own.generation, own.engine, own.count + 1)
+                self._write(key, own, cell, now_s)
+            return host
+        if host is not None:
+            self.scope.in_loop(host.close)
+        generation = self._claimed() if saved is None else saved.generation
+        self._write(key, SavedMarks(generation, uuid.uuid4().hex, 1), cell, now_s)
+        scope = self.scope
+        host = scope.hosts[key] = scope.in_loop(
+            lambda: SessionHost(
+                scope.tools,
+                self._segmenter,
+                generation,
+                raw=self._raw,
+                rung=scope.bell.ring,
+                read_again=lambda: None,
+                lost=lambda _generation: None,
+                delivers_all=scope.time_mode is TimeMode.INLINE,
+            )
+        )
+        return host
+
+    def _write(self, key: str, own: SavedMarks, cell: Any, now_s: float) -> None:
+        self._saved[key], self._saved_at_s[key] = own, now_s
+        cell.write(own)
+
+    def _claimed(self) -> int:
+        connectors, loop = self.scope.connectors, self.scope.loop
+        return loop.wait(
+            loop.start(
+                call(
+                    connectors.policies.positions,
+                    lambda: connectors.positions.claim(self._job_name),
+                )
+            )
+        )
