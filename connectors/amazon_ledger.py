@@ -115,7 +115,7 @@ class AmazonLedger:
             "SET outcomes.#language = :outcome",
             "attribute_exists(outcomes) AND attribute_not_exists(outcomes.#language)",
             names={"#language": outcome.language},
-            values={":outcome": _outcome_value(outcome)},
+            values={":outcome": outcome_value(outcome)},
         )
         if refused is None:
             return outcome
@@ -133,7 +133,7 @@ class AmazonLedger:
             number,
             "SET outcomes = :outcomes",
             "attribute_exists(sessionId) AND attribute_not_exists(outcomes)",
-            values={":outcomes": {"M": {outcome.language: _outcome_value(outcome)}}},
+            values={":outcomes": {"M": {outcome.language: outcome_value(outcome)}}},
         )
         return outcome if refused is None else None
 
@@ -317,7 +317,7 @@ def _route(value: Item) -> Route:
     return Route(value["language"]["S"], None if previous is None else int(previous["N"]))
 
 
-def _outcome_value(outcome: FixedOutcome) -> Item:
+def outcome_value(outcome: FixedOutcome) -> Item:
     value: Item = {"text": {"S": outcome.text}, "fixedAt": {"N": str(outcome.fixed_at_ms)}}
     if outcome.skipped is not None:
         value["skipped"] = {"S": outcome.skipped}
