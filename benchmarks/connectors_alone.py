@@ -24,7 +24,7 @@ from connectors.amazon_ledger import AmazonLedger
 from connectors.amazon_resources import create_resources
 from connectors.amazon_shard_source import AmazonShardSource
 from connectors.shard_source import StartAt, StartKind
-from schemas.values import EntryKind, LedgerEntry
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry
 
 CLIP_BYTES = 24_000
 CHUNK_BYTES = 8_000
@@ -130,6 +130,18 @@ async def run(endpoint: str) -> list[Cost]:
         ),
         await measure(
             "ledger commit, one at a time", 300, 1, lambda n: ledger.commit(entry(5000 + n))
+        ),
+        await measure(
+            "ledger fix",
+            1000,
+            32,
+            lambda n: ledger.fix(f"session-{n % 100}", n, FixedOutcome("es", "así es", None, n)),
+        ),
+        await measure(
+            "ledger mark delivered",
+            1000,
+            32,
+            lambda n: ledger.mark_delivered(f"session-{n % 100}", n, "es"),
         ),
         await measure("S3 put of 24 KB", 1000, 32, put_clip),
         await measure("presign", 2000, 1, lambda n: store.presign(f"{n}.mp3", expires_s=600)),

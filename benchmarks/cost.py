@@ -2,17 +2,18 @@
 
 Recognition is billed by the second with a minimum for each request, translation and speech by the
 character. The flow being replaced makes a request for every batch, silent or not; the job keeps one
-stream, which is billed for the audio it is sent.
+stream, which is billed for the audio it is sent, and a ledger, which is billed by writes.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from benchmarks.ledger_cost import units_per_utterance
 from benchmarks.window_batches import WINDOW_S
 from connectors.speech_to_text import Word
 
@@ -22,27 +23,32 @@ HOUR_S = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """In dollars. The last two say how many characters a word stands for, and how many a
-    translation has for each of its source."""
+    """In dollars; ``ledger_unit`` is a write of up to 1 KB. The last three say how many characters
+    a word stands for, how many a translation has for each of its source, and how many words an
+    utterance has."""
 
     recognition_per_s: float
     least_recognition_s: float
     translation_per_character: float
     neural_per_character: float
     generative_per_character: float
+    ledger_unit: float
     characters_per_word: float
     translated_per_source: float
+    words_per_utterance: float
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Units used. ``recognised_s`` is the audio sent, ``billed_s`` what is charged for it."""
+    """Units used. ``recognised_s`` is the audio sent, ``billed_s`` what is charged for it;
+    ``ledger_units`` are writes to the ledger by the KB."""
 
     requests: int
     recognised_s: float
     billed_s: float
     translated_characters: float
     spoken_characters: float
+    ledger_units: float = 0.0
 
     def per_hour(self, talk_s: float) -> Usage:
         """Of a talk of ``talk_s``, as if it went on like that for an hour."""
@@ -53,6 +59,7 @@ class Usage:
             self.billed_s * times,
             self.translated_characters * times,
             self.spoken_characters * times,
+            self.ledger_units * times,
         )
 
 
@@ -66,8 +73,10 @@ def read_prices(file: Path = PRICE_FILE) -> Prices:
         found["translate"]["dollars_per_million_characters"] / 1e6,
         polly["neural_dollars_per_million_characters"] / 1e6,
         polly["generative_dollars_per_million_characters"] / 1e6,
+        found["dynamodb"]["dollars_per_million_writes"] / 1e6,
         text["characters_per_word"],
         text["translated_per_source"],
+        text["words_per_utterance"],
     )
 
 
@@ -111,8 +120,10 @@ def stream_usage(
 ) -> Usage:
     """Of the job: ``requests_s`` are the seconds of audio sent on each stream it opened. One for
     the whole talk; with silence left out, one of the voiced stretches' sum. ``in_vain``: the share
-    of translations and clips that is made besides, of words that were guessed wrong."""
-    return _usage(requests_s, len(words) * (1 + in_vain), languages, prices)
+    of translations and clips that is made besides, of words that were guessed wrong; none of it is
+    in the ledger."""
+    services = _usage(requests_s, len(words) * (1 + in_vain), languages, prices)
+    return replace(services, ledger_units=_ledger_units(len(words), languages, prices))
 
 
 def dollars(usage: Usage, prices: Prices, *, generative: bool) -> float:
@@ -122,7 +133,15 @@ def dollars(usage: Usage, prices: Prices, *, generative: bool) -> float:
         usage.billed_s * prices.recognition_per_s
         + usage.translated_characters * prices.translation_per_character
         + usage.spoken_characters * voice
+        + usage.ledger_units * prices.ledger_unit
     )
+
+
+def _ledger_units(words: int, languages: int, prices: Prices) -> float:
+    characters = prices.words_per_utterance * prices.characters_per_word
+    translated = characters * prices.translated_per_source
+    each = units_per_utterance(languages, round(characters), round(translated))
+    return words / prices.words_per_utterance * each
 
 
 def _usage(requests_s: Sequence[float], words: float, languages: int, prices: Prices) -> Usage:

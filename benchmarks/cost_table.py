@@ -2,7 +2,8 @@
 
 Reckoned from seeded talks and ``prices.toml``, which is yours to edit. How much silence the job
 leaves out depends on its segmentation; both ends are shown: a stream that is sent everything, and
-one that is sent speech alone, with a quarter of a second at its edges. What the job's guesses cost
+one that is sent speech alone, with a quarter of a second at its edges. The ledger's column counts
+writes by the KB. What the job's guesses cost
 (``pipelines.worker.ahead``) is the share of a talk that goes through it in virtual time.
 """
 
@@ -32,6 +33,7 @@ TALK_S = 600.0
 PAD_S, BRIDGED_S = 0.25, 0.5
 FLOWS = ("baseline", "stream", "speech_only")
 VOICES = ("neural", "generative")
+UNITS = ("billed_s", "translated_characters", "spoken_characters", "ledger_units")
 
 
 def hourly(talk: Talk, languages: int, prices: Prices, in_vain: float = 0.0) -> Mapping[str, Usage]:
@@ -67,6 +69,7 @@ def figures(prices: Prices, talks: Sequence[Talk], in_vain: float = 0.0) -> dict
                     [one.translated_characters for one in usages]
                 ),
                 f"{key}_spoken_characters": _mean([usage.spoken_characters for usage in usages]),
+                f"{key}_ledger_units": _mean([usage.ledger_units for usage in usages]),
                 f"{key}_neural_dollars": _mean(
                     [dollars(usage, prices, generative=False) for usage in usages]
                 ),
@@ -90,10 +93,7 @@ def main() -> None:
         (
             flow,
             heard,
-            *(
-                round(found[f"{flow}_{heard}_heard_{unit}"])
-                for unit in ("billed_s", "translated_characters", "spoken_characters")
-            ),
+            *(round(found[f"{flow}_{heard}_heard_{unit}"]) for unit in UNITS),
             *(f"{found[f'{flow}_{heard}_heard_{voice}_dollars']:.2f}" for voice in VOICES),
         )
         for heard in HEARD
@@ -101,7 +101,7 @@ def main() -> None:
     ]
     show(
         "cost: an hour of one speaker, n of 10 languages heard",
-        ("flow", "heard", "billed s", "translated", "spoken", "neural $", "gen. $"),
+        ("flow", "heard", "billed s", "translated", "spoken", "ledger", "neural $", "gen. $"),
         rows,
     )
     print(f"the job's share guessed in vain, contained in its characters: {in_vain:.3f}")

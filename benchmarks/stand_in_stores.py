@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from benchmarks.overhead.stand_ins import NoStore, ShortLedger
 from connectors.registry import Connectors
 from pipelines.worker.process import ConnectorFactory
-from schemas.values import LedgerEntry, Route
+from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 LEDGER_S, STORE_S = 0.01, 0.03
 """Of a conditional write, and of a clip of some 10 KB, as a service near by answers."""
@@ -37,11 +37,17 @@ class TimedLedger(ShortLedger):
         await asyncio.sleep(LEDGER_S)
         return await super().commit(entry)
 
-    async def set_routes(
-        self, session_id: str, number: int, routes: tuple[Route, ...]
-    ) -> tuple[Route, ...]:
+    async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
         await asyncio.sleep(LEDGER_S)
-        return await super().set_routes(session_id, number, routes)
+        return await super().fix(session_id, number, outcome)
+
+    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
+        await asyncio.sleep(LEDGER_S)
+        await super().mark_delivered(session_id, number, language)
+
+    async def save_head(self, head: LedgerHead) -> None:
+        await asyncio.sleep(LEDGER_S)
+        await super().save_head(head)
 
 
 class TimedStore(NoStore):

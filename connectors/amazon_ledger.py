@@ -1,11 +1,16 @@
 """The ledger as a DynamoDB table; attributes are named as in the protocol.
 
-One conditional PutItem a commit: about 333 a second at full load, so the loser's answer already
-carries the winner's row and nothing is read before it is written.
+One conditional PutItem a commit, routes included, and two UpdateItems for each of its languages:
+nothing is read before it is written, for a refusal carries the row that stands. DynamoDB charges a
+write by each begun KB of the row, so that what is absent has no attribute: a sentence with its
+outcomes in four languages stays below one.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
@@ -13,7 +18,7 @@ from botocore.exceptions import ClientError
 from connectors.amazon_clients import AwsClients, aws_errors, error_code
 from connectors.amazon_layout import EXPIRES_AT
 from connectors.errors import PermanentError, RetryableError
-from schemas.values import EntryKind, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
 
 Item = dict[str, Any]
 """A row in DynamoDB's own notation: ``{"epoch": {"N": "3"}, ...}``."""
@@ -42,13 +47,27 @@ _GAP_NUMBERS = {
     "gapFromSequence": "gap_from_sequence",
     "gapUntilSequence": "gap_until_sequence",
 }
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+
+HEAD_NUMBER = -1
+"""The sort key of a session's head. The code of 9bc5d6e asks for entries above -1 and for the
+greatest number, so that it meets a head only where nothing else stands: when a session's entries
+have expired, or when a head was saved before the first entry. Its ``last`` then raises
+PermanentError, and its gateway shows no history, of which there is none."""
+
+
+def _wall_clock_ms() -> int:
+    return int(time.time() * 1000)
 
 
 class AmazonLedger:
-    """Single attempts: the caller's policy retries. That is safe: every write is conditional."""
+    """Single attempts: the caller's policy retries. That is safe: every write of an entry is
+    conditional, and of heads any will do."""
 
-    def __init__(self, clients: AwsClients) -> None:
+    def __init__(self, clients: AwsClients, now_ms: Callable[[], int] = _wall_clock_ms) -> None:
+        """``now_ms``: when a head is saved; an entry expires by its own time."""
         self._clients = clients
+        self._now_ms = now_ms
         self._table = clients.settings.names.utterances_table
 
     async def commit(self, entry: LedgerEntry) -> LedgerEntry:
@@ -56,10 +75,10 @@ class AmazonLedger:
             return await self._put_unless_taken(entry)
         except RetryableError:
             # The answer was lost, the write perhaps not: see what stands there.
-            stands = await self._find(entry.session_id, entry.number)
-            if stands is None:
+            item = await self._get(entry.session_id, entry.number)
+            if item is None:
                 raise
-            return stands
+            return from_item(item)
 
     async def _put_unless_taken(self, entry: LedgerEntry) -> LedgerEntry:
         dynamodb = await self._clients.dynamodb()
@@ -72,31 +91,95 @@ class AmazonLedger:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
+                if error_code(error) != _CONDITION_FAILED:
                     raise
                 return from_item(cast("Item", error.response)["Item"])
-        return entry
+        return replace(entry, outcomes=()) if entry.outcomes else entry
 
-    async def set_routes(
-        self, session_id: str, number: int, routes: tuple[Route, ...]
-    ) -> tuple[Route, ...]:
+    async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
+        """One conditional write, whose refusal carries what stands; repeating it is safe. A row
+        of version 1 has no map yet: its first outcome brings it."""
+        for attempt in (self._fix_in_map, self._fix_with_map, self._fix_in_map):
+            stands = await attempt(session_id, number, outcome)
+            if stands is not None:
+                return stands
+        raise PermanentError(f"the outcomes of {session_id}/{number} come and go")
+
+    async def _fix_in_map(
+        self, session_id: str, number: int, outcome: FixedOutcome
+    ) -> FixedOutcome | None:
+        """None: the row has no map. PermanentError: there is no row."""
+        refused = await self._update(
+            session_id,
+            number,
+            "SET outcomes.#language = :outcome",
+            "attribute_exists(outcomes) AND attribute_not_exists(outcomes.#language)",
+            names={"#language": outcome.language},
+            values={":outcome": outcome_value(outcome)},
+        )
+        if refused is None:
+            return outcome
+        if not refused:
+            raise PermanentError(f"no entry {session_id}/{number}")
+        standing = refused.get("outcomes", {"M": {}})["M"].get(outcome.language)
+        return None if standing is None else _outcome(outcome.language, standing)
+
+    async def _fix_with_map(
+        self, session_id: str, number: int, outcome: FixedOutcome
+    ) -> FixedOutcome | None:
+        """None: another writer brought the map in the meantime."""
+        refused = await self._update(
+            session_id,
+            number,
+            "SET outcomes = :outcomes",
+            "attribute_exists(sessionId) AND attribute_not_exists(outcomes)",
+            values={":outcomes": {"M": {outcome.language: outcome_value(outcome)}}},
+        )
+        return outcome if refused is None else None
+
+    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
+        refused = await self._update(
+            session_id,
+            number,
+            "SET outcomes.#language.delivered = :true",
+            "attribute_exists(outcomes.#language)",
+            names={"#language": language},
+            values={":true": {"BOOL": True}},
+        )
+        if refused is not None:
+            raise PermanentError(f"nothing is fixed for {session_id}/{number}/{language}")
+
+    async def _update(
+        self,
+        session_id: str,
+        number: int,
+        expression: str,
+        condition: str,
+        *,
+        values: Item,
+        names: Item | None = None,
+    ) -> Item | None:
+        """None: written. Otherwise the row that did not meet ``condition``, empty if there is
+        none. The answer to a write carries nothing: at full load it would be parsed hundreds of
+        times a second."""
         dynamodb = await self._clients.dynamodb()
-        with aws_errors("set the routes of an entry"):
+        named: Item = {} if names is None else {"ExpressionAttributeNames": names}
+        with aws_errors("update an entry"):
             try:
-                answer = await dynamodb.update_item(
+                await dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(session_id, number),
-                    UpdateExpression="SET #routes = if_not_exists(#routes, :routes)",
-                    ConditionExpression="attribute_exists(sessionId)",
-                    ExpressionAttributeNames={"#routes": "routes"},
-                    ExpressionAttributeValues={":routes": _routes_value(routes)},
-                    ReturnValues="ALL_NEW",
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **named,
                 )
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    raise PermanentError(f"no entry {session_id}/{number}") from None
-                raise
-        return from_item(answer["Attributes"]).routes or ()
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return cast("Item", error.response).get("Item", {})
+        return None
 
     async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
         dynamodb = await self._clients.dynamodb()
@@ -109,7 +192,7 @@ class AmazonLedger:
                     KeyConditionExpression="sessionId = :session AND sequenceNumber > :number",
                     ExpressionAttributeValues={
                         ":session": {"S": session_id},
-                        ":number": {"N": str(number)},
+                        ":number": {"N": str(max(number, HEAD_NUMBER))},
                     },
                     ConsistentRead=True,
                     **page,
@@ -125,22 +208,46 @@ class AmazonLedger:
         with aws_errors("read the ledger's end"):
             answer = await dynamodb.query(
                 TableName=self._table,
-                KeyConditionExpression="sessionId = :session",
-                ExpressionAttributeValues={":session": {"S": session_id}},
+                KeyConditionExpression="sessionId = :session AND sequenceNumber > :head",
+                ExpressionAttributeValues={
+                    ":session": {"S": session_id},
+                    ":head": {"N": str(HEAD_NUMBER)},
+                },
                 ConsistentRead=True,
                 ScanIndexForward=False,
                 Limit=1,
             )
         return from_item(answer["Items"][0]) if answer["Items"] else None
 
-    async def _find(self, session_id: str, number: int) -> LedgerEntry | None:
+    async def head(self, session_id: str) -> LedgerHead | None:
+        item = await self._get(session_id, HEAD_NUMBER)
+        if item is None:
+            return None
+        try:
+            return LedgerHead(session_id, int(item["through"]["N"]), item["coverage"]["S"])
+        except (KeyError, ValueError) as error:
+            raise PermanentError(f"a ledger head that cannot be read: {error}") from None
+
+    async def save_head(self, head: LedgerHead) -> None:
         dynamodb = await self._clients.dynamodb()
-        with aws_errors("read an entry back"):
+        with aws_errors("save the ledger's head"):
+            await dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    **_key(head.session_id, HEAD_NUMBER),
+                    "through": {"N": str(head.number)},
+                    "coverage": {"S": head.coverage},
+                    EXPIRES_AT: {"N": str(self._now_ms() // 1000 + KEEP_S)},
+                },
+            )
+
+    async def _get(self, session_id: str, number: int) -> Item | None:
+        dynamodb = await self._clients.dynamodb()
+        with aws_errors("read a row of the ledger"):
             answer = await dynamodb.get_item(
                 TableName=self._table, Key=_key(session_id, number), ConsistentRead=True
             )
-        item = answer.get("Item")
-        return from_item(item) if item else None
+        return answer.get("Item")
 
     async def close(self) -> None:
         """The clients are shared: their owner closes them."""
@@ -156,6 +263,12 @@ def to_item(entry: LedgerEntry) -> Item:
             item[name] = {"N": str(value)}
     if entry.routes is not None:
         item["routes"] = _routes_value(entry.routes)
+    if entry.takeover:
+        item["takeover"] = {"N": str(entry.takeover)}
+    if entry.resume_record is not None:
+        item["resumeRecord"] = {"S": entry.resume_record}
+    if entry.version > 1:
+        item |= {"version": {"N": str(entry.version)}, "outcomes": {"M": {}}}
     item[EXPIRES_AT] = {"N": str(entry.committed_at_ms // 1000 + KEEP_S)}
     return item
 
@@ -168,10 +281,18 @@ def from_item(item: Item) -> LedgerEntry:
         values |= {
             field: int(item[name]["N"]) for name, field in _GAP_NUMBERS.items() if name in item
         }
-        routes = (
-            tuple(_route(found["M"]) for found in item["routes"]["L"]) if "routes" in item else None
+        if "routes" in item:
+            values["routes"] = tuple(_route(found["M"]) for found in item["routes"]["L"])
+        if "resumeRecord" in item:
+            values["resume_record"] = item["resumeRecord"]["S"]
+        outcomes = item.get("outcomes", {"M": {}})["M"]
+        return LedgerEntry(
+            kind=EntryKind(item["kind"]["S"]),
+            version=int(item.get("version", {"N": "1"})["N"]),
+            takeover=int(item.get("takeover", {"N": "0"})["N"]),
+            outcomes=tuple(_outcome(language, outcomes[language]) for language in sorted(outcomes)),
+            **values,
         )
-        return LedgerEntry(kind=EntryKind(item["kind"]["S"]), routes=routes, **values)
     except (KeyError, ValueError) as error:
         raise PermanentError(f"a ledger row that cannot be read: {error}") from None
 
@@ -194,3 +315,23 @@ def _route_value(route: Route) -> Item:
 def _route(value: Item) -> Route:
     previous = value.get("previousSequenceNumber")
     return Route(value["language"]["S"], None if previous is None else int(previous["N"]))
+
+
+def outcome_value(outcome: FixedOutcome) -> Item:
+    value: Item = {"text": {"S": outcome.text}, "fixedAt": {"N": str(outcome.fixed_at_ms)}}
+    if outcome.skipped is not None:
+        value["skipped"] = {"S": outcome.skipped}
+    if outcome.delivered:
+        value["delivered"] = {"BOOL": True}
+    return {"M": value}
+
+
+def _outcome(language: str, value: Item) -> FixedOutcome:
+    fields = value["M"]
+    return FixedOutcome(
+        language,
+        fields["text"]["S"],
+        fields["skipped"]["S"] if "skipped" in fields else None,
+        int(fields["fixedAt"]["N"]),
+        fields.get("delivered", {"BOOL": False})["BOOL"],
+    )

@@ -1,17 +1,25 @@
-"""Positions in a DynamoDB table, one row a shard."""
+"""Positions in a DynamoDB table: one row a shard and reader, and a row that counts generations."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
-from connectors.amazon_clients import AwsClients, aws_errors
+from botocore.exceptions import ClientError
+
+from connectors.amazon_clients import AwsClients, aws_errors, error_code
 from connectors.amazon_layout import EXPIRES_AT
-from connectors.positions import ShardPosition
+from connectors.positions import ShardPosition, SupersededError
 
 KEEP_S = 8 * 24 * 3600
 """Kinesis keeps records for a day unless told otherwise, a week at the usual most."""
+
+COUNTER = "generation"
+"""The key of the row that counts; no shard is named so. It never expires: a counter that began anew
+would hand out generations that saved rows refuse. The job of 9bc5d6e reads every row of a job and
+needs a position and a time on each; it then looks rows up by shard and by ``/reader`` at a key's
+end, where it never meets this one."""
 
 
 class AmazonPositions:
@@ -20,6 +28,24 @@ class AmazonPositions:
     def __init__(self, clients: AwsClients) -> None:
         self._clients = clients
         self._table = clients.settings.names.positions_table
+
+    async def claim(self, job_name: str) -> int:
+        """Count up by one. A claim whose answer was lost and is repeated leaves a number out."""
+        dynamodb = await self._clients.dynamodb()
+        with aws_errors("claim a generation"):
+            answer = await dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(job_name, COUNTER),
+                UpdateExpression="SET sequenceNumber = :none, readThrough = :zero"
+                " ADD generation :one",
+                ExpressionAttributeValues={
+                    ":none": {"S": ""},
+                    ":zero": {"N": "0"},
+                    ":one": {"N": "1"},
+                },
+                ReturnValues="ALL_NEW",
+            )
+        return int(answer["Attributes"]["generation"]["N"])  # pyright: ignore[reportTypedDictNotRequiredAccess] # a counter has one
 
     async def load(self, job_name: str) -> dict[str, ShardPosition]:
         dynamodb = await self._clients.dynamodb()
@@ -36,32 +62,68 @@ class AmazonPositions:
                 )
             for item in answer["Items"]:
                 position = _position(item)
-                positions[position.shard_id] = position
+                if position.shard_id != COUNTER:
+                    positions[position.shard_id] = position
             last_key = answer.get("LastEvaluatedKey")
             if not last_key:
                 return positions
             page = {"ExclusiveStartKey": last_key}
 
-    async def save(self, job_name: str, positions: tuple[ShardPosition, ...]) -> None:
+    async def save(
+        self, job_name: str, positions: tuple[ShardPosition, ...], generation: int
+    ) -> None:
         """Rows of their own, so that a failure leaves the others written."""
+        await _all(self._put(job_name, position, generation) for position in positions)
+
+    async def _put(self, job_name: str, position: ShardPosition, generation: int) -> None:
         dynamodb = await self._clients.dynamodb()
+        with aws_errors("save a position"):
+            try:
+                await dynamodb.put_item(
+                    TableName=self._table,
+                    Item=_item(job_name, position, generation),
+                    ConditionExpression="attribute_not_exists(generation)"
+                    " OR generation <= :generation",
+                    ExpressionAttributeValues={":generation": {"N": str(generation)}},
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                raise SupersededError(
+                    f"generation {generation} is not the newest of {position.shard_id}"
+                ) from None
 
-        async def put(position: ShardPosition) -> None:
-            with aws_errors("save a position"):
-                await dynamodb.put_item(TableName=self._table, Item=_item(job_name, position))
+    async def forget(self, job_name: str, shard_ids: tuple[str, ...]) -> None:
+        await _all(self._delete(job_name, shard_id) for shard_id in shard_ids)
 
-        await asyncio.gather(*(put(position) for position in positions))
+    async def _delete(self, job_name: str, shard_id: str) -> None:
+        dynamodb = await self._clients.dynamodb()
+        with aws_errors("forget a position"):
+            await dynamodb.delete_item(TableName=self._table, Key=_key(job_name, shard_id))
 
     async def close(self) -> None:
         """The clients are shared: their owner closes them."""
 
 
-def _item(job_name: str, position: ShardPosition) -> dict[str, Any]:
+async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for every call, whatever becomes of the others; being superseded is the worst."""
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    errors = [outcome for outcome in outcomes if outcome is not None]
+    superseded = [error for error in errors if isinstance(error, SupersededError)]
+    if errors:
+        raise (superseded or errors)[0]
+
+
+def _key(job_name: str, shard_id: str) -> dict[str, Any]:
+    return {"jobName": {"S": job_name}, "shardId": {"S": shard_id}}
+
+
+def _item(job_name: str, position: ShardPosition, generation: int) -> dict[str, Any]:
     return {
-        "jobName": {"S": job_name},
-        "shardId": {"S": position.shard_id},
+        **_key(job_name, position.shard_id),
         "sequenceNumber": {"S": position.sequence_number},
         "readThrough": {"N": str(position.read_through_ms)},
+        "generation": {"N": str(generation)},
         EXPIRES_AT: {"N": str(position.read_through_ms // 1000 + KEEP_S)},
     }
 

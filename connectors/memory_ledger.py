@@ -5,29 +5,41 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.errors import PermanentError
-from schemas.values import LedgerEntry, Route
+from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 
 class MemoryLedger:
-    """Holds entries as long as the object lives."""
+    """Holds entries as long as the object lives; the last ``keep`` of each session when given."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int | None = None) -> None:
+        self._keep = keep
         self._sessions: dict[str, dict[int, LedgerEntry]] = {}
+        self._heads: dict[str, LedgerHead] = {}
 
     async def commit(self, entry: LedgerEntry) -> LedgerEntry:
-        return self._sessions.setdefault(entry.session_id, {}).setdefault(entry.number, entry)
+        entries = self._sessions.setdefault(entry.session_id, {})
+        if entry.number in entries:
+            return entries[entry.number]
+        entries[entry.number] = replace(entry, outcomes=()) if entry.outcomes else entry
+        if self._keep is not None and len(entries) > self._keep:
+            del entries[next(iter(entries))]
+        return entries.get(entry.number, entry)
 
-    async def set_routes(
-        self, session_id: str, number: int, routes: tuple[Route, ...]
-    ) -> tuple[Route, ...]:
-        entries = self._sessions.get(session_id, {})
-        if number not in entries:
-            raise PermanentError(f"no entry {session_id}/{number}")
-        stands = entries[number].routes
+    async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
+        entry = self._entry(session_id, number)
+        stands = entry.outcome(outcome.language)
         if stands is not None:
             return stands
-        entries[number] = replace(entries[number], routes=routes)
-        return routes
+        self._put(entry, outcome)
+        return outcome
+
+    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
+        entry = self._entry(session_id, number)
+        stands = entry.outcome(language)
+        if stands is None:
+            raise PermanentError(f"nothing is fixed for {session_id}/{number}/{language}")
+        if not stands.delivered:
+            self._put(entry, replace(stands, delivered=True))
 
     async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
         entries = self._sessions.get(session_id, {})
@@ -37,5 +49,22 @@ class MemoryLedger:
         entries = self._sessions.get(session_id)
         return entries[max(entries)] if entries else None
 
+    async def head(self, session_id: str) -> LedgerHead | None:
+        return self._heads.get(session_id)
+
+    async def save_head(self, head: LedgerHead) -> None:
+        self._heads[head.session_id] = head
+
     async def close(self) -> None:
         """Nothing is held open."""
+
+    def _entry(self, session_id: str, number: int) -> LedgerEntry:
+        entry = self._sessions.get(session_id, {}).get(number)
+        if entry is None:
+            raise PermanentError(f"no entry {session_id}/{number}")
+        return entry
+
+    def _put(self, entry: LedgerEntry, outcome: FixedOutcome) -> None:
+        others = [each for each in entry.outcomes if each.language != outcome.language]
+        outcomes = sorted((*others, outcome), key=lambda each: each.language)
+        self._sessions[entry.session_id][entry.number] = replace(entry, outcomes=tuple(outcomes))

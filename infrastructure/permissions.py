@@ -169,7 +169,10 @@ def job(stored: Stored, stage: Stage) -> tuple[Access, ...]:
             ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
             tables[names.utterances_table].table_arn,
         ),
-        allow(("dynamodb:PutItem", "dynamodb:Query"), tables[names.positions_table].table_arn),
+        allow(
+            ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+            tables[names.positions_table].table_arn,
+        ),
     )
     consumers = (
         f"arn:{{partition}}:kinesis:{stage.region}:{{account}}:"

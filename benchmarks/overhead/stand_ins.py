@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.overhead.talkers import Talkers, TalkersSource
 from connectors.memory_dead_letters import MemoryDeadLetters
+from connectors.memory_ledger import MemoryLedger
 from connectors.memory_positions import MemoryPositions
 from connectors.notifier import Audience, Delivery
 from connectors.policy import PATIENT, Policies
@@ -26,7 +26,7 @@ from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslat
 from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.voice_activity import VoiceActivityFactory, Voiced
 from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
-from schemas.values import LedgerEntry, ListenerLanguages, Route, SessionInfo
+from schemas.values import ListenerLanguages, SessionInfo
 
 RECOGNITION_S, TRANSLATION_S, SPEECH_S = 0.30, 0.15, 0.31
 """The profile ``current`` without its spread: what is simulated can then be taken off exactly."""
@@ -67,35 +67,11 @@ class StandIns:
         )
 
 
-class ShortLedger:
+class ShortLedger(MemoryLedger):
     """``Ledger`` that remembers a session's last entries only: a run must not fill the memory."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, deque[LedgerEntry]] = {}
-        self._routes: dict[tuple[str, int], tuple[Route, ...]] = {}
-
-    async def commit(self, entry: LedgerEntry) -> LedgerEntry:
-        entries = self._sessions.setdefault(entry.session_id, deque(maxlen=_ENTRIES_KEPT))
-        stands = next((each for each in reversed(entries) if each.number == entry.number), None)
-        if stands is None:
-            entries.append(entry)
-            self._routes.pop((entry.session_id, entry.number - _ENTRIES_KEPT), None)
-        return stands or entry
-
-    async def set_routes(
-        self, session_id: str, number: int, routes: tuple[Route, ...]
-    ) -> tuple[Route, ...]:
-        return self._routes.setdefault((session_id, number), routes)
-
-    async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
-        return tuple(each for each in self._sessions.get(session_id, ()) if each.number > number)
-
-    async def last(self, session_id: str) -> LedgerEntry | None:
-        entries = self._sessions.get(session_id)
-        return entries[-1] if entries else None
-
-    async def close(self) -> None:
-        """Nothing is held open."""
+        super().__init__(keep=_ENTRIES_KEPT)
 
 
 class OneLanguage:

@@ -115,6 +115,21 @@ def test_the_job_may_do_all_that_its_code_does(templates: Templates) -> None:
     assert wanted <= actions_of(templates, "JobRole")
 
 
+@pytest.mark.parametrize(
+    ("table", "module"),
+    [("Positions", "amazon_positions.py"), ("Utterances", "amazon_ledger.py")],
+)
+def test_the_job_may_do_it_on_the_very_table(templates: Templates, table: str, module: str) -> None:
+    """An action that is allowed on another table only would pass the test above."""
+    allowed = {
+        action
+        for name, statement in statements(templates)
+        if "JobRole" in name and f"Stored{table}" in str(statement["Resource"])
+        for action in as_list(statement["Action"])
+    }
+    assert allowed == calls({module})
+
+
 @pytest.mark.parametrize("role", ["sessionwebsocket", "sessionhttp"])
 def test_the_gateway_may_do_all_that_its_code_does(templates: Templates, role: str) -> None:
     # What it takes of the clips' store is looking and signing; the job stores them.

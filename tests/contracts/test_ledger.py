@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from benchmarks.ledger_cost import UNIT_BYTES, stored_bytes
+from benchmarks.overhead.stand_ins import ShortLedger
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
 from connectors.errors import PermanentError
 from connectors.ledger import Ledger
 from connectors.memory_ledger import MemoryLedger
-from schemas.values import EntryKind, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
+from tests.contracts import first_edition
 
 pytestmark = pytest.mark.contract
 
@@ -36,6 +40,23 @@ def entry(number: int, *, session_id: str = SESSION, writer: str = "first") -> L
         resume_sample=48_000 * number + 40_000,
         resume_sequence=12 * number + 10,
         resume_sequence_sample=48_000 * number + 39_000,
+    )
+
+
+SPANISH = FixedOutcome("es", "así es", None, 1_790_000_004_500)
+CATALAN = FixedOutcome("ca", "", "failed", 1_790_000_004_700)
+HEAD = LedgerHead(SESSION, 4, '{"0":[0,240000]}')
+
+
+def fence(number: int, *, takeover: int) -> LedgerEntry:
+    first_sample = entry(number).first_sample
+    return replace(
+        entry(number, writer="successor"),
+        kind=EntryKind.SILENCE,
+        text="",
+        end_sample=first_sample,
+        routes=(),
+        takeover=takeover,
     )
 
 
@@ -101,22 +122,125 @@ class LedgerContract(ABC):
         assert await ledger.after("nobody-1", -1) == ()
         assert await ledger.last("nobody-1") is None
 
-    async def test_routes_are_set_once(self, ledger: Ledger) -> None:
-        await ledger.commit(entry(4))
-        first = (Route("es", 2), Route("fr", None))
-        assert await ledger.set_routes(SESSION, 4, first) == first
-        assert await ledger.set_routes(SESSION, 4, (Route("ca", 3),)) == first
-        assert await ledger.last(SESSION) == replace(entry(4), routes=first)
+    async def test_what_a_fence_and_raw_audio_need_comes_back(self, ledger: Ledger) -> None:
+        raw = replace(entry(0), resume_record="4957" * 14)
+        await ledger.commit(raw)
+        await ledger.commit(fence(1, takeover=3))
+        assert await ledger.after(SESSION, -1) == (raw, fence(1, takeover=3))
 
-    async def test_no_routes_are_a_decision_too(self, ledger: Ledger) -> None:
-        await ledger.commit(entry(4))
-        assert await ledger.set_routes(SESSION, 4, ()) == ()
-        assert await ledger.set_routes(SESSION, 4, (Route("ca", 3),)) == ()
+    async def test_a_former_owner_meets_the_fence_under_its_next_number(
+        self, ledger: Ledger
+    ) -> None:
+        await ledger.commit(entry(0))
+        await ledger.commit(fence(1, takeover=2))
+        assert await ledger.commit(entry(1)) == fence(1, takeover=2)
+        assert await ledger.last(SESSION) == fence(1, takeover=2)
 
-    async def test_routes_need_an_entry(self, ledger: Ledger) -> None:
+    async def test_outcomes_are_not_committed(self, ledger: Ledger) -> None:
+        assert await ledger.commit(replace(entry(0), outcomes=(SPANISH,))) == entry(0)
+        assert await ledger.last(SESSION) == entry(0)
+
+    async def test_an_outcome_is_fixed_once(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
+        assert await ledger.fix(SESSION, 0, SPANISH) == SPANISH
+        other = replace(SPANISH, text="otra cosa", skipped="late", fixed_at_ms=1)
+        assert await ledger.fix(SESSION, 0, other) == SPANISH
+        assert await ledger.after(SESSION, -1) == (replace(entry(0), outcomes=(SPANISH,)),)
+
+    async def test_fixing_again_is_no_loss(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
+        await ledger.fix(SESSION, 0, SPANISH)
+        assert await ledger.fix(SESSION, 0, SPANISH) == SPANISH
+
+    async def test_of_outcomes_at_once_exactly_one_is_fixed(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
+        texts = [f"text {number}" for number in range(20)]
+        stands = await asyncio.gather(
+            *(ledger.fix(SESSION, 0, replace(SPANISH, text=text)) for text in texts)
+        )
+        assert len({stood.text for stood in stands}) == 1
+        (found,) = await ledger.after(SESSION, -1)
+        assert found.outcomes == (stands[0],)
+
+    async def test_languages_are_fixed_apart(self, ledger: Ledger) -> None:
+        """In the order of their names, whichever came first."""
+        await ledger.commit(entry(0))
+        await asyncio.gather(ledger.fix(SESSION, 0, SPANISH), ledger.fix(SESSION, 0, CATALAN))
+        stands = await ledger.last(SESSION)
+        assert stands == replace(entry(0), outcomes=(CATALAN, SPANISH))
+        assert stands.outcome("pt-BR") is None
+
+    async def test_an_outcome_needs_an_entry(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
         with pytest.raises(PermanentError):
-            await ledger.set_routes(SESSION, 7, (Route("es", None),))
+            await ledger.fix(SESSION, 7, SPANISH)
+        with pytest.raises(PermanentError):
+            await ledger.fix("nobody-1", 0, SPANISH)
+        assert await ledger.after(SESSION, -1) == (entry(0),)
+        assert await ledger.after("nobody-1", -1) == ()
+
+    async def test_what_is_delivered_stays_so(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
+        await ledger.fix(SESSION, 0, CATALAN)
+        await ledger.fix(SESSION, 0, SPANISH)
+        for _ in range(2):
+            await ledger.mark_delivered(SESSION, 0, "es")
+        delivered = replace(SPANISH, delivered=True)
+        assert await ledger.fix(SESSION, 0, SPANISH) == delivered
+        assert await ledger.last(SESSION) == replace(entry(0), outcomes=(CATALAN, delivered))
+
+    async def test_committing_again_shows_what_became_of_it(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
+        await ledger.fix(SESSION, 0, SPANISH)
+        assert await ledger.commit(entry(0)) == replace(entry(0), outcomes=(SPANISH,))
+
+    async def test_nothing_is_delivered_that_is_not_fixed(self, ledger: Ledger) -> None:
+        await ledger.commit(entry(0))
+        await ledger.fix(SESSION, 0, SPANISH)
+        for number, language in ((0, "ca"), (1, "es")):
+            with pytest.raises(PermanentError):
+                await ledger.mark_delivered(SESSION, number, language)
+        assert await ledger.after(SESSION, -1) == (replace(entry(0), outcomes=(SPANISH,)),)
+
+    async def test_an_entry_of_version_1_takes_outcomes(self, ledger: Ledger) -> None:
+        old = replace(entry(0), version=1, routes=(Route("es", None),))
+        await ledger.commit(old)
+        with pytest.raises(PermanentError):
+            await ledger.mark_delivered(SESSION, 0, "es")
+        assert await ledger.fix(SESSION, 0, SPANISH) == SPANISH
+        assert await ledger.fix(SESSION, 0, CATALAN) == CATALAN
+        assert await ledger.fix(SESSION, 0, replace(SPANISH, text="tarde")) == SPANISH
+        await ledger.mark_delivered(SESSION, 0, "ca")
+        outcomes = (replace(CATALAN, delivered=True), SPANISH)
+        assert await ledger.after(SESSION, -1) == (replace(old, outcomes=outcomes),)
+
+    async def test_of_first_outcomes_of_version_1_none_is_lost(self, ledger: Ledger) -> None:
+        await ledger.commit(replace(entry(0), version=1))
+        languages = [f"l{number}" for number in range(10, 20)]
+        wanted = [replace(SPANISH, language=language) for language in languages]
+        stands = await asyncio.gather(*(ledger.fix(SESSION, 0, outcome) for outcome in wanted))
+        assert stands == wanted
+        (found,) = await ledger.after(SESSION, -1)
+        assert found.outcomes == tuple(wanted)
+
+    async def test_a_head_is_no_entry(self, ledger: Ledger) -> None:
+        assert await ledger.head(SESSION) is None
+        await ledger.save_head(HEAD)
         assert await ledger.after(SESSION, -1) == ()
+        assert await ledger.after(SESSION, -2) == ()
+        assert await ledger.last(SESSION) is None
+        await ledger.commit(entry(0))
+        assert await ledger.after(SESSION, -1) == (entry(0),)
+        assert await ledger.last(SESSION) == entry(0)
+
+    async def test_the_head_saved_last_is_found(self, ledger: Ledger) -> None:
+        later = replace(HEAD, number=9, coverage="more")
+        await ledger.save_head(HEAD)
+        await ledger.save_head(replace(HEAD, session_id="other-river-1", coverage="another"))
+        await ledger.save_head(later)
+        assert await ledger.head(SESSION) == later
+        await ledger.save_head(HEAD)
+        assert await ledger.head(SESSION) == HEAD
 
 
 class TestMemoryLedger(LedgerContract):
@@ -124,19 +248,100 @@ class TestMemoryLedger(LedgerContract):
     def ledger(self) -> Ledger:
         return MemoryLedger()
 
+    async def test_a_short_one_keeps_the_last_entries(self) -> None:
+        ledger = MemoryLedger(keep=2)
+        for number in range(4):
+            await ledger.commit(entry(number))
+        assert await ledger.after(SESSION, -1) == (entry(2), entry(3))
+        with pytest.raises(PermanentError):
+            await ledger.fix(SESSION, 1, SPANISH)
+
+
+class TestShortLedger(LedgerContract):
+    """The benchmarks' stand-in, with room for what the suite writes."""
+
+    @pytest.fixture
+    def ledger(self) -> Ledger:
+        return ShortLedger()
+
+
+class Rows:
+    """The ledger's table as it lies in the local cloud."""
+
+    def __init__(self, clients: AwsClients) -> None:
+        self._clients = clients
+        self._table = clients.settings.names.utterances_table
+
+    async def put(self, item: dict[str, Any]) -> None:
+        dynamodb = await self._clients.dynamodb()
+        await dynamodb.put_item(TableName=self._table, Item=item)
+
+    async def get(self, number: int) -> dict[str, Any]:
+        dynamodb = await self._clients.dynamodb()
+        key = {"sessionId": {"S": SESSION}, "sequenceNumber": {"N": str(number)}}
+        return dict((await dynamodb.get_item(TableName=self._table, Key=key)).get("Item", {}))
+
 
 class TestAmazonLedger(LedgerContract):
     @pytest.fixture
     def ledger(self, aws_clients: AwsClients) -> Ledger:
-        return AmazonLedger(aws_clients)
+        return AmazonLedger(aws_clients, now_ms=lambda: 1_790_000_100_000)
 
-    async def test_a_row_expires_a_day_after_its_words(
-        self, ledger: Ledger, aws_clients: AwsClients
-    ) -> None:
+    @pytest.fixture
+    def rows(self, aws_clients: AwsClients) -> Rows:
+        return Rows(aws_clients)
+
+    async def test_a_row_expires_a_day_after_its_words(self, ledger: Ledger, rows: Rows) -> None:
         await ledger.commit(entry(0))
-        dynamodb = await aws_clients.dynamodb()
-        row = await dynamodb.get_item(
-            TableName=aws_clients.settings.names.utterances_table,
-            Key={"sessionId": {"S": SESSION}, "sequenceNumber": {"N": "0"}},
+        await ledger.fix(SESSION, 0, SPANISH)
+        assert (await rows.get(0))["expiresAt"] == {"N": str(1_790_000_004 + 86_400)}
+
+    async def test_a_head_expires_a_day_after_it_was_saved(
+        self, ledger: Ledger, rows: Rows
+    ) -> None:
+        await ledger.save_head(HEAD)
+        assert (await rows.get(-1))["expiresAt"] == {"N": str(1_790_000_100 + 86_400)}
+
+    async def test_rows_of_9bc5d6e_are_version_1(self, ledger: Ledger, rows: Rows) -> None:
+        routed = replace(entry(0), version=1, routes=(Route("es", None), Route("ca", 0)))
+        gap = replace(
+            entry(1),
+            version=1,
+            kind=EntryKind.GAP,
+            text="",
+            gap_from_sequence=36,
+            gap_until_sequence=40,
         )
-        assert row.get("Item", {}).get("expiresAt") == {"N": str(1_790_000_004 + 86_400)}
+        for old in (routed, gap):
+            await rows.put(first_edition.written_entry(old))
+        assert await ledger.after(SESSION, -1) == (routed, gap)
+        assert await ledger.commit(entry(1)) == gap
+        assert await ledger.fix(SESSION, 0, SPANISH) == SPANISH
+        await ledger.mark_delivered(SESSION, 0, "es")
+        delivered = replace(SPANISH, delivered=True)
+        assert await ledger.after(SESSION, -1) == (replace(routed, outcomes=(delivered,)), gap)
+
+    async def test_9bc5d6e_reads_rows_of_today(self, ledger: Ledger, rows: Rows) -> None:
+        """After a rollback: entries with outcomes are entries, a fence is a silence."""
+        routed = replace(entry(0), routes=(Route("es", None),), resume_record="4957" * 14)
+        await ledger.commit(routed)
+        await ledger.fix(SESSION, 0, SPANISH)
+        await ledger.mark_delivered(SESSION, 0, "es")
+        await ledger.commit(fence(1, takeover=2))
+        assert first_edition.read_entry(await rows.get(0)) == replace(
+            routed, version=1, resume_record=None
+        )
+        assert first_edition.read_entry(await rows.get(1)) == replace(
+            fence(1, takeover=2), version=1, takeover=0
+        )
+
+    async def test_a_sentence_in_four_languages_is_one_write_unit(
+        self, ledger: Ledger, rows: Rows
+    ) -> None:
+        text = "una frase de la longitud que tienen tres segundos de palabras en un discurso"
+        routes = tuple(Route(language, 7_199) for language in ("ca", "es", "fr", "pt"))
+        await ledger.commit(replace(entry(7_200), text=text, writer="f" * 32, routes=routes))
+        for route in routes:
+            await ledger.fix(SESSION, 7_200, replace(SPANISH, language=route.language, text=text))
+            await ledger.mark_delivered(SESSION, 7_200, route.language)
+        assert stored_bytes(await rows.get(7_200)) <= UNIT_BYTES

@@ -11,8 +11,10 @@ import pytest
 
 from connectors.amazon_clients import AwsClients
 from connectors.amazon_ledger import AmazonLedger
+from connectors.amazon_positions import AmazonPositions
 from connectors.errors import RetryableError
-from schemas.values import EntryKind, LedgerEntry
+from connectors.positions import ShardPosition
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry
 
 pytestmark = pytest.mark.integration
 
@@ -32,17 +34,21 @@ ENTRY = LedgerEntry(
     resume_sequence=10,
     resume_sequence_sample=40_000,
 )
+OUTCOME = FixedOutcome("es", "así es", None, 1_990_000_004_500)
+POSITION = ShardPosition("shardId-000000000000/0", "4" * 56, 1_990_000_000_000)
 
 
 @dataclass(slots=True)
 class Wire:
     """Between client and local cloud. ``lose_answers``/``lose_requests``: how many of the next
-    requests have their connection cut, behind or before the cloud has done them."""
+    requests have their connection cut, after or before the cloud has done them;
+    ``keep_answers``: how many answers come through before any is lost."""
 
     cloud_port: int
     endpoint_url: str = ""
     lose_answers: int = 0
     lose_requests: int = 0
+    keep_answers: int = 0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream, to_cloud = await asyncio.open_connection("127.0.0.1", self.cloud_port)
@@ -67,7 +73,9 @@ class Wire:
 
     async def _answers(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
-            if self.lose_answers:
+            if self.keep_answers:
+                self.keep_answers -= 1
+            elif self.lose_answers:
                 self.lose_answers -= 1
                 return
             sink.write(data)
@@ -83,10 +91,20 @@ async def wire(aws_clients: AwsClients) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def ledger(aws_clients: AwsClients, wire: Wire) -> AsyncIterator[AmazonLedger]:
+async def wired(aws_clients: AwsClients, wire: Wire) -> AsyncIterator[AwsClients]:
     clients = AwsClients(replace(aws_clients.settings, endpoint_url=wire.endpoint_url))
-    yield AmazonLedger(clients)
+    yield clients
     await clients.close()
+
+
+@pytest.fixture
+def ledger(wired: AwsClients) -> AmazonLedger:
+    return AmazonLedger(wired)
+
+
+@pytest.fixture
+def positions(wired: AwsClients) -> AmazonPositions:
+    return AmazonPositions(wired)
 
 
 async def test_a_commit_whose_answer_is_lost_is_read_back(ledger: AmazonLedger, wire: Wire) -> None:
@@ -120,3 +138,88 @@ async def test_while_nothing_can_be_known_nothing_is_claimed(
     with pytest.raises(RetryableError):
         await ledger.commit(ENTRY)
     assert await ledger.commit(replace(ENTRY, writer="late")) == ENTRY
+
+
+async def test_an_outcome_whose_answer_is_lost_stands_for_the_retry(
+    ledger: AmazonLedger, wire: Wire
+) -> None:
+    await ledger.commit(ENTRY)
+    wire.lose_answers = 1
+    with pytest.raises(RetryableError):
+        await ledger.fix(ENTRY.session_id, 0, OUTCOME)
+    assert wire.lose_answers == 0
+    assert (await ledger.after(ENTRY.session_id, -1))[0].outcomes == (OUTCOME,)
+    retried = replace(OUTCOME, text="eso es", fixed_at_ms=OUTCOME.fixed_at_ms + 3_000)
+    assert await ledger.fix(ENTRY.session_id, 0, retried) == OUTCOME
+
+
+@pytest.mark.parametrize("answers_before", [0, 1])
+async def test_of_version_1_either_of_two_answers_may_be_lost(
+    ledger: AmazonLedger, wire: Wire, answers_before: int
+) -> None:
+    """The first says that there are no outcomes to add to, the second that they are written."""
+    await ledger.commit(replace(ENTRY, version=1))
+    wire.keep_answers, wire.lose_answers = answers_before, 1
+    with pytest.raises(RetryableError):
+        await ledger.fix(ENTRY.session_id, 0, OUTCOME)
+    written = (await ledger.after(ENTRY.session_id, -1))[0].outcomes
+    assert written == ((OUTCOME,) if answers_before else ())
+    retried = replace(OUTCOME, text="eso es")
+    assert await ledger.fix(ENTRY.session_id, 0, retried) == (OUTCOME if written else retried)
+
+
+async def test_an_outcome_that_never_arrived_may_be_fixed_again(
+    ledger: AmazonLedger, wire: Wire
+) -> None:
+    await ledger.commit(ENTRY)
+    wire.lose_requests = 1
+    with pytest.raises(RetryableError):
+        await ledger.fix(ENTRY.session_id, 0, OUTCOME)
+    assert await ledger.after(ENTRY.session_id, -1) == (ENTRY,)
+    late = replace(OUTCOME, text="eso es")
+    assert await ledger.fix(ENTRY.session_id, 0, late) == late
+
+
+async def test_a_delivery_whose_answer_is_lost_may_be_marked_again(
+    ledger: AmazonLedger, wire: Wire
+) -> None:
+    await ledger.commit(ENTRY)
+    await ledger.fix(ENTRY.session_id, 0, OUTCOME)
+    wire.lose_answers = 1
+    with pytest.raises(RetryableError):
+        await ledger.mark_delivered(ENTRY.session_id, 0, "es")
+    delivered = (replace(ENTRY, outcomes=(replace(OUTCOME, delivered=True),)),)
+    assert await ledger.after(ENTRY.session_id, -1) == delivered
+    await ledger.mark_delivered(ENTRY.session_id, 0, "es")
+    assert await ledger.after(ENTRY.session_id, -1) == delivered
+
+
+async def test_a_delivery_that_never_arrived_is_not_marked(
+    ledger: AmazonLedger, wire: Wire
+) -> None:
+    await ledger.commit(ENTRY)
+    await ledger.fix(ENTRY.session_id, 0, OUTCOME)
+    wire.lose_requests = 1
+    with pytest.raises(RetryableError):
+        await ledger.mark_delivered(ENTRY.session_id, 0, "es")
+    assert (await ledger.after(ENTRY.session_id, -1))[0].outcomes == (OUTCOME,)
+
+
+async def test_a_claim_whose_answer_is_lost_is_handed_out_to_nobody(
+    positions: AmazonPositions, wire: Wire
+) -> None:
+    wire.lose_answers = 1
+    with pytest.raises(RetryableError):
+        await positions.claim("live")
+    assert await positions.claim("live") == 2
+
+
+async def test_a_position_whose_answer_is_lost_may_be_saved_again(
+    positions: AmazonPositions, wire: Wire
+) -> None:
+    wire.lose_answers = 1
+    with pytest.raises(RetryableError):
+        await positions.save("live", (POSITION,), 1)
+    assert await positions.load("live") == {POSITION.shard_id: POSITION}
+    await positions.save("live", (POSITION,), 1)
+    assert await positions.load("live") == {POSITION.shard_id: POSITION}

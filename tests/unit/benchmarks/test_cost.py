@@ -22,7 +22,7 @@ from connectors.speech_to_text import Word
 
 pytestmark = pytest.mark.unit
 
-PRICES = Prices(0.5, 15.0, 0.01, 0.02, 0.04, 5.0, 2.0)
+PRICES = Prices(0.5, 15.0, 0.01, 0.02, 0.04, 0.001, 5.0, 2.0, 2.0)
 
 
 def words(*spans_s: tuple[float, float]) -> tuple[Word, ...]:
@@ -64,8 +64,18 @@ def test_silence_is_left_out_but_for_its_edges() -> None:
 def test_dollars_are_units_times_prices() -> None:
     usage = stream_usage([20.0], words((0.0, 1.0), (1.0, 2.0)), 3, PRICES)
     assert (usage.translated_characters, usage.spoken_characters) == (30.0, 60.0)
-    assert dollars(usage, PRICES, generative=False) == pytest.approx(10.0 + 0.3 + 1.2)
-    assert dollars(usage, PRICES, generative=True) == pytest.approx(10.0 + 0.3 + 2.4)
+    assert dollars(usage, PRICES, generative=False) == pytest.approx(10.0 + 0.3 + 1.2 + 0.007)
+    assert dollars(usage, PRICES, generative=True) == pytest.approx(10.0 + 0.3 + 2.4 + 0.007)
+
+
+def test_the_job_alone_writes_a_ledger() -> None:
+    """One commit an utterance of two words, and two writes for each language heard."""
+    spoken = words((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))
+    units = [stream_usage([20.0], spoken, heard, PRICES).ledger_units for heard in (0, 1, 3)]
+    assert units == [2, 6, 14]
+    assert window_usage(spoken, 20.0, 3, PRICES).ledger_units == 0
+    assert stream_usage([20.0], spoken, 3, PRICES, in_vain=0.5).ledger_units == 14
+    assert stream_usage([20.0], spoken, 0, PRICES).per_hour(20.0).ledger_units == 360
 
 
 def test_an_hour_of_a_talk_that_is_shorter() -> None:
@@ -82,6 +92,7 @@ def test_the_price_file_can_be_edited(tmp_path: Path) -> None:
     before, after = read_prices(), read_prices(edited)
     assert after.recognition_per_s == 2 * before.recognition_per_s
     assert after.translation_per_character == before.translation_per_character
+    assert before.ledger_unit == pytest.approx(0.625e-6)
 
 
 def test_the_table_is_of_an_hour_by_flow_and_languages_heard() -> None:
@@ -95,4 +106,9 @@ def test_the_table_is_of_an_hour_by_flow_and_languages_heard() -> None:
     )
     assert found["baseline_0_heard_neural_dollars"] == pytest.approx(9_000)
     saved = found["baseline_2_heard_neural_dollars"] - found["stream_2_heard_neural_dollars"]
-    assert saved == pytest.approx((18_000 - 3_600) * 0.5)
+    ledger = found["stream_2_heard_ledger_units"] * 0.001
+    assert saved == pytest.approx((18_000 - 3_600) * 0.5 - ledger)
+    assert found["stream_2_heard_ledger_units"] == pytest.approx(
+        5 * found["stream_0_heard_ledger_units"]
+    )
+    assert found["baseline_2_heard_ledger_units"] == 0
