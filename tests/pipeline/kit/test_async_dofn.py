@@ -23,12 +23,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.counters import CounterFactory
 from apache_beam.utils.timestamp import Timestamp
 
-from beam_flink_kit.async_calls import (
-    CallPolicy,
-    LostCall,
-    PlainCallScope,
-    PlainScopeSettings,
-)
+from beam_flink_kit.async_calls import CallPolicy, LostCall
 from beam_flink_kit.async_dofn import (
     DEAD_LETTERS,
     TICK,
@@ -38,6 +33,7 @@ from beam_flink_kit.async_dofn import (
     TickCoder,
     as_tick,
 )
+from beam_flink_kit.call_scope import PlainCallScope, PlainScopeSettings
 from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn, held
