@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import traceback
 from collections import deque
@@ -18,14 +19,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from beam_flink_kit.held_tick import Bell
-from beam_flink_kit.loops import TimeMode, WorkerLoop, loop_for
 
 _log = logging.getLogger(__name__)
+
+LOG_EVERY_S = 10.0
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
 At = TypeVar("At", contravariant=True)
-At_co = TypeVar("At_co", covariant=True)
 
 
 class CallHandler(Protocol[In, Out, At]):
@@ -134,6 +135,7 @@ class StageCalls:
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself holds them weakly
         self._answers: deque[Any] = deque()
         self._is_closed = False
+        self._logged: dict[str, tuple[float, int]] = {}  # by fault: when, and how many since
         self._totals = Totals()
         self._reported = Totals()
         self._reporting = threading.Lock()
@@ -318,19 +320,19 @@ class StageCalls:
             self._start_waiting()
 
     def _log_fault(self, call: _Call, error: BaseException, what: str) -> None:
-        """Where it was raised and its type; its message may hold the item's content."""
+        """Where it was raised and its type; its message may hold the item's content. In an outage
+        all calls fail alike: one line in ten seconds, and how many it stands for."""
         frames = traceback.extract_tb(error.__traceback__)[-4:]
-        where = " < ".join(
-            f"{each.filename}:{each.lineno} {each.name}" for each in reversed(frames)
-        )
-        _log.error(
-            "%s: call %s, %s: %s at %s",
-            self._handler.stage,
-            call.call_id,
-            what,
-            type(error).__name__,
-            where,
-        )
+        where = " < ".join(f"{each.filename}:{each.lineno} {each.name}" for each in frames[::-1])
+        fault = f"{type(error).__name__} at {where}"
+        now_s = self._loop.now_s()
+        logged_s, unlogged = self._logged.get(fault, (-math.inf, 0))
+        if now_s - logged_s < LOG_EVERY_S:
+            self._logged[fault] = logged_s, unlogged + 1
+            return
+        self._logged[fault] = now_s, 0
+        more = f", and {unlogged} more before it" if unlogged else ""
+        _log.error("%s: call %s, %s: %s%s", self._handler.stage, call.call_id, what, fault, more)
 
 
 class AsyncCalls:
@@ -360,51 +362,3 @@ class AsyncCalls:
 async def _close(stages: list[StageCalls]) -> None:
     for stage in stages:
         stage.close()
-
-
-class CallScope(Protocol[At_co]):
-    """What ``AsyncDoFn`` needs of its process's object (``process_scope``)."""
-
-    @property
-    def time_mode(self) -> TimeMode: ...
-
-    @property
-    def loop(self) -> WorkerLoop: ...
-
-    @property
-    def calls(self) -> AsyncCalls: ...
-
-    def call_site(self) -> At_co:
-        """What handlers are given as ``at``: clients, clocks, caches of the process."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class PlainCallScope:
-    """A loop and calls, for handlers that need nothing else. A job that keeps clients has a class
-    of its own with these four attributes, and closes its clients between calls and loop."""
-
-    def __init__(self, time_mode: TimeMode) -> None:
-        self.time_mode = time_mode
-        self.loop = loop_for(time_mode)
-        self.bell = Bell(self.loop)
-        self.calls = AsyncCalls(self.bell)
-
-    def call_site(self) -> PlainCallScope:
-        return self
-
-    def close(self) -> None:
-        self.calls.close()
-        self.loop.stop()
-
-
-@dataclass(frozen=True, slots=True)
-class PlainScopeSettings:
-    time_mode: TimeMode = TimeMode.LIVE
-    linger_s: float = 0.0
-    name: str = ""
-    """Makes equal settings two: a process of its own for each test, say."""
-
-    def build(self) -> PlainCallScope:
-        return PlainCallScope(self.time_mode)

@@ -35,7 +35,8 @@ from apache_beam import coders
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
-from beam_flink_kit.async_calls import Answer, CallHandler, CallPolicy, CallScope, LostCall
+from beam_flink_kit.async_calls import Answer, CallHandler, CallPolicy, LostCall
+from beam_flink_kit.call_scope import CallScope
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn, ScopeSettings
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from beam_flink_kit.async_calls import CallPolicy, LostCall, PlainCallScope, StageCalls
+from beam_flink_kit.async_calls import CallPolicy, LostCall, StageCalls
+from beam_flink_kit.call_scope import PlainCallScope
 from beam_flink_kit.loops import TimeMode
 
 START_MS = 1_800_000_000_000

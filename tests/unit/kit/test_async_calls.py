@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_flink_kit.async_calls import CallPolicy, LostCall, PlainScopeSettings
+from beam_flink_kit.async_calls import CallPolicy, LostCall
+from beam_flink_kit.call_scope import PlainScopeSettings
 from tests.unit.kit.slow_echo import BusyError, Desk, SlowEcho, lost
 
 pytestmark = pytest.mark.unit
@@ -151,6 +152,24 @@ def test_an_item_is_not_lost_when_telling_its_failure_fails(
     assert "secret" not in caplog.text
     assert "ValueError at " in caplog.text
     assert "slow_echo.py" in caplog.text
+    desk.scope.close()
+
+
+def test_faults_that_are_alike_are_one_line_in_ten_seconds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk(SlowEcho(), CallPolicy(attempts=1))
+    desk.begin(*(f"?{number}" for number in range(50)))
+    assert len(desk.after(2)) == 50
+    assert [record.message.split(":")[1] for record in caplog.records] == [" call ?0, attempt 1"]
+    desk.begin("@a")
+    assert len(caplog.records) == 2, "another fault"
+    desk.begin("?b")
+    desk.after(2)
+    desk.after(8)
+    desk.begin("?c")
+    desk.after(2)
+    assert caplog.records[-1].message.endswith(", and 50 more before it")
     desk.scope.close()
 
 

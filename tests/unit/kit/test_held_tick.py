@@ -86,7 +86,7 @@ def test_a_late_tick_is_held_less_or_not_at_all(late_ms: int, held_ms: int) -> N
 def test_a_minute_of_late_ticks_is_over_at_once() -> None:
     hold = Hold()
     held_ms = [hold.tick(-60_000 + tick * 100)[1] for tick in range(600)]
-    assert sum(held_ms) == pytest.approx(40, abs=1), "the last one alone, 100 ms late, is held a little"
+    assert sum(held_ms) == pytest.approx(40, abs=1), "of the last, 100 ms late"
 
 
 def test_a_step_that_is_always_ready_still_ends_its_tick() -> None:
