@@ -127,7 +127,7 @@ class MemorySessionTables:
         self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
         before = self._counts.get(session_id, ListenerCounts())
-        return self._set_counts(session_id, before.after(change), now_ms)
+        return self.set_counts(session_id, before.after(change), now_ms)
 
     async def listener_counts(self, session_id: str) -> ListenerCounts:
         return self._counts.get(session_id, ListenerCounts())
@@ -138,7 +138,7 @@ class MemorySessionTables:
         before = self._counts.get(session_id, ListenerCounts())
         if before.revision != seen.revision:
             return None
-        return self._set_counts(session_id, replace(mended, revision=seen.revision + 1), now_ms)
+        return self.set_counts(session_id, replace(mended, revision=seen.revision + 1), now_ms)
 
     async def listeners(self, session_id: str) -> ListenerLanguages:
         now_ms = self._now_ms()
@@ -163,7 +163,7 @@ class MemorySessionTables:
         row = self._sessions.get(session_id)
         return row if row is not None and row.info.status != ENDED else None
 
-    def _set_counts(self, session_id: str, counts: ListenerCounts, now_ms: int) -> ListenerCounts:
+    def set_counts(self, session_id: str, counts: ListenerCounts, now_ms: int) -> ListenerCounts:
         self._counts[session_id] = counts
         self._counted_at_ms[session_id] = now_ms
         return counts

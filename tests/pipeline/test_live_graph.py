@@ -52,7 +52,7 @@ def test_windows_cut_every_three_seconds_and_end_with_the_session() -> None:
     pcm, words = talk(0, 20)
     world.listen("talk", 0.1, "es", revision=1)
     last = world.speak("talk", pcm, 0.5) - 1
-    world.control("talk", ControlKind.END, 11.0, after=last)
+    world.control("talk", ControlKind.END, 11.5, after=last)
     world.run(18.0)
     entries = world.entries("talk")
     assert spoken(words) == world.words("talk") == translated(world, "talk", "es")

@@ -29,7 +29,7 @@ def test_a_talk_is_cut_at_pauses_and_its_services_get_a_head_start() -> None:
     world.listen(TALK, 0.1, "ca", "es", revision=1)
     after = world.speak(TALK, pcm + write_silence(1.0), 0.5)
     world.control(TALK, ControlKind.END, 16.5, after=after - 1)
-    world.run(24.0, cutter=PauseSegmenter(), head_start=True)
+    world.run(24.0, segmenter=PauseSegmenter(), speculates=True)
     assert world.words(TALK) == [word.text for word in words]
     spoken = [entry for entry in world.entries(TALK) if entry.text]
     assert len(spoken) >= 4
@@ -46,7 +46,7 @@ def test_a_talk_that_comes_late_is_shown_but_not_voiced() -> None:
     world.listen(TALK, 0.1, "es", revision=1)
     after = world.speak(TALK, pcm, 0.5, late_by_s=lambda _sequence: 20.0)
     world.control(TALK, ControlKind.END, 28.0, after=after - 1)
-    world.run(36.0, cutter=PauseSegmenter())
+    world.run(36.0, segmenter=PauseSegmenter())
     assert world.words(TALK) == [word.text for word in words]
     messages = world.messages(TALK, "es")
     assert {message["type"] for message in messages} == {"skipped"}

@@ -35,14 +35,18 @@ from connectors.scripted_speech_to_text import (
 )
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
+from connectors.session_tables import ListenerCounts
 from connectors.shard_source import StartAt, StartKind
 from pipelines.coders import register_coders
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
-from pipelines.live_translation import GraphOptions, live
-from pipelines.transforms.read_audio import ReadOptions
+from beam_flink_kit.loops import TimeMode
+from beam_flink_kit.process_scope import held
+from pipelines.live_translation import GraphOptions, live, live_windows
+from pipelines.reading.reader import ReadOptions
+from pipelines.runtime.worker import WorkerSettings
+from pipelines.transforms.reader_step import TickHold
 from pipelines.transforms.window_audio import WindowOptions
-from pipelines.worker.process import TimeMode, WorkerSettings, held_worker
 from schemas.avro_codec import encode
 from schemas.values import (
     SAMPLE_RATE_HZ,
@@ -146,7 +150,10 @@ class World:
         )
 
     def listen(self, session_id: str, at_s: float, *languages: str, revision: int) -> None:
-        """From ``at_s`` on exactly these languages are heard; the record is in the stream."""
+        """From ``at_s`` on exactly these languages have listeners: the tables know, and the record
+        is in the stream."""
+        counts = ListenerCounts(dict.fromkeys(languages, 1), revision)
+        self.at(at_s, lambda: self.tables.set_counts(session_id, counts, ms(at_s)))
         self.put(
             at_s,
             SessionControl(
@@ -185,16 +192,20 @@ class World:
         resume: bool = False,
         record_format: str = "avro",
         from_s: float = 0.0,
-        cutter: Segmenter | None = None,
-        head_start: bool = False,
+        segmenter: Segmenter | None = None,
+        speculates: bool = False,
+        windows: bool = False,
         stops: Iterable[tuple[float, float]] = (),
     ) -> None:
-        """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes."""
+        """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes.
+
+        ``windows``: session windows stand in front of the transcription.
+        """
         register_coders()
         for _at_s, happens in sorted(self._at, key=lambda each: each[0]):
             happens()
         self._at.clear()
-        settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL, head_start)
+        settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL, speculates)
         options = GraphOptions(
             ReadOptions(
                 "test",
@@ -202,13 +213,11 @@ class World:
                 resume,
                 record_format,
                 readers=1,
-                poll_every_ticks=1,
             ),
-            WindowOptions(
-                "test", pane_records=0, readers=1, record_format=record_format, partitions=1
-            ),
-            cutter or WindowSegmenter(),
+            segmenter or WindowSegmenter(),
             settings,
+            WindowOptions(pane_records=0, partitions=1),
+            TickHold(TICK_MS),
         )
         stream = TestStream().advance_watermark_to(ms(from_s) / 1000)
         stopped = list(stops)
@@ -220,18 +229,16 @@ class World:
                 continue
             stream = (
                 stream.advance_processing_time((tick_ms - last_ms) / 1000)
-                .add_elements([TimestampedValue(number * 2, tick_ms / 1000)])
+                .add_elements([TimestampedValue(number, tick_ms / 1000)])
                 .advance_watermark_to(tick_ms / 1000)
             )
             last_ms = tick_ms
         stream = stream.advance_watermark_to_infinity()
         pipeline_options = PipelineOptions(["--runner=DirectRunner", "--streaming"])
-        with (
-            held_worker(settings) as worker,
-            beam.Pipeline(options=pipeline_options) as pipeline,
-        ):
+        with held(settings) as worker, beam.Pipeline(options=pipeline_options) as pipeline:
             self.now_ms = worker.loop.now_ms
-            live(pipeline | stream.with_output_types(int), options)
+            graph = live_windows if windows else live
+            graph(pipeline | stream.with_output_types(int), options)
 
 
 _WORLDS: dict[str, World] = {}
