@@ -73,9 +73,10 @@ class Wire:
 
     async def _answers(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
-            if self.keep_answers:
+            begins = data.startswith(b"HTTP/")  # the rest of an answer may come apart from it
+            if begins and self.keep_answers:
                 self.keep_answers -= 1
-            elif self.lose_answers:
+            elif begins and self.lose_answers:
                 self.lose_answers -= 1
                 return
             sink.write(data)
