@@ -1,7 +1,11 @@
-"""The same graph over a WAV file or a folder of stored chunks, on DirectRunner."""
+"""The same graph over a recording or a folder of stored chunks, on DirectRunner.
+
+It leaves clips, captions in every language and the transcript; nobody is notified.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +14,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import TimestampedValue
 
-from connectors.stored_chunks import StoredAudioError, stored_chunks
+from connectors.stored_chunks import StoredAudio, StoredAudioError, read_stored_audio
+from connectors.talk_files import write_talk_files
 from pipelines.core.records import ReadRecord
 from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
@@ -21,24 +26,37 @@ from schemas.values import AudioChunk, ListenerLanguages
 def run(job: BoundedJob) -> int:
     """0 when everything given was worked off; 2 when the input is not audio we can replay."""
     try:
-        chunks = list(stored_chunks(job.source))
+        audio = read_stored_audio(job.source, sys.stdin.buffer)
     except StoredAudioError as error:
         sys.stderr.write(f"pipelines.main: {error}\n")
         return 2
-    options = PipelineOptions(["--runner=DirectRunner"])
-    with held_worker(job.graph.settings), beam.Pipeline(options=options) as pipeline:
+    sys.stderr.write(f"pipelines.main: {audio.note}\n")
+    with held_worker(job.graph.settings) as worker:
+        _run_graph(job, audio)
+        for session_id, started_at_ms in audio.started_at_ms.items():
+            entries = asyncio.run(worker.connectors.ledger.after(session_id, -1))
+            write_talk_files(
+                job.output,
+                session_id,
+                entries,
+                started_at_ms=started_at_ms,
+                languages=job.languages,
+            )
+    return 0
+
+
+def _run_graph(job: BoundedJob, audio: StoredAudio) -> None:
+    with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
         records = (
             pipeline
-            | "Stored chunks" >> beam.Create(stored_records(chunks), reshuffle=False)
+            | "Stored chunks" >> beam.Create(stored_records(audio.chunks), reshuffle=False)
             | "At capture time"
             >> beam.Map(_at_capture_time).with_output_types(tuple[str, ReadRecord])
         )
-        sessions = sorted({chunk.session_id for chunk in chunks})
         languages = pipeline | "Languages" >> beam.Create(
-            [(session, ListenerLanguages(job.languages, 1)) for session in sessions]
+            [(session, ListenerLanguages(job.languages, 1)) for session in audio.started_at_ms]
         )
         bounded(records, languages, job.graph)
-    return 0
 
 
 def stored_records(chunks: Iterable[AudioChunk]) -> list[tuple[str, ReadRecord]]:

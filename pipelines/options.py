@@ -20,6 +20,7 @@ from connectors.job_connectors import (
     SpeechChoice,
 )
 from connectors.shard_source import StartAt, StartKind
+from connectors.stored_chunks import PIPE
 from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.segmentation.segmenter import Segmenter
@@ -95,10 +96,21 @@ class JobOptions(PipelineOptions):
             window.add_argument(f"--{service}", default="offline", choices=ENGINES)
         add_amazon_arguments(parser)
 
-        bounded = parser.add_argument_group("bounded run")
-        bounded.add_argument("--input", default="", help="a WAV file or a folder of chunks")
-        bounded.add_argument("--language", default="es", help="es,ca,fr")
-        bounded.add_argument("--output", default="", help="a folder for clips and captions")
+        bounded = parser.add_argument_group(
+            "bounded run", "a recording instead of the live stream; times count from its beginning"
+        )
+        bounded.add_argument(
+            "--input",
+            default="",
+            help="a WAV file or other recording, a folder of stored chunks"
+            " (sessions/ID/chunks/MS.pcm), or - for a pipe (WAV, or raw 16 kHz mono s16le)",
+        )
+        bounded.add_argument(
+            "--language", default="es", help="what to translate into, such as es,ca,fr"
+        )
+        bounded.add_argument(
+            "--output", default="", help="a folder for clips, captions (WebVTT) and transcript"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +168,15 @@ def _consumer(given: Any, job_name: str) -> str:
 
 def _bounded(given: Any, job_name: str) -> BoundedJob:
     source = Path(given.input)
-    if not source.exists():
-        raise UsageError(f"--input={source}: there is no such file or folder")
+    if source != PIPE and not source.exists():
+        raise UsageError(
+            f"--input={source}: there is no such file or folder; give a WAV file, a folder of"
+            " stored chunks, or - for a pipe"
+        )
     if not given.output:
-        raise UsageError("--input needs --output=DIR, a folder for the clips")
+        raise UsageError("--input needs --output=DIR, a folder for clips, captions and transcript")
+    if Path(given.output).is_file():
+        raise UsageError(f"--output={given.output}: this is a file; give a folder")
     languages = tuple(each.strip() for each in given.language.split(",") if each.strip())
     if not languages:
         raise UsageError("--language needs at least one language, such as es,ca")

@@ -16,7 +16,6 @@ from ingest_gateway.client import (
     listen,
     speak,
 )
-from ingest_gateway.mp3_join import audio_frames
 from tests.settable_clock import SettableClock
 
 if TYPE_CHECKING:
@@ -226,14 +225,3 @@ async def test_clients_say_why_they_cannot_go_on(gateway: RunningGateway) -> Non
         await listen(gateway.url, "no-such-1", "es")
     with pytest.raises(GatewayRefusedError, match="FORBIDDEN"):
         await speak(gateway.url, spoken(1), session_id=session_id, token=gateway.token("eve"))
-
-
-def test_tags_and_information_frames_are_taken_off() -> None:
-    tag = b"ID3\x04\x00\x00\x00\x00\x01\x02" + bytes(130)
-    header = b"\xff\xf3\x64\xc4"  # MPEG-2 layer III, 48 kbit/s, 24 kHz: 144 bytes
-    information = (header + bytes(17) + b"Info").ljust(144, b"\0")
-    sound = header + b"\x01" * 140
-    assert audio_frames(tag + information + sound + sound) == sound + sound
-    assert audio_frames(sound + b"TAG".ljust(128, b"\0")) == sound
-    assert audio_frames(sound) == sound
-    assert audio_frames(b"") == b""
