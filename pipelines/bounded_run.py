@@ -14,6 +14,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import TimestampedValue
 
+from connectors.languages import LANGUAGES
+from connectors.registry import Connectors
 from connectors.stored_chunks import StoredAudio, StoredAudioError, read_stored_audio
 from connectors.talk_files import write_talk_files
 from pipelines.core.records import ReadRecord
@@ -24,7 +26,8 @@ from schemas.values import AudioChunk, ListenerLanguages
 
 
 def run(job: BoundedJob) -> int:
-    """0 when everything given was worked off; 2 when the input is not audio we can replay."""
+    """0 when everything given was worked off; 2 when the input is not audio we can replay, or a
+    language is not to be had."""
     try:
         audio = read_stored_audio(job.source, sys.stdin.buffer)
     except StoredAudioError as error:
@@ -32,6 +35,10 @@ def run(job: BoundedJob) -> int:
         return 2
     sys.stderr.write(f"pipelines.main: {audio.note}\n")
     with held_worker(job.graph.settings) as worker:
+        refusal = _refusal(job, worker.connectors)
+        if refusal is not None:
+            sys.stderr.write(f"pipelines.main: {refusal}\n")
+            return 2
         _run_graph(job, audio)
         for session_id, started_at_ms in audio.started_at_ms.items():
             entries = asyncio.run(worker.connectors.ledger.after(session_id, -1))
@@ -43,6 +50,24 @@ def run(job: BoundedJob) -> int:
                 languages=job.languages,
             )
     return 0
+
+
+def _refusal(job: BoundedJob, connectors: Connectors) -> str | None:
+    """Why the talk cannot be had in one of the languages, and in which it can."""
+
+    def is_possible(language: str) -> bool:
+        return connectors.translator.can_translate(
+            job.source_language, language
+        ) and connectors.synthesizer.can_speak(language)
+
+    impossible = [language for language in job.languages if not is_possible(language)]
+    if not impossible:
+        return None
+    possible = ", ".join(filter(is_possible, LANGUAGES)) or "none"
+    return (
+        f"--language={','.join(impossible)}: these engines have no translation from"
+        f" {job.source_language}, or no voice; use some of: {possible}"
+    )
 
 
 def _run_graph(job: BoundedJob, audio: StoredAudio) -> None:

@@ -7,6 +7,7 @@ import json
 import sys
 import wave
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 import pytest
@@ -39,6 +40,18 @@ def transcripts(output: Path, session_id: str, language: str) -> list[str]:
     described = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     by_number = {int(each["metadata"]["sequenceNumber"]): each for each in described}
     return [unquote(by_number[number]["metadata"]["transcript"]) for number in sorted(by_number)]
+
+
+class Terminal(io.TextIOWrapper):
+    """A standard input into which nothing is piped."""
+
+    @property
+    def buffer(self) -> BinaryIO:
+        class Keyboard(io.BytesIO):
+            def isatty(self) -> bool:
+                return True
+
+        return Keyboard()
 
 
 def test_a_wav_file_becomes_clips_in_every_language_asked_for(tmp_path: Path) -> None:
@@ -89,11 +102,16 @@ def test_a_folder_of_stored_chunks_is_replayed_session_by_session(tmp_path: Path
         (["--input=README.md"], "--output"),
         (["--input=README.md", "--output=/tmp/x", "--language=,"], "--language"),
         (["--start=yesterday"], "trim_horizon"),
+        (["--input=-", "--output=/tmp/x"], "pipe a WAV file or raw samples"),
     ],
 )
 def test_what_cannot_be_run_says_what_to_do(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(io.BytesIO()))
     assert main(arguments) == 2
     assert says in capsys.readouterr().err
 
@@ -173,3 +191,30 @@ def test_a_talk_can_be_piped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert main(["--input=-", "--language=es", f"--output={output}", *SCRIPTED]) == 0
     transcript = (output / "sessions" / "stdin" / "transcript.txt").read_text()
     assert transcript.split() == [f"w{n}" for n in range(8)]
+
+
+def test_a_language_that_is_not_to_be_had_is_refused_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk, output = scripted_talk(tmp_path / "talk.wav"), tmp_path / "out"
+    assert main([f"--input={talk}", "--language=es,xx", f"--output={output}", *SCRIPTED]) == 2
+    said = capsys.readouterr().err
+    assert "--language=xx: these engines have no translation from en" in said
+    assert "use some of: ca, " in said
+    assert not output.exists()
+
+
+def test_what_is_spoken_can_be_said(tmp_path: Path) -> None:
+    talk, output = scripted_talk(tmp_path / "talk.wav"), tmp_path / "out"
+    arguments = [f"--input={talk}", "--source_language=es", "--language=ca"]
+    assert main([*arguments, f"--output={output}", *SCRIPTED]) == 0
+    names = {path.name for path in (output / "sessions/talk/captions").iterdir()}
+    assert names == {"es.vtt", "ca.vtt"}
+
+
+def test_help_shows_how_a_recording_is_translated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "python -m pipelines.main --input=talk.wav --language=es,ca --output=" in shown
+    for option in ("--input", "--source_language", "--language", "--output", "--segmentation"):
+        assert f"  {option} " in shown
