@@ -93,6 +93,25 @@ def test_a_folder_of_stored_chunks_is_replayed_session_by_session(tmp_path: Path
         assert heard == said
 
 
+def test_stored_chunks_keep_their_times_in_keys_and_count_from_the_first_in_captions(
+    tmp_path: Path,
+) -> None:
+    began_at_ms = 1_790_000_000_000
+    folder = tmp_path / "sessions" / "first" / "chunks"
+    folder.mkdir(parents=True)
+    pcm = write_words(0, 8, 0.4, 0.1)[0]
+    for start in range(0, len(pcm), 8192):
+        (folder / f"{began_at_ms + start // 32}.pcm").write_bytes(pcm[start : start + 8192])
+    output = tmp_path / "out"
+    assert main([f"--input={folder}", "--language=fr", f"--output={output}", *SCRIPTED]) == 0
+    home = output / "sessions" / "first"
+    times_ms = sorted(int(path.stem) for path in (home / "translated" / "fr").glob("*.mp3"))
+    assert times_ms[0] == began_at_ms
+    captions = (home / "captions" / "en.vtt").read_text()
+    starts_ms = [round(float(line[6:12]) * 1000) for line in captions.splitlines() if "-->" in line]
+    assert [began_at_ms + ms for ms in starts_ms] == times_ms
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
