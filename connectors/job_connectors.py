@@ -27,12 +27,12 @@ from connectors.local_clip_store import LocalClipStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_notifier import MemoryNotifier
 from connectors.memory_positions import MemoryPositions
-from connectors.memory_session_tables import MemorySessionTables
 from connectors.notifier import Notifier
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
 from connectors.policy import PATIENT, Policies
+from connectors.recorded_sessions import RecordedSessions
 from connectors.registry import Connectors
 from connectors.scripted_shard_source import ScriptedShardSource
 from connectors.scripted_speech_synthesis import (
@@ -184,6 +184,8 @@ class FolderConnectors:
     folder: Path
     speech: SpeechChoice
     policies: Policies = PATIENT
+    source_language: str = "en"
+    languages: tuple[str, ...] = ()
 
     def build(self) -> Connectors:
         return Connectors(
@@ -191,7 +193,7 @@ class FolderConnectors:
             positions=MemoryPositions(),
             speech_to_text=self.speech.open_speech_to_text(),
             ledger=MemoryLedger(),
-            directory=MemorySessionTables(_wall_clock_ms),
+            directory=RecordedSessions(self.source_language, self.languages),
             translator=self.speech.open_translator(),
             synthesizer=self.speech.open_synthesizer(),
             clip_store=LocalClipStore(self.folder),

@@ -16,9 +16,9 @@ from ingest_gateway.messages import CreateSession, Language
 from ingest_gateway.protocol import Refusal
 from ingest_gateway.session_ids import memorable_id
 from ingest_gateway.speakers import known
-from ingest_gateway.talk import plain_text, web_vtt
 from ingest_gateway.tickets import TICKET_LIFETIME_S
 from ingest_gateway.views import session_view
+from schemas.captions import plain_text, web_vtt
 
 T = TypeVar("T")
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
@@ -110,10 +110,10 @@ async def transcript(
     if form not in ("vtt", "txt") or not language:
         return Response("use LANGUAGE.vtt or LANGUAGE.txt", status_code=404)
     await gateway.live.find(session_id)
-    lines = await gateway.talk.lines(session_id, language)
+    cues = await gateway.talk.cues(session_id, language)
     if form == "vtt":
-        return Response(web_vtt(lines), media_type="text/vtt; charset=utf-8")
-    return Response(plain_text(lines), media_type=MediaType.TEXT)
+        return Response(web_vtt(cues), media_type="text/vtt; charset=utf-8")
+    return Response(plain_text(cues), media_type=MediaType.TEXT)
 
 
 @post("/tokens", status_code=201)

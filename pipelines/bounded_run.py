@@ -1,7 +1,11 @@
-"""The same graph over a WAV file or a folder of stored chunks, on DirectRunner."""
+"""The same graph over a recording or a folder of stored chunks, on DirectRunner.
+
+It leaves clips, captions in every language and the transcript; nobody is notified.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +15,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import TimestampedValue
 
 from beam_flink_kit.process_scope import held
-from connectors.stored_chunks import StoredAudioError, stored_chunks
+from connectors.languages import LANGUAGES
+from connectors.registry import Connectors
+from connectors.stored_chunks import StoredAudio, StoredAudioError, read_stored_audio
+from connectors.talk_files import write_talk_files
 from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
 from pipelines.session.records import Place, ReadRecord
@@ -19,26 +26,62 @@ from schemas.values import AudioChunk, ListenerLanguages
 
 
 def run(job: BoundedJob) -> int:
-    """0 when everything given was worked off; 2 when the input is not audio we can replay."""
+    """0 when everything given was worked off; 2 when the input is not audio we can replay, or a
+    language is not to be had."""
     try:
-        chunks = list(stored_chunks(job.source))
+        audio = read_stored_audio(job.source, sys.stdin.buffer)
     except StoredAudioError as error:
         sys.stderr.write(f"pipelines.main: {error}\n")
         return 2
-    options = PipelineOptions(["--runner=DirectRunner"])
-    with held(job.graph.settings), beam.Pipeline(options=options) as pipeline:
+    sys.stderr.write(f"pipelines.main: {audio.note}\n")
+    with held(job.graph.settings) as worker:
+        refusal = _refusal(job, worker.connectors)
+        if refusal is not None:
+            sys.stderr.write(f"pipelines.main: {refusal}\n")
+            return 2
+        _run_graph(job, audio)
+        for session_id, started_at_ms in audio.started_at_ms.items():
+            entries = asyncio.run(worker.connectors.ledger.after(session_id, -1))
+            write_talk_files(
+                job.output,
+                session_id,
+                entries,
+                started_at_ms=started_at_ms,
+                languages=job.languages,
+            )
+    return 0
+
+
+def _refusal(job: BoundedJob, connectors: Connectors) -> str | None:
+    """Why the talk cannot be had in one of the languages, and in which it can."""
+
+    def is_possible(language: str) -> bool:
+        return connectors.translator.can_translate(
+            job.source_language, language
+        ) and connectors.synthesizer.can_speak(language)
+
+    impossible = [language for language in job.languages if not is_possible(language)]
+    if not impossible:
+        return None
+    possible = ", ".join(filter(is_possible, LANGUAGES)) or "none"
+    return (
+        f"--language={','.join(impossible)}: these engines have no translation from"
+        f" {job.source_language}, or no voice; use some of: {possible}"
+    )
+
+
+def _run_graph(job: BoundedJob, audio: StoredAudio) -> None:
+    with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
         records = (
             pipeline
-            | "Stored chunks" >> beam.Create(stored_records(chunks), reshuffle=False)
+            | "Stored chunks" >> beam.Create(stored_records(audio.chunks), reshuffle=False)
             | "At capture time"
             >> beam.Map(_at_capture_time).with_output_types(tuple[str, ReadRecord])
         )
-        sessions = sorted({chunk.session_id for chunk in chunks})
         languages = pipeline | "Languages" >> beam.Create(
-            [(session, ListenerLanguages(job.languages, 1)) for session in sessions]
+            [(session, ListenerLanguages(job.languages, 1)) for session in audio.started_at_ms]
         )
         bounded(records, languages, job.graph)
-    return 0
 
 
 def stored_records(chunks: Iterable[AudioChunk]) -> list[tuple[str, ReadRecord]]:

@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from pipelines import bounded_run, live_translation
 from pipelines.clock import LiveClock
 from pipelines.coders import register_coders
-from pipelines.options import LiveJob, UsageError, read_options
+from pipelines.options import LiveJob, UsageError, help_text, read_options
 
 LIVE_DEFAULTS = (
     "--runner=PortableRunner",
@@ -27,6 +27,9 @@ LIVE_DEFAULTS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if "--help" in given or "-h" in given:
+        sys.stdout.write(help_text())
+        return 0
     register_coders()
     try:
         own = PipelineOptions(given)

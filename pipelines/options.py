@@ -21,6 +21,7 @@ from connectors.job_connectors import (
     SpeechChoice,
 )
 from connectors.shard_source import StartAt, StartKind
+from connectors.stored_chunks import PIPE
 from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions
@@ -36,6 +37,16 @@ PANE_MS = 3_000
 ENGINES = ("offline", "amazon", "scripted")
 
 
+HELP = """
+The live job reads speech from Kinesis on Flink:
+  python -m pipelines.main --job_endpoint=localhost:8099 --aws_endpoint=http://127.0.0.1:4566
+A bounded run translates a recording here, and needs neither:
+  python -m pipelines.main --input=talk.wav --language=es,ca --output=build/talk
+  ffmpeg -i talk.mp4 -f s16le -ar 16000 -ac 1 - | \\
+      python -m pipelines.main --input=- --language=es --output=build/talk
+"""
+
+
 class UsageError(ValueError):
     """The command line cannot be run as it is; the message says what to change."""
 
@@ -45,6 +56,10 @@ class JobOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        cls.add_arguments_to(parser)
+
+    @staticmethod
+    def add_arguments_to(parser: argparse.ArgumentParser) -> None:
         live = parser.add_argument_group("live job")
         live.add_argument("--expansion_service", default="localhost:8097")
         live.add_argument("--worker_pool", default="localhost:25000")
@@ -92,10 +107,34 @@ class JobOptions(PipelineOptions):
             window.add_argument(f"--{service}", default="offline", choices=ENGINES)
         add_amazon_arguments(parser)
 
-        bounded = parser.add_argument_group("bounded run")
-        bounded.add_argument("--input", default="", help="a WAV file or a folder of chunks")
-        bounded.add_argument("--language", default="es", help="es,ca,fr")
-        bounded.add_argument("--output", default="", help="a folder for clips and captions")
+        bounded = parser.add_argument_group(
+            "bounded run", "a recording instead of the live stream; times count from its beginning"
+        )
+        bounded.add_argument(
+            "--input",
+            default="",
+            help="a WAV file or other recording, a folder of stored chunks"
+            " (sessions/ID/chunks/MS.pcm), or - for a pipe (WAV, or raw 16 kHz mono s16le)",
+        )
+        bounded.add_argument("--source_language", default="en", help="what is spoken")
+        bounded.add_argument(
+            "--language", default="es", help="what to translate into, such as es,ca,fr"
+        )
+        bounded.add_argument(
+            "--output", default="", help="a folder for clips, captions (WebVTT) and transcript"
+        )
+
+
+def help_text() -> str:
+    """Our options; Beam's own help cannot name them."""
+    parser = argparse.ArgumentParser(
+        usage="python -m pipelines.main [options]",
+        description=HELP,
+        epilog="All options of Beam and of its Flink runner are taken as well.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    JobOptions.add_arguments_to(parser)
+    return parser.format_help()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +148,11 @@ class LiveJob:
 
 @dataclass(frozen=True, slots=True)
 class BoundedJob:
+    """``source``: a recording, a folder of stored chunks, or ``stored_chunks.PIPE``."""
+
     graph: GraphOptions
     source: Path
+    source_language: str
     languages: tuple[str, ...]
     output: Path
 
@@ -155,16 +197,25 @@ def _consumer(given: Any, job_name: str) -> str:
 
 def _bounded(given: Any, job_name: str) -> BoundedJob:
     source = Path(given.input)
-    if not source.exists():
-        raise UsageError(f"--input={source}: there is no such file or folder")
+    if source != PIPE and not source.exists():
+        raise UsageError(
+            f"--input={source}: there is no such file or folder; give a WAV file, a folder of"
+            " stored chunks, or - for a pipe"
+        )
     if not given.output:
-        raise UsageError("--input needs --output=DIR, a folder for the clips")
+        raise UsageError("--input needs --output=DIR, a folder for clips, captions and transcript")
+    if Path(given.output).is_file():
+        raise UsageError(f"--output={given.output}: this is a file; give a folder")
     languages = tuple(each.strip() for each in given.language.split(",") if each.strip())
     if not languages:
         raise UsageError("--language needs at least one language, such as es,ca")
     output = Path(given.output).absolute()
-    settings = WorkerSettings(FolderConnectors(output, _speech(given)), TimeMode.INLINE)
-    return BoundedJob(_graph(given, job_name, settings), source, languages, output)
+    connectors = FolderConnectors(
+        output, _speech(given), source_language=given.source_language, languages=languages
+    )
+    settings = WorkerSettings(connectors, TimeMode.INLINE)
+    graph = _graph(given, job_name, settings)
+    return BoundedJob(graph, source, given.source_language, languages, output)
 
 
 def _graph(given: Any, job_name: str, settings: WorkerSettings) -> GraphOptions:

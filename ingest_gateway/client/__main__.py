@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from connectors.recorded_audio import read_recording
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.listener import listen
 from ingest_gateway.client.reports import ReceivedClip, ReceivedMessage
@@ -20,19 +21,21 @@ _URL = "http://127.0.0.1:8080"
 
 @app.command("speak")
 def speak_command(
-    wav: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="16 kHz mono s16le.")],
+    wav: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What is said.")],
     session: Annotated[str | None, typer.Option(help="Speak into this session.")] = None,
     url: Url = _URL,
     token: Annotated[str | None, typer.Option(help="Without: the gateway's own issuer.")] = None,
     language: Annotated[str, typer.Option(help="What is spoken.")] = "en",
     end: Annotated[bool, typer.Option(help="End the session behind the talk.")] = True,
 ) -> None:
-    """Speak a WAV file in real time."""
+    """Speak a WAV file, or another recording, in real time."""
     try:
+        recording = read_recording(wav)
+        typer.echo(f"speak: {recording.note}", err=True)
         report = asyncio.run(
             speak(
                 url,
-                wav,
+                recording.pcm,
                 session_id=session,
                 token=token,
                 source_language=language,

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from ingest_gateway.client.reports import ReceivedClip, ReceivedMessage
-from ingest_gateway.mp3_join import audio_frames
-from ingest_gateway.talk import Line, web_vtt
+from ingest_gateway.mp3_join import JoinedMp3
+from schemas.captions import Cue, web_vtt
 
 
 class SavedTalk:
@@ -34,19 +34,20 @@ class SavedTalk:
     def finish(self) -> None:
         self._messages.close()
         clips = sorted(self._clips, key=lambda clip: clip.sequence_number)
-        joined = b"".join(audio_frames(clip.body) for clip in clips if clip.body is not None)
-        (self._folder / f"{self._language}.mp3").write_bytes(joined)
-        captions = web_vtt(_lines(clips))
+        joined = JoinedMp3()
+        with (self._folder / f"{self._language}.mp3").open("wb") as file:
+            for clip in clips:
+                if clip.body is not None:
+                    file.writelines(joined.add(clip.body, _at_s(clip, clips[0])))
+        captions = web_vtt(_cue(clip, clips[0]) for clip in clips)
         (self._folder / f"{self._language}.vtt").write_text(captions, encoding="utf-8")
 
 
-def _lines(clips: list[ReceivedClip]) -> tuple[Line, ...]:
-    """Times of the talk, from its first utterance here."""
-    if not clips:
-        return ()
-    started_at_ms = clips[0].timestamp_ms
-    lines: list[Line] = []
-    for clip in clips:
-        start_s = (clip.timestamp_ms - started_at_ms) / 1000
-        lines.append(Line(start_s, start_s + (clip.duration_s or 3.0), clip.transcript))
-    return tuple(lines)
+def _at_s(clip: ReceivedClip, first: ReceivedClip) -> float:
+    """Its time in the talk, from its first utterance here."""
+    return (clip.timestamp_ms - first.timestamp_ms) / 1000
+
+
+def _cue(clip: ReceivedClip, first: ReceivedClip) -> Cue:
+    start_s = _at_s(clip, first)
+    return Cue(start_s, start_s + (clip.duration_s or 3.0), clip.transcript)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import uuid
-import wave
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.recorded_audio import read_recording
 from ingest_gateway.client.account import (
     GatewayRefusedError,
     create_session,
@@ -47,7 +47,7 @@ async def speak(
 ) -> SpeakReport:
     """Speak ``audio`` into a session and return when all of it is acknowledged.
 
-    ``audio``: a WAV file of 16 kHz mono s16le, or such samples. ``session_id`` None: create one;
+    ``audio``: a recording, or samples of 16 kHz mono s16le. ``session_id`` None: create one;
     ``on_session`` gets its id as soon as it is joined. ``token`` None: ask the gateway's local
     issuer. ``pace`` 1 is real time, 2 twice as fast. Without ``end_session`` the session goes on
     and can be spoken into again. ``json_audio``: chunks as messages, not as frames, which API
@@ -56,7 +56,8 @@ async def speak(
     was not acknowledged for a minute, GatewayRefusedError when it refuses for good (another
     speaker, session ended).
     """
-    pcm = await asyncio.to_thread(read_wav, audio) if isinstance(audio, Path) else audio
+    if isinstance(audio, Path):
+        audio = (await asyncio.to_thread(read_recording, audio)).pcm
     token = token or await fetch_token(url)
     if session_id is None:
         session_id = await create_session(
@@ -67,7 +68,7 @@ async def speak(
         token=token,
         session_id=session_id,
         stream_id=stream_id or uuid.uuid4().hex,
-        chunks=_cut(pcm, chunk_samples),
+        chunks=_cut(audio, chunk_samples),
         chunk_ms=chunk_samples * 1000 / SAMPLE_RATE_HZ / pace,
         on_session=on_session,
         on_message=on_message,
@@ -78,18 +79,6 @@ async def speak(
     if end_session:
         await end_session_over_http(url, session_id, token=token)
     return speaker.report()
-
-
-def read_wav(path: Path) -> bytes:
-    """The samples of a WAV file. Raises ValueError for another format."""
-    with wave.open(str(path)) as file:
-        found = (file.getframerate(), file.getnchannels(), file.getsampwidth())
-        if found != (SAMPLE_RATE_HZ, 1, BYTES_PER_SAMPLE):
-            raise ValueError(
-                f"{path.name}: {found[0]} Hz, {found[1]} channels, {found[2] * 8} bit;"
-                f" make it mono, {SAMPLE_RATE_HZ} Hz, 16 bit"
-            )
-        return file.readframes(file.getnframes())
 
 
 def _cut(pcm: bytes, samples: int) -> list[bytes]:

@@ -166,9 +166,9 @@ class UncommittedAudio:
             head, last = head or kept, kept
         if head is None or last is None:
             return Timeline.start(now_ms)
-        read = head.chunk.read
+        read, captured_at_ms = head.chunk.read, self.captured_at_ms(first_sample)
         return (
-            Timeline.start(self.captured_at_ms(first_sample) or now_ms)
+            Timeline.start(now_ms if captured_at_ms is None else captured_at_ms)
             .mark("capture", head.chunk.audio.received_at_ms)
             .mark("ingest", read.arrived_at_ms)
             .mark("read", read.read_at_ms)

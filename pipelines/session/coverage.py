@@ -46,7 +46,7 @@ class Coverage:
     were passed as gaps, by epoch; one of them that comes after all is still taken."""
 
     last_number: int = -1
-    last_captured_at_ms: int = 0
+    last_captured_at_ms: int = -1
     positions: Mapping[int, EpochPosition] = field(default_factory=dict[int, EpochPosition])
     missed: Mapping[int, tuple[tuple[int, int], ...]] = field(
         default_factory=dict[int, tuple[tuple[int, int], ...]]

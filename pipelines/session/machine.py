@@ -651,7 +651,9 @@ class Session:
         audio, coverage = self._audio, self._coverage
         first = segment.end_sample if gap is not None else self._position.end_sample
         sequence, sequence_sample, record = resume or audio.chunk_at(segment.resume_sample)
-        captured_at_ms = 0 if resume is not None else audio.captured_at_ms(first) or now.ms
+        captured_at_ms = None if resume is not None else audio.captured_at_ms(first)
+        if captured_at_ms is None:
+            captured_at_ms = -1 if resume is not None else now.ms
         entry = LedgerEntry(
             session_id=self.session_id,
             number=coverage.last_number + 1,

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
@@ -16,8 +17,8 @@ from ingest_gateway.client import (
     listen,
     speak,
 )
-from ingest_gateway.mp3_join import audio_frames
 from tests.settable_clock import SettableClock
+from tests.unit.connectors.wav_files import EXTENSIBLE, fmt, wav
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
@@ -228,12 +229,24 @@ async def test_clients_say_why_they_cannot_go_on(gateway: RunningGateway) -> Non
         await speak(gateway.url, spoken(1), session_id=session_id, token=gateway.token("eve"))
 
 
-def test_tags_and_information_frames_are_taken_off() -> None:
-    tag = b"ID3\x04\x00\x00\x00\x00\x01\x02" + bytes(130)
-    header = b"\xff\xf3\x64\xc4"  # MPEG-2 layer III, 48 kbit/s, 24 kHz: 144 bytes
-    information = (header + bytes(17) + b"Info").ljust(144, b"\0")
-    sound = header + b"\x01" * 140
-    assert audio_frames(tag + information + sound + sound) == sound + sound
-    assert audio_frames(sound + b"TAG".ljust(128, b"\0")) == sound
-    assert audio_frames(sound) == sound
-    assert audio_frames(b"") == b""
+async def test_a_speaker_takes_what_a_recorder_left(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    """24 bits in an extensible format, at twice the rate, and cut short."""
+    samples = np.repeat(np.arange(-8_000, 8_000), 2) * 256
+    data = samples.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    recording = tmp_path / "talk.wav"
+    content = wav(data, fmt(tag=EXTENSIBLE, bits=24, rate_hz=32_000))
+    recording.write_bytes(content[: len(content) - len(data) // 2])
+    report = await speak(gateway.url, recording, token=gateway.token(), pace=10)
+    pcm = np.frombuffer(gateway.stored_pcm(report.session_id), dtype="<i2")
+    assert len(pcm) == pytest.approx(8_000, abs=20)
+    assert pcm[4_000] == pytest.approx(-4_000, abs=40)
+
+
+async def test_a_speaker_does_not_speak_what_is_no_audio(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "talk.wav").write_text("no audio")
+    with pytest.raises(ValueError, match=r"talk\.wav: neither a WAV file nor other audio"):
+        await speak(gateway.url, tmp_path / "talk.wav", token=gateway.token())

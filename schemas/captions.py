@@ -1,0 +1,103 @@
+"""Captions of a talk: cues from the ledger, and cues as WebVTT or as lines of a transcript.
+
+Every caption file of the project is written here: the gateway's, a listener's, a bounded run's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from schemas.values import EntryKind, LedgerEntry
+
+_LINE_BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+_UNTIMED_CUE_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A stretch of a talk and what is said in it, in some language; seconds from the talk's start.
+
+    ``end_s`` is when the speaker was done with it; a file shows it no longer than until the next
+    cue begins.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+def spoken_entries(entries: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Those in which words were recognised."""
+    return tuple(entry for entry in entries if entry.kind is EntryKind.SPEECH)
+
+
+def entry_cue(entry: LedgerEntry, text: str, started_at_ms: int) -> Cue:
+    """The stretch of ``entry`` with ``text``, of a talk that began at ``started_at_ms``."""
+    start_s = (entry.captured_at_ms - started_at_ms) / 1000
+    return Cue(start_s, start_s + entry.duration_s, text)
+
+
+def source_cues(entries: Iterable[LedgerEntry], started_at_ms: int) -> tuple[Cue, ...]:
+    """What was recognised, in the speaker's language."""
+    return tuple(entry_cue(entry, entry.text, started_at_ms) for entry in spoken_entries(entries))
+
+
+def translated_cues(
+    entries: Iterable[LedgerEntry], language: str, started_at_ms: int
+) -> tuple[Cue, ...]:
+    """What was released in ``language``, voiced or only shown: the texts of its outcomes."""
+    return tuple(
+        entry_cue(entry, outcome.text, started_at_ms)
+        for entry in entries
+        if (outcome := entry.outcome(language)) is not None and outcome.text
+    )
+
+
+def web_vtt(cues: Iterable[Cue]) -> str:
+    """A WebVTT file: cues in the order of time, none of which overlaps the next.
+
+    Cues that begin in the same millisecond are one cue with a line for each, and one without a
+    length lasts a second, or until the next: the format wants every cue to end after its start.
+    Texts are escaped and otherwise left as they are, also right-to-left ones and long words.
+    """
+    timed = _timed(cues)
+    blocks = ["WEBVTT\n"]
+    for index, (start_ms, end_ms, lines) in enumerate(timed):
+        end_ms = end_ms if end_ms > start_ms else start_ms + _UNTIMED_CUE_MS
+        if index + 1 < len(timed):
+            end_ms = min(end_ms, timed[index + 1][0])
+        text = "\n".join(lines)
+        blocks.append(f"{_clock(start_ms)} --> {_clock(end_ms)}\n{text}\n")
+    return "\n".join(blocks)
+
+
+def plain_text(cues: Iterable[Cue]) -> str:
+    """A line for each cue, in the order given."""
+    return "".join(f"{_LINE_BREAKS.sub(' ', cue.text).strip()}\n" for cue in cues)
+
+
+def _timed(cues: Iterable[Cue]) -> Sequence[tuple[int, int, list[str]]]:
+    """(start, end, lines) of each cue in milliseconds, by start; each start once."""
+    found: dict[int, tuple[int, list[str]]] = {}
+    for cue in cues:
+        start_ms, end_ms = _ms(cue.start_s), _ms(cue.end_s)
+        known_end_ms, lines = found.get(start_ms, (end_ms, []))
+        found[start_ms] = (max(end_ms, known_end_ms), [*lines, _cue_text(cue.text)])
+    return [(start_ms, *found[start_ms]) for start_ms in sorted(found)]
+
+
+def _ms(seconds: float) -> int:
+    return max(0, round(seconds * 1000))
+
+
+def _clock(ms: int) -> str:
+    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
+
+
+def _cue_text(text: str) -> str:
+    """One line without markup: a line break could end the cue, an arrow begin another."""
+    one_line = _LINE_BREAKS.sub(" ", text.replace("\0", "\ufffd")).strip()
+    escaped = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped or "\u00a0"
