@@ -86,6 +86,8 @@ PAUSE_AFTER_GIVING_UP_S = 3.0
 """So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 RECONCILE_EVERY_S = 30.0
 DELIVER_AGAIN_S = 30.0
+STRAGGLERS_WAIT_S = 10.0
+"""Audio of an older stream waits so long for a moment at which the newer one has nothing open."""
 ENDED_KEPT_S = 60.0
 IDLE_KEPT_S = 900.0
 """A session that is needed again is taken over again; these only save that."""
@@ -149,6 +151,8 @@ class Session:
         self._flushes_due = self._flushes_begun = self._flushes_done = 0
         self._queue: deque[Item] = deque()
         self._again: deque[tuple[float, int]] = deque()
+        self._stragglers: list[Chunk | Hole | Opened] = []
+        self._stragglers_by_s = 0.0
         self._mode = _Mode.LISTENING
         self._epoch = -1
         self._audio = self._new_audio()
@@ -190,11 +194,11 @@ class Session:
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing that was read waits to be committed."""
-        return self._is_flushed and not self._queue
+        return self._is_flushed and not self._queue and not self._stragglers
 
     def is_over(self, now: Now) -> bool:
         """Whether nothing is lost by forgetting the session."""
-        if not self._outbox.is_empty or not self._is_flushed or self._order.is_waiting:
+        if not self._outbox.is_empty or not self.is_at_rest or self._order.is_waiting:
             return False
         if self.oldest_open():
             return False
@@ -325,6 +329,12 @@ class Session:
             entry = self._outbox.owed_entry(self._again.popleft()[1])
             if entry is not None:
                 self._deliver_again(entry, now)
+        if (
+            self._stragglers
+            and self._mode is _Mode.LISTENING
+            and (not self._has_uncommitted or now.s >= self._stragglers_by_s)
+        ):
+            self._mode = _Mode.FLUSHING
         silent_s = now.s - self._audio_at_s
         if not self._has_settled and silent_s >= SETTLE_AFTER_S:
             self._has_settled = True
@@ -378,8 +388,12 @@ class Session:
             self._take_listeners(item.languages)
         elif isinstance(item, Flush):
             self._ended = self._ended or item.ended
-            self._flushes_begun += 1
+            self._flushes_begun += item.is_asked_for
             self._mode = _Mode.FLUSHING
+        elif item.epoch < self._epoch and not self._is_flushed:
+            # A straggler of an older stream: it must not cut a word of the newer one in two.
+            self._stragglers.append(item)
+            self._stragglers_by_s = self._stragglers_by_s or now.s + STRAGGLERS_WAIT_S
         elif item.epoch != self._epoch and not self._is_flushed:
             self._queue.appendleft(item)
             self._mode = _Mode.FLUSHING
@@ -517,7 +531,13 @@ class Session:
         self._audio.forget_all()
         self._mode = _Mode.LISTENING
         self._may_cut = False
-        self._flushes_done = self._flushes_begun
+        if self._stragglers:
+            after = Flush(is_asked_for=False)
+            self._queue.extendleft((after, *reversed(self._stragglers)))
+            self._stragglers.clear()
+            self._stragglers_by_s = 0.0
+        else:
+            self._flushes_done = self._flushes_begun
         return True
 
     def _settle(self, now: Now) -> bool:

@@ -63,6 +63,25 @@ CHUNK_SAMPLES = 4096
 CHUNK_MS = CHUNK_SAMPLES * 1000 // SAMPLE_RATE_HZ
 
 
+class ScheduledTables(MemorySessionTables):
+    """Counts of listeners that change at the times a test says."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        super().__init__(now_ms)
+        self._time = now_ms
+        self._scheduled: list[tuple[int, str, ListenerCounts]] = []
+
+    def schedule(self, at_ms: int, session_id: str, counts: ListenerCounts) -> None:
+        self._scheduled.append((at_ms, session_id, counts))
+
+    async def listener_counts(self, session_id: str) -> ListenerCounts:
+        for at_ms, about, counts in self._scheduled:
+            before = await super().listener_counts(about)
+            if at_ms <= self._time() and counts.revision > before.revision:
+                self.set_counts(about, counts, at_ms)
+        return await super().listener_counts(session_id)
+
+
 @dataclass
 class World:
     """``at_s`` everywhere: seconds from the beginning of the test."""
@@ -82,7 +101,7 @@ class World:
         self.clips = MemoryClipStore()
         self.letters = MemoryDeadLetters()
         self.positions = MemoryPositions()
-        self.tables = MemorySessionTables(lambda: self.now_ms())
+        self.tables = ScheduledTables(lambda: self.now_ms())
         self._at: list[tuple[float, Callable[[], object]]] = []
         _WORLDS[self.name] = self
 
@@ -153,7 +172,7 @@ class World:
         """From ``at_s`` on exactly these languages have listeners: the tables know, and the record
         is in the stream."""
         counts = ListenerCounts(dict.fromkeys(languages, 1), revision)
-        self.at(at_s, lambda: self.tables.set_counts(session_id, counts, ms(at_s)))
+        self.tables.schedule(ms(at_s), session_id, counts)
         self.put(
             at_s,
             SessionControl(
@@ -166,7 +185,9 @@ class World:
     # What came of it ----------------------------------------------------------------------------
 
     def entries(self, session_id: str) -> tuple[LedgerEntry, ...]:
-        return asyncio.run(self.ledger.after(session_id, -1))
+        """What the ledger says, without the fences."""
+        entries = asyncio.run(self.ledger.after(session_id, -1))
+        return tuple(entry for entry in entries if not entry.takeover)
 
     def words(self, session_id: str) -> list[str]:
         """All words of the ledger, in order."""
