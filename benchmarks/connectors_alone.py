@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.ledger_cost import long_head
 from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.amazon_clip_store import AmazonClipStore
 from connectors.amazon_ledger import AmazonLedger
@@ -138,10 +139,10 @@ async def run(endpoint: str) -> list[Cost]:
             lambda n: ledger.fix(f"session-{n % 100}", n, FixedOutcome("es", "así es", None, n)),
         ),
         await measure(
-            "ledger mark delivered",
+            "ledger save head",
             1000,
             32,
-            lambda n: ledger.mark_delivered(f"session-{n % 100}", n, "es"),
+            lambda n: ledger.save_head(long_head(f"session-{n % 100}", 2, n)),
         ),
         await measure("S3 put of 24 KB", 1000, 32, put_clip),
         await measure("presign", 2000, 1, lambda n: store.presign(f"{n}.mp3", expires_s=600)),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.ledger_cost import units_per_utterance
+from benchmarks.ledger_cost import head_units, units_per_utterance
 from benchmarks.window_batches import WINDOW_S
 from connectors.speech_to_text import Word
 
@@ -123,7 +123,8 @@ def stream_usage(
     of translations and clips that is made besides, of words that were guessed wrong; none of it is
     in the ledger."""
     services = _usage(requests_s, len(words) * (1 + in_vain), languages, prices)
-    return replace(services, ledger_units=_ledger_units(len(words), languages, prices))
+    heads = head_units(languages, sum(requests_s))
+    return replace(services, ledger_units=heads + _ledger_units(len(words), languages, prices))
 
 
 def dollars(usage: Usage, prices: Prices, *, generative: bool) -> float:

@@ -1,18 +1,22 @@
-"""What DynamoDB charges for an utterance's row in the ledger. Pure.
+"""What DynamoDB charges for the ledger: an utterance's row, and a session's head. Pure.
 
 A write costs a unit for each begun KB of the row as it is after it: the commit with its routes,
-then for each language the outcome when it is fixed and the mark that it was delivered. The rows are
-made by the connector itself, so that an attribute more is an attribute paid for.
+then for each language the outcome when it is fixed. A session that is spoken to saves a head every
+three seconds. The rows are made by the connector itself, so that an attribute more is an attribute
+paid for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from connectors.amazon_ledger import outcome_value, to_item
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
+from connectors.amazon_ledger import head_item, outcome_value, to_item
+from pipelines.session.coverage import Coverage
+from pipelines.session.machine import SUMMARISE_EVERY_S
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
 
 UNIT_BYTES = 1_024
 NUMBER = 7_200
@@ -26,17 +30,33 @@ def units_per_utterance(languages: int, characters: int, translated: int) -> int
     )
 
 
+def head_units(languages: int, spoken_s: float) -> float:
+    """Of the heads that a session saves while ``spoken_s`` seconds of audio are committed."""
+    row = head_item(long_head("joyful-mountain-789", languages, NUMBER), 1_790_000_002_000)
+    return spoken_s / SUMMARISE_EVERY_S * math.ceil(stored_bytes(row) / UNIT_BYTES)
+
+
+def long_head(session_id: str, languages: int, number: int) -> LedgerHead:
+    """The head of a session whose speaker has connected three times."""
+    coverage = Coverage()
+    for epoch in range(3):
+        routes = tuple(Route(f"{each:02}", number - 1) for each in range(languages))
+        coverage = coverage.with_entry(
+            replace(_entry("", routes), session_id=session_id, number=number, epoch=epoch)
+        )
+    return LedgerHead(session_id, number, coverage.to_text())
+
+
 def rows(languages: int, characters: int, translated: int) -> Iterator[dict[str, Any]]:
     """The row after each write to it."""
     names = [f"{number:02}" for number in range(languages)]
     row = to_item(_entry("x" * characters, tuple(Route(name, NUMBER - 1) for name in names)))
     yield row
     outcomes: dict[str, Any] = {}
-    for delivered in (False, True):
-        for name in names:
-            fixed = FixedOutcome(name, "x" * translated, None, 1_790_000_000_000, delivered)
-            outcomes = {**outcomes, name: outcome_value(fixed)}
-            yield {**row, "outcomes": {"M": outcomes}}
+    for name in names:
+        fixed = FixedOutcome(name, "x" * translated, None, 1_790_000_000_000)
+        outcomes = {**outcomes, name: outcome_value(fixed)}
+        yield {**row, "outcomes": {"M": outcomes}}
 
 
 def stored_bytes(item: dict[str, Any]) -> int:

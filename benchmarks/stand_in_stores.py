@@ -11,9 +11,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from pipelines.worker.process import ConnectorFactory
+
 from benchmarks.overhead.stand_ins import NoStore, ShortLedger
 from connectors.registry import Connectors
-from pipelines.worker.process import ConnectorFactory
 from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 LEDGER_S, STORE_S = 0.01, 0.03
@@ -40,10 +41,6 @@ class TimedLedger(ShortLedger):
     async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
         await asyncio.sleep(LEDGER_S)
         return await super().fix(session_id, number, outcome)
-
-    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
-        await asyncio.sleep(LEDGER_S)
-        await super().mark_delivered(session_id, number, language)
 
     async def save_head(self, head: LedgerHead) -> None:
         await asyncio.sleep(LEDGER_S)

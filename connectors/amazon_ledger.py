@@ -1,6 +1,6 @@
 """The ledger as a DynamoDB table; attributes are named as in the protocol.
 
-One conditional PutItem a commit, routes included, and two UpdateItems for each of its languages:
+One conditional PutItem a commit, routes included, and one UpdateItem for each of its languages:
 nothing is read before it is written, for a refusal carries the row that stands. DynamoDB charges a
 write by each begun KB of the row, so that what is absent has no attribute: a sentence with its
 outcomes in four languages stays below one.
@@ -137,18 +137,6 @@ class AmazonLedger:
         )
         return outcome if refused is None else None
 
-    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
-        refused = await self._update(
-            session_id,
-            number,
-            "SET outcomes.#language.delivered = :true",
-            "attribute_exists(outcomes.#language)",
-            names={"#language": language},
-            values={":true": {"BOOL": True}},
-        )
-        if refused is not None:
-            raise PermanentError(f"nothing is fixed for {session_id}/{number}/{language}")
-
     async def _update(
         self,
         session_id: str,
@@ -231,15 +219,7 @@ class AmazonLedger:
     async def save_head(self, head: LedgerHead) -> None:
         dynamodb = await self._clients.dynamodb()
         with aws_errors("save the ledger's head"):
-            await dynamodb.put_item(
-                TableName=self._table,
-                Item={
-                    **_key(head.session_id, HEAD_NUMBER),
-                    "through": {"N": str(head.number)},
-                    "coverage": {"S": head.coverage},
-                    EXPIRES_AT: {"N": str(self._now_ms() // 1000 + KEEP_S)},
-                },
-            )
+            await dynamodb.put_item(TableName=self._table, Item=head_item(head, self._now_ms()))
 
     async def _get(self, session_id: str, number: int) -> Item | None:
         dynamodb = await self._clients.dynamodb()
@@ -297,6 +277,15 @@ def from_item(item: Item) -> LedgerEntry:
         raise PermanentError(f"a ledger row that cannot be read: {error}") from None
 
 
+def head_item(head: LedgerHead, saved_at_ms: int) -> Item:
+    return {
+        **_key(head.session_id, HEAD_NUMBER),
+        "through": {"N": str(head.number)},
+        "coverage": {"S": head.coverage},
+        EXPIRES_AT: {"N": str(saved_at_ms // 1000 + KEEP_S)},
+    }
+
+
 def _key(session_id: str, number: int) -> Item:
     return {"sessionId": {"S": session_id}, "sequenceNumber": {"N": str(number)}}
 
@@ -321,8 +310,6 @@ def outcome_value(outcome: FixedOutcome) -> Item:
     value: Item = {"text": {"S": outcome.text}, "fixedAt": {"N": str(outcome.fixed_at_ms)}}
     if outcome.skipped is not None:
         value["skipped"] = {"S": outcome.skipped}
-    if outcome.delivered:
-        value["delivered"] = {"BOOL": True}
     return {"M": value}
 
 
@@ -333,5 +320,4 @@ def _outcome(language: str, value: Item) -> FixedOutcome:
         fields["text"]["S"],
         fields["skipped"]["S"] if "skipped" in fields else None,
         int(fields["fixedAt"]["N"]),
-        fields.get("delivered", {"BOOL": False})["BOOL"],
     )

@@ -1,8 +1,8 @@
 """The ledger: what was said in each session, and what became of it in each language.
 
 It is an outbox. A row (session, number) is written once and the first write wins; so is the outcome
-of a row in a language, before any listener is told. What has no outcome that is marked as delivered
-is delivered after a restart.
+of a row in a language, before any listener is told. The head says up to which number everything is
+delivered: outcomes after the head are told again after a restart, the same to the letter.
 """
 
 from __future__ import annotations
@@ -27,10 +27,6 @@ class Ledger(Protocol):
 
         PermanentError: there is no such entry. An entry of version 1 takes an outcome too.
         """
-        ...
-
-    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
-        """Listeners were told the outcome that is fixed. PermanentError: none is."""
         ...
 
     async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:

@@ -30,16 +30,9 @@ class MemoryLedger:
         stands = entry.outcome(outcome.language)
         if stands is not None:
             return stands
-        self._put(entry, outcome)
+        outcomes = sorted((*entry.outcomes, outcome), key=lambda each: each.language)
+        self._sessions[session_id][number] = replace(entry, outcomes=tuple(outcomes))
         return outcome
-
-    async def mark_delivered(self, session_id: str, number: int, language: str) -> None:
-        entry = self._entry(session_id, number)
-        stands = entry.outcome(language)
-        if stands is None:
-            raise PermanentError(f"nothing is fixed for {session_id}/{number}/{language}")
-        if not stands.delivered:
-            self._put(entry, replace(stands, delivered=True))
 
     async def after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
         entries = self._sessions.get(session_id, {})
@@ -63,8 +56,3 @@ class MemoryLedger:
         if entry is None:
             raise PermanentError(f"no entry {session_id}/{number}")
         return entry
-
-    def _put(self, entry: LedgerEntry, outcome: FixedOutcome) -> None:
-        others = [each for each in entry.outcomes if each.language != outcome.language]
-        outcomes = sorted((*others, outcome), key=lambda each: each.language)
-        self._sessions[entry.session_id][entry.number] = replace(entry, outcomes=tuple(outcomes))

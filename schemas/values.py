@@ -185,14 +185,13 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class FixedOutcome:
     """What an utterance comes to in a language, fixed before any listener is told; the first write
-    wins. ``skipped`` None: a clip, stored under ``clip_key``. ``delivered``: the listeners were
-    told; until then it is told again after a restart, the same to the letter."""
+    wins. ``skipped`` None: a clip, stored under ``clip_key``. Outcomes after the head are told
+    again after a restart, the same to the letter."""
 
     language: str
     text: str
     skipped: str | None
     fixed_at_ms: int
-    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

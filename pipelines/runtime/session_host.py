@@ -133,7 +133,7 @@ class SessionHost:
         return not shell.session.oldest_open() and shell.session.is_at_rest
 
     def settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
-        """An outcome is marked as delivered in the ledger, or could not be brought that far."""
+        """An outcome was brought to its listeners, or could not be."""
         shell = self._shells.get(session_id)
         if shell is None:
             return

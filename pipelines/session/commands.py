@@ -45,6 +45,8 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class SaveHead:
+    """Save the ledger's head. It is not answered: the next one says all that this one does."""
+
     head: LedgerHead
 
 

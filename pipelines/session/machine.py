@@ -85,6 +85,8 @@ GIVE_UP_AFTER_S = 60.0
 PAUSE_AFTER_GIVING_UP_S = 3.0
 """So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 RECONCILE_EVERY_S = 30.0
+SUMMARISE_EVERY_S = 3.0
+"""What was delivered since the last head is told again after a kill; each head costs a write."""
 DELIVER_AGAIN_S = 30.0
 STRAGGLERS_WAIT_S = 10.0
 """Audio of an older stream waits so long for a moment at which the newer one has nothing open."""
@@ -169,7 +171,8 @@ class Session:
         self._give_up_through = 0
         self._flush_again = False
         self._ended = False
-        self._audio_at_s = self._active_at_s = self._looked_up_at_s = 0.0
+        self._audio_at_s = self._active_at_s = 0.0
+        self._looked_up_at_s = self._summarised_at_s = 0.0
 
     # What the shell asks ------------------------------------------------------------------------
 
@@ -208,7 +211,8 @@ class Session:
 
     def begin(self, now: Now) -> list[Command]:
         """The session was taken over: what is still owed is delivered first."""
-        self._audio_at_s = self._active_at_s = self._looked_up_at_s = now.s
+        self._audio_at_s = self._active_at_s = now.s
+        self._looked_up_at_s = self._summarised_at_s = now.s
         for entry in self._owed:
             self._deliver_again(entry, now)
         self._owed.clear()
@@ -301,9 +305,9 @@ class Session:
         return self._run(now)
 
     def delivered(self, number: int, language: str) -> list[Command]:
-        """An utterance's outcome in a language is marked as delivered in the ledger."""
+        """An utterance's outcome in a language was brought to its listeners."""
         self._outbox.delivered(number, language)
-        return self._summarised()
+        return self._taken()
 
     def not_delivered(self, number: int, now: Now) -> list[Command]:
         """An outcome could not be brought to its listeners: it is tried again before long."""
@@ -335,6 +339,9 @@ class Session:
             and (not self._has_uncommitted or now.s >= self._stragglers_by_s)
         ):
             self._mode = _Mode.FLUSHING
+        if now.s - self._summarised_at_s >= SUMMARISE_EVERY_S and self._outbox.has_news:
+            self._summarised_at_s = now.s
+            self._summarise()
         silent_s = now.s - self._audio_at_s
         if not self._has_settled and silent_s >= SETTLE_AFTER_S:
             self._has_settled = True
@@ -357,7 +364,9 @@ class Session:
         """The session is forgotten: what is not summarised yet is."""
         if self._stream is not None:
             self._close_stream()
-        return self._taken() if self.is_lost else self._summarised(at_once=True)
+        if not self.is_lost:
+            self._summarise()
+        return self._taken()
 
     # Items --------------------------------------------------------------------------------------
 
@@ -716,11 +725,10 @@ class Session:
         self._out.append(Lost(generation))
         return self._taken()
 
-    def _summarised(self, *, at_once: bool = False) -> list[Command]:
-        head = self._outbox.head(self.session_id, at_once=at_once)
+    def _summarise(self) -> None:
+        head = self._outbox.head(self.session_id)
         if head is not None:
             self._out.append(SaveHead(head))
-        return self._taken()
 
     # Where it stands ----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a session owes its listeners: entries whose outcomes are not all marked as delivered.
+"""What a session owes its listeners: entries of which some route is not delivered yet.
 
 It also keeps the summary that the ledger's head is made of: the coverage of all entries in front of
 the first that is owed.
@@ -13,16 +13,12 @@ from dataclasses import replace
 from pipelines.session.coverage import Coverage
 from schemas.values import LEDGER_VERSION, LedgerEntry, LedgerHead, Route
 
-SUMMARISE_EVERY = 50
-"""Entries that a takeover reads one by one at most, beyond those that are owed."""
-
 
 class Outbox:
     """``base`` is the coverage of the head that stands in the ledger."""
 
     def __init__(self, base: Coverage) -> None:
         self._base = base
-        self._summarised = base.last_number
         self._entries: deque[LedgerEntry] = deque()
         self._owed: dict[int, set[str]] = {}
 
@@ -32,8 +28,8 @@ class Outbox:
 
     @property
     def has_news(self) -> bool:
-        """Whether entries were settled since the last head."""
-        return bool(self._entries)
+        """Whether a head now would say more than the last one."""
+        return bool(self._entries) and self._entries[0].number not in self._owed
 
     def add(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Note an entry that stands in the ledger; returns it with the routes that are owed."""
@@ -60,28 +56,19 @@ class Outbox:
         routes = tuple(route for route in entry.routes or () if route.language in languages)
         return replace(entry, routes=routes)
 
-    def head(self, session_id: str, *, at_once: bool = False) -> LedgerHead | None:
-        """A new summary when there is enough to tell (``at_once``: anything)."""
-        first_owed = min(self._owed, default=None)
-        while self._entries and (first_owed is None or self._entries[0].number < first_owed):
-            self._base = self._base.with_entry(self._entries.popleft())
-        news = self._base.last_number - self._summarised
-        if news < (1 if at_once else SUMMARISE_EVERY):
+    def head(self, session_id: str) -> LedgerHead | None:
+        """A new summary; None when it would say no more than the last one."""
+        if not self.has_news:
             return None
-        self._summarised = self._base.last_number
+        while self.has_news:
+            self._base = self._base.with_entry(self._entries.popleft())
         return LedgerHead(session_id, self._base.last_number, self._base.to_text())
 
 
 def owed(entry: LedgerEntry) -> tuple[Route, ...]:
-    """The routes of an entry that are not delivered. What was written before there were outcomes
-    counts as delivered."""
-    if entry.version < LEDGER_VERSION:
-        return ()
-    return tuple(
-        route
-        for route in entry.routes or ()
-        if (outcome := entry.outcome(route.language)) is None or not outcome.delivered
-    )
+    """The routes of an entry after the head: none of them is known to be delivered. What was
+    written before there were outcomes counts as delivered."""
+    return (entry.routes or ()) if entry.version >= LEDGER_VERSION else ()
 
 
 def coverage_of(base: Coverage, entries: Iterable[LedgerEntry]) -> Coverage:

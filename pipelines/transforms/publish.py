@@ -1,8 +1,9 @@
 """Step 5: fix what an utterance comes to in a language, bring it to the listeners, and store it.
 
 The ledger is the outbox: the outcome is fixed there before any listener is told, and the first
-write wins; it is marked as delivered when they were told. In between a killed job tells it again,
-the same to the letter, and receivers drop the repeat by its number.
+write wins. The session is told what is settled and saves the ledger's head now and then; a job that
+was killed tells what lies after the head again, the same to the letter, and receivers drop the
+repeat by its number.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ class PublishClip:
         if publication.error is not None:
             yield self._letter(item, publication.error, at)
         if publication.told:
-            await publication.mark_delivered()
             outcome = publication.outcome()
             at.connectors.traces.tell(outcome)
             yield outcome
@@ -124,12 +124,6 @@ class Publication:
             if not storing.done():
                 await asyncio.wait((storing,))
         await self._carry_out(stands, key)
-
-    async def mark_delivered(self) -> None:
-        ledger = self._at.connectors.ledger
-        await self._insist(
-            lambda: ledger.mark_delivered(self._session_id, self._number, self._language)
-        )
 
     def outcome(self) -> Outcome:
         """Of everything that was told; as of the last message that had a listener."""

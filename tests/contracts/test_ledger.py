@@ -179,40 +179,18 @@ class LedgerContract(ABC):
         assert await ledger.after(SESSION, -1) == (entry(0),)
         assert await ledger.after("nobody-1", -1) == ()
 
-    async def test_what_is_delivered_stays_so(self, ledger: Ledger) -> None:
-        await ledger.commit(entry(0))
-        await ledger.fix(SESSION, 0, CATALAN)
-        await ledger.fix(SESSION, 0, SPANISH)
-        for _ in range(2):
-            await ledger.mark_delivered(SESSION, 0, "es")
-        delivered = replace(SPANISH, delivered=True)
-        assert await ledger.fix(SESSION, 0, SPANISH) == delivered
-        assert await ledger.last(SESSION) == replace(entry(0), outcomes=(CATALAN, delivered))
-
     async def test_committing_again_shows_what_became_of_it(self, ledger: Ledger) -> None:
         await ledger.commit(entry(0))
         await ledger.fix(SESSION, 0, SPANISH)
         assert await ledger.commit(entry(0)) == replace(entry(0), outcomes=(SPANISH,))
 
-    async def test_nothing_is_delivered_that_is_not_fixed(self, ledger: Ledger) -> None:
-        await ledger.commit(entry(0))
-        await ledger.fix(SESSION, 0, SPANISH)
-        for number, language in ((0, "ca"), (1, "es")):
-            with pytest.raises(PermanentError):
-                await ledger.mark_delivered(SESSION, number, language)
-        assert await ledger.after(SESSION, -1) == (replace(entry(0), outcomes=(SPANISH,)),)
-
     async def test_an_entry_of_version_1_takes_outcomes(self, ledger: Ledger) -> None:
         old = replace(entry(0), version=1, routes=(Route("es", None),))
         await ledger.commit(old)
-        with pytest.raises(PermanentError):
-            await ledger.mark_delivered(SESSION, 0, "es")
         assert await ledger.fix(SESSION, 0, SPANISH) == SPANISH
         assert await ledger.fix(SESSION, 0, CATALAN) == CATALAN
         assert await ledger.fix(SESSION, 0, replace(SPANISH, text="tarde")) == SPANISH
-        await ledger.mark_delivered(SESSION, 0, "ca")
-        outcomes = (replace(CATALAN, delivered=True), SPANISH)
-        assert await ledger.after(SESSION, -1) == (replace(old, outcomes=outcomes),)
+        assert await ledger.after(SESSION, -1) == (replace(old, outcomes=(CATALAN, SPANISH)),)
 
     async def test_of_first_outcomes_of_version_1_none_is_lost(self, ledger: Ledger) -> None:
         await ledger.commit(replace(entry(0), version=1))
@@ -317,16 +295,13 @@ class TestAmazonLedger(LedgerContract):
         assert await ledger.after(SESSION, -1) == (routed, gap)
         assert await ledger.commit(entry(1)) == gap
         assert await ledger.fix(SESSION, 0, SPANISH) == SPANISH
-        await ledger.mark_delivered(SESSION, 0, "es")
-        delivered = replace(SPANISH, delivered=True)
-        assert await ledger.after(SESSION, -1) == (replace(routed, outcomes=(delivered,)), gap)
+        assert await ledger.after(SESSION, -1) == (replace(routed, outcomes=(SPANISH,)), gap)
 
     async def test_9bc5d6e_reads_rows_of_today(self, ledger: Ledger, rows: Rows) -> None:
         """After a rollback: entries with outcomes are entries, a fence is a silence."""
         routed = replace(entry(0), routes=(Route("es", None),), resume_record="4957" * 14)
         await ledger.commit(routed)
         await ledger.fix(SESSION, 0, SPANISH)
-        await ledger.mark_delivered(SESSION, 0, "es")
         await ledger.commit(fence(1, takeover=2))
         assert first_edition.read_entry(await rows.get(0)) == replace(
             routed, version=1, resume_record=None
@@ -343,5 +318,4 @@ class TestAmazonLedger(LedgerContract):
         await ledger.commit(replace(entry(7_200), text=text, writer="f" * 32, routes=routes))
         for route in routes:
             await ledger.fix(SESSION, 7_200, replace(SPANISH, language=route.language, text=text))
-            await ledger.mark_delivered(SESSION, 7_200, route.language)
         assert stored_bytes(await rows.get(7_200)) <= UNIT_BYTES

@@ -14,7 +14,7 @@ from connectors.amazon_ledger import AmazonLedger
 from connectors.amazon_positions import AmazonPositions
 from connectors.errors import RetryableError
 from connectors.positions import ShardPosition
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead
 
 pytestmark = pytest.mark.integration
 
@@ -181,29 +181,19 @@ async def test_an_outcome_that_never_arrived_may_be_fixed_again(
     assert await ledger.fix(ENTRY.session_id, 0, late) == late
 
 
-async def test_a_delivery_whose_answer_is_lost_may_be_marked_again(
-    ledger: AmazonLedger, wire: Wire
+@pytest.mark.parametrize("is_written", [False, True])
+async def test_a_head_whose_answer_is_lost_may_be_saved_again(
+    ledger: AmazonLedger, wire: Wire, is_written: bool
 ) -> None:
-    await ledger.commit(ENTRY)
-    await ledger.fix(ENTRY.session_id, 0, OUTCOME)
-    wire.lose_answers = 1
+    earlier = LedgerHead(ENTRY.session_id, 3, "earlier")
+    later = LedgerHead(ENTRY.session_id, 5, "later")
+    await ledger.save_head(earlier)
+    wire.lose_answers, wire.lose_requests = int(is_written), int(not is_written)
     with pytest.raises(RetryableError):
-        await ledger.mark_delivered(ENTRY.session_id, 0, "es")
-    delivered = (replace(ENTRY, outcomes=(replace(OUTCOME, delivered=True),)),)
-    assert await ledger.after(ENTRY.session_id, -1) == delivered
-    await ledger.mark_delivered(ENTRY.session_id, 0, "es")
-    assert await ledger.after(ENTRY.session_id, -1) == delivered
-
-
-async def test_a_delivery_that_never_arrived_is_not_marked(
-    ledger: AmazonLedger, wire: Wire
-) -> None:
-    await ledger.commit(ENTRY)
-    await ledger.fix(ENTRY.session_id, 0, OUTCOME)
-    wire.lose_requests = 1
-    with pytest.raises(RetryableError):
-        await ledger.mark_delivered(ENTRY.session_id, 0, "es")
-    assert (await ledger.after(ENTRY.session_id, -1))[0].outcomes == (OUTCOME,)
+        await ledger.save_head(later)
+    assert await ledger.head(ENTRY.session_id) == (later if is_written else earlier)
+    await ledger.save_head(later)
+    assert await ledger.head(ENTRY.session_id) == later
 
 
 async def test_a_claim_whose_answer_is_lost_is_handed_out_to_nobody(

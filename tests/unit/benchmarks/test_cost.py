@@ -64,18 +64,19 @@ def test_silence_is_left_out_but_for_its_edges() -> None:
 def test_dollars_are_units_times_prices() -> None:
     usage = stream_usage([20.0], words((0.0, 1.0), (1.0, 2.0)), 3, PRICES)
     assert (usage.translated_characters, usage.spoken_characters) == (30.0, 60.0)
-    assert dollars(usage, PRICES, generative=False) == pytest.approx(10.0 + 0.3 + 1.2 + 0.007)
-    assert dollars(usage, PRICES, generative=True) == pytest.approx(10.0 + 0.3 + 2.4 + 0.007)
+    ledger = (1 + 3 + 20 / 3) * 0.001
+    assert dollars(usage, PRICES, generative=False) == pytest.approx(10.0 + 0.3 + 1.2 + ledger)
+    assert dollars(usage, PRICES, generative=True) == pytest.approx(10.0 + 0.3 + 2.4 + ledger)
 
 
 def test_the_job_alone_writes_a_ledger() -> None:
-    """One commit an utterance of two words, and two writes for each language heard."""
+    """An utterance of two words is a commit and a write a language; every 3 s there is a head."""
     spoken = words((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))
-    units = [stream_usage([20.0], spoken, heard, PRICES).ledger_units for heard in (0, 1, 3)]
-    assert units == [2, 6, 14]
+    units = [stream_usage([30.0], spoken, heard, PRICES).ledger_units for heard in (0, 1, 3)]
+    assert units == [12, 14, 18]
     assert window_usage(spoken, 20.0, 3, PRICES).ledger_units == 0
-    assert stream_usage([20.0], spoken, 3, PRICES, in_vain=0.5).ledger_units == 14
-    assert stream_usage([20.0], spoken, 0, PRICES).per_hour(20.0).ledger_units == 360
+    assert stream_usage([30.0], spoken, 3, PRICES, in_vain=0.5).ledger_units == 18
+    assert stream_usage([30.0], spoken, 0, PRICES).per_hour(30.0).ledger_units == 1_440
 
 
 def test_an_hour_of_a_talk_that_is_shorter() -> None:
@@ -108,7 +109,8 @@ def test_the_table_is_of_an_hour_by_flow_and_languages_heard() -> None:
     saved = found["baseline_2_heard_neural_dollars"] - found["stream_2_heard_neural_dollars"]
     ledger = found["stream_2_heard_ledger_units"] * 0.001
     assert saved == pytest.approx((18_000 - 3_600) * 0.5 - ledger)
-    assert found["stream_2_heard_ledger_units"] == pytest.approx(
-        5 * found["stream_0_heard_ledger_units"]
+    heads = 1_200
+    assert found["stream_2_heard_ledger_units"] - heads == pytest.approx(
+        3 * (found["stream_0_heard_ledger_units"] - heads)
     )
     assert found["baseline_2_heard_ledger_units"] == 0

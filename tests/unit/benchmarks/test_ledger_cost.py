@@ -6,7 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.ledger_cost import UNIT_BYTES, rows, stored_bytes, units_per_utterance
+from benchmarks.ledger_cost import (
+    UNIT_BYTES,
+    head_units,
+    rows,
+    stored_bytes,
+    units_per_utterance,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -23,13 +29,13 @@ def test_an_item_is_as_long_as_its_names_and_values() -> None:
 
 
 @pytest.mark.parametrize("languages", [0, 1, 2, 5])
-def test_a_short_utterance_is_one_commit_and_two_updates_a_language(languages: int) -> None:
-    assert units_per_utterance(languages, 25, 30) == 1 + 2 * languages
+def test_a_short_utterance_is_one_commit_and_an_update_a_language(languages: int) -> None:
+    assert units_per_utterance(languages, 25, 30) == 1 + languages
 
 
 def test_a_row_grows_with_each_write() -> None:
     sizes = [stored_bytes(row) for row in rows(3, 25, 30)]
-    assert len(sizes) == 7
+    assert len(sizes) == 4
     assert all(later > earlier for earlier, later in pairwise(sizes))
 
 
@@ -39,4 +45,9 @@ def test_a_full_sentence_in_four_languages_fits_into_one_unit() -> None:
 
 def test_a_row_over_a_kb_costs_two_units_a_write() -> None:
     assert stored_bytes(next(rows(1, 1_000, 10))) > UNIT_BYTES
-    assert units_per_utterance(1, 1_000, 10) == 6
+    assert units_per_utterance(1, 1_000, 10) == 4
+
+
+@pytest.mark.parametrize(("languages", "units_each"), [(0, 1), (2, 1), (10, 1), (50, 2)])
+def test_a_session_saves_a_head_every_three_seconds(languages: int, units_each: int) -> None:
+    assert head_units(languages, 60.0) == 20 * units_each

@@ -54,7 +54,6 @@ class Writers(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.entries: dict[int, LedgerEntry] = {}
         self.fixed: dict[tuple[int, str], FixedOutcome] = {}
-        self.delivered: set[tuple[int, str]] = set()
         self.calls = 0
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -63,10 +62,6 @@ class Writers(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.runner.close()
-
-    def expected(self, number: int, language: str) -> FixedOutcome:
-        key = number, language
-        return replace(self.fixed[key], delivered=key in self.delivered)
 
     @rule(number=NUMBERS, writer=WRITERS, version=st.sampled_from([1, 2]))
     def commit(self, number: int, writer: str, version: int) -> None:
@@ -84,16 +79,7 @@ class Writers(RuleBasedStateMachine):
             return
         stands = self.run(self.ledger.fix(SESSION, number, mine))
         self.fixed.setdefault((number, language), mine)
-        assert stands == self.expected(number, language)
-
-    @rule(number=NUMBERS, language=LANGUAGES)
-    def mark_delivered(self, number: int, language: str) -> None:
-        if (number, language) not in self.fixed:
-            with pytest.raises(PermanentError):
-                self.run(self.ledger.mark_delivered(SESSION, number, language))
-            return
-        self.run(self.ledger.mark_delivered(SESSION, number, language))
-        self.delivered.add((number, language))
+        assert stands == self.fixed[number, language]
 
     @rule(number=NUMBERS)
     def save_head(self, number: int) -> None:
@@ -108,7 +94,7 @@ class Writers(RuleBasedStateMachine):
         for each in found:
             assert replace(each, outcomes=()) == self.entries[each.number]
             assert list(each.outcomes) == [
-                self.expected(*key) for key in sorted(self.fixed) if key[0] == each.number
+                self.fixed[key] for key in sorted(self.fixed) if key[0] == each.number
             ]
 
     @invariant()

@@ -83,7 +83,7 @@ def test_when_it_was_committed_and_by_whom_leaves_no_trace(tmp_path: Path) -> No
             one,
             committed_at_ms=5,
             writer="another",
-            outcomes=tuple(replace(each, fixed_at_ms=7, delivered=True) for each in one.outcomes),
+            outcomes=tuple(replace(each, fixed_at_ms=7) for each in one.outcomes),
         )
         for one in ENTRIES
     ]
