@@ -96,6 +96,10 @@ class AmazonFanOutSource:
         records = await self._polled.unpacked(place.shard_id, pushed.records)
         return RecordBatch(records, None if pushed.at_end else place.text, pushed.behind_ms)
 
+    async def oldest(self, shard_id: str) -> str | None:
+        """Polled: a subscription from there would push the whole log."""
+        return await self._polled.oldest(shard_id)
+
     async def close(self) -> None:
         """End every subscription; the consumer stays registered for the next start."""
         subscriptions = tuple(self._subscriptions.values())

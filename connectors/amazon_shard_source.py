@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -81,6 +82,19 @@ class AmazonShardSource:
             next_iterator=f"{shard_id}{_IN_SHARD}{behind}" if behind else None,
             behind_ms=answer.get("MillisBehindLatest", 0),
         )
+
+    async def oldest(self, shard_id: str) -> str | None:
+        """Kinesis may answer with nothing though there is more: only at the tip there is none."""
+        iterator: str | None = await self.iterator(shard_id, StartAt(StartKind.TRIM_HORIZON))
+        while iterator is not None:
+            batch = await self.read(iterator, 1)
+            if batch.records:
+                return batch.records[0].sequence_number
+            if not batch.behind_ms:
+                return None
+            iterator = batch.next_iterator
+            await asyncio.sleep(READ_EVERY_S)
+        return None
 
     async def unpacked(
         self, shard_id: str, records: Iterable[ShardRecord]

@@ -37,6 +37,8 @@ class _Log:
     shard: Shard
     records: list[ShardRecord] = field(default_factory=list)
     is_closed: bool = False
+    trimmed: int = 0
+    """The first so many records are past their retention."""
 
 
 class ScriptedShardSource:
@@ -104,12 +106,17 @@ class ScriptedShardSource:
             raise ValueError(f"{shard_id} is open")
         del self._logs[shard_id]
 
+    def trim(self, shard_id: str, through_number: str) -> None:
+        """The retention of all records up to this sequence number is over."""
+        log = self._log(shard_id)
+        log.trimmed = sum(record.sequence_number <= through_number for record in log.records)
+
     def throttle(self, calls: int, retry_after_s: float | None = None) -> None:
-        """The next ``calls`` calls of ``iterator`` and ``read`` are refused."""
+        """The next ``calls`` calls of ``iterator``, ``read`` and ``oldest`` are refused."""
         self.fail(*(ThrottledError("scripted throttling", retry_after_s) for _ in range(calls)))
 
     def fail(self, *errors: ConnectorError) -> None:
-        """The next calls of ``iterator`` and ``read`` raise these, in order."""
+        """The next calls of ``iterator``, ``read`` and ``oldest`` raise these, in order."""
         self._faults.extend(errors)
 
     def expire_iterators(self) -> None:
@@ -147,14 +154,22 @@ class ScriptedShardSource:
         if not self._read_every_s:
             await self._wait_for_more(log, int(index))
         there = self._visible(log)
-        end = min(int(index) + limit, there)
+        first = max(int(index), log.trimmed)
+        end = max(first, min(first + limit, there))
         at_end = log.is_closed and end == len(log.records)
         oldest_unread_ms = log.records[end].arrived_at_ms if end < there else self._now_ms()
         return RecordBatch(
-            records=tuple(log.records[int(index) : end]),
+            records=tuple(log.records[first:end]),
             next_iterator=None if at_end else self._iterator(shard_id, end),
             behind_ms=self._now_ms() - oldest_unread_ms,
         )
+
+    async def oldest(self, shard_id: str) -> str | None:
+        await self._answer_slowly()
+        self._raise_fault()
+        log = self._log(shard_id)
+        there = log.records[log.trimmed : self._visible(log)]
+        return there[0].sequence_number if there else None
 
     async def close(self) -> None:
         """Nothing is held open."""

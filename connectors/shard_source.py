@@ -81,4 +81,9 @@ class ShardSource(Protocol):
         """At most ``limit`` records. ThrottledError; ExpiredIteratorError: take a new iterator."""
         ...
 
+    async def oldest(self, shard_id: str) -> str | None:
+        """The sequence number of the oldest record that is still there; None when none is: what was
+        in front of it is past its retention. PermanentError: no such shard."""
+        ...
+
     async def close(self) -> None: ...

@@ -86,6 +86,9 @@ class TalkersSource:
             place += 1
         return RecordBatch(tuple(records), f"{shard_id}/{place}", 0)
 
+    async def oldest(self, shard_id: str) -> str | None:
+        return "0"
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -16,7 +16,7 @@ from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentErr
 from connectors.policy import call
 from connectors.positions import ShardPosition
 from connectors.registry import Connectors
-from connectors.shard_source import Shard, ShardRecord, StartAt, StartKind
+from connectors.shard_source import Shard, ShardRecord, StartAt
 from pipelines.reading.shards import (
     ShardProgress,
     discovered,
@@ -143,6 +143,9 @@ class ShardReader:
             self._progress = furthered(self._progress, shards, await self._saved(), number, readers)
         self._is_furthered = True
         self._progress = discovered(self._progress, shards, number, readers)
+        for shard_id in tuple(self._tasks):
+            if shard_id not in self._progress:  # past its retention
+                self._tasks.pop(shard_id).cancel()
 
     async def _saved(self) -> dict[str, ShardPosition]:
         positions, job_name = self._connectors.positions, self._options.job_name
@@ -200,9 +203,7 @@ class ShardReader:
         if not at.sequence_number:
             self._probed.add(shard_id)
             return
-        horizon = await self._source.iterator(shard_id, StartAt(StartKind.TRIM_HORIZON))
-        first = await self._source.read(horizon, 1)
-        oldest = first.records[0].sequence_number if first.records else None
+        oldest = await self._source.oldest(shard_id)
         if oldest is None or int(oldest) > int(at.sequence_number):
             _log.warning("%s was trimmed past the place from where it is to be read", shard_id)
             self._set(shard_id, replace(at, after_loss=True))

@@ -143,6 +143,16 @@ class ShardSourceContract(ABC):
     async def test_a_shard_that_is_not_there(self, source: ShardSource) -> None:
         with pytest.raises(PermanentError):
             await source.iterator("shardId-000000000999", TRIM_HORIZON)
+        with pytest.raises(PermanentError):
+            await source.oldest("shardId-000000000999")
+
+    async def test_the_oldest_record_of_a_shard(self, source: ShardSource, put: Put) -> None:
+        shard_id = await shard_of(source, "one")
+        assert await source.oldest(shard_id) is None
+        for data in (b"a", b"b"):
+            await put("one", data)
+        first = (await read_from(source, shard_id, TRIM_HORIZON)).records[0]
+        assert await source.oldest(shard_id) == first.sequence_number
 
     async def test_an_iterator_that_is_too_old(self, source: ShardSource) -> None:
         with pytest.raises(ExpiredIteratorError):
@@ -160,6 +170,25 @@ class TestScriptedShardSource(ShardSourceContract):
             return source.put(partition_key, data)
 
         return put
+
+    async def test_what_is_past_its_retention_is_read_no_more(self) -> None:
+        source = ScriptedShardSource()
+        (shard,) = await source.list_shards()
+        a, b, c = (source.put("one", data) for data in (b"a", b"b", b"c"))
+        standing = await source.iterator(shard.shard_id, TRIM_HORIZON)
+        source.trim(shard.shard_id, b.sequence_number)
+        assert await source.oldest(shard.shard_id) == c.sequence_number
+        after_a = StartAt(StartKind.AFTER_SEQUENCE_NUMBER, a.sequence_number)
+        for start in (TRIM_HORIZON, after_a, StartAt(StartKind.AT_TIMESTAMP, "0")):
+            assert (await read_from(source, shard.shard_id, start)).records == (c,)
+        assert (await source.read(standing, 1)).records == (c,)
+        source.trim(shard.shard_id, c.sequence_number)
+        assert await source.oldest(shard.shard_id) is None
+        batch = await source.read(standing, 1)
+        assert batch.records == ()
+        assert batch.next_iterator is not None
+        d = source.put("one", b"d")
+        assert (await source.read(batch.next_iterator, 1)).records == (d,)
 
 
 class OnLocalCloud(ShardSourceContract):

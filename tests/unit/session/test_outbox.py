@@ -1,0 +1,191 @@
+"""What a session owes its listeners, and up to where its head says that nothing is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from pipelines.session.coverage import Coverage
+from pipelines.session.outbox import Outbox, coverage_of, owed
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
+
+pytestmark = pytest.mark.unit
+
+SESSION = "joyful-mountain-789"
+
+
+def entry(number: int, *languages: str, kind: EntryKind = EntryKind.SPEECH) -> LedgerEntry:
+    return LedgerEntry(
+        session_id=SESSION,
+        number=number,
+        epoch=0,
+        kind=kind,
+        first_sample=4_000 * number,
+        end_sample=4_000 * (number + 1),
+        text=f"words {number}",
+        language="en",
+        captured_at_ms=250 * number,
+        committed_at_ms=9_000,
+        writer="writer",
+        resume_sample=4_000 * (number + 1),
+        resume_sequence=number + 1,
+        resume_sequence_sample=4_000 * (number + 1),
+        routes=tuple(Route(each, None) for each in languages),
+    )
+
+
+def filled(*entries: LedgerEntry, base: Coverage | None = None) -> Outbox:
+    outbox = Outbox(base or Coverage())
+    for each in entries:
+        outbox.add(each)
+    return outbox
+
+
+def head_of(entries: Sequence[LedgerEntry]) -> LedgerHead:
+    coverage = coverage_of(Coverage(), entries)
+    return LedgerHead(SESSION, coverage.last_number, coverage.to_text())
+
+
+# What is owed -------------------------------------------------------------------------------------
+
+
+def test_every_language_that_an_entry_is_routed_to_is_owed() -> None:
+    outbox = Outbox(Coverage())
+    assert outbox.is_empty
+    assert outbox.add(entry(0, "es", "ca")) == entry(0, "es", "ca")
+    assert not outbox.is_empty
+    outbox.delivered(0, "es")
+    assert outbox.owed_entry(0) == entry(0, "ca")
+    outbox.delivered(0, "ca")
+    assert outbox.owed_entry(0) is None
+    assert outbox.is_empty
+
+
+def test_an_outcome_after_the_head_is_owed_though_it_is_fixed() -> None:
+    """Whether its listeners were told before the kill is not known."""
+    fixed = FixedOutcome("es", "así es", None, 9_500)
+    standing = replace(entry(0, "es", "ca"), outcomes=(fixed,))
+    assert owed(standing) == standing.routes
+    assert Outbox(Coverage()).add(standing) == standing
+
+
+def test_what_was_written_before_there_were_outcomes_is_not_owed() -> None:
+    old = replace(entry(0, "es"), version=1)
+    outbox = Outbox(Coverage())
+    assert outbox.add(old) is None
+    assert outbox.is_empty
+    assert outbox.head(SESSION) == head_of([old])
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        entry(0, kind=EntryKind.SILENCE),
+        replace(entry(0), routes=None),
+        replace(entry(0), takeover=3),
+    ],
+)
+def test_an_entry_without_routes_owes_nothing(silent: LedgerEntry) -> None:
+    outbox = Outbox(Coverage())
+    assert outbox.add(silent) is None
+    assert outbox.is_empty
+
+
+def test_what_is_delivered_twice_or_was_never_owed_changes_nothing() -> None:
+    outbox = filled(entry(0, "es"), entry(1, "es"))
+    for number, language in ((0, "es"), (0, "es"), (1, "fr"), (7, "es")):
+        outbox.delivered(number, language)
+    assert outbox.owed_entry(0) is None
+    assert outbox.owed_entry(1) == entry(1, "es")
+    assert outbox.owed_entry(7) is None
+
+
+# The head -----------------------------------------------------------------------------------------
+
+
+def test_a_new_outbox_has_no_news() -> None:
+    outbox = Outbox(coverage_of(Coverage(), [entry(0)]))
+    assert not outbox.has_news
+    assert outbox.head(SESSION) is None
+
+
+def test_the_head_stops_in_front_of_the_first_entry_that_is_owed() -> None:
+    entries = [entry(0), entry(1, "es"), entry(2), entry(3, "es")]
+    outbox = filled(*entries)
+    assert outbox.has_news
+    assert outbox.head(SESSION) == head_of(entries[:1])
+    outbox.delivered(3, "es")
+    assert not outbox.has_news, "1 is owed still"
+    assert outbox.head(SESSION) is None
+    outbox.delivered(1, "es")
+    assert outbox.has_news
+    assert outbox.head(SESSION) == head_of(entries)
+
+
+def test_a_head_is_told_once() -> None:
+    outbox = filled(entry(0))
+    assert outbox.head(SESSION) is not None
+    assert not outbox.has_news
+    assert outbox.head(SESSION) is None
+    outbox.add(entry(1))
+    assert outbox.head(SESSION) == head_of([entry(0), entry(1)])
+
+
+def test_the_head_goes_on_from_the_one_that_stands() -> None:
+    entries = [entry(number) for number in range(4)]
+    outbox = filled(*entries[2:], base=coverage_of(Coverage(), entries[:2]))
+    assert outbox.head(SESSION) == head_of(entries)
+
+
+class Deliveries(RuleBasedStateMachine):
+    """Entries are committed, delivered and summed up in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = Outbox(Coverage())
+        self.entries: list[LedgerEntry] = []
+        self.open: set[tuple[int, str]] = set()
+        self.head: LedgerHead | None = None
+
+    @rule(languages=st.sets(st.sampled_from(["ca", "es", "fr"])))
+    def commit(self, languages: set[str]) -> None:
+        made = entry(len(self.entries), *sorted(languages))
+        self.entries.append(made)
+        self.open |= {(made.number, language) for language in languages}
+        assert self.outbox.add(made) == (made if languages else None)
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        number, language = data.draw(st.sampled_from(sorted(self.open)))
+        self.open.remove((number, language))
+        self.outbox.delivered(number, language)
+
+    @rule()
+    def summarise(self) -> None:
+        settled = min((number for number, _ in self.open), default=len(self.entries))
+        stands = -1 if self.head is None else self.head.number
+        had_news = self.outbox.has_news
+        head = self.outbox.head(SESSION)
+        assert had_news == (head is not None) == (settled - 1 > stands)
+        if head is not None:
+            assert head == head_of(self.entries[:settled])
+            self.head = head
+
+    @invariant()
+    def what_is_not_delivered_lies_after_the_head(self) -> None:
+        stands = -1 if self.head is None else self.head.number
+        assert all(number > stands for number, _ in self.open)
+        assert self.outbox.is_empty == (not self.open)
+        for made in self.entries:
+            languages = [each.language for each in made.routes or ()]
+            owes = [each for each in languages if (made.number, each) in self.open]
+            expected = entry(made.number, *owes) if owes else None
+            assert self.outbox.owed_entry(made.number) == expected
+
+
+TestDeliveries = Deliveries.TestCase
