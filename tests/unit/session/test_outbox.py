@@ -9,9 +9,20 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pipelines.segmentation.window_segmenter import WindowSegmenter
+from pipelines.session.commands import Command, SaveHead
 from pipelines.session.coverage import Coverage
+from pipelines.session.machine import SUMMARISE_EVERY_S, Session, SessionSettings, TakenOver
 from pipelines.session.outbox import Outbox, coverage_of, owed
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
+from pipelines.session.records import Now
+from schemas.values import (
+    EntryKind,
+    FixedOutcome,
+    LedgerEntry,
+    LedgerHead,
+    ListenerLanguages,
+    Route,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -189,3 +200,47 @@ class Deliveries(RuleBasedStateMachine):
 
 
 TestDeliveries = Deliveries.TestCase
+
+
+# When the head is saved ---------------------------------------------------------------------------
+
+
+def now(s: float) -> Now:
+    return Now(1_800_000_000_000 + round(s * 1000), s)
+
+
+def taken_over(*entries: LedgerEntry) -> Session:
+    """At second 100."""
+    settings = SessionSettings(WindowSegmenter(), None, 0.1, "writer", 1)
+    known = TakenOver(Coverage(), entries, ListenerLanguages((), 0), "en")
+    session = Session(SESSION, settings, known)
+    session.begin(now(100.0))
+    return session
+
+
+def heads(commands: list[Command]) -> list[LedgerHead]:
+    return [each.head for each in commands if isinstance(each, SaveHead)]
+
+
+def test_a_session_saves_its_head_every_three_seconds_when_something_was_settled() -> None:
+    entries = [entry(0, "es"), entry(1, "es")]
+    session = taken_over(*entries)
+    assert not heads(session.time_passed(now(110.0))), "all is owed"
+    assert not heads(session.delivered(0, "es"))
+    assert heads(session.time_passed(now(110.1))) == [head_of(entries[:1])]
+    assert not heads(session.delivered(1, "es"))
+    assert not heads(session.time_passed(now(110.0 + SUMMARISE_EVERY_S)))
+    assert heads(session.time_passed(now(110.1 + SUMMARISE_EVERY_S))) == [head_of(entries)]
+    assert not heads(session.time_passed(now(200.0))), "nothing is new"
+
+
+def test_a_session_that_is_forgotten_saves_its_head_at_once() -> None:
+    session = taken_over(entry(0))
+    assert heads(session.close()) == [head_of([entry(0)])]
+    assert not heads(session.close())
+
+
+def test_a_session_that_was_lost_saves_no_head() -> None:
+    session = taken_over(entry(0))
+    session.is_lost = True
+    assert not heads(session.close())
