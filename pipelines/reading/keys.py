@@ -33,7 +33,7 @@ def spread_keys(keys: int) -> tuple[str, ...]:
 
 
 def key_group(key: str) -> int:
-    """The key group of a string key of at most 14 bytes, as Beam 2.70 and Flink 1.19 assign it:
+    """The key group of a string key of at most 14 bytes, as Beam and Flink assign it:
     ``FlinkKey.hashCode`` over the coder's bytes, then ``KeyGroupRangeAssignment``."""
     encoded = key.encode()
     return _flink_murmur(_murmur3_128(bytes((len(encoded), *encoded)))) % KEY_GROUPS

@@ -11,7 +11,7 @@ from pipelines.reading.keys import KEY_GROUPS, key_group, spread_keys
 pytestmark = pytest.mark.unit
 
 ALTERNATING = ("0", "1", "3", "2", "4", "5", "6", "7", "11", "8", "12", "9", "13", "10", "14", "15")
-"""As a job of Beam 2.70 on Flink 1.19 with parallelism 2 dealt them out, from subtask 1 on."""
+"""As a job with parallelism 2 dealt them out on Flink, from subtask 1 on."""
 
 
 def subtask(key: str, parallelism: int) -> int:
