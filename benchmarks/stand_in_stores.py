@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.overhead.stand_ins import NoStore, ShortLedger
 from connectors.registry import Connectors
-from pipelines.worker.process import ConnectorFactory
+from pipelines.runtime.worker import ConnectorFactory
 from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 LEDGER_S, STORE_S = 0.01, 0.03
