@@ -158,10 +158,9 @@ def _records(talk: Talk, languages: Sequence[str]) -> list[tuple[int, StreamReco
     """With the times at which they are in the stream: a chunk behind its last sample."""
     control = SessionControl(SESSION, 0, -1, 0, ControlKind.LISTENERS, START_MS, tuple(languages))
     found: list[tuple[int, StreamRecord]] = [(START_MS, control)]
-    for record in audio_records(talk.pcm, started_at_ms=START_MS):
-        if record.chunk is not None:
-            found.append((record.arrived_at_ms + INGEST_MS, record.chunk))
-    return found
+    records = audio_records(talk.pcm, started_at_ms=START_MS)
+    chunks = [(each.arrived_at_ms + INGEST_MS, each.chunk) for each in records if each.chunk]
+    return [*found, *chunks]
 
 
 def _heard(notices: Iterable[Notice], language: str) -> tuple[Arrival, ...]:

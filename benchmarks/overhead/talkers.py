@@ -88,6 +88,11 @@ class TalkersSource:
             place += 1
         return RecordBatch(tuple(records), f"{shard_id}/{place}", 0)
 
+    def backdate(self, by_ms: int) -> None:
+        """All began so much earlier, the ramp left out: records can be made faster than real time.
+        After the first listing."""
+        self._begins_at_ms -= by_ms + _RAMP_MS + 3_000
+
     async def close(self) -> None:
         """Nothing is held open."""
 
