@@ -86,14 +86,15 @@ def measured(settings: Settings) -> Load:
         job.submit()
         job.wait_until_running()
         time.sleep(settings.warm_up_s)
-        before = sample()
+        checkpoints_url = f"/jobs/{job.job_id()}/checkpoints"
+        before, checkpoints_before = sample(), job.rest.get(checkpoints_url)
         heard = Heard(time.time() * 1000)
         gave_up = _listen(NoteTail(notes), heard, settings.seconds)
         after, ended_ms = sample(), time.time() * 1000
         machine = Machine(
             after.since(before),
             after.cores_by_process(before, "worker"),
-            Checkpoints.from_rest(job.rest.get(f"/jobs/{job.job_id()}/checkpoints")),
+            Checkpoints.from_rest(job.rest.get(checkpoints_url), checkpoints_before),
         )
         return heard.load(settings.sessions, ended_ms, machine, gave_up)
 

@@ -28,7 +28,8 @@ GRACE_MS = 30_000.0
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """All of a job's since it was submitted; sizes of what Flink stored, times end to end."""
+    """A job's since ``before``; sizes (of what Flink stored) and times (end to end) are of all since
+    it was submitted. Flink counts as failed what it could not begin before all tasks ran."""
 
     completed: int = 0
     failed: int = 0
@@ -38,13 +39,13 @@ class Checkpoints:
     duration_max_ms: float = 0.0
 
     @classmethod
-    def from_rest(cls, answer: Mapping[str, Any]) -> Checkpoints:
-        """``answer``: of ``/jobs/ID/checkpoints``; values that Flink does not know are 0."""
-        counts, summary = answer["counts"], answer["summary"]
+    def from_rest(cls, answer: Mapping[str, Any], before: Mapping[str, Any]) -> Checkpoints:
+        """Answers of ``/jobs/ID/checkpoints``; values that Flink does not know are 0."""
+        counts, earlier, summary = answer["counts"], before["counts"], answer["summary"]
         size, duration = summary["state_size"], summary["end_to_end_duration"]
         return cls(
-            counts["completed"],
-            counts["failed"],
+            counts["completed"] - earlier["completed"],
+            counts["failed"] - earlier["failed"],
             _number(size["p50"]) / 1024,
             _number(size["max"]) / 1024,
             _number(duration["p50"]),

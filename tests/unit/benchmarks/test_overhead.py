@@ -141,13 +141,14 @@ def test_more_than_a_worker_takes_is_shared_by_two_subtasks(
 
 def test_checkpoints_are_read_from_what_flink_answers() -> None:
     answer = {
-        "counts": {"completed": 12, "failed": 1},
+        "counts": {"completed": 14, "failed": 2},
         "summary": {
             "state_size": {"min": 1, "max": 4096, "avg": 3, "p50": 2048.0},
             "end_to_end_duration": {"min": 1, "max": 90, "avg": 3, "p50": "NaN"},
         },
     }
-    found = Checkpoints.from_rest(answer)
+    before = {"counts": {"completed": 2, "failed": 1}}
+    found = Checkpoints.from_rest(answer, before)
     assert found == Checkpoints(12, 1, 2.0, 4.0, 0.0, 90.0)
     flat = heard(told(1, 80.0)).load(5, 9_000.0, Machine(checkpoints=found)).flat()
     assert flat["overhead_checkpoint_size_max_kb_5_sessions"] == 4.0

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.coders import ValueCoder
-from pipelines.core.records import ReadRecord
+from pipelines.session.records import Place, ReadRecord
 from schemas.avro_codec import (
     MAX_RECORD_BYTES,
     UndecodableRecordError,
@@ -107,7 +107,7 @@ def test_a_record_of_before_partial_captions_still_reads() -> None:
     found = decode(WRITTEN_BEFORE)
     assert found == replace(CONTROL, partial_languages=None)
     assert isinstance(found, SessionControl)
-    assert found.heard() == ListenerLanguages(("ca", "es"), 5, ())
+    assert found.listeners() == ListenerLanguages(("ca", "es"), 5, ())
     assert CONTROL.heard() == ListenerLanguages(("ca", "es"), 5, ("es",))
     for length in range(len(WRITTEN_BEFORE)):
         with pytest.raises(UndecodableRecordError):
@@ -171,9 +171,9 @@ def test_random_bytes_raise_nothing_else(
             continue
         coder = ValueCoder(ReadRecord)
         if isinstance(found, AudioChunk):
-            read = ReadRecord(0, 0, 0, "", chunk=found)
+            read = ReadRecord(Place("s", "1", ""), 0, 0, chunk=found)
         else:
-            read = ReadRecord(0, 0, 0, "", control=found)
+            read = ReadRecord(Place("s", "1", ""), 0, 0, control=found)
         assert coder.decode(coder.encode(read)) == read
 
 
