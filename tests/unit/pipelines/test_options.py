@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from beam_flink_kit.loops import TimeMode
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_fan_out_source import AmazonFanOutSource
 from connectors.amazon_shard_source import AmazonShardSource
@@ -18,7 +19,6 @@ from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.shard_source import ShardSource, StartAt, StartKind
 from connectors.traces import NoTraces, Traces
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
-from pipelines.worker.process import TimeMode
 
 pytestmark = pytest.mark.unit
 

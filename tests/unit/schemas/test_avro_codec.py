@@ -108,7 +108,7 @@ def test_a_record_of_before_partial_captions_still_reads() -> None:
     assert found == replace(CONTROL, partial_languages=None)
     assert isinstance(found, SessionControl)
     assert found.listeners() == ListenerLanguages(("ca", "es"), 5, ())
-    assert CONTROL.heard() == ListenerLanguages(("ca", "es"), 5, ("es",))
+    assert CONTROL.listeners() == ListenerLanguages(("ca", "es"), 5, ("es",))
     for length in range(len(WRITTEN_BEFORE)):
         with pytest.raises(UndecodableRecordError):
             decode(WRITTEN_BEFORE[:length])
