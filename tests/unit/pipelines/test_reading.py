@@ -7,10 +7,6 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from connectors.positions import ShardPosition
-from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
-from pipelines.coders import ValueCoder
 from pipelines.core.reading import (
     ReaderState,
     discovered,
@@ -23,6 +19,10 @@ from pipelines.core.reading import (
     saved_position,
     slice_of,
 )
+
+from connectors.positions import ShardPosition
+from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
+from pipelines.coders import ValueCoder
 
 pytestmark = pytest.mark.unit
 

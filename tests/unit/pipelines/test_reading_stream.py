@@ -10,11 +10,6 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from connectors.errors import RetryableError
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.shard_source import Shard, ShardRecord, StartAt, StartKind
-from pipelines.coders import ValueCoder
 from pipelines.core.reading import (
     ReaderState,
     discovered,
@@ -26,6 +21,11 @@ from pipelines.worker.reading import (
     ShardReader,
     _ShardAhead,  # pyright: ignore[reportPrivateUsage]
 )
+
+from connectors.errors import RetryableError
+from connectors.scripted_shard_source import ScriptedShardSource
+from connectors.shard_source import Shard, ShardRecord, StartAt, StartKind
+from pipelines.coders import ValueCoder
 from tests.unit.pipelines.session_under_test import START_MS, Stage
 
 pytestmark = pytest.mark.unit
