@@ -28,8 +28,8 @@ GRACE_MS = 30_000.0
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """A job's since ``before``; sizes (of what Flink stored) and times (end to end) are of all since
-    it was submitted. Flink counts as failed what it could not begin before all tasks ran."""
+    """A job's since ``before``; sizes (of what Flink stored) and times (end to end) are of all
+    since it was submitted. Flink counts as failed what it could not begin before all tasks ran."""
 
     completed: int = 0
     failed: int = 0
