@@ -4,7 +4,7 @@ Reckoned from seeded talks and ``prices.toml``, which is yours to edit. How much
 leaves out depends on its segmentation; both ends are shown: a stream that is sent everything, and
 one that is sent speech alone, with a quarter of a second at its edges. The ledger's column counts
 writes by the KB. What the job's guesses cost
-(``pipelines.worker.ahead``) is the share of a talk that goes through it in virtual time.
+(``pipelines.runtime.speculation``) is the share of a talk that goes through it in virtual time.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def hourly(talk: Talk, languages: int, prices: Prices, in_vain: float = 0.0) -> 
 
 def guessed_in_vain(talk: Talk) -> float:
     """Translations begun on words that were not committed so, to those that were."""
-    starts = job_run(talk, ("es",), PROFILES["current"]).head_starts
-    return starts.in_vain / (starts.begun - starts.in_vain)
+    counts = job_run(talk, ("es",), PROFILES["current"]).speculated
+    return counts.wasted / (counts.begun - counts.wasted)
 
 
 def figures(prices: Prices, talks: Sequence[Talk], in_vain: float = 0.0) -> dict[str, float]:

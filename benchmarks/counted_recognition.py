@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.registry import Connectors
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText
-from pipelines.worker.process import ConnectorFactory
+from pipelines.runtime.worker import ConnectorFactory
 from schemas.values import SAMPLE_RATE_HZ
 
 RECOGNISED_OPTION = "--recognised="

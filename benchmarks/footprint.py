@@ -6,7 +6,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -36,9 +36,12 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
+    """By role; ``process_cpu_s``: by role and process id."""
+
     at_s: float
     cpu_s: Mapping[str, float]
     memory_mb: Mapping[str, float]
+    process_cpu_s: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
     def since(self, earlier: Sample) -> dict[str, Footprint]:
         """By role, over the time between; a process that ended in between is not counted."""
@@ -49,6 +52,16 @@ class Sample:
             )
             for role, memory_mb in sorted(self.memory_mb.items())
         }
+
+    def cores_by_process(self, earlier: Sample, role: str) -> tuple[float, ...]:
+        """Of each process of a role over the time between, the busiest first."""
+        spent_s = self.at_s - earlier.at_s
+        cores = (
+            max(0.0, cpu_s - earlier.process_cpu_s.get(process, 0.0)) / spent_s
+            for process, cpu_s in self.process_cpu_s.items()
+            if process[0] == role
+        )
+        return tuple(sorted(cores, reverse=True))
 
 
 def total(footprints: Mapping[str, Footprint]) -> Footprint:
@@ -62,16 +75,18 @@ def sample() -> Sample:
     """Of all processes below this one, itself left out: the benchmark's clients run in it."""
     cpu_s: dict[str, float] = defaultdict(float)
     memory_mb: dict[str, float] = defaultdict(float)
+    process_cpu_s: dict[tuple[str, int], float] = {}
     for process in psutil.Process(os.getpid()).children(recursive=True):
         try:
             with process.oneshot():
                 role = _role(process)
                 times = process.cpu_times()
                 cpu_s[role] += times.user + times.system
+                process_cpu_s[role, process.pid] = times.user + times.system
                 memory_mb[role] += process.memory_full_info().pss / 2**20
         except psutil.Error:
             continue  # it ended while we looked
-    return Sample(time.monotonic(), cpu_s, memory_mb)
+    return Sample(time.monotonic(), cpu_s, memory_mb, process_cpu_s)
 
 
 def _role(process: psutil.Process) -> str:

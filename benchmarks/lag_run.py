@@ -35,7 +35,7 @@ from benchmarks.lag_flows import (
     job_shards,
 )
 from benchmarks.lag_talkers import Session
-from benchmarks.overhead.scale import MANY_SESSIONS
+from benchmarks.overhead.scale import at_parallelism
 from benchmarks.playout import heard_lags, page_rate, played, playout_summary
 from benchmarks.service_profiles import PROFILES
 from benchmarks.tables import show
@@ -171,7 +171,7 @@ def run(given: argparse.Namespace) -> int:
 
 def _scale(talks: int) -> tuple[str, ...]:
     """Beside the talkers, the local cloud and the collector one worker does not get a core."""
-    return (*MANY_SESSIONS, "--readers=2") if talks > LOCAL_STORES_TALKS else ()
+    return (*at_parallelism(2), "--readers=2") if talks > LOCAL_STORES_TALKS else ()
 
 
 def _stand_in_stores(given: argparse.Namespace) -> bool:

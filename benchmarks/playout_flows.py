@@ -13,9 +13,15 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from beam_flink_kit.loops import VirtualLoop
 from benchmarks.lag import Arrival
 from benchmarks.service_profiles import ServiceProfile
-from benchmarks.session_alone import SESSION, alone, audio_items, flush_item
+from benchmarks.session_alone import (
+    SESSION,
+    SessionAlone,
+    audio_records,
+    opened_record,
+)
 from benchmarks.talks import Talk
 from benchmarks.window_flow import READ_EVERY_S, WindowFlow
 from benchmarks.window_saying import FlowConnectors
@@ -25,14 +31,12 @@ from connectors.memory_session_tables import MemorySessionTables
 from connectors.policy import PATIENT
 from connectors.scripted_connectors import scripted_connectors
 from connectors.scripted_shard_source import ScriptedShardSource
+from connectors.session_tables import ListenerCounts
+from pipelines.runtime.speculation import SpeculationCounts, SpeculativeDelivery
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
-from pipelines.worker.ahead import Ahead, HeadStarts
-from pipelines.worker.loops import VirtualLoop
 from schemas.avro_codec import encode
 from schemas.values import (
-    AudioChunk,
     ControlKind,
-    EntryKind,
     SessionControl,
     StreamRecord,
     Utterance,
@@ -42,10 +46,8 @@ START_MS = 1_800_000_000_000
 """The wall clock when the talk begins."""
 INGEST_MS = 20
 """From a chunk's last sample into the stream."""
-PANE_MS = 20
 SETTLE_SAMPLES = 4_000
 """The job's default (docs/decisions/0002)."""
-_CHUNK_MS = 256
 _READ_EVERY_MS = round(1000 * READ_EVERY_S)
 _REST_MS = 30_000
 """Longer than everything that is under way when the talk is over."""
@@ -95,56 +97,56 @@ def job_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProfile) 
 @dataclass(frozen=True, slots=True)
 class JobRun:
     arrivals: Arrivals
-    head_starts: HeadStarts
+    speculated: SpeculationCounts
 
 
 def job_run(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> JobRun:
     loop = VirtualLoop()
     loop.advance(START_MS)
     speech = profile.speech_choice()
+    tables = MemorySessionTables(loop.now_ms)
+    tables.set_counts(SESSION, ListenerCounts(dict.fromkeys(languages, 1), 1), START_MS)
     connectors = replace(
         scripted_connectors(loop.now_ms),
+        directory=tables,
         speech_to_text=speech.open_speech_to_text(),
         translator=speech.open_translator(),
         synthesizer=speech.open_synthesizer(),
         voice_activity=speech.voice_activity(),
         policies=PATIENT,
     )
-    ahead = Ahead(loop, connectors, is_on=True)
-    ahead.listeners(SESSION, tuple(languages))
-    registry, transcriber = alone(
-        loop, connectors, PauseSegmenter(settle_samples=SETTLE_SAMPLES), ahead
-    )
+    speculation = SpeculativeDelivery(loop, connectors, is_on=True)
+    segmenter = PauseSegmenter(settle_samples=SETTLE_SAMPLES)
+    session = SessionAlone(loop, connectors, segmenter, speculation)
     heard: dict[str, list[Arrival]] = {language: [] for language in languages}
 
     async def deliver(utterance: Utterance, language: str) -> None:
         entry = utterance.entry
-        text = await ahead.translation(entry, language)
-        clip = await ahead.clip(entry, language, text)
+        text = await speculation.translation(entry, language)
+        clip = await speculation.clip(entry, language, text)
         words = tuple(entry.text.split())
         heard[language].append(Arrival(loop.now_ms(), entry.captured_at_ms, words, clip.duration_s))
 
     def take() -> None:
-        for utterance in transcriber.drain():
-            if utterance.entry.kind is EntryKind.SPEECH:
-                for language in languages:
-                    loop.start(deliver(utterance, language))
+        for utterance in session.take_speech():
+            for language in languages:
+                loop.start(deliver(utterance, language))
 
-    items = audio_items(talk.pcm, started_at_ms=START_MS)
-    for item in items:
-        loop.advance(_read_at_ms(item.captured_at_ms + _CHUNK_MS + INGEST_MS) + PANE_MS)
-        transcriber.feed([item])
+    session.feed([opened_record(at_ms=START_MS)])
+    for record in audio_records(talk.pcm, started_at_ms=START_MS):
+        loop.advance(_read_at_ms(record.arrived_at_ms + INGEST_MS))
+        session.feed([record])
         take()
-    transcriber.feed([flush_item(len(items))])
+    session.finish()
     for _ in range(_REST_MS // _READ_EVERY_MS):
         loop.advance(loop.now_ms() + _READ_EVERY_MS)
         take()
-    registry.close()
-    loop.wait(loop.start(ahead.close()))
+    session.close()
+    loop.wait(loop.start(speculation.close()))
     loop.wait(loop.start(connectors.close()))
     loop.stop()
     arrivals = {language: tuple(each) for language, each in heard.items()}
-    return JobRun(arrivals, ahead.take_counts())
+    return JobRun(arrivals, speculation.take_counts())
 
 
 def _read_at_ms(arrived_at_ms: int) -> int:
@@ -156,11 +158,9 @@ def _records(talk: Talk, languages: Sequence[str]) -> list[tuple[int, StreamReco
     """With the times at which they are in the stream: a chunk behind its last sample."""
     control = SessionControl(SESSION, 0, -1, 0, ControlKind.LISTENERS, START_MS, tuple(languages))
     found: list[tuple[int, StreamRecord]] = [(START_MS, control)]
-    for item in audio_items(talk.pcm, started_at_ms=START_MS):
-        at_ms = item.captured_at_ms
-        chunk = AudioChunk(SESSION, 0, item.sequence, at_ms, at_ms + _CHUNK_MS, item.pcm)
-        found.append((at_ms + _CHUNK_MS + INGEST_MS, chunk))
-    return found
+    records = audio_records(talk.pcm, started_at_ms=START_MS)
+    chunks = [(each.arrived_at_ms + INGEST_MS, each.chunk) for each in records if each.chunk]
+    return [*found, *chunks]
 
 
 def _heard(notices: Iterable[Notice], language: str) -> tuple[Arrival, ...]:

@@ -1,53 +1,76 @@
-"""The job's poller outside of Beam: ticks go in, records come out."""
+"""The job's reader outside of Beam: what it reads comes out record by record."""
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-from apache_beam.utils.timestamp import Timestamp
-
-from connectors.job_connectors import FolderConnectors, SpeechChoice
+from beam_flink_kit.loops import LiveLoop
 from connectors.registry import Connectors
+from connectors.scripted_connectors import scripted_connectors
 from connectors.shard_source import ShardSource, StartAt
-from pipelines.core.reading import ReaderState
-from pipelines.core.records import ReadRecord
-from pipelines.transforms.read_audio import PollShards, ReadOptions
-from pipelines.worker.process import TimeMode, WorkerSettings
+from pipelines.reading.decoding import decoded
+from pipelines.reading.reader import ReadBatch, ReadOptions
+from pipelines.reading.shards import Progress
+from pipelines.runtime.reading_engine import ReadingEngine, emptied
+from pipelines.runtime.session_shell import SessionTools
+from pipelines.runtime.speculation import SpeculativeDelivery
+from pipelines.runtime.warming import Warming
+from pipelines.session.records import Place, ReadRecord
 from schemas.values import DeadLetter
 
 TICK_S = 0.05
-"""Of a reader: every second tick of the live job's clock."""
+
+Emitted = tuple[str, ReadRecord] | DeadLetter
+"""A session and a record of it, or a record that was refused."""
 
 
-@dataclass(slots=True)
-class _Cell:
-    """A reader's state in Beam."""
-
-    state: ReaderState | None = None
-
-    def read(self) -> ReaderState | None:
-        return self.state
-
-    def write(self, state: ReaderState) -> None:
-        self.state = state
+def session_tools(loop: LiveLoop, connectors: Connectors) -> SessionTools:
+    speculation = SpeculativeDelivery(loop, connectors, is_on=False)
+    return SessionTools(loop, connectors, speculation, Warming(loop, connectors))
 
 
-@dataclass(frozen=True, eq=False)
-class _Given:
-    """A ``ConnectorFactory`` of connectors that are there already."""
+class CollectingEngine(ReadingEngine):
+    """One reader that keeps what it reads, never full, every record covered at once."""
 
-    connectors: Connectors
+    def __init__(self, number: int, options: ReadOptions, tools: SessionTools) -> None:
+        self._read: deque[Emitted] = deque()
+        super().__init__(number, options, tools, None, lambda: None)
 
-    def build(self) -> Connectors:
-        return self.connectors
+    @property
+    def sessions(self) -> int:
+        return 0
+
+    @property
+    def progress(self) -> Progress:
+        return {} if self._reader is None else self._reader.marks()
+
+    def begin(self) -> None:
+        """What is read needs no preparation."""
+
+    def take(self, batch: ReadBatch) -> None:
+        now_ms = self._tools.loop.now_ms()
+        for session_id, records in decoded(batch, now_ms, self._read.append, raw=False).items():
+            self._read.extend((session_id, record) for record in records)
+
+    def oldest_open(self) -> dict[str, Place]:
+        return {}
+
+    def is_full(self) -> bool:
+        return False
+
+    def take_read(self) -> list[Emitted]:
+        """Also tells the engine that somebody still asks: it ends by itself otherwise."""
+        self.asked()
+        return emptied(self._read)
+
+    def ended(self) -> None:
+        """What was read may still be taken."""
 
 
 class Polling:
-    """``PollShards`` with its readers' state, for one thread.
+    """Readers that share a stream as the job's do, for one thread.
 
     The source is used on a loop of its own, where ``close`` closes it and then calls ``on_close``.
     """
@@ -60,24 +83,40 @@ class Polling:
         *,
         on_close: tuple[Callable[[], Awaitable[None]], ...] = (),
     ) -> None:
-        self._cells = [_Cell() for _ in range(readers)]
-        # Only the stream is used; the rest is whatever opens without services.
-        rest = FolderConnectors(Path(), SpeechChoice("scripted", "scripted", "scripted"))
-        connectors = replace(rest.build(), shard_source=source, on_close=on_close)
-        settings = WorkerSettings(_Given(connectors), TimeMode.INLINE)
-        self._poll = PollShards(ReadOptions("polling", start, readers=readers), settings)
-        self._poll.setup()
+        loop = self._loop = LiveLoop()
+        self._connectors = replace(
+            scripted_connectors(loop.now_ms), shard_source=source, on_close=on_close
+        )
+        tools = session_tools(loop, self._connectors)
+        options = ReadOptions("polling", start, readers=readers)
+
+        async def begin() -> tuple[CollectingEngine, ...]:
+            return tuple(CollectingEngine(number, options, tools) for number in range(readers))
+
+        self._engines = loop.wait(loop.start(begin()))
 
     @property
-    def states(self) -> tuple[ReaderState | None, ...]:
-        return tuple(cell.state for cell in self._cells)
+    def progress(self) -> tuple[Progress, ...]:
+        """Of each reader, by shard."""
 
-    def tick(self) -> Iterator[tuple[str, ReadRecord] | DeadLetter]:
-        """What every reader emits at this moment: (session, record), or a refused record."""
-        now: Any = Timestamp(micros=time.time_ns() // 1000)
-        for number, cell in enumerate(self._cells):
-            for emitted in self._poll.process((f"reader-{number}", number), now, cell):
-                yield emitted.value
+        async def found() -> tuple[Progress, ...]:
+            return tuple(engine.progress for engine in self._engines)
+
+        return self._loop.wait(self._loop.start(found()))
+
+    def tick(self) -> Iterator[Emitted]:
+        """What every reader has read since it was last asked."""
+
+        async def taken() -> list[Emitted]:
+            return [each for engine in self._engines for each in engine.take_read()]
+
+        yield from self._loop.wait(self._loop.start(taken()))
 
     def close(self) -> None:
-        self._poll.teardown()
+        async def stop() -> None:
+            for engine in self._engines:
+                engine.stop()
+            await self._connectors.close()
+
+        self._loop.wait(self._loop.start(stop()))
+        self._loop.stop()

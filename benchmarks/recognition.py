@@ -28,8 +28,8 @@ from benchmarks.tables import save, show
 from benchmarks.voice_material import Span, read_sentences
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from local_stack.talk import PAUSE_S, make_talk, word_error_rate
-from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 

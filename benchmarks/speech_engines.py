@@ -87,7 +87,7 @@ def in_windows(results: list[Recognition], cutter: WindowSegmenter, samples: int
             available_sample=samples,
             finished=number == len(results),
         )
-        while (cut := cutter.next_cut(end, resume, heard)) is not None:
+        while (cut := cutter.next_segment(end, resume, heard)) is not None:
             said.append(cut.text)
             end, resume = cut.end_sample, cut.resume_sample
         if result.is_final:

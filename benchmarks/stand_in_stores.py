@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pipelines.worker.process import ConnectorFactory
-
 from benchmarks.overhead.stand_ins import NoStore, ShortLedger
 from connectors.registry import Connectors
+from pipelines.runtime.worker import ConnectorFactory
 from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 LEDGER_S, STORE_S = 0.01, 0.03

@@ -1,7 +1,7 @@
 """``python -m benchmarks.overhead``: what the job adds at 10, 100, 300 and 1,000 sessions.
 
-Added is everything between a chunk's last sample and the notification but the simulated services,
-the wait for an utterance's own audio and the wait for its pane. Every service is a stand-in inside
+Added is everything between a chunk's last sample and the notification but the simulated services
+and the wait for an utterance's own audio. Every service is a stand-in inside
 the worker (Kinesis, ledger, store and notification answer at once; recognition, translation and
 speech take their simulated time); Flink and the worker are real.
 
@@ -16,20 +16,18 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.footprint import sample
 from benchmarks.overhead.job import TALKERS_OPTION
-from benchmarks.overhead.measure import Heard, Load
+from benchmarks.overhead.measure import Checkpoints, Heard, Load, Machine
 from benchmarks.overhead.notes import NoteTail
 from benchmarks.overhead.scale import (
     COMPARED_SHARDS,
-    MANY_SESSIONS,
-    MANY_WORKERS,
-    ONE_WORKER_SESSIONS,
     at_parallelism,
+    parallelism_for,
     workers_at,
 )
 from benchmarks.overhead.talkers import Talkers
@@ -47,17 +45,13 @@ WARM_UP_S = 25.0
 LANGUAGES = ("es", "ca")
 LOOK_EVERY_S = 2.0
 LEAST_SHARDS = 2
-
-
-SHORT_PANE_MS, LONG_PANE_MS = 20, 500
-SHORT_PANE_SESSIONS = 300
+ROLES = ("flink", "worker", "worker pool")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     sessions: int
     seconds: float
-    pane_ms: int
     read_every_s: float
     languages: tuple[str, ...]
     job_options: tuple[str, ...]
@@ -82,7 +76,6 @@ def measured(settings: Settings) -> Load:
                 notify_endpoint="http://127.0.0.1:1",
                 readers=shards,
                 more=(
-                    f"--pane_ms={settings.pane_ms}",
                     f"{TALKERS_OPTION}{json.dumps({**asdict(talkers), 'notes': str(notes)})}",
                     *settings.job_options,
                 ),
@@ -93,11 +86,17 @@ def measured(settings: Settings) -> Load:
         job.submit()
         job.wait_until_running()
         time.sleep(settings.warm_up_s)
-        before = sample()
+        checkpoints_url = f"/jobs/{job.job_id()}/checkpoints"
+        before, checkpoints_before = sample(), job.rest.get(checkpoints_url)
         heard = Heard(time.time() * 1000)
         gave_up = _listen(NoteTail(notes), heard, settings.seconds)
-        footprints = sample().since(before)
-        return heard.load(settings.sessions, time.time() * 1000, footprints, gave_up)
+        after, ended_ms = sample(), time.time() * 1000
+        machine = Machine(
+            after.since(before),
+            after.cores_by_process(before, "worker"),
+            Checkpoints.from_rest(job.rest.get(checkpoints_url), checkpoints_before),
+        )
+        return heard.load(settings.sessions, ended_ms, machine, gave_up)
 
 
 def _listen(notes: NoteTail, heard: Heard, seconds: float) -> str:
@@ -149,6 +148,25 @@ def tell(loads: Sequence[Load]) -> None:
         ],
     )
 
+    show(
+        "what it takes: cores (MB) by role, cores of each worker, Flink's checkpoints",
+        ("sessions", *ROLES, "each worker", "checkpoints", "failed", "KB max", "ms p50", "ms max"),
+        [(load.sessions, *_taken(load.machine)) for load in loads],
+    )
+
+
+def _taken(machine: Machine) -> Iterator[object]:
+    for role in ROLES:
+        each = machine.footprints.get(role)
+        yield "-" if each is None else f"{each.cores:.2f} ({each.memory_mb:.0f})"
+    yield " ".join(f"{cores:.2f}" for cores in machine.worker_cores)
+    checkpoints = machine.checkpoints
+    yield checkpoints.completed
+    yield checkpoints.failed
+    yield round(checkpoints.size_max_kb)
+    yield round(checkpoints.duration_p50_ms)
+    yield round(checkpoints.duration_max_ms)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.overhead", description=__doc__)
@@ -158,7 +176,6 @@ def main() -> int:
     parser.add_argument(
         "--parallelism", type=int, default=0, help="0: 1 up to 150 sessions, else 2 with 4 workers"
     )
-    parser.add_argument("--pane-ms", type=int, default=0, help="0: 20 up to 300 sessions, else 500")
     parser.add_argument("--read-every-ms", type=float, default=200.0)
     parser.add_argument("--languages", default=",".join(LANGUAGES))
     parser.add_argument("--job-option", action="append", default=[], dest="job_options")
@@ -167,22 +184,15 @@ def main() -> int:
     loads: list[Load] = []
     failed: list[str] = []
     for sessions in given.sessions or SESSIONS:
-        is_many = sessions > ONE_WORKER_SESSIONS
-        workers = MANY_WORKERS if is_many else 1
-        scale = MANY_SESSIONS if is_many else ()
-        if given.parallelism:
-            workers = workers_at(given.parallelism)
-            scale = at_parallelism(given.parallelism)
+        parallelism = given.parallelism or parallelism_for(sessions)
+        workers = workers_at(parallelism)
         print(f"overhead: {sessions} sessions, {given.seconds:g} s, {workers} workers", flush=True)
-        short = sessions <= SHORT_PANE_SESSIONS
-        pane_ms = given.pane_ms or (SHORT_PANE_MS if short else LONG_PANE_MS)
         settings = Settings(
             sessions,
             given.seconds,
-            pane_ms,
             given.read_every_ms / 1000,
             tuple(given.languages.split(",")),
-            (*scale, *given.job_options),
+            (*at_parallelism(parallelism), *given.job_options),
             given.warm_up_s,
             max(COMPARED_SHARDS, given.parallelism) if given.parallelism else LEAST_SHARDS,
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from benchmarks.footprint import Footprint, total
 from benchmarks.overhead.notes import Told
@@ -26,6 +27,42 @@ GRACE_MS = 30_000.0
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """A job's since ``before``; sizes (of what Flink stored) and times (end to end) are of all
+    since it was submitted. Flink counts as failed what it could not begin before all tasks ran."""
+
+    completed: int = 0
+    failed: int = 0
+    size_p50_kb: float = 0.0
+    size_max_kb: float = 0.0
+    duration_p50_ms: float = 0.0
+    duration_max_ms: float = 0.0
+
+    @classmethod
+    def from_rest(cls, answer: Mapping[str, Any], before: Mapping[str, Any]) -> Checkpoints:
+        """Answers of ``/jobs/ID/checkpoints``; values that Flink does not know are 0."""
+        counts, earlier, summary = answer["counts"], before["counts"], answer["summary"]
+        size, duration = summary["state_size"], summary["end_to_end_duration"]
+        return cls(
+            counts["completed"] - earlier["completed"],
+            counts["failed"] - earlier["failed"],
+            _number(size["p50"]) / 1024,
+            _number(size["max"]) / 1024,
+            _number(duration["p50"]),
+            _number(duration["max"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the job took: by role, by worker process (busiest first), and of Flink's checkpoints."""
+
+    footprints: Mapping[str, Footprint] = field(default_factory=dict)
+    worker_cores: tuple[float, ...] = ()
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Of ``measured_s``. ``growth_ms``: by how much the last third was slower than the first, in
     the median. ``gave_up``: why the run was ended early; empty: it was not."""
@@ -41,8 +78,15 @@ class Load:
     gave_up: str
     stages_p50_ms: Mapping[str, float]
     stages_p99_ms: Mapping[str, float]
-    cores: float
-    memory_mb: float
+    machine: Machine
+
+    @property
+    def cores(self) -> float:
+        return total(self.machine.footprints).cores
+
+    @property
+    def memory_mb(self) -> float:
+        return total(self.machine.footprints).memory_mb
 
     @property
     def keeps_up(self) -> bool:
@@ -74,7 +118,15 @@ class Load:
             "skipped": self.skipped,
             "cores": round(self.cores, 3),
             "memory_mb": round(self.memory_mb, 1),
+            "checkpoints_failed": self.machine.checkpoints.failed,
+            "checkpoint_size_max_kb": round(self.machine.checkpoints.size_max_kb, 1),
+            "checkpoint_duration_p50_ms": round(self.machine.checkpoints.duration_p50_ms),
+            "checkpoint_duration_max_ms": round(self.machine.checkpoints.duration_max_ms),
         }
+        for role, each in self.machine.footprints.items():
+            name = role.replace(" ", "_")
+            figures[f"{name}_cores"] = round(each.cores, 3)
+            figures[f"{name}_memory_mb"] = round(each.memory_mb, 1)
         return {f"overhead_{name}_{suffix}": value for name, value in figures.items()}
 
 
@@ -124,13 +176,10 @@ class Heard:
             return f"the last ones were {recent_ms / 1000:.0f} s late"
         return ""
 
-    def load(
-        self, sessions: int, ended_ms: float, footprints: Mapping[str, Footprint], gave_up: str
-    ) -> Load:
+    def load(self, sessions: int, ended_ms: float, machine: Machine, gave_up: str = "") -> Load:
         added = self._added_ms
         third = len(added) // 3
         growth_ms = median(added[-third:]) - median(added[:third]) if third else 0.0
-        whole = total(footprints)
         return Load(
             sessions,
             (ended_ms - self._began_ms) / 1000,
@@ -143,9 +192,13 @@ class Heard:
             gave_up,
             {stage: percentile(values, 0.5) for stage, values in self._stages_ms.items()},
             {stage: percentile(values, 0.99) for stage, values in self._stages_ms.items()},
-            whole.cores,
-            whole.memory_mb,
+            machine,
         )
+
+
+def _number(value: Any) -> float:
+    """Flink writes ``"NaN"`` where nothing was measured."""
+    return 0.0 if value == "NaN" else float(value)
 
 
 def _since(times_ms: array[float], from_ms: float) -> int:

@@ -3,33 +3,28 @@
 ONE_WORKER_SESSIONS = 150
 """Beyond that a worker's one lock of Python's is what limits the job."""
 
-MANY_WORKERS = 4
-MANY_SESSIONS = (
-    "--parallelism=2",
-    f"--sdk_worker_parallelism={MANY_WORKERS}",
-    "--partitions=16",
-    "--max_bundle_time_mills=80",
-)
-"""Options of ``pipelines.main``. Enough partitions that two subtasks share them evenly; and since
-Flink deals the subtasks of all stages out to the workers as they come, more workers than two, or
-both of the stage that works hardest may get the same one."""
-
-
 COMPARED_SHARDS = 4
 """At each degree of parallelism, or the load would not be the same."""
 
-
-def at_parallelism(parallelism: int) -> tuple[str, ...]:
-    """Options of ``pipelines.main`` for a run that compares degrees of parallelism: the same
-    partitions at each, which 1, 2 and 4 subtasks share evenly."""
-    workers = workers_at(parallelism)
-    return (
-        f"--parallelism={parallelism}",
-        f"--sdk_worker_parallelism={workers}",
-        "--partitions=16",
-    )
+PYTHON_STAGES = 2
+"""Those that the live graph has on Flink: the clock's numbers, and everything from the
+transcription on."""
 
 
 def workers_at(parallelism: int) -> int:
-    """Twice as many as subtasks, for the reason above; one alone has nobody to share with."""
-    return 1 if parallelism == 1 else 2 * parallelism
+    """A worker process for each subtask of each stage: Flink deals subtasks out to the workers in
+    the order in which they open, so with fewer two engines may share one. One subtask alone has
+    nobody to share with."""
+    return 1 if parallelism == 1 else PYTHON_STAGES * parallelism
+
+
+def at_parallelism(parallelism: int) -> tuple[str, ...]:
+    """Options of ``pipelines.main``."""
+    return (
+        f"--parallelism={parallelism}",
+        f"--sdk_worker_parallelism={workers_at(parallelism)}",
+    )
+
+
+def parallelism_for(sessions: int) -> int:
+    return 2 if sessions > ONE_WORKER_SESSIONS else 1

@@ -31,6 +31,8 @@ _TALKS = 16
 _TALK_CHUNKS = 400
 _RAMP_MS = 10_000
 """Sessions begin one after the other within this."""
+_EPOCH = 1
+_CONTROL_TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class TalkersSource:
     async def oldest(self, shard_id: str) -> str | None:
         return "0"
 
+    def backdate(self, by_ms: int) -> None:
+        """All began so much earlier, the ramp left out: records can be made faster than real time.
+        After the first listing."""
+        self._begins_at_ms -= by_ms + _RAMP_MS + 3_000
+
     async def close(self) -> None:
         """Nothing is held open."""
 
@@ -113,21 +120,27 @@ class TalkersSource:
         return found
 
     def _arrives_at_ms(self, sessions: list[int], place: int) -> int:
-        """Round 0 brings the ``listeners`` records, each later one a chunk a session."""
+        """Round 0 brings the ``opened`` records, round 1 the ``listeners`` records, and each later
+        one a chunk a session."""
         turn, within = divmod(place, len(sessions))
-        phase_ms = _RAMP_MS + within * CHUNK_MS // len(sessions) if turn else 0
+        speaks = turn >= _CONTROL_TURNS
+        phase_ms = _RAMP_MS + within * CHUNK_MS // len(sessions) if speaks else 0
         return self._begins_at_ms + phase_ms + turn * CHUNK_MS + INGEST_MS
 
     def _record(self, session: int, turn: int, at_ms: int) -> StreamRecord:
         if turn == 0:
             return SessionControl(
+                name_of(session), _EPOCH, -1, 0, ControlKind.OPENED, at_ms, generation=1
+            )
+        if turn == 1:
+            return SessionControl(
                 name_of(session), -1, -1, 1, ControlKind.LISTENERS, at_ms, self._talkers.languages
             )
-        sequence = turn - 1
+        sequence = turn - _CONTROL_TURNS
         first = (session * 7 + sequence) % _TALK_CHUNKS * CHUNK_SAMPLES * 2
         return AudioChunk(
             name_of(session),
-            1,
+            _EPOCH,
             sequence,
             at_ms - INGEST_MS - CHUNK_MS,
             at_ms - INGEST_MS,

@@ -8,6 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pipelines.core.journal import Coverage, JournalItem
+from pipelines.worker.ahead import Ahead
+from pipelines.worker.loops import LiveLoop
+from pipelines.worker.transcribing import TranscriberRegistry
 
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_speech_to_text import AmazonSpeechToText
@@ -21,13 +25,9 @@ from connectors.scripted_speech_to_text import (
 )
 from local_stack.amazon_servers.transcribe import TranscribeScript, TranscribeServer
 from local_stack.amazon_servers.transcribe_stream import Ending
-from pipelines.segmentation.segmenter import Segmenter
-from pipelines.core.journal import Coverage, JournalItem
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
-from pipelines.worker.ahead import Ahead
-from pipelines.worker.loops import LiveLoop
-from pipelines.worker.transcribing import TranscriberRegistry
 from tests.unit.pipelines.session_under_test import (
     FLUSH,
     SESSION,

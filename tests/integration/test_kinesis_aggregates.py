@@ -12,7 +12,7 @@ from connectors.amazon_clients import AwsClients
 from connectors.amazon_fan_out_source import AmazonFanOutSource
 from connectors.amazon_shard_source import AmazonShardSource
 from connectors.shard_source import MAX_HASH_KEY, StartAt, StartKind, hash_key
-from pipelines.core.records import ReadRecord
+from pipelines.session.records import ReadRecord
 from schemas.avro_codec import encode
 from schemas.values import AudioChunk, DeadLetter
 from tests.unit.connectors.kpl_aggregates import aggregate

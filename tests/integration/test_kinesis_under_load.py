@@ -24,8 +24,9 @@ from connectors.shard_source import Shard, StartAt, StartKind
 from ingest_gateway.metrics import Metrics
 from ingest_gateway.put_queue import PutQueue, Settled
 from ingest_gateway.record_writer import RecordWriter
-from pipelines.core.order import OrderState, restore_order
-from pipelines.core.records import ReadRecord
+from pipelines.session.coverage import Coverage
+from pipelines.session.order import Order
+from pipelines.session.records import Chunk, Listeners, ReadRecord
 from schemas.values import AudioChunk, DeadLetter, StreamRecord
 from tests.kinesis_local.front import Faults, Front
 from tests.kinesis_local.server import kinesis_local
@@ -39,7 +40,6 @@ SETTLE_S = 90.0
 PUT_DEADLINE_MS = 120_000
 """Longer than the gateway's, and so is the wait for an answer: a machine that has other work shall
 not make this test fail."""
-RETRY_DEADLINE_MS = 125_000
 READERS = 3
 
 
@@ -58,15 +58,16 @@ def chunk_of(session_id: str, sequence: int) -> AudioChunk:
 
 @dataclass
 class Heard:
-    """What came of the job's ordering, by session; ``repeats``: records it dropped."""
+    """What came of the job's ordering, by session."""
 
     chunks: dict[str, list[AudioChunk]] = field(default_factory=lambda: defaultdict(list))
     letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
-    repeats: int = 0
-    _states: dict[str, OrderState] = field(default_factory=dict[str, OrderState])
-    _held: dict[str, tuple[ReadRecord, ...]] = field(
-        default_factory=dict[str, tuple[ReadRecord, ...]]
-    )
+    _orders: dict[str, Order] = field(default_factory=dict[str, Order])
+
+    @property
+    def repeats(self) -> int:
+        """Records that were dropped."""
+        return sum(order.repeats for order in self._orders.values())
 
     @property
     def count(self) -> int:
@@ -77,18 +78,11 @@ class Heard:
             self.letters.append(emitted)
             return
         session_id, record = emitted
-        step = restore_order(
-            self._states.get(session_id, OrderState()),
-            self._held.get(session_id, ()),
-            [record],
-            retry_deadline_ms=RETRY_DEADLINE_MS,
-        )
-        self._states[session_id], self._held[session_id] = step.state, step.held
-        self.repeats += step.repeats
-        assert not [item.gap for item in step.items if item.gap], "a hole was given up"
-        self.chunks[session_id] += [
-            item.read.chunk for item in step.items if item.read and item.read.chunk
-        ]
+        order = self._orders.setdefault(session_id, Order(Coverage()))
+        for item in order.take(record):
+            assert isinstance(item, Chunk | Listeners), "a hole was given up"
+            if isinstance(item, Chunk):
+                self.chunks[session_id].append(item.audio)
 
     def check(self, chunks: int) -> None:
         """Every session's chunks in order, each once, with the bytes that were put."""
@@ -224,11 +218,11 @@ async def test_splits_and_a_merge_lose_nothing_and_repeat_nothing(
             for change in (stream.split(0), stream.merge(1), stream.split(1)):
                 await asyncio.sleep(CHUNKS * EVERY_S / 5)
                 await change
-        states = [state for state in polling.states if state is not None]
+        progress = polling.progress
         polling.close()
     heard.check(CHUNKS)
     assert stream.lost == []
-    shards = {shard_id: one for state in states for shard_id, one in state.shards.items()}
+    shards = {shard_id: one for mine in progress for shard_id, one in mine.items()}
     parents = {parent for one in shards.values() for parent in one.parents}
     assert len(shards) == 7, "two, two of a split, one of a merge, two of a split"
     assert len(parents) == 4

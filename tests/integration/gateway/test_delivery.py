@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from beam_flink_kit.loops import LiveLoop
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
@@ -18,11 +19,11 @@ from connectors.memory_clip_store import MemoryClipStore
 from connectors.notifier import Notifier
 from connectors.registry import Connectors
 from connectors.scripted_connectors import scripted_connectors
+from pipelines.runtime.captioning import Captioner
+from pipelines.runtime.speculation import SpeculativeDelivery
+from pipelines.runtime.worker import CallSite
+from pipelines.session.caption_queue import Caption
 from pipelines.transforms.publish import PublishClip
-from pipelines.worker.ahead import Ahead
-from pipelines.worker.calls import CallSite, run_to_end
-from pipelines.worker.captioning import Captioner
-from pipelines.worker.loops import LiveLoop
 from schemas.values import (
     Clip,
     EntryKind,
@@ -136,13 +137,16 @@ async def test_an_inline_listener_hears_before_the_upload_is_done(
     link = await gateway.listener(session_id, "es")
     store = connectors.clip_store
     assert isinstance(store, HeldClipStore)
-    publishing = asyncio.create_task(
-        run_to_end(
-            PublishClip(),
-            voiced(session_id, 0),
-            CallSite(connectors, loop, Ahead(loop, connectors, is_on=False)),
-        )
-    )
+    clip = voiced(session_id, 0)
+    await connectors.ledger.commit(clip.translation.entry)
+    settled: list[tuple[str, int, str, bool]] = []
+    speculation = SpeculativeDelivery(loop, connectors, is_on=False)
+    site = CallSite(connectors, loop, speculation, lambda *told: settled.append(told))
+
+    async def publish() -> list[object]:
+        return [answer async for answer in PublishClip().answers(clip, site)]
+
+    publishing = asyncio.create_task(publish())
     heard = await inline.expect("translatedAudio")
     assert base64.b64decode(heard["audio"]) == BODY
     assert await types(link) == [[]]
@@ -155,6 +159,7 @@ async def test_an_inline_listener_hears_before_the_upload_is_done(
     (outcome,) = await publishing
     assert isinstance(outcome, Outcome)
     assert (outcome.notified, outcome.listeners, outcome.skipped) == (2, 2, None)
+    assert settled == [(session_id, 0, "es", True)]
     assert await types(inline, link) == [["translatedAudio"], ["translatedAudio"]]
 
 
@@ -162,22 +167,24 @@ async def test_captions_reach_who_asked_and_the_speaker(
     gateway: RunningGateway, connectors: Connectors, loop: LiveLoop
 ) -> None:
     speaker, session_id = await gateway.speaker()
-    captioner = Captioner(session_id, loop, connectors)
+    partials: tuple[str, ...] = ()
+    captioner = Captioner(session_id, connectors, lambda: partials)
 
     async def news() -> None:
-        """What the recogniser is told: the newest record of the session's stream."""
+        """What the session is told: the newest record of its stream."""
+        nonlocal partials
         await gateway.gateway.writer.wait_until_durable(session_id)
-        captioner.listeners(gateway.controls("listeners")[-1].heard())
+        partials = gateway.controls("listeners")[-1].partial_languages or ()
 
     plain = await gateway.listener(session_id, "es")
     await news()
-    captioner.believed(0, "so", "en")
+    captioner.show(Caption(0, "so", "en"))
     own = await speaker.expect("ownCaption")
     assert (own["sequenceNumber"], own["text"], own["final"]) == (0, "so", False)
 
     eager = await gateway.listener(session_id, "ca", capabilities=["partialCaptions"])
     await news()
-    captioner.committed(0, "so it is", "en")
+    captioner.show(Caption(0, "so it is", "en", final=True))
     partial = await eager.expect("partialCaption")
     assert partial == {
         "type": "partialCaption",
@@ -191,7 +198,7 @@ async def test_captions_reach_who_asked_and_the_speaker(
 
     await eager.ask("leaveSession", "sessionLeft", sessionId=session_id)
     await news()
-    captioner.committed(1, "and so on", "en")
+    captioner.show(Caption(1, "and so on", "en", final=True))
     assert (await speaker.expect("ownCaption"))["text"] == "and so on"
     assert await types(eager) == [["partialCaption"]]
 

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.footprint import Footprint
-from benchmarks.overhead.measure import SIMULATED_MS, Heard, added_ms
+from benchmarks.footprint import Footprint, Sample
+from benchmarks.overhead.measure import SIMULATED_MS, Checkpoints, Heard, Machine, added_ms
 from benchmarks.overhead.notes import NoteTail, Told
-from benchmarks.overhead.scale import at_parallelism
+from benchmarks.overhead.scale import at_parallelism, parallelism_for
+from benchmarks.overhead.talkers import CHUNK_MS, Talkers, TalkersSource
+from connectors.shard_source import StartAt, StartKind
+from schemas.avro_codec import decode
+from schemas.values import AudioChunk, ControlKind, SessionControl
 
 pytestmark = pytest.mark.unit
 
@@ -41,7 +45,7 @@ def test_what_is_simulated_and_what_is_waited_for_is_not_added_by_the_job() -> N
 def test_a_load_has_the_spread_the_stages_and_the_growth_of_what_was_told() -> None:
     notes = [told(at, 80.0) for at in range(6)] + [told(at, 180.0) for at in range(6, 9)]
     footprints = {"worker": Footprint(0.5, 300.0), "flink": Footprint(0.25, 400.0)}
-    load = heard(*notes, Told(9_000.0)).load(7, 9_000.0, footprints, "")
+    load = heard(*notes, Told(9_000.0)).load(7, 9_000.0, Machine(footprints))
     assert (load.sessions, load.clips, load.skipped, load.measured_s) == (7, 9, 1, 9.0)
     assert (load.added_p50_ms, load.added_p99_ms, load.growth_ms) == (80.0, 180.0, 100.0)
     assert (load.stages_p50_ms["recognise"], load.stages_p99_ms["read"]) == (300.0, 180.0)
@@ -53,14 +57,14 @@ def test_what_was_told_before_the_measured_time_does_not_count() -> None:
     found = Heard(5_000.0)
     found.add(told(4.0, 9_000.0))
     found.add(told(6.0, 80.0))
-    load = found.load(1, 10_000.0, {}, "")
+    load = found.load(1, 10_000.0, Machine())
     assert (load.clips, load.added_max_ms, load.measured_s) == (1, 80.0, 5.0)
 
 
 def test_a_backlog_that_grows_is_said_with_its_rate() -> None:
     """Every second each is 100 ms later."""
     notes = [told(at, 100.0 * at) for at in range(60)]
-    load = heard(*notes).load(300, 60_000.0, {}, "")
+    load = heard(*notes).load(300, 60_000.0, Machine())
     assert load.growth_ms == 4_000.0
     assert load.growth_ms_per_s == pytest.approx(100.0)
     assert load.verdict() == "falls behind: backlog grows by 100 ms a second"
@@ -96,7 +100,7 @@ def test_a_load_is_hopeless_when_most_is_given_up_or_nothing_comes() -> None:
 
 
 def test_a_run_in_which_nothing_was_told_has_no_times_and_does_not_keep_up() -> None:
-    load = Heard(0.0).load(1_000, 32_000.0, {}, "nobody was told anything for 30 s")
+    load = Heard(0.0).load(1_000, 32_000.0, Machine(), "nobody was told anything for 30 s")
     flat = load.flat()
     assert load.verdict() == "nothing was heard; nobody was told anything for 30 s"
     assert flat["overhead_keeps_up_1000_sessions"] == 0
@@ -125,5 +129,63 @@ def test_degrees_of_parallelism_differ_in_subtasks_and_workers_only(
     assert at_parallelism(parallelism) == (
         f"--parallelism={parallelism}",
         f"--sdk_worker_parallelism={workers}",
-        "--partitions=16",
     )
+
+
+@pytest.mark.parametrize(("sessions", "parallelism"), [(150, 1), (151, 2), (1_000, 2)])
+def test_more_than_a_worker_takes_is_shared_by_two_subtasks(
+    sessions: int, parallelism: int
+) -> None:
+    assert parallelism_for(sessions) == parallelism
+
+
+def test_checkpoints_are_read_from_what_flink_answers() -> None:
+    answer = {
+        "counts": {"completed": 14, "failed": 2},
+        "summary": {
+            "state_size": {"min": 1, "max": 4096, "avg": 3, "p50": 2048.0},
+            "end_to_end_duration": {"min": 1, "max": 90, "avg": 3, "p50": "NaN"},
+        },
+    }
+    before = {"counts": {"completed": 2, "failed": 1}}
+    found = Checkpoints.from_rest(answer, before)
+    assert found == Checkpoints(12, 1, 2.0, 4.0, 0.0, 90.0)
+    flat = heard(told(1, 80.0)).load(5, 9_000.0, Machine(checkpoints=found)).flat()
+    assert flat["overhead_checkpoint_size_max_kb_5_sessions"] == 4.0
+    assert flat["overhead_checkpoints_failed_5_sessions"] == 1
+
+
+def test_cpu_is_told_by_role_and_by_worker() -> None:
+    before = Sample(0.0, {"worker": 1.0}, {"worker": 90.0}, {("worker", 1): 1.0})
+    after = Sample(
+        10.0,
+        {"worker": 7.0, "flink": 5.0},
+        {"worker": 100.0, "flink": 50.0},
+        {("worker", 1): 3.0, ("worker", 2): 4.0, ("flink", 3): 5.0},
+    )
+    machine = Machine(after.since(before), after.cores_by_process(before, "worker"))
+    assert machine.worker_cores == (0.4, 0.2)
+    flat = heard(told(1, 80.0)).load(5, 9_000.0, machine).flat()
+    assert flat["overhead_worker_cores_5_sessions"] == pytest.approx(0.6)
+    assert flat["overhead_flink_memory_mb_5_sessions"] == 50.0
+
+
+async def test_the_log_of_talkers_can_be_read_from_any_place() -> None:
+    source = TalkersSource(Talkers(3, 1, ("es",)))
+    (shard,) = await source.list_shards()
+    source.backdate(10 * CHUNK_MS)
+    horizon = await source.iterator(shard.shard_id, StartAt(StartKind.TRIM_HORIZON))
+    (first,) = (await source.read(horizon, 1)).records
+    records = (await source.read(horizon, 1_000)).records
+    assert records[0] == first
+    assert first.sequence_number == "0"
+    opened = decode(first.data)
+    assert isinstance(opened, SessionControl)
+    assert (opened.kind, opened.after_sequence, opened.generation) == (ControlKind.OPENED, -1, 1)
+    after = StartAt(StartKind.AFTER_SEQUENCE_NUMBER, records[6].sequence_number)
+    again = (await source.read(await source.iterator(shard.shard_id, after), 2)).records
+    assert again == records[7:9]
+    chunks = [value for each in records if isinstance(value := decode(each.data), AudioChunk)]
+    mine = [each.sequence for each in chunks if each.session_id == chunks[0].session_id]
+    assert mine == list(range(len(mine)))
+    assert len(mine) > 3

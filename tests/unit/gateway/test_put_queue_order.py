@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from connectors.record_sink import SinkRecord
 from ingest_gateway.audio_intake import gap_record
 from ingest_gateway.put_queue import LONGEST_WAIT_MS, Batch, Pending, PutQueue, Settled
-from pipelines.core.order import OrderState, restore_order
-from pipelines.core.records import ReadRecord
+from pipelines.session.coverage import Coverage
+from pipelines.session.order import Order
+from pipelines.session.records import Chunk, Place, ReadRecord
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
 
 pytestmark = pytest.mark.unit
@@ -105,28 +106,20 @@ class World:
             self._note(self.queue.release(part.session_id), now_ms)
 
     def read(self, session_id: str) -> list[StreamRecord]:
-        """What comes out of the job's ordering, gaps aside; no hole is passed by time."""
-        reads = [
-            ReadRecord(
-                arrived_at_ms=at,
-                read_at_ms=at,
-                read_since_ms=0,
-                log_order=f"{at:08}",
-                chunk=value if isinstance(value, AudioChunk) else None,
-                control=value if isinstance(value, SessionControl) else None,
-            )
-            for at, value in enumerate(self.log[session_id])
-        ]
-        state, held = OrderState(), tuple[ReadRecord, ...]()
+        """The chunks that come out of the job's ordering, behind the openings that a gateway waits
+        for before it takes audio; no hole is passed by time."""
+        order = Order(Coverage())
         out: list[StreamRecord] = []
-        for one in reads:
-            step = restore_order(state, held, [one], retry_deadline_ms=NEVER_MS)
-            state, held = step.state, step.held
-            for item in step.items:
-                value = item.read and (item.read.chunk or item.read.control)
-                if value is not None and value not in out:
-                    out.append(value)
-        assert not held
+        opened = [
+            SessionControl(session_id, epoch, -1, 0, ControlKind.OPENED, NEVER_MS, generation=1)
+            for epoch in range(self._epochs[session_id] + 1)
+        ]
+        for at, value in enumerate((*opened, *self.log[session_id]), 1):
+            chunk = value if isinstance(value, AudioChunk) else None
+            control = value if isinstance(value, SessionControl) else None
+            read = ReadRecord(Place("shard", str(at), str(at - 1)), at, at, chunk, control)
+            out += [item.audio for item in order.take(read) if isinstance(item, Chunk)]
+        assert not order.is_waiting
         return out
 
 
@@ -179,6 +172,13 @@ def test_whatever_fails_all_is_heard_in_order_or_given_up(
         durable = [each for each in world.durable[session_id] if each in added]
         assert durable == [each for each in added if each not in given_up]
         on_stream = set(world.log[session_id])
+        chunks = [each for each in added if isinstance(each, AudioChunk) and each in on_stream]
         assert not on_stream & set(world.lost), "durable, and called lost"
-        assert world.read(session_id) == [each for each in added if each in on_stream]
+        read = world.read(session_id)
+        assert len(read) == len(set(read)), "a chunk came twice"
+        assert (
+            sorted((each for each in read if isinstance(each, AudioChunk)), key=chunks.index)
+            == chunks
+        )
+        assert given_up or read == chunks
         assert world.queue.waiting_bytes(session_id) == 0

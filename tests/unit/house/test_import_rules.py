@@ -87,9 +87,10 @@ def test_the_kit_stands_alone() -> None:
     assert breaking == []
 
 
-def test_the_core_has_no_beam_and_no_io() -> None:
-    allowed = {"schemas", "pipelines.core", *CONNECTOR_INTERFACES}
-    assert breaches("pipelines/core", set(), allowed) == []
+@pytest.mark.parametrize("room", ["session", "segmentation"])
+def test_what_decides_has_no_beam_and_no_io(room: str) -> None:
+    pure = {"schemas", "pipelines.session", "pipelines.segmentation", *CONNECTOR_INTERFACES}
+    assert breaches(f"pipelines/{room}", set(), pure) == []
 
 
 def test_transforms_know_connectors_by_their_interfaces_only() -> None:

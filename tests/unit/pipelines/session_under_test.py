@@ -12,6 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from pipelines.core.journal import Coverage, JournalItem, JournalKind, uncovered
+from pipelines.worker.ahead import Ahead
+from pipelines.worker.loops import VirtualLoop
+from pipelines.worker.transcribing import SessionTranscriber, TranscriberRegistry
+
 from connectors.errors import RetryableError
 from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
@@ -25,11 +30,7 @@ from connectors.scripted_words import write_talk
 from connectors.shard_source import ShardSource
 from connectors.speech_to_text import SpeechStream
 from pipelines.segmentation.segmenter import Segmenter
-from pipelines.core.journal import Coverage, JournalItem, JournalKind, uncovered
 from pipelines.segmentation.window_segmenter import WindowSegmenter
-from pipelines.worker.ahead import Ahead
-from pipelines.worker.loops import VirtualLoop
-from pipelines.worker.transcribing import SessionTranscriber, TranscriberRegistry
 from schemas.values import EntryKind, LedgerEntry, Utterance
 
 SESSION = "joyful-mountain-789"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
+from pipelines.worker.ahead import KEPT_MS, Ahead, HeadStarts
+from pipelines.worker.calls import CallSite, run_to_end
 
 from connectors.errors import PermanentError, RetryableError
 from connectors.policy import Policies
@@ -15,8 +17,6 @@ from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSy
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from pipelines.transforms.synthesize import SynthesizeTranslation
 from pipelines.transforms.translate import TranslateUtterance
-from pipelines.worker.ahead import KEPT_MS, Ahead, HeadStarts
-from pipelines.worker.calls import CallSite, run_to_end
 from schemas.values import (
     Clip,
     EntryKind,

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pipelines.core.caption_queue import MOST_WAITING, Caption, CaptionQueue
+from pipelines.worker.captioning import Captioner
 
 from connectors.errors import RetryableError
 from connectors.memory_notifier import MemoryNotifier
 from connectors.notifier import PARTIAL_CAPTIONS, Audience, Delivery
-from pipelines.core.caption_queue import MOST_WAITING, Caption, CaptionQueue
-from pipelines.worker.captioning import Captioner
 from schemas.values import ListenerLanguages
 from tests.unit.pipelines.session_under_test import SESSION, Stage
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from beam_flink_kit.loops import TimeMode
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_fan_out_source import AmazonFanOutSource
 from connectors.amazon_shard_source import AmazonShardSource
@@ -18,7 +19,7 @@ from connectors.scripted_speech_to_text import ScriptedSpeechToText
 from connectors.shard_source import ShardSource, StartAt, StartKind
 from connectors.traces import NoTraces, Traces
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
-from pipelines.worker.process import TimeMode
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
 
 pytestmark = pytest.mark.unit
 
@@ -75,9 +76,9 @@ def test_a_live_job_as_it_is_asked_for() -> None:
     job = read("--start=trim_horizon", "--readers=2", "--record_format=pcm", "--settle_ms=500")
     assert isinstance(job, LiveJob)
     assert job.graph.read.start == StartAt(StartKind.TRIM_HORIZON)
-    assert (job.graph.read.readers, job.graph.window.readers) == (2, 2)
-    assert (job.graph.read.record_format, job.graph.window.record_format) == ("pcm", "pcm")
-    assert job.graph.cutter.settle_samples == 8_000
+    assert (job.graph.read.readers, job.graph.read.record_format) == (2, "pcm")
+    assert job.graph.segmenter == PauseSegmenter(settle_samples=8_000)
+    assert not job.windows
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipelines.coders import ValueCoder
 from pipelines.core.order import OrderState, number_by_arrival, restore_order
 from pipelines.core.records import PaneItem, ReadRecord
+
+from pipelines.coders import ValueCoder
 from schemas.values import AudioChunk, ControlKind, SessionControl
 
 pytestmark = pytest.mark.unit

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.segmentation.segmenter import Cut, Hypothesis, TimedWord
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.segmenter import Cut, Hypothesis, TimedWord
 from pipelines.segmentation.voice_track import VoiceTrack
 
 pytestmark = pytest.mark.unit

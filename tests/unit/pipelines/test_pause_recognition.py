@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipelines.worker.ahead import HeadStarts
 
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
-from pipelines.worker.ahead import HeadStarts
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 from tests.unit.pipelines.session_under_test import (
     FLUSH,

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from pipelines.core.messages import INLINE_AUDIO_BYTES, inline_audio
+from pipelines.worker.calls import CallSite, run_to_end
 
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_notifier import MemoryNotifier
 from connectors.memory_traces import MemoryTraces
 from connectors.notifier import INLINE_AUDIO, Audience, Delivery
-from pipelines.core.messages import INLINE_AUDIO_BYTES, inline_audio
 from pipelines.transforms.publish import PublishClip
-from pipelines.worker.calls import CallSite, run_to_end
 from schemas.names import clip_key
 from schemas.values import (
     Clip,

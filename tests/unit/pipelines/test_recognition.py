@@ -7,10 +7,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipelines.core.journal import Coverage, JournalItem, JournalKind
 
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words
-from pipelines.core.journal import Coverage, JournalItem, JournalKind
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 from tests.unit.pipelines.session_under_test import (

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipelines.core.journal import JournalItem, JournalKind
 
 from connectors.scripted_faults import Fault, FaultKind
 from connectors.scripted_speech_to_text import (
     ScriptedSpeechToTextSettings,
     StreamBreak,
 )
-from pipelines.core.journal import JournalItem, JournalKind
 from schemas.values import EntryKind
 from tests.unit.pipelines.session_under_test import (
     FLUSH,

@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 
+from beam_flink_kit.loops import VirtualLoop
 from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
 from connectors.scripted_faults import Delay, Fault, FaultKind
 from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
@@ -18,7 +19,6 @@ from connectors.scripted_speech_to_text import (
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from connectors.scripted_words import write_silence, write_words
 from connectors.speech_to_text import Recognition
-from pipelines.worker.loops import VirtualLoop
 
 pytestmark = pytest.mark.unit
 
