@@ -3,9 +3,11 @@
 ``C3 01``, the little-endian CRC-64-AVRO fingerprint of the schema, then the Avro body
 (Avro 1.11 specification, "Single-object encoding").
 
-A schema changes by fields with a default only, and the file it had before stays as ``*_v1.avsc``:
-what was written by it decodes for as long as a stream may hold it. A new job reads an old gateway's
-records; so the job is updated first.
+A schema changes by fields with a default and by symbols only, and the files it had before stay as
+``*_v1.avsc``, ``*_v2.avsc``: what was written by them decodes for as long as a stream may hold it.
+A new job reads an old gateway's records; so the job is updated first. A control record is written
+in the oldest schema that can carry it: a job that was rolled back reads all of a new gateway's but
+those whose kind it does not know, and refuses these by their fingerprint.
 """
 
 from __future__ import annotations
@@ -44,11 +46,15 @@ def _fingerprint(schema: Schema) -> bytes:
 AUDIO_CHUNK = _load("audio_chunk")
 SESSION_CONTROL = _load("session_control")
 _AUDIO_CHUNK_HEADER = MARKER + _fingerprint(AUDIO_CHUNK)
-_SESSION_CONTROL_HEADER = MARKER + _fingerprint(SESSION_CONTROL)
 _SESSION_CONTROL_V1 = _load("session_control_v1")
+_SESSION_CONTROL_V2 = _load("session_control_v2")
+_SESSION_CONTROL_HEADER = MARKER + _fingerprint(SESSION_CONTROL)
+_SESSION_CONTROL_V1_HEADER = MARKER + _fingerprint(_SESSION_CONTROL_V1)
+_SESSION_CONTROL_V2_HEADER = MARKER + _fingerprint(_SESSION_CONTROL_V2)
 _SESSION_CONTROL_WRITERS = {
     _SESSION_CONTROL_HEADER: SESSION_CONTROL,
-    MARKER + _fingerprint(_SESSION_CONTROL_V1): _SESSION_CONTROL_V1,
+    _SESSION_CONTROL_V1_HEADER: _SESSION_CONTROL_V1,
+    _SESSION_CONTROL_V2_HEADER: _SESSION_CONTROL_V2,
 }
 
 
@@ -69,9 +75,10 @@ def encode(record: StreamRecord) -> bytes:
                 "pcm": record.pcm,
             },
         )
+    header, schema = _oldest_for(record)
     return _write(
-        _SESSION_CONTROL_HEADER,
-        SESSION_CONTROL,
+        header,
+        schema,
         {
             "sessionId": record.session_id,
             "epoch": record.epoch,
@@ -84,8 +91,18 @@ def encode(record: StreamRecord) -> bytes:
             "partialLanguages": (
                 None if record.partial_languages is None else list(record.partial_languages)
             ),
+            "generation": record.generation,
         },
     )
+
+
+def _oldest_for(record: SessionControl) -> tuple[bytes, Schema]:
+    """The oldest schema that can carry the record, with its header."""
+    if record.kind is ControlKind.OPENED or record.generation != 0:
+        return _SESSION_CONTROL_HEADER, SESSION_CONTROL
+    if record.partial_languages is not None:
+        return _SESSION_CONTROL_V2_HEADER, _SESSION_CONTROL_V2
+    return _SESSION_CONTROL_V1_HEADER, _SESSION_CONTROL_V1
 
 
 def decode(data: bytes) -> StreamRecord:
@@ -172,4 +189,5 @@ def _session_control(record: dict[str, Any]) -> SessionControl:
         languages=None if languages is None else tuple(languages),
         next_sequence=record["nextSequence"],
         partial_languages=None if partial is None else tuple(partial),
+        generation=record["generation"],
     )

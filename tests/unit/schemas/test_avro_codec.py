@@ -54,6 +54,7 @@ CONTROLS = st.builds(
     languages=st.none() | st.lists(NAME, max_size=4).map(tuple),
     next_sequence=st.none() | LONG,
     partial_languages=st.none() | st.lists(NAME, max_size=4).map(tuple),
+    generation=st.just(0) | LONG,
 )
 CHUNK = AudioChunk("joyful-mountain-789", 2, 77, 1_800_000_000_000, 1_800_000_000_040, b"\1\2" * 9)
 CONTROL = SessionControl(
@@ -66,6 +67,9 @@ CONTROL = SessionControl(
     ("ca", "es"),
     80,
     ("es",),
+)
+OPENED = SessionControl(
+    "joyful-mountain-789", 2, 77, 0, ControlKind.OPENED, 1_800_000_000_000, generation=9
 )
 WRITTEN_BEFORE = bytes.fromhex(
     "c3016ab163dcb9012a8d266a6f7966756c2d6d6f756e7461696e2d373839049a010a0c02040463610465730002a00180c0e285e368"
@@ -80,12 +84,20 @@ def test_what_is_written_reads_back(record: StreamRecord) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "schema"), [(CHUNK, "audio_chunk"), (CONTROL, "session_control")]
+    ("record", "schema"),
+    [
+        (CHUNK, "audio_chunk"),
+        (OPENED, "session_control"),
+        (replace(CONTROL, generation=1), "session_control"),
+        (CONTROL, "session_control_v2"),
+        (replace(CONTROL, partial_languages=None), "session_control_v1"),
+    ],
 )
 def test_the_header_is_that_of_avro_single_object_encoding(
     record: StreamRecord, schema: str
 ) -> None:
-    """C3 01 and the little-endian CRC-64-AVRO, reckoned here as the specification says."""
+    """C3 01 and the little-endian CRC-64-AVRO, reckoned here as the specification says. A control
+    record is written in the oldest schema that can carry it."""
     data = encode(record)
     assert data[:2] == b"\xc3\x01"
     assert data[2:10] == struct.pack("<Q", crc_64_avro(canonical(schema)))
@@ -102,7 +114,21 @@ def test_a_record_of_before_partial_captions_still_reads() -> None:
             decode(WRITTEN_BEFORE[:length])
 
 
-@pytest.mark.parametrize("record", [CHUNK, CONTROL])
+FINGERPRINTS_OF_9BC5D6E = {"6ab163dcb9012a8d", "fb7aec5456b52442"}
+"""Of the control records that the job of that commit reads."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ControlKind if kind is not ControlKind.OPENED])
+@pytest.mark.parametrize("partial_languages", [None, ("es",)])
+def test_a_job_that_was_rolled_back_reads_every_kind_it_knows(
+    kind: ControlKind, partial_languages: tuple[str, ...] | None
+) -> None:
+    record = replace(CONTROL, kind=kind, partial_languages=partial_languages)
+    assert encode(record)[2:10].hex() in FINGERPRINTS_OF_9BC5D6E
+    assert encode(OPENED)[2:10].hex() not in FINGERPRINTS_OF_9BC5D6E
+
+
+@pytest.mark.parametrize("record", [CHUNK, CONTROL, OPENED])
 def test_truncation_at_every_byte_is_refused(record: StreamRecord) -> None:
     data = encode(record)
     for length in range(len(data)):
@@ -131,7 +157,7 @@ def test_what_is_not_single_object_encoding_is_refused(data: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from([CHUNK, CONTROL]), st.binary(max_size=80), st.data())
+@given(st.sampled_from([CHUNK, CONTROL, OPENED]), st.binary(max_size=80), st.data())
 def test_random_bytes_raise_nothing_else(
     record: StreamRecord, noise: bytes, data: st.DataObject
 ) -> None:
