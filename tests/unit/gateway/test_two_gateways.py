@@ -123,6 +123,10 @@ class Socket:
         self.closed = True
 
 
+def _any(*_languages: str) -> bool:
+    return True
+
+
 class Host:
     """A gateway, without sockets."""
 
@@ -136,11 +140,7 @@ class Host:
                 sink=Stream(log, self.faults),
                 ledger=MemoryLedger(),  # type: ignore[arg-type]
                 clips=MemoryClipStore(),
-                languages=Languages(
-                    can_hear=lambda _: True,
-                    can_translate=lambda *_: True,
-                    can_speak=lambda _: True,
-                ),
+                languages=Languages(can_hear=_any, can_translate=_any, can_speak=_any),
                 verifier=LocalIssuer(),
                 limits=Limits(put_deadline_ms=deadline_ms),
                 now_ms=now_ms,
