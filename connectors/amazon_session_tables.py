@@ -1,8 +1,9 @@
 """Session tables on DynamoDB; attributes are named as in the protocol.
 
-Every update is one conditional or atomic call. The counter of a session's listeners is one row,
-``listeners#es`` = 3, ``partials#es`` = 1 and so on beside ``revision``, so that counts and revision
-change together.
+Every update is one conditional or atomic call; what a condition cannot tell (which epoch a stream
+gets) is read, and written if the row is still the same. The counter of a session's listeners is one
+row, ``listeners#es`` = 3, ``partials#es`` = 1 and so on beside ``revision``, so that counts and
+revision change together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from connectors import session_items as items
 from connectors.amazon_clients import AwsClients, aws_errors, error_code
+from connectors.errors import RetryableError
 from connectors.session_items import Item
 from connectors.session_tables import (
     ENDED,
@@ -33,6 +35,17 @@ from schemas.values import ListenerLanguages, SessionInfo
 _KEEP_MS = 24 * 3600 * 1000
 _NOT_ENDED = "attribute_exists(sessionId) AND #status <> :ended"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
+_ATTEMPTS = 20
+"""Of a conditional write; each time one of the others succeeds."""
+
+
+def _owned_by(generation: int) -> str:
+    """The condition that the session's last opening was this generation's (0: not counted)."""
+    if generation:
+        return "opening.#generation = :generation AND opening.#connection = speakerConnectionId"
+    return (
+        "(attribute_not_exists(opening.#connection) OR opening.#connection <> speakerConnectionId)"
+    )
 
 
 class AmazonSessionTables:
@@ -70,46 +83,78 @@ class AmazonSessionTables:
     async def open_stream(
         self, session_id: str, speaker_id: str, stream_id: str, connection_id: str, now_ms: int
     ) -> SessionRow | None:
-        values = {
-            ":speaker": items.text(speaker_id),
-            ":stream": items.text(stream_id),
-            ":connection": items.text(connection_id),
-            ":now": items.number(now_ms),
-        }
-        its_own = f"{_NOT_ENDED} AND speakerId = :speaker"
-        here = "speakerSeenAt = :now, speakerConnectionId = :connection"
-        kept = await self._update_session(
-            session_id,
-            f"SET {here}",
-            f"{its_own} AND streamId = :stream",
-            values,
-        )
-        if kept is not None:
-            return kept
-        return await self._update_session(
-            session_id,
-            f"SET streamId = :stream, {here}, durableSequence = :none"
-            " ADD epoch :one REMOVE clockOffsetMs",
-            f"{its_own} AND (attribute_not_exists(streamId) OR streamId <> :stream)",
-            values | {":none": items.number(-1), ":one": items.number(1)},
-        )
+        for _ in range(_ATTEMPTS):
+            item = await self._get(self._names.sessions_table, session_id)
+            row = None if item is None else items.session_row(item)
+            if item is None or row is None or row.info.status == ENDED:
+                return None
+            if row.info.speaker_id != speaker_id:
+                return None
+            opened = row.opened(stream_id, connection_id, now_ms)
+            if await self._replace_streams(item, opened):
+                return opened
+        raise RetryableError("open a stream: the session's row changes too fast")
 
-    async def save_progress(self, progress: Progress) -> None:
-        changes = ["durableSequence = :durable", "speakerSeenAt = :seen"]
+    async def save_progress(self, progress: Progress) -> bool:
         values = {
             ":epoch": items.number(progress.epoch),
             ":durable": items.number(progress.durable_sequence),
             ":seen": items.number(progress.speaker_seen_at_ms),
         }
+        changes = ["durableSequence = :durable", "speakerSeenAt = :seen"]
         if progress.clock_offset_ms is not None:
             changes.append("clockOffsetMs = :offset")
             values[":offset"] = items.number(progress.clock_offset_ms)
+        if progress.generation:
+            changes.append("opening.#durable = :durable")
+            values[":generation"] = items.number(progress.generation)
+        saved = await self._update_session(
+            progress.session_id,
+            f"SET {', '.join(changes)}",
+            f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
+            " AND epoch = :epoch AND durableSequence <= :durable",
+            values,
+            {"#durable": "durable"} if progress.generation else {},
+        )
+        if saved is not None:
+            return True
+        row = await self.get(progress.session_id)
+        if row is None or row.info.status == ENDED or row.generation != progress.generation:
+            return False
+        if row.newest is not None and row.epoch < row.newest.epoch:
+            await self._save_earlier(progress, values)
+        return True
+
+    async def _save_earlier(self, progress: Progress, values: dict[str, Item]) -> None:
+        """Progress of a stream that was opened last and is not the newest."""
+        changes = ["speakerSeenAt = :seen", "opening.#durable = :durable"]
+        names = {"#durable": "durable", "#epoch": "epoch"}
+        if ":offset" in values:
+            changes.append("opening.#clock = :offset")
+            names["#clock"] = "clock"
         await self._update_session(
             progress.session_id,
             f"SET {', '.join(changes)}",
-            f"{_NOT_ENDED} AND epoch = :epoch AND durableSequence <= :durable",
+            f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
+            " AND opening.#epoch = :epoch AND opening.#durable <= :durable",
             values,
+            names,
         )
+
+    async def declare_gap(
+        self, session_id: str, generation: int, epoch: int, until_sequence: int
+    ) -> bool:
+        for _ in range(_ATTEMPTS):
+            item = await self._get(self._names.sessions_table, session_id)
+            row = None if item is None else items.session_row(item)
+            if item is None or row is None or row.generation != generation:
+                return False
+            settled = row.settled(epoch, until_sequence)
+            if row.info.status == ENDED or settled == row:
+                return True
+            if await self._replace_streams(item, settled):
+                return True
+        raise RetryableError("declare a gap: the session's row changes too fast")
 
     async def change(self, session_id: str, change: SessionChange) -> SessionRow | None:
         wanted: dict[str, tuple[str, Item | None]] = {
@@ -288,16 +333,34 @@ class AmazonSessionTables:
             )
         return cast("Item | None", answer.get("Item"))
 
+    async def _replace_streams(self, before: Item, row: SessionRow) -> bool:
+        """Write what the row says of its streams and its speaker, if it is still as ``before``."""
+        change = items.streams_change(before, row)
+        condition = f"{_NOT_ENDED} AND {change.condition}"
+        return (
+            await self._update_session(row.session_id, change.update, condition, change.values)
+            is not None
+        )
+
     async def _update_session(
-        self, session_id: str, update: str, condition: str, values: Mapping[str, Any]
+        self,
+        session_id: str,
+        update: str,
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
     ) -> SessionRow | None:
         """The row after it; None when the condition does not hold."""
+        aliases = {"#status": "status", **(names or {})}
+        for alias in ("generation", "connection"):
+            if f"#{alias}" in condition:
+                aliases[f"#{alias}"] = alias
         updated = await self._update(
             self._names.sessions_table,
             {"sessionId": items.text(session_id)},
             UpdateExpression=update,
             ConditionExpression=condition,
-            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeNames=aliases,
             ExpressionAttributeValues={**values, ":ended": items.text(ENDED)},
         )
         return None if updated is None else items.session_row(updated)

@@ -50,30 +50,31 @@ class MemorySessionTables:
         row = self._live(session_id)
         if row is None or row.info.speaker_id != speaker_id:
             return None
-        row = replace(row, speaker_seen_at_ms=now_ms, speaker_connection_id=connection_id)
-        if row.stream_id != stream_id:
-            row = replace(
-                row,
-                stream_id=stream_id,
-                epoch=row.epoch + 1,
-                durable_sequence=-1,
-                clock_offset_ms=None,
-            )
-        self._sessions[session_id] = row
-        return row
+        self._sessions[session_id] = row.opened(stream_id, connection_id, now_ms)
+        return self._sessions[session_id]
 
-    async def save_progress(self, progress: Progress) -> None:
+    async def save_progress(self, progress: Progress) -> bool:
         row = self._live(progress.session_id)
-        if row is None or row.epoch != progress.epoch:
-            return
-        if progress.durable_sequence < row.durable_sequence:
-            return
-        self._sessions[progress.session_id] = replace(
-            row,
-            durable_sequence=progress.durable_sequence,
-            clock_offset_ms=progress.clock_offset_ms,
-            speaker_seen_at_ms=progress.speaker_seen_at_ms,
-        )
+        if row is None or row.generation != progress.generation:
+            return False
+        if row.epoch == progress.epoch and row.durable_sequence <= progress.durable_sequence:
+            self._sessions[progress.session_id] = replace(
+                row,
+                durable_sequence=progress.durable_sequence,
+                clock_offset_ms=progress.clock_offset_ms,
+                speaker_seen_at_ms=progress.speaker_seen_at_ms,
+            )
+        return True
+
+    async def declare_gap(
+        self, session_id: str, generation: int, epoch: int, until_sequence: int
+    ) -> bool:
+        row = self._sessions.get(session_id)
+        if row is None or row.generation != generation:
+            return False
+        if row.info.status != ENDED:
+            self._sessions[session_id] = row.settled(epoch, until_sequence)
+        return True
 
     async def change(self, session_id: str, change: SessionChange) -> SessionRow | None:
         row = self._live(session_id)

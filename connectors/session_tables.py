@@ -23,14 +23,33 @@ SETTLED_AFTER_MS = 60_000
 is only eventually consistent, and a join writes the row and the counter one after the other."""
 
 
+MOST_STREAMS = 32
+"""So many streams of a session are remembered; one that was forgotten gets a new epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStream:
+    """A speaker's stream and how far it is settled."""
+
+    stream_id: str
+    epoch: int
+    durable_sequence: int
+
+
 @dataclass(frozen=True, slots=True)
 class SessionRow:
     """A session and where its audio stands.
 
-    ``epoch`` counts the speaker's streams (-1: nobody has spoken yet) and ``stream_id`` names the
-    newest, ``speaker_connection_id`` the connection that joined for it last (it may have gone).
-    Chunks of it up to ``durable_sequence`` (-1: none) are on the stream; the row may lag behind by
-    some seconds. ``clock_offset_ms``: the gateway's clock less the speaker's.
+    ``stream_id`` names the stream that was opened last and ``epoch`` is its number among the
+    session's streams (-1: nobody has spoken yet), ``speaker_connection_id`` the connection that
+    joined for it (it may have gone). What lies up to ``durable_sequence`` (-1: nothing) is settled:
+    on the stream, or declared a gap; the row may lag behind by some seconds. ``clock_offset_ms``:
+    the gateway's clock less the speaker's. ``earlier`` are other streams of the session, the one
+    that was opened last at the end.
+
+    ``openings`` counts how often a stream of the session was opened, and ``generation`` is the
+    number of the last opening, whose gateway owns the session's audio (0: nobody opened one, or
+    a gateway did that does not count).
     """
 
     info: SessionInfo
@@ -42,10 +61,65 @@ class SessionRow:
     muted: bool = False
     volume: float = 1.0
     speaker_connection_id: str | None = None
+    generation: int = 0
+    openings: int = 0
+    earlier: tuple[KnownStream, ...] = ()
 
     @property
     def session_id(self) -> str:
         return self.info.session_id
+
+    @property
+    def known(self) -> tuple[KnownStream, ...]:
+        """Every stream that is remembered, the one that was opened last at the end."""
+        if self.stream_id is None:
+            return self.earlier
+        return (*self.earlier, KnownStream(self.stream_id, self.epoch, self.durable_sequence))
+
+    @property
+    def newest(self) -> KnownStream | None:
+        """The stream with the highest epoch. It is never forgotten: only a new stream makes
+        another one be forgotten, and is then the newest itself."""
+        return max(self.known, key=lambda stream: stream.epoch, default=None)
+
+    def opened(self, stream_id: str, connection_id: str, now_ms: int) -> SessionRow:
+        """After an opening: a stream that is known keeps its epoch and goes on where it was, any
+        other one gets the next epoch."""
+        row = replace(
+            self,
+            speaker_seen_at_ms=now_ms,
+            speaker_connection_id=connection_id,
+            openings=self.openings + 1,
+            generation=self.openings + 1,
+        )
+        if stream_id == self.stream_id:
+            return row
+        newest = -1 if self.newest is None else self.newest.epoch
+        known = {stream.stream_id: stream for stream in self.known}
+        stream = known.pop(stream_id, None) or KnownStream(stream_id, newest + 1, -1)
+        return replace(
+            row,
+            stream_id=stream_id,
+            epoch=stream.epoch,
+            durable_sequence=stream.durable_sequence,
+            clock_offset_ms=None,
+            earlier=tuple(known.values())[-(MOST_STREAMS - 1) :],
+        )
+
+    def settled(self, epoch: int, until_sequence: int) -> SessionRow:
+        """With everything before ``until_sequence`` of that stream settled; never moves back."""
+        last = until_sequence - 1
+        if epoch == self.epoch:
+            return replace(self, durable_sequence=max(self.durable_sequence, last))
+        return replace(
+            self,
+            earlier=tuple(
+                replace(stream, durable_sequence=max(stream.durable_sequence, last))
+                if stream.epoch == epoch
+                else stream
+                for stream in self.earlier
+            ),
+        )
 
     def with_status(self, status: str, ended_at_ms: int | None = None) -> SessionRow:
         return replace(self, info=replace(self.info, status=status, ended_at_ms=ended_at_ms))
@@ -53,13 +127,15 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a speaker's stream has come; written every few seconds."""
+    """How far a speaker's stream has come; written every few seconds by the gateway that opened
+    the session's streams as ``generation``."""
 
     session_id: str
     epoch: int
     durable_sequence: int
     clock_offset_ms: int | None
     speaker_seen_at_ms: int
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +264,24 @@ class SessionTables(SessionDirectory, Protocol):
     async def open_stream(
         self, session_id: str, speaker_id: str, stream_id: str, connection_id: str, now_ms: int
     ) -> SessionRow | None:
-        """The row with ``stream_id`` as its newest stream, spoken through this connection: the
-        epoch is counted up for a new one and kept for the same. None: no such session, not this
-        speaker's, or ended."""
+        """The row with ``stream_id`` as the stream that was opened last, spoken through this
+        connection: a known stream keeps its epoch, any other one gets the next. Each call counts
+        the generation up. None: no such session, not this speaker's, or ended."""
         ...
 
-    async def save_progress(self, progress: Progress) -> None:
-        """Ignored when the epoch is no longer the session's; the sequence never goes back."""
+    async def save_progress(self, progress: Progress) -> bool:
+        """Whether its writer still owns the session's audio. False, and nothing is written: another
+        opening has come since, or the session ended. Ignored when the epoch is not that of the
+        stream that was opened last; the sequence never goes back."""
+        ...
+
+    async def declare_gap(
+        self, session_id: str, generation: int, epoch: int, until_sequence: int
+    ) -> bool:
+        """Settle everything before ``until_sequence`` of the stream of that epoch, if
+        ``generation`` still owns the session's audio. False: it does not, and what is missing may
+        still come through another gateway. After the session's end nothing is written, and who
+        owned it last may declare."""
         ...
 
     async def change(self, session_id: str, change: SessionChange) -> SessionRow | None:

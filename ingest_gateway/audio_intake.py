@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.session_tables import PAUSED
 from ingest_gateway.hub import Connection
@@ -16,7 +16,7 @@ from ingest_gateway.protocol import Audio, Refusal
 from ingest_gateway.put_queue import Pending, Settled
 from ingest_gateway.record_writer import RecordWriter
 from ingest_gateway.speaker_stream import SequenceJumpError, SpeakerStream
-from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
+from schemas.values import AudioChunk, ControlKind, SessionControl
 
 _NOTICE_EVERY_MS = 1000
 _GIVEN_UP = {
@@ -66,8 +66,9 @@ class AudioIntake:
         self._metrics.chunks.inc()
         self.writer.add(taken.chunk)
 
-    def settled(self, settled: Settled) -> Sequence[StreamRecord]:
+    def settled(self, settled: Settled) -> Sequence[SessionControl]:
         """The writer's report: acknowledge what is durable, declare gaps for what was given up.
+        They go on the stream when ``may_declare`` says so.
 
         What is unsure is in a gap too, for nothing more will come of it; what of it is on the
         stream is heard all the same, because it stands there before the gap.
@@ -102,6 +103,11 @@ class AudioIntake:
             )
         return gaps
 
+    def may_declare(self, gap: SessionControl) -> Awaitable[bool]:
+        """The writer's question; of a session that is no longer known nothing is declared."""
+        live = self._live.loaded(gap.session_id)
+        return _no() if live is None else self._live.declare_gap(live, gap, live.tenure)
+
     def acknowledge(self, live: LiveSession) -> None:
         """Now, or when the last acknowledgement is old enough."""
         if not live.ack_due or live.speaker is None:
@@ -135,6 +141,10 @@ class AudioIntake:
                 action="audioChunk",
             )
         )
+
+
+async def _no() -> bool:
+    return False
 
 
 def speaking_into(

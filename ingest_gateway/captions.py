@@ -66,6 +66,7 @@ class _Recent:
     def __init__(self) -> None:
         self.captions: dict[int, Caption] = {}
         self.let_go = -1
+        self.newest = -1
         self.unstored: set[int] = set()
         self.delivered_ms: deque[int] = deque(maxlen=_LAGS)
         self.heard_ms: deque[int] = deque(maxlen=_LAGS)
@@ -81,6 +82,7 @@ class _Recent:
 
     def keep(self, caption: Caption) -> None:
         self.captions[caption.sequence_number] = caption
+        self.newest = max(self.newest, caption.sequence_number)
         if len(self.captions) > KEPT_PER_LANGUAGE:
             oldest = next(iter(self.captions))
             del self.captions[oldest]
@@ -160,6 +162,11 @@ class Captions:
                 passing.reason,
             )
         )
+
+    def newest(self, session_id: str, language: str) -> int:
+        """The highest number that passed here; -1: none did."""
+        recent = self._recent.get(session_id, {}).get(language)
+        return -1 if recent is None else recent.newest
 
     def heard(self, session_id: str, language: str, number: int) -> None:
         """A listener heard this clip now. Our clock measures: listeners' clocks are anybody's."""

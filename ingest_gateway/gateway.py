@@ -42,7 +42,7 @@ from ingest_gateway.sweeper import Sweeper
 from ingest_gateway.talk import Talk
 from ingest_gateway.tickets import Tickets
 from ingest_gateway.webrtc.ice import IceSettings
-from schemas.values import StreamRecord
+from schemas.values import SessionControl
 
 DRAIN_S = 10.0
 
@@ -122,6 +122,7 @@ class Gateway:
             now_ms=needs.now_ms,
             metrics=self.metrics,
             room_bytes=needs.limits.pending_bytes_per_session,
+            may_declare=self.intake.may_declare,
         )
         self.intake.writer = self.writer
         self.speakers = Speakers(
@@ -193,7 +194,7 @@ class Gateway:
     def conversation(self, connection: Connection) -> Conversation:
         return Conversation(connection, self.desk)
 
-    def _settled(self, settled: Settled) -> Sequence[StreamRecord]:
+    def _settled(self, settled: Settled) -> Sequence[SessionControl]:
         self._sightings.stored(settled)
         return self.intake.settled(settled)
 

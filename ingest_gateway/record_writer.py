@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Protocol
 
 from connectors.errors import ConnectorError, PermanentError, ThrottledError, UnsentError
@@ -12,7 +12,7 @@ from connectors.record_sink import RecordSink, SinkRecord
 from ingest_gateway.metrics import Metrics
 from ingest_gateway.put_queue import Batch, Pending, PutQueue, Settled
 from schemas.avro_codec import encode
-from schemas.values import StreamRecord
+from schemas.values import SessionControl, StreamRecord
 
 LINGER_S = 0.01
 """A call waits this long for other sessions' records: at 1,000 sessions it carries about 40."""
@@ -23,8 +23,14 @@ _log = logging.getLogger(__name__)
 
 
 class OnSettled(Protocol):
-    def __call__(self, settled: Settled) -> Sequence[StreamRecord]:
-        """Told what is durable and what was given up; returned records go before what waits."""
+    def __call__(self, settled: Settled) -> Sequence[SessionControl]:
+        """Told what is durable and what was given up; returned gaps take its place."""
+        ...
+
+
+class MayDeclare(Protocol):
+    def __call__(self, gap: SessionControl) -> Awaitable[bool]:
+        """Called when everything before the gap is settled; whether it may go on the stream."""
         ...
 
 
@@ -38,16 +44,21 @@ class RecordWriter:
         now_ms: Callable[[], int],
         metrics: Metrics,
         room_bytes: int,
+        may_declare: MayDeclare | None = None,
     ) -> None:
+        """``may_declare`` None: nobody but this writer's host writes of its sessions."""
         self._sink = sink
         self._queue = queue
         self._on_settled = on_settled
         self._now_ms = now_ms
         self._metrics = metrics
         self._room_bytes = room_bytes
+        self._may_declare = may_declare
+        self._asking: set[int] = set()
         self._wake = asyncio.Event()
         self._settled = asyncio.Condition()
         self._calls: set[asyncio.Task[None]] = set()
+        self._others: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -55,8 +66,15 @@ class RecordWriter:
 
     def add(self, record: StreamRecord) -> None:
         """Queue behind everything of the same session."""
-        self._queue.add(record.session_id, self._pending(record))
+        pending = self._pending(record)
+        self._queue.add(record.session_id, pending, held=self._is_held(pending))
+        self._ask(record.session_id)
         self._wake.set()
+
+    def disown(self, session_id: str) -> None:
+        """Another gateway owns the session's audio now: nothing is said of what waits here."""
+        self._queue.disown(session_id)
+        self._spawn(self._notify(), "room")
 
     def has_room(self, session_id: str) -> bool:
         return self._queue.waiting_bytes(session_id) < self._room_bytes
@@ -86,7 +104,7 @@ class RecordWriter:
         return True
 
     async def close(self) -> None:
-        tasks = [*self._calls, *([self._loop] if self._loop else [])]
+        tasks = [*self._calls, *self._others, *([self._loop] if self._loop else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -140,13 +158,49 @@ class RecordWriter:
             self._report(part)
             if part.lost or part.unsure:
                 self._report(self._queue.release(part.session_id))
-        self._wake.set()
-        async with self._settled:
-            self._settled.notify_all()
+            self._ask(part.session_id)
+        await self._notify()
 
     def _report(self, part: Settled) -> None:
         self._metrics.records_stored.inc(len(part.stored))
         self._metrics.records_lost.inc(len(part.lost))
         self._metrics.records_unsure.inc(len(part.unsure))
         for record in reversed(self._on_settled(part)):
-            self._queue.add_first(part.session_id, self._pending(record))
+            pending = self._pending(record)
+            self._queue.add_gap(part.session_id, pending, held=self._is_held(pending))
+
+    def _is_held(self, pending: Pending) -> bool:
+        return pending.is_declaration and self._may_declare is not None
+
+    def _ask(self, session_id: str) -> None:
+        """Ask for the gap that is the session's first, unless that is done already."""
+        held = self._queue.asks(session_id)
+        if held is None or id(held) in self._asking or self._may_declare is None:
+            return
+        if not isinstance(held.value, SessionControl):
+            raise AssertionError("only controls are held")
+        self._asking.add(id(held))
+        answer = self._may_declare(held.value)
+        self._spawn(self._declare(session_id, held, answer), "declare-gap")
+
+    async def _declare(self, session_id: str, held: Pending, answer: Awaitable[bool]) -> None:
+        try:
+            is_permitted = await answer
+        finally:
+            self._asking.discard(id(held))
+        if is_permitted:
+            self._queue.permit(session_id, held)
+        else:
+            self._report(self._queue.withdraw(session_id, held))
+            self._ask(session_id)
+        await self._notify()
+
+    def _spawn(self, doing: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(doing, name=name)
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+
+    async def _notify(self) -> None:
+        self._wake.set()
+        async with self._settled:
+            self._settled.notify_all()

@@ -65,6 +65,7 @@ class Speakers:
         self._live = needs.live
         self._writer = needs.writer
         self._now_ms = needs.now_ms
+        self._live.on_lost = self._lost
 
     async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
         """Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, RATE_LIMITED (also when no signaling channel
@@ -107,7 +108,7 @@ class Speakers:
         identity = known(connection.peer)
         live = await self._live.find_going_on(session_id)
         self._must_be_speaker(live, identity)
-        async with live.joining:
+        async with live.owning:
             row = await self._live.ask(
                 lambda: self._live.tables.open_stream(
                     session_id,
@@ -120,11 +121,16 @@ class Speakers:
             if row is None:
                 await self._reload(live)
                 raise Refusal("SESSION_ENDED", "this session has ended")
-            self._follow(live, row, stream_id)
+            self._follow(live, row)
             if live.speaker is not None and live.speaker is not connection:
                 _taken(live.speaker)
             live.speaker = connection
-        _log.info("session %s: speaker joined, epoch %d", session_id, live.row.epoch)
+        _log.info(
+            "session %s: speaker joined, epoch %d, generation %d",
+            session_id,
+            row.epoch,
+            row.generation,
+        )
         return SpeakerJoined(
             session_id=session_id,
             epoch=live.row.epoch,
@@ -160,11 +166,14 @@ class Speakers:
         if live.ended:
             return
         await self._live.save_progress(live)
-        row = await self._live.ask(lambda: self._live.tables.end(live.session_id, self._now_ms()))
-        if row is None:  # another gateway, or an attempt of ours whose answer was lost
-            await self._reload(live)
-        else:
-            live.row = row
+        async with live.owning:
+            row = await self._live.ask(
+                lambda: self._live.tables.end(live.session_id, self._now_ms())
+            )
+            if row is None:  # another gateway, or an attempt of ours whose answer was lost
+                await self._reload(live)
+            else:
+                live.row = row
         self._writer.add(live.control(ControlKind.END, self._now_ms()))
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
@@ -232,24 +241,53 @@ class Speakers:
         self._tell_all(live)
         return live
 
-    def _follow(self, live: LiveSession, row: SessionRow, stream_id: str) -> None:
-        """Go on with the stream we know, or start one where the row says."""
-        same = live.stream is not None and (live.stream.stream_id, live.stream.epoch) == (
-            stream_id,
-            row.epoch,
-        )
+    def _follow(self, live: LiveSession, row: SessionRow) -> None:
+        """Go on with the stream we know, or start one where the row says; say so on the stream.
+
+        Had another opening come since ours, a speaker who comes back may hold other chunks than
+        those that wait here, so that nothing of before is relied on."""
+        went_on = live.generation > 0 and row.generation == live.generation + 1
+        if not went_on:
+            live.tenure += 1
+            self._writer.disown(live.session_id)
+        before = live.stream
         live.row = row
-        if same:
-            return
+        live.generation = row.generation
+        # Only what is settled, whatever is queued: of that something may still be refused.
+        opened = replace(
+            live.control(ControlKind.OPENED, self._now_ms()),
+            after_sequence=row.durable_sequence,
+            generation=row.generation,
+        )
+        self._writer.add(opened)
+        if before is not None:
+            live.captured_until_ms = before.captured_at_ms
+            if went_on and (before.stream_id, before.epoch) == (row.stream_id, row.epoch):
+                live.durable_sequence = max(live.durable_sequence, row.durable_sequence)
+                return
         live.durable_sequence = row.durable_sequence
+        live.ack_due = False
         live.stream = SpeakerStream(
             live.session_id,
-            stream_id,
+            row.stream_id or "",
             row.epoch,
             durable_sequence=row.durable_sequence,
             clock_offset_ms=row.clock_offset_ms,
-            captured_until_ms=live.stream.captured_at_ms if live.stream else 0,
+            captured_until_ms=live.captured_until_ms,
         )
+
+    def _lost(self, live: LiveSession) -> None:
+        """The speaker goes on through another gateway, or the session was ended there: nothing of
+        what waits here is acknowledged or declared any more."""
+        self._writer.disown(live.session_id)
+        live.ack_due = False
+        if live.ended:
+            self._tell_all(live)
+            return
+        _log.warning("session %s: its speaker goes on in another gateway", live.session_id)
+        if live.speaker is not None:
+            _taken(live.speaker)
+            live.speaker = None
 
     async def _is_taken(self, session_id: str) -> bool:
         return await self._live.ask(lambda: self._live.tables.get(session_id)) is not None

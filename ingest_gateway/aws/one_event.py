@@ -97,6 +97,7 @@ class OneEvent:
         row = live.row
         if row.stream_id is None or row.speaker_connection_id is None:
             return
+        live.generation = row.generation
         live.durable_sequence = highest = row.durable_sequence
         standing = None if self._own is None else self._own.standing
         if standing is not None and (standing.stream_id, standing.epoch) == (

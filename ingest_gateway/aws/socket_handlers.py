@@ -6,6 +6,7 @@ before its handler returns; what the connection is by then stands in its row.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Any
@@ -30,10 +31,11 @@ from ingest_gateway.aws.spoken_chunks import SpokenChunks, with_stream
 from ingest_gateway.conversation import Conversation
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hub import Connection
-from ingest_gateway.messages import ErrorMessage
+from ingest_gateway.messages import Command, ErrorMessage, JoinAsSpeaker, ServerMessage
 from ingest_gateway.protocol import Audio, Listening, Refusal, Speaking, WebmFragment
 
 CLOSE_FAILED = 1011
+_OPENED_WITHIN_S = 8.0
 _COUNTS_OR_TELLS_ALL = frozenset(
     {
         "joinSession",
@@ -79,6 +81,7 @@ class HandledConversation(Conversation):
         super().__init__(connection, event.gateway.desk)
         self._row = row
         self._live = event.gateway.live
+        self._writer = event.gateway.writer
         self._chunks = SpokenChunks(event, needs, row)
         self.protocol.role = row.now.speaking or row.now.listening
 
@@ -101,6 +104,20 @@ class HandledConversation(Conversation):
     @property
     def come_again(self) -> bool:
         return self._chunks.come_again
+
+    async def _command(self, command: Command) -> ServerMessage | None:
+        """A speaker may send when the opening of the stream is on it: chunks are put past the
+        queue, side by side."""
+        answer = await super()._command(command)
+        if isinstance(command, JoinAsSpeaker):
+            try:
+                async with asyncio.timeout(_OPENED_WITHIN_S):
+                    await self._writer.wait_until_durable(command.session_id)
+            except TimeoutError:
+                self.protocol.became_nobody()
+                self._chunks.come_again = True
+                raise Refusal("INTERNAL", "the stream does not answer: connect again") from None
+        return answer
 
     async def _audio(self, audio: Audio) -> None:
         await self._chunks.take(self._connection, audio)

@@ -29,6 +29,7 @@ from schemas.values import AudioChunk
 _LONGEST_WAIT_MS = 4_000
 """A handler waits no longer for its turn: its function is paid for by time."""
 _NOTICE_EVERY_MS = 1000
+_DECLARED_WITHIN_S = 4.0
 
 
 class SpokenChunks:
@@ -73,7 +74,16 @@ class SpokenChunks:
 
     async def _begin(self, live: LiveSession) -> None:
         """A standing for the stream that is spoken now, if this is its first chunk."""
-        await self._row.change(lambda row: with_stream(row, live))
+        now_ms = self._needs.now_ms()
+
+        def how(row: OpenConnection) -> OpenConnection:
+            row = with_stream(row, live)
+            if row.standing is None:
+                return row
+            settled = row.standing.settled_to(live.row.durable_sequence, now_ms)
+            return replace(row, standing=settled)
+
+        await self._row.change(how)
 
     async def _wait_for_turn(self, connection: Connection) -> None:
         """Frames over the limit wait; those that would wait long make their client come again."""
@@ -146,7 +156,6 @@ class SpokenChunks:
     ) -> None:
         """Write down what is durable now, pass a hole that is too old, acknowledge."""
         limits, now_ms = self._needs.limits, self._needs.now_ms()
-        passed: list[Hole] = []
         wait_ms: int | None = None
 
         def how(row: OpenConnection) -> OpenConnection:
@@ -156,26 +165,45 @@ class SpokenChunks:
                 return row
             if stored is not None:
                 standing = standing.stored(stored[0], now_ms, stored[1])
-            hole = standing.hole(now_ms)
-            passed[:] = [] if hole is None else [hole]
-            if hole is not None:
-                standing = standing.passed(hole, now_ms)
             standing, wait_ms = self._turn(standing, now_ms, again=stored is None)
             frames, _ = row.frames.take(limits.frames_per_s, limits.frame_burst, now_ms)
             return replace(row, standing=standing, frames=frames)
 
         await self._row.change(how)
-        for hole in passed:
-            self._gateway.writer.add(
-                gap_record(
-                    live.session_id,
-                    self._standing.epoch,
-                    hole.after_sequence,
-                    hole.next_sequence,
-                    now_ms,
-                )
-            )
+        hole = self._standing.hole(now_ms)
+        if hole is not None and await self._declare(live, hole):
+            turn_ms = wait_ms
+
+            def behind(standing: StreamStanding) -> StreamStanding:
+                nonlocal wait_ms
+                wait_ms = turn_ms
+                standing = standing.passed(hole, now_ms)
+                if turn_ms is None:
+                    standing, wait_ms = self._turn(standing, now_ms)
+                return standing
+
+            await self._change_standing(behind)
         await self._acknowledge_in_turn(connection, live, wait_ms)
+
+    async def _declare(self, live: LiveSession, hole: Hole) -> bool:
+        """Whether the gap stands on the stream. If not in time, a later chunk's handler tries."""
+        writer, tenure = self._gateway.writer, live.tenure
+        writer.add(
+            gap_record(
+                live.session_id,
+                self._standing.epoch,
+                hole.after_sequence,
+                hole.next_sequence,
+                self._needs.now_ms(),
+            )
+        )
+        try:
+            async with asyncio.timeout(_DECLARED_WITHIN_S):
+                await writer.wait_until_durable(live.session_id)
+        except TimeoutError:
+            writer.disown(live.session_id)
+            return False
+        return live.tenure == tenure
 
     def _turn(
         self, standing: StreamStanding, now_ms: int, *, again: bool = False
@@ -211,11 +239,13 @@ class SpokenChunks:
         durable = self._standing.durable
         if durable < 0:
             return
-        connection.send(AudioAck(session_id=live.session_id, sequence=durable))
         live.durable_sequence = durable
         if live.stream is not None:
             live.stream.clock_offset_ms = self._standing.clock_offset_ms
-        await self._gateway.live.save_progress(live)
+        # The row first: another handler may have ended the session or opened the stream anew, and
+        # what was stored after that is not to be relied on.
+        if await self._gateway.live.save_progress(live):
+            connection.send(AudioAck(session_id=live.session_id, sequence=durable))
 
     async def _change_standing(self, how: Callable[[StreamStanding], StreamStanding]) -> None:
         def change(row: OpenConnection) -> OpenConnection:
@@ -225,7 +255,7 @@ class SpokenChunks:
 
 
 def with_stream(row: OpenConnection, live: LiveSession) -> OpenConnection:
-    """The row with a standing in the session's newest stream: its own, or a new one."""
+    """The row with a standing in the stream that was opened last: its own, or a new one."""
     stream_id, epoch = live.row.stream_id, live.row.epoch
     if stream_id is None:
         return row

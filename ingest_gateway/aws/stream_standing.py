@@ -2,8 +2,9 @@
 
 API Gateway hands a connection's frames to handlers side by side: chunk 8 may be durable before
 chunk 7 is. Readers put them in order by number. What is acknowledged is everything up to the first
-number that is missing. A hole that is not filled within ``HOLE_WAIT_MS`` will not be (its chunk was
-refused, or its handler failed and told the client so): it is declared and passed.
+number that is missing. A hole that is not filled within ``HOLE_WAIT_MS`` will not be: no handler
+lives that long, so its chunk was refused, or its handler failed and told the client so. It is
+declared, and passed when the session's row says that nobody else has opened the stream since.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass, replace
 
 from ingest_gateway.speaker_stream import Hole
 
-HOLE_WAIT_MS = 5_000
+HANDLER_LIVES_MS = 15_000
+"""The functions' time limit (``infrastructure/functions.py``)."""
+HOLE_WAIT_MS = HANDLER_LIVES_MS + 1_000
 MOST_AHEAD = 500
 """With more than this behind a hole, nobody waits any longer for it."""
 _PROMISE_KEPT_WITHIN_MS = 1_000
@@ -47,6 +50,13 @@ class StreamStanding:
         """A number for a chunk that came without."""
         number = max(self.next_unnumbered, self.highest + 1)
         return replace(self, next_unnumbered=number + 1), number
+
+    def settled_to(self, sequence: int, now_ms: int) -> StreamStanding:
+        """What lies up to there is settled, as others know."""
+        if sequence <= self.durable:
+            return self
+        ahead = tuple(number for number in self.ahead if number > sequence)
+        return _closed_up(replace(self, durable=sequence, ahead=ahead), now_ms)
 
     def stored(
         self, sequence: int, now_ms: int, clock_offset_ms: int | None = None

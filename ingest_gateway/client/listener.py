@@ -110,6 +110,7 @@ class _Listener:
     repeats: int = 0
     _previous: dict[int, int | None] = field(default_factory=dict[int, "int | None"])
     _heard_before: int = -1
+    _in_history: set[int] = field(default_factory=set[int])
     _joined_before: bool = False
     _ended: bool = False
     _last_at_s: float = 0.0
@@ -166,6 +167,7 @@ class _Listener:
                     self._take(caption, joined.received_at_ms, from_history=True)
             elif history:
                 self._heard_before = int(history[-1]["sequenceNumber"])
+                self._in_history = {int(caption["sequenceNumber"]) for caption in history}
             self._joined_before = True
             self._touch()
             if self.on_joined is not None:
@@ -215,7 +217,7 @@ class _Listener:
     def _take(self, fields: Mapping[str, Any], at_ms: int, *, from_history: bool) -> None:
         self._touch()
         number = int(fields["sequenceNumber"])
-        if number in self._previous:
+        if number in self._previous or number in self._in_history:
             self.repeats += not from_history
             return
         self._previous[number] = fields.get("previousSequenceNumber")

@@ -16,7 +16,7 @@ class SavedTalk:
     def __init__(self, folder: Path, language: str) -> None:
         self._folder = folder
         self._language = language
-        self._clips: list[ReceivedClip] = []
+        self._clips: dict[int, ReceivedClip] = {}
         (folder / "clips").mkdir(parents=True, exist_ok=True)
         self._messages = (folder / "messages.jsonl").open("a", encoding="utf-8")
 
@@ -26,14 +26,16 @@ class SavedTalk:
         self._messages.flush()
 
     def add_clip(self, clip: ReceivedClip) -> None:
-        self._clips.append(clip)
+        """A number that is there already stays as it is: it may be told more than once."""
+        if self._clips.setdefault(clip.sequence_number, clip) is not clip:
+            return
         if clip.body is not None:
             name = f"{clip.sequence_number:06d}.mp3"
             (self._folder / "clips" / name).write_bytes(clip.body)
 
     def finish(self) -> None:
         self._messages.close()
-        clips = sorted(self._clips, key=lambda clip: clip.sequence_number)
+        clips = sorted(self._clips.values(), key=lambda clip: clip.sequence_number)
         joined = JoinedMp3()
         with (self._folder / f"{self._language}.mp3").open("wb") as file:
             for clip in clips:

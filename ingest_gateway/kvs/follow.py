@@ -22,15 +22,15 @@ class Next(Enum):
     LEAVE = "leave"
 
 
-def what_next(epoch: int, found: SessionRow | None, now_ms: int) -> Next:
-    """For a viewer whose last stream was this ``epoch`` (-1: it had none).
+def what_next(ours: SessionRow | None, found: SessionRow | None, now_ms: int) -> Next:
+    """For a viewer that opened its last stream when the row was ``ours`` (None: it opened none).
 
     Somebody who took the session over keeps it, or both would take it from each other for ever:
     another worker for good, a speaker who came another way for as long as they are there.
     """
     if found is None or found.info.status == ENDED:
         return Next.LEAVE
-    if epoch < 0 or found.epoch <= epoch:
+    if ours is None or _is_still(ours, found):
         return Next.JOIN
     if (found.stream_id or "").startswith(STREAM_PREFIX):
         return Next.LEAVE
@@ -39,8 +39,15 @@ def what_next(epoch: int, found: SessionRow | None, now_ms: int) -> Next:
 
 
 def goes_on(ours: SessionRow, found: SessionRow | None) -> bool:
-    """Whether the stream that we feed is still the session's. A newer epoch is somebody else's."""
-    return found is not None and found.info.status != ENDED and found.epoch <= ours.epoch
+    """Whether the stream that we feed is still the session's."""
+    return found is not None and found.info.status != ENDED and _is_still(ours, found)
+
+
+def _is_still(ours: SessionRow, found: SessionRow) -> bool:
+    """Whether no other opening has come since. A row that was read before ours is none."""
+    if found.generation == 0:  # by a gateway that does not count them, or nobody's yet
+        return found.openings < ours.openings or found.epoch <= ours.epoch
+    return found.generation <= ours.generation
 
 
 def followed(ours: SessionRow, found: SessionRow) -> SessionRow:

@@ -70,7 +70,7 @@ class Viewer:
         self._gateway = needs.gateway
         self._session_id = session_id
         self._keys: RefreshedKeys | None = None
-        self._epoch = -1
+        self._ours: SessionRow | None = None
 
     async def run(self) -> None:
         """Until the session has ended, or another worker has it."""
@@ -79,7 +79,7 @@ class Viewer:
         while True:
             try:
                 row = await self._row()
-                following = what_next(self._epoch, row, self._gateway.needs.now_ms())
+                following = what_next(self._ours, row, self._gateway.needs.now_ms())
                 if row is None or following is Next.LEAVE:
                     return
                 wait_s = patience.longest_wait_s
@@ -169,7 +169,7 @@ class Viewer:
 
     async def _speak(self, speaker: KvsSpeaker) -> None:
         live = self._gateway.live.loaded(self._session_id)
-        self._epoch = self._epoch if live is None else live.row.epoch
+        self._ours = self._ours if live is None else live.row
         self.connected.set()
         following = asyncio.create_task(self._follow(speaker))
         try:
@@ -191,10 +191,9 @@ class Viewer:
             live = self._gateway.live.loaded(self._session_id)
             if live is None:
                 continue
-            ours = live.row
             if found is not None:
-                live.row = followed(ours, found)
-            if not goes_on(ours, found):
+                live.row = followed(live.row, found)
+            if self._ours is not None and not goes_on(self._ours, found):
                 await speaker.close()
                 return
 

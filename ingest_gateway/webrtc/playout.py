@@ -51,10 +51,11 @@ class _Queued:
 
 
 class ClipOrder:
-    """Each number once, after its predecessor, or when it was waited for long enough."""
+    """Each number once, after its predecessor, or when it was waited for long enough. Nothing up to
+    ``last`` is played: what was told before is told again when its teller was killed."""
 
-    def __init__(self) -> None:
-        self._last = -1
+    def __init__(self, last: int = -1) -> None:
+        self._last = last
         self._began = False
         self._held: dict[int, tuple[Turn, int]] = {}
 

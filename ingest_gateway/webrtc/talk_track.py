@@ -105,7 +105,7 @@ class TalkTrack:
         self._language = language
         self._volume = volume
         self._listeners: set[ListenerTrack] = set()
-        self._order = ClipOrder()
+        self._order = ClipOrder(gateway.captions.newest(session_id, language))
         self._playout = Playout()
         self._seen: set[int] = set()
         self._loading: set[asyncio.Task[None]] = set()

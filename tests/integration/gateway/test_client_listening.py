@@ -61,7 +61,8 @@ def clip_message(host: str, number: int, audio: str | None = None) -> dict[str, 
 async def listened(
     gateway: RunningGateway, folder: Path, *options: str, audio: Mapping[int, str]
 ) -> str:
-    """What ``client listen`` prints of two clips, a partial caption and the session's end."""
+    """What ``client listen`` prints of two clips (each is told twice, as after a kill), a partial
+    caption and the session's end."""
     speaker, session_id = await gateway.speaker()
     arguments = ["listen", session_id, "--language=es", f"--url={gateway.url}"]
     arguments += ["--linger=0.1", f"--save={folder}", *options]
@@ -70,10 +71,10 @@ async def listened(
     notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
     partial = {"type": "partialCaption", "sequenceNumber": 1, "text": "sent", "language": "en"}
     async with clip_host() as host:
-        for number in (0, 1):
+        for turn, number in enumerate((0, 1, 1, 0)):
             message = clip_message(host, number, audio.get(number))
             await notifier.notify(session_id, "es", message)
-            if number == 0:
+            if turn == 0:
                 await notifier.notify(session_id, "es", partial, audience=Audience.PARTIALS)
         await speaker.send("endSession", sessionId=session_id)
         async with asyncio.timeout(10):

@@ -122,6 +122,7 @@ async def test_a_talk_through_api_gateway_and_lambda(
     ]
     controls = controls_of(records)
     assert [(one.kind, one.after_sequence, one.languages) for one in controls] == [
+        ("opened", -1, None),
         ("listeners", 3, ("es",)),
         ("pause", 3, None),
         ("listeners", 3, ()),

@@ -13,7 +13,7 @@ import pytest
 from connectors.errors import RetryableError
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.record_sink import SinkRecord
-from schemas.values import AudioChunk
+from schemas.values import AudioChunk, ControlKind, SessionControl
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
@@ -29,7 +29,10 @@ async def test_audio_becomes_durable_in_order_and_is_acknowledged(host: RunningG
         await speaker.frame(number)
     await speaker.acknowledged(9)
     assert host.chunks() == [(0, number) for number in range(10)]
-    chunk = host.records()[0]
+    opened, chunk = host.records()[:2]
+    assert isinstance(opened, SessionControl)
+    assert (opened.kind, opened.epoch, opened.generation) == (ControlKind.OPENED, 0, 1)
+    assert opened.after_sequence == -1
     assert isinstance(chunk, AudioChunk)
     assert (chunk.session_id, chunk.pcm) == (session_id, LOUD)
     assert chunk.captured_at_ms <= chunk.received_at_ms - 100
@@ -196,7 +199,7 @@ async def test_chunks_that_never_come_are_declared_a_gap(gateway: RunningGateway
     (gap,) = gateway.controls("gap")
     assert (gap.epoch, gap.after_sequence, gap.next_sequence) == (0, 0, 2)
     kinds = [getattr(one, "kind", "chunk") for one in gateway.records()]
-    assert kinds == ["chunk", "gap", "chunk"]
+    assert kinds == ["opened", "chunk", "chunk", "gap"]  # audio waits for no declaration
 
 
 # Controls

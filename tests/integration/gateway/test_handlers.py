@@ -108,10 +108,66 @@ async def test_a_refused_chunk_is_waited_for_and_then_declared_a_gap(start: Star
     assert (gap.epoch, gap.after_sequence, gap.next_sequence) == (0, 0, 2)
 
 
+async def test_a_hole_is_not_declared_by_who_has_lost_the_stream(start: StartHandlers) -> None:
+    """The page goes on through another gateway while a frame of it is still handled here."""
+    clock = SettableClock()
+    handlers = await start(now_ms=clock, tables=TablesLostMeanwhile(clock))
+    speaker, session_id = await handlers.speaker()
+    for number in (0, 2):
+        await speaker.frame(number)
+    await speaker.ask("heartbeat", "heartbeatAck")
+    await handlers.durable(session_id)
+    clock.now_ms += HOLE_WAIT_MS
+    await speaker.frame(3)
+    assert (await speaker.expect("error"))["code"] == "SPEAKER_TAKEN"
+    await speaker.closed()
+    await handlers.durable(session_id)
+    assert handlers.controls("gap") == []
+    assert [one["sequence"] for one in speaker.received if one["type"] == "audioAck"] == [0]
+    row = await handlers.tables.get(session_id)
+    assert row is not None
+    assert row.durable_sequence == 0
+
+
+class TablesLostMeanwhile(MemorySessionTables):
+    """Another gateway opens the stream just before a gap is declared."""
+
+    async def declare_gap(
+        self, session_id: str, generation: int, epoch: int, until_sequence: int
+    ) -> bool:
+        await self.open_stream(session_id, "ada", "s1", "elsewhere", 0)
+        return await super().declare_gap(session_id, generation, epoch, until_sequence)
+
+
+async def test_who_joins_while_the_stream_is_away_is_told_to_come_again(
+    start: StartHandlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No audio may stand on the stream before the opening that it belongs to."""
+    monkeypatch.setattr("ingest_gateway.aws.socket_handlers._OPENED_WITHIN_S", 0.2)
+    monkeypatch.setattr("ingest_gateway.aws.one_event.DRAIN_S", 0.1)
+    away = True
+
+    def script(_call: int, records: Sequence[SinkRecord]) -> list[str | None]:
+        return ["Throttled" if away else None for _ in records]
+
+    handlers = await start(sink=MemoryRecordSink(script))
+    client = await handlers.connect(handlers.token())
+    created = await client.ask("createSession", "sessionCreated", sourceLanguage="en")
+    join = {"sessionId": created["sessionId"], "streamId": "s1", "nextSequence": 0}
+    assert (await client.ask("joinAsSpeaker", "error", **join))["code"] == "INTERNAL"
+    await client.closed()
+    away = False
+    again, _ = await handlers.speaker(created["sessionId"])
+    await again.frame(0)
+    await again.acknowledged(0)
+    (opened,) = handlers.controls("opened")
+    assert opened.generation == 2
+
+
 async def test_a_chunk_that_is_not_stored_makes_its_client_come_again(
     start: StartHandlers,
 ) -> None:
-    away = True
+    away = False
 
     def script(_call: int, records: Sequence[SinkRecord]) -> list[str | None]:
         if away:
@@ -121,6 +177,7 @@ async def test_a_chunk_that_is_not_stored_makes_its_client_come_again(
     once = replace(Policies(), put_chunk=Policy(attempts=1))
     handlers = await start(sink=MemoryRecordSink(script), policies=once)
     speaker, session_id = await handlers.speaker()
+    away = True
     await speaker.frame(0)
     error = await speaker.expect("error")
     assert (error["code"], error["sequence"]) == ("INTERNAL", 0)

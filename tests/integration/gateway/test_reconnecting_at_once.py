@@ -43,6 +43,7 @@ async def test_two_hundred_come_back_in_the_same_second(gateway: RunningGateway)
     assert all(history == missed for _, history in back)
     counts = await gateway.tables.listener_counts(session_id)
     assert counts.by_language == {"es": LISTENERS}
+    await gateway.durable(session_id)
     assert gateway.controls("listeners")[-1].languages == ("es",)
     # The speaker is served among them, and each of them hears what comes next.
     await speaker.frame(1)

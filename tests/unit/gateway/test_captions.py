@@ -114,6 +114,8 @@ def test_a_repeat_is_told_of_once_however_late_it_comes() -> None:
     for number in range(KEPT_PER_LANGUAGE + 5):
         passing.observe(number)
     expected = list(passing.passed)
+    assert passing.captions.newest("talk", "es") == KEPT_PER_LANGUAGE + 4
+    assert passing.captions.newest("talk", "ca") == -1
     for number in (0, 4, 5, KEPT_PER_LANGUAGE + 4):
         passing.observe(number)
     assert passing.passed == expected

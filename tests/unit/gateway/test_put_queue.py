@@ -7,6 +7,7 @@ import random
 import pytest
 
 from connectors.record_sink import SinkRecord
+from ingest_gateway.audio_intake import gap_record
 from ingest_gateway.put_queue import FIRST_WAIT_MS, Pending, PutQueue, Settled
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
 
@@ -93,7 +94,95 @@ def test_nothing_goes_behind_a_control_whose_place_only_the_stream_knows() -> No
     while (batch := queue.next_batch(0)) is not None:
         batches.append(batch.parts[0][1])
         queue.settle(batch, [None] * len(batch.records), 0)
-    assert batches == [tuple(records[:5]), (records[5],), (records[6],), (records[7],)]
+    assert batches == [tuple(records[:4]), *((each,) for each in records[4:])]
+
+
+def test_an_end_goes_when_everything_before_it_is_settled() -> None:
+    """Else it might stand on the stream before a chunk that was refused beside it."""
+    queue = a_queue()
+    end = control("a", ControlKind.END, after=2)
+    for number in range(3):
+        queue.add("a", pending("a", number))
+    queue.add("a", end)
+    put(queue, 0, None, "Throttled", None)
+    (settled,) = put(queue, FIRST_WAIT_MS)
+    assert numbers(settled.stored) == [1, 2]
+    batch = queue.next_batch(2 * FIRST_WAIT_MS)
+    assert batch is not None
+    assert batch.parts == (("a", (end,)),)
+
+
+def a_held_gap(queue: PutQueue) -> Pending:
+    """Chunks 0 and 3, and between them a gap that waits for permission."""
+    gap = of(gap_record("a", 0, 0, 3, 0))
+    queue.add("a", pending("a", 0))
+    queue.add("a", gap, held=True)
+    queue.add("a", pending("a", 3))
+    queue.add("a", control("a", ControlKind.END, after=3))
+    return gap
+
+
+def test_audio_goes_on_while_a_gap_waits_and_is_reported_behind_it() -> None:
+    queue = a_queue()
+    gap = a_held_gap(queue)
+    assert queue.asks("a") is None  # chunk 0 is not settled
+    (settled,) = put(queue, 0)
+    assert numbers(settled.stored) == [0]
+    assert queue.asks("a") is gap
+    queue.add("a", pending("a", 4))
+    assert (queue.due_in_ms(0), queue.next_batch(0)) == (None, None)  # the end waits, too
+    queue.permit("a", gap)
+    assert queue.asks("a") is None
+    (settled,) = put(queue, 0)
+    assert settled.stored[0] is gap
+    assert numbers(settled.stored) == [3]
+    (settled,) = put(queue, 0)
+    assert [one.value.kind for one in settled.stored if not one.may_expire] == [ControlKind.END]  # type: ignore[union-attr]
+    (settled,) = put(queue, 0)
+    assert numbers(settled.stored) == [4]
+    assert queue.empty
+
+
+def test_a_gap_that_may_not_be_declared_is_taken_out() -> None:
+    queue = a_queue()
+    gap = a_held_gap(queue)
+    put(queue, 0)
+    assert numbers(queue.withdraw("a", gap).stored) == [3]
+    assert queue.withdraw("a", gap) == Settled("a")
+    batch = queue.next_batch(0)
+    assert batch is not None
+    assert [one.value.kind for one in batch.parts[0][1]] == [ControlKind.END]  # type: ignore[union-attr]
+
+
+def test_what_waits_for_a_gap_costs_no_samples() -> None:
+    queue = a_queue()
+    a_held_gap(queue)
+    put(queue, 0)
+    waiting = queue.waiting_bytes("a")
+    queue.add("a", control("a", ControlKind.LISTENERS))
+    assert waiting == 2 * 11 + 1  # the gap, the end, and the key of a chunk
+
+
+def test_what_is_disowned_is_put_and_nobody_is_told() -> None:
+    queue = a_queue()
+    for number in range(4):
+        queue.add("a", pending("a", number))
+    batch = queue.next_batch(0)
+    assert batch is not None
+    a_held_gap(queue)
+    queue.disown("a")
+    assert queue.settle(batch, [None, "Throttled", None, None], 0) == (Settled("a"),)
+    own = pending("a", 9, now_ms=DEADLINE_MS)
+    queue.add("a", own)
+    again = queue.next_batch(FIRST_WAIT_MS)
+    assert again is not None
+    assert numbers(again.parts[0][1]) == [1, 0, 3]  # no gap; an end still stands in its place
+    assert queue.settle(again, ["Throttled", None, None], DEADLINE_MS) == (Settled("a"),)
+    (settled,) = put(queue, DEADLINE_MS * 2)
+    assert [one.value.kind for one in settled.stored if not one.may_expire] == [ControlKind.END]  # type: ignore[union-attr]
+    (settled,) = put(queue, DEADLINE_MS * 2)
+    assert settled.stored == (own,)
+    assert queue.empty
 
 
 def test_one_sessions_failure_does_not_hold_another() -> None:
@@ -170,10 +259,12 @@ def test_audio_past_its_deadline_is_lost_and_what_may_not_expire_stays() -> None
     assert early.lost == ()
     (late,) = put(queue, DEADLINE_MS, *["Throttled"] * 3)
     assert numbers(late.lost) == [0]
-    queue.add_first("a", pending("a", 77, now_ms=DEADLINE_MS))
+    gap = of(gap_record("a", 0, -1, 1, DEADLINE_MS), DEADLINE_MS)
+    queue.add_gap("a", gap)
     batch = queue.next_batch(DEADLINE_MS * 2)
     assert batch is not None
-    assert numbers(batch.parts[0][1]) == [77, 2]
+    assert batch.parts[0][1][0] is gap
+    assert numbers(batch.parts[0][1]) == [2]
     assert queue.waiting_bytes("a") == 3 * batch.records[0].size_bytes
 
 
@@ -201,8 +292,8 @@ def test_what_is_durable_behind_a_lost_record_waits_for_the_gap() -> None:
     queue.add("a", pending("a", 1))
     (settled,) = put(queue, DEADLINE_MS, "Throttled", None)
     assert numbers(settled.lost) == [0]
-    gap = control("a", ControlKind.GAP, now_ms=DEADLINE_MS)
-    queue.add_first("a", gap)
+    gap = of(gap_record("a", 0, -1, 1, DEADLINE_MS), DEADLINE_MS)
+    queue.add_gap("a", gap)
     assert queue.release("a").stored == ()
     (refused,) = put(queue, DEADLINE_MS * 2, "Throttled")
     assert refused == Settled("a")
@@ -255,9 +346,26 @@ def test_answers_must_match_the_records() -> None:
         queue.settle(batch, [None, None], 0)
 
 
-def test_nothing_goes_before_a_batch_in_flight() -> None:
+def test_a_gap_stands_where_what_it_covers_stood() -> None:
+    """Behind an earlier gap that nobody has permitted yet: the first is declared first."""
     queue = a_queue()
-    queue.add("a", pending("a", 0))
-    queue.next_batch(0)
-    with pytest.raises(ValueError, match="in flight"):
-        queue.add_first("a", pending("a", 1))
+    first = a_held_gap(queue)
+    put(queue, 0)
+    for number in (4, 5, 6):
+        queue.add("a", pending("a", number))
+    queue.permit("a", first)
+    put(queue, 0)
+    put(queue, 0)
+    second = of(gap_record("a", 0, 7, 9, 0))
+    queue.add("a", second, held=True)
+    queue.add("a", pending("a", 9))
+    put(queue, 0)
+    queue.add("a", pending("a", 10))
+    (settled,) = put(queue, DEADLINE_MS, "Throttled")
+    assert numbers(settled.lost) == [10]
+    third = of(gap_record("a", 0, 9, 11, 0))
+    queue.add_gap("a", third, held=True)
+    assert queue.release("a") == Settled("a")
+    assert queue.asks("a") is second
+    assert numbers(queue.withdraw("a", second).stored) == [9]
+    assert queue.asks("a") is third

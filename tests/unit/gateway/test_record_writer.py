@@ -18,7 +18,7 @@ from ingest_gateway.metrics import Metrics
 from ingest_gateway.put_queue import PutQueue, Settled
 from ingest_gateway.record_writer import RecordWriter
 from schemas.avro_codec import decode
-from schemas.values import AudioChunk, SessionControl, StreamRecord
+from schemas.values import AudioChunk, SessionControl
 
 pytestmark = pytest.mark.unit
 
@@ -88,7 +88,7 @@ class Talk:
             room_bytes=1 << 22,
         )
 
-    def _settled(self, settled: Settled) -> Sequence[StreamRecord]:
+    def _settled(self, settled: Settled) -> Sequence[SessionControl]:
         heard = self.heard[settled.session_id]
         heard.durable += _numbers(settled.stored)
         heard.lost += _numbers(settled.lost)

@@ -173,3 +173,10 @@ def test_repeats_are_dropped() -> None:
     order.add(turn(3, 2), 10)
     order.add(turn(3, 2), 11)
     assert numbers(order.add(turn(2, 1), 12)) == [2, 3]
+
+
+def test_what_was_told_before_the_track_began_is_not_played_when_it_is_told_again() -> None:
+    order = ClipOrder(7)
+    assert numbers(order.add(turn(7, 6), 0)) == []
+    assert numbers(order.add(turn(9, 8), 0)) == [9]  # the first one waits for nobody
+    assert numbers(order.add(turn(8, 7), 0)) == []

@@ -19,36 +19,49 @@ ROW = SessionRow(
     stream_id="kvs-one",
     durable_sequence=40,
     speaker_seen_at_ms=NOW_MS,
+    generation=4,
+    openings=4,
 )
+BEFORE = replace(ROW, epoch=1, stream_id="kvs-none", generation=3, openings=3)
+"""As a viewer's own last opening left it."""
+EARLIER_STREAM = replace(ROW, epoch=0, stream_id="page-7")
+NOT_COUNTED = replace(ROW, stream_id="page-7", generation=0, openings=3)
+"""A gateway of before generations were counted has opened a stream."""
 
 
 @pytest.mark.parametrize(
-    ("epoch", "row", "expected"),
+    ("ours", "row", "expected"),
     [
-        (-1, ROW, Next.JOIN),  # at the start, whoever spoke before
-        (2, ROW, Next.JOIN),  # the stream was ours
-        (1, ROW, Next.LEAVE),  # another worker has it
-        (1, replace(ROW, stream_id="page-7"), Next.WAIT),
-        (1, replace(ROW, stream_id=None, speaker_seen_at_ms=None), Next.JOIN),
+        (None, ROW, Next.JOIN),  # at the start, whoever spoke before
+        (ROW, ROW, Next.JOIN),  # the stream was ours
+        (ROW, BEFORE, Next.JOIN),  # read before it was
+        (BEFORE, ROW, Next.LEAVE),  # another worker has it
+        (BEFORE, replace(ROW, stream_id="page-7"), Next.WAIT),
+        (BEFORE, EARLIER_STREAM, Next.WAIT),
+        (BEFORE, NOT_COUNTED, Next.WAIT),
+        (BEFORE, replace(ROW, stream_id=None, speaker_seen_at_ms=None), Next.JOIN),
         (
-            1,
+            BEFORE,
             replace(ROW, stream_id="page-7", speaker_seen_at_ms=NOW_MS - SEEN_WITHIN_MS),
             Next.JOIN,
         ),
-        (2, ROW.with_status(ENDED, NOW_MS), Next.LEAVE),
-        (-1, None, Next.LEAVE),
+        (ROW, ROW.with_status(ENDED, NOW_MS), Next.LEAVE),
+        (None, None, Next.LEAVE),
     ],
 )
 def test_whoever_took_the_session_over_keeps_it(
-    epoch: int, row: SessionRow | None, expected: Next
+    ours: SessionRow | None, row: SessionRow | None, expected: Next
 ) -> None:
-    assert what_next(epoch, row, NOW_MS) is expected
+    assert what_next(ours, row, NOW_MS) is expected
 
 
-def test_a_stream_goes_on_while_it_is_the_session_s_newest() -> None:
+def test_a_stream_goes_on_until_another_opening_comes() -> None:
     assert goes_on(ROW, ROW)
     assert goes_on(ROW, ROW.with_status(PAUSED))
-    assert not goes_on(ROW, replace(ROW, epoch=3))
+    assert goes_on(ROW, BEFORE)
+    assert not goes_on(BEFORE, ROW)
+    assert not goes_on(BEFORE, EARLIER_STREAM)
+    assert not goes_on(BEFORE, NOT_COUNTED)
     assert not goes_on(ROW, ROW.with_status(ENDED, NOW_MS))
     assert not goes_on(ROW, None)
 

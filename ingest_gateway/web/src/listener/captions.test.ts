@@ -13,6 +13,16 @@ it("puts each line in its place, once", () => {
   expect(lines).toEqual([line(1), line(3), line(5)]);
 });
 
+it("leaves a line as it is when its number is told again", () => {
+  const heard = withState([line(1), line(2)], 1, "heard");
+  expect(withLine(heard, { ...line(1, "told again"), state: "missing" })).toBe(heard);
+});
+
+it("does not bring back a line that is kept no more", () => {
+  const many = Array.from({ length: 600 }, (_, at) => line(at)).reduce(withLine, []);
+  expect(withLine(many, line(3, "told again"))).toEqual(many);
+});
+
 it("marks one line", () => {
   const lines = withState([line(1), line(2)], 2, "playing");
   expect(lines.map((one) => one.state)).toEqual(["waiting", "playing"]);

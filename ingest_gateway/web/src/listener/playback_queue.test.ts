@@ -102,6 +102,18 @@ it("jumps to the newest clip", () => {
   expect(queue.next(0)).toEqual(play(3));
 });
 
+it("plays a number once, however often and late it is told", () => {
+  const queue = queueOf(0, 1);
+  expect(queue.offerClip(1, 0, 3, 0)).toBe(false);
+  expect(queue.offerSkip(1, 0, 0)).toBe(false);
+  load(queue);
+  expect([queue.next(0), queue.next(0)]).toEqual([play(0), play(1)]);
+  expect(queue.offerSkip(2, 1, 0)).toBe(true);
+  expect(queue.next(0)).toEqual({ act: "pass", number: 2, reason: "skipped" });
+  for (const number of [0, 1, 2]) expect(queue.offerClip(number, null, 3, 0)).toBe(false);
+  expect(queue.next(60_000)).toEqual({ act: "wait" });
+});
+
 it("may be handed again what another language left", () => {
   const queue = queueOf(0, 1, 2);
   load(queue);
