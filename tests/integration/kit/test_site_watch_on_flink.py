@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import statistics
 import threading
 import time
 from collections import defaultdict
@@ -134,6 +136,14 @@ def test_a_slow_site_delays_no_other_and_is_asked_once_at_a_time(watch: Watch) -
     assert len(found["quick"]) >= 2 * len(found["slow"]) - 1
     assert abs(len(found["quick"]) - len(found["down"])) <= 1
     assert watch.slow.most_together == 1
+
+
+def test_the_clock_ticks_as_often_as_it_is_told_to(watch: Watch) -> None:
+    """A site is due every 20 ticks of 100 ms."""
+    watch.wait_for(lambda: len(watch.reports()["quick"]) >= 6, "six reports of the quick one")
+    times_ms = [at_ms for at_ms, _ in watch.reports()["quick"]]
+    spaces_ms = [after - before for before, after in itertools.pairwise(times_ms)]
+    assert statistics.median(spaces_ms) == pytest.approx(2_000, abs=300)
 
 
 def test_what_the_step_counts_shows_in_flink(watch: Watch) -> None:
