@@ -15,6 +15,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=[
         "beam_flink_kit",
+        "beam_flink_kit.examples",
         "schemas",
         "connectors",
         "pipelines",

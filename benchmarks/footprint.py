@@ -12,8 +12,8 @@ import psutil
 
 _ROLES = (
     ("flink", "flink-job-server.jar"),
-    ("worker pool", "pipelines.worker_pool"),
-    ("worker", "pipelines.waiting_worker"),
+    ("worker pool", "beam_flink_kit.worker_pool"),
+    ("worker", "beam_flink_kit.waiting_worker"),
     ("worker", "beam-worker"),
     ("local cloud", "ministack"),
     ("gateway", "ingest_gateway"),

@@ -37,7 +37,7 @@ BOOT = "boot"
 _PYTHON = "python3.11"
 _BOOT_SCRIPT = f"""#!/bin/sh
 here=$(dirname "$0")
-exec "$here/bin/{_PYTHON}" -I -m pipelines.process_worker "$@"
+exec "$here/bin/{_PYTHON}" -I -m beam_flink_kit.process_worker "$@"
 """
 _NO_LZMA = """# This interpreter was built without it; fastavro wants it for a kind of file only.
 FORMAT_AUTO, FORMAT_XZ = 0, 1

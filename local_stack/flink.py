@@ -20,6 +20,8 @@ from local_stack.processes import Processes, Running
 
 ROOT = Path(__file__).parent.parent
 JOB_SERVER_JAR = ROOT / "build" / "flink-job-server.jar"
+JOB_MODULES = ("pipelines.live_translation", "connectors.job_connectors")
+"""What workers of the live job import before they are asked for."""
 _OPENED_PACKAGES = ("java.lang", "java.util", "java.nio", "sun.nio.ch")
 # Two cores are better spent on speech than on compiling Flink well: with the quick compiler alone
 # the job is ready 5 CPU seconds earlier and stands by with no more CPU (docs/decisions/0001).
@@ -158,20 +160,23 @@ def start_expansion_service(
 
 
 def start_worker_pool(
-    processes: Processes, port: int, host: str = LOOPBACK, name: str = "worker-pool"
+    processes: Processes,
+    port: int,
+    host: str = LOOPBACK,
+    name: str = "worker-pool",
+    preloaded: tuple[str, ...] = JOB_MODULES,
 ) -> Running:
-    """``host``: an address of the loopback interface."""
+    """``host``: an address of the loopback interface. ``preloaded``: modules of the job."""
     return processes.start(
         name,
         [
             sys.executable,
             "-m",
-            "pipelines.worker_pool",
+            "beam_flink_kit.worker_pool",
             f"--host={host}",
             f"--port={port}",
             "--preload",
-            "pipelines.live_translation",
-            "connectors.job_connectors",
+            *preloaded,
         ],
         cwd=ROOT,
     )

@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from typing import Protocol
 
 import psutil
 
+from beam_flink_kit.waiting_worker import WORKER_NAME
 from local_stack.flink import (
+    JOB_MODULES,
     ROOT,
     FlinkError,
     FlinkRest,
@@ -21,7 +24,6 @@ from local_stack.flink import (
 )
 from local_stack.ports import LOOPBACK
 from local_stack.processes import ProcessError, Processes, Running
-from pipelines.waiting_worker import WORKER_NAME
 
 START_TIMEOUT_S = 120.0
 SUBMISSION = "local_stack.submission"
@@ -46,7 +48,9 @@ class JobSettings:
     more: tuple[str, ...] = ()
     submission: str = SUBMISSION
 
-    def arguments(self, flink: FlinkSettings, start: str) -> list[str]:
+    preloaded: tuple[str, ...] = JOB_MODULES
+
+    def submit_arguments(self, flink: FlinkSettings, start: str) -> list[str]:
         return [
             f"--job_endpoint={LOOPBACK}:{flink.job_port}",
             f"--expansion_service={LOOPBACK}:{flink.expansion_port}",
@@ -68,13 +72,26 @@ class JobSettings:
         ]
 
 
+class SubmittedJob(Protocol):
+    """A job that ``submission``, a module, hands to Flink: it is called with a file, whose
+    appearance it waits for, and ``submit_arguments``. Workers import ``preloaded``."""
+
+    @property
+    def submission(self) -> str: ...
+
+    @property
+    def preloaded(self) -> tuple[str, ...]: ...
+
+    def submit_arguments(self, flink: FlinkSettings, start: str) -> list[str]: ...
+
+
 class LiveJob:
     """One job on one embedded Flink.
 
     Starting up is ``start_servers``, ``submit``, ``wait_until_running``, with other work between.
     """
 
-    def __init__(self, processes: Processes, flink: FlinkSettings, job: JobSettings) -> None:
+    def __init__(self, processes: Processes, flink: FlinkSettings, job: SubmittedJob) -> None:
         self._processes = processes
         self._flink = flink
         self._job = job
@@ -88,7 +105,9 @@ class LiveJob:
     def start_servers(self, start: str = "latest") -> None:
         """Start what is not there of job server, worker pool and expansion service, all at once,
         and the submission, which imports Beam meanwhile and waits for ``submit``."""
-        self._pool = self._pool or start_worker_pool(self._processes, self._flink.worker_pool_port)
+        self._pool = self._pool or start_worker_pool(
+            self._processes, self._flink.worker_pool_port, preloaded=self._job.preloaded
+        )
         self._server = self._server or start_job_server(self._processes, self._flink)
         self._expansion = start_expansion_service(self._processes, self._flink)
         self._go.unlink(missing_ok=True)
@@ -99,7 +118,7 @@ class LiveJob:
                 "-m",
                 self._job.submission,
                 str(self._go),
-                *self._job.arguments(self._flink, start),
+                *self._job.submit_arguments(self._flink, start),
             ],
             cwd=ROOT,
         )

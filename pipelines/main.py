@@ -9,19 +9,12 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
+from beam_flink_kit.clock import LIVE_OPTIONS, LiveClock
 from pipelines import bounded_run, live_translation
-from pipelines.clock import LiveClock
 from pipelines.coders import register_coders
 from pipelines.options import LiveJob, UsageError, help_text, read_options
 
-LIVE_DEFAULTS = (
-    "--runner=PortableRunner",
-    "--streaming",
-    "--environment_type=EXTERNAL",
-    "--max_bundle_time_mills=20",
-    "--experiments=use_deprecated_read",
-    "--max_cache_memory_usage_mb=100",
-)
+LIVE_DEFAULTS = (*LIVE_OPTIONS, "--max_bundle_time_mills=20", "--max_cache_memory_usage_mb=100")
 """Each measured: docs/decisions/0001. An option given on the command line comes later and wins."""
 
 
@@ -47,7 +40,7 @@ def submit(job: LiveJob, given: list[str]) -> int:
     """Hand the job to the Flink job server named by ``--job_endpoint``."""
     options = PipelineOptions([*LIVE_DEFAULTS, f"--environment_config={job.worker_pool}", *given])
     pipeline = beam.Pipeline(options=options)
-    ticks = pipeline | "Clock" >> LiveClock(job.expansion_service)
+    ticks = pipeline | "Clock" >> LiveClock(job.expansion_service, tick_ms=job.graph.hold.tick_ms)
     graph = live_translation.live_windows if job.windows else live_translation.live
     graph(ticks, job.graph)
     result = pipeline.run()

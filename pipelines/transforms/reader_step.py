@@ -19,16 +19,18 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from beam_flink_kit.async_dofn import DEAD_LETTERS, TICK
 from beam_flink_kit.held_tick import HeldTick
+from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.process_scope import ScopedDoFn
-from pipelines.clock import TICK_MS
 from pipelines.coders import ValueCoder
-from pipelines.reading.keys import spread_keys
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine
 from pipelines.runtime.worker import Worker, WorkerSettings
 
 TICKS = "ticks"
 SAVE_EVERY_S = 1.0
+TICK_MS = 100
+"""The period of a live job's clock. Each tick is a bundle for every step; what gets ready in between
+does not wait for the next (``beam_flink_kit.held_tick``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from beam_flink_kit.async_dofn import DEAD_LETTERS, TICK
 from beam_flink_kit.held_tick import HeldTick
+from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn
 from connectors.policy import call
 from pipelines.coders import ValueCoder
-from pipelines.reading.keys import spread_keys
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import emptied
 from pipelines.runtime.session_host import SessionHost

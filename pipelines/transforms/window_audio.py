@@ -13,8 +13,8 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms import trigger, window
 from apache_beam.utils.windowed_value import PaneInfoTiming
 
+from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.process_scope import ScopedDoFn
-from pipelines.reading.keys import spread_keys
 from pipelines.runtime.worker import Worker, WorkerSettings
 from pipelines.session.pane import Pane
 from pipelines.session.records import ReadRecord

@@ -23,7 +23,7 @@ for name in entries:
     importlib.import_module(name)
 """
 ENTRIES = (
-    "pipelines.process_worker",
+    "beam_flink_kit.process_worker",
     "pipelines.live_translation",
     "apache_beam.runners.worker.sdk_worker_main",
     "connectors.job_connectors",

@@ -14,7 +14,7 @@ from apache_beam.portability.api import (
 )
 from google.protobuf import json_format, struct_pb2
 
-from pipelines import process_worker
+from beam_flink_kit import process_worker
 
 pytestmark = pytest.mark.unit
 

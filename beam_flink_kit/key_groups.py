@@ -1,7 +1,8 @@
 """Names of keys that Flink spreads evenly over the subtasks of a stage, whatever their number.
 
 Flink deals keys out by a hash, and of few keys one subtask of two easily gets three quarters. Names
-are therefore chosen by the key group that they fall into.
+are therefore chosen by the key group that they fall into. For keys that a job makes up: the readers
+of a stream, the partitions of a step.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ def spread_keys(keys: int) -> tuple[str, ...]:
 
 
 def key_group(key: str) -> int:
-    """The key group of a string key of at most 14 bytes, as Beam and Flink assign it:
-    ``FlinkKey.hashCode`` over the coder's bytes, then ``KeyGroupRangeAssignment``."""
+    """The key group of a string key of at most 14 bytes, as Beam's runner and Flink assign it:
+    ``FlinkKey.hashCode`` over the coder's bytes, then ``KeyGroupRangeAssignment``. Neither promises
+    to assign it so for ever; a wrong guess costs an even spread and nothing else."""
     encoded = key.encode()
     return _flink_murmur(_murmur3_128(bytes((len(encoded), *encoded)))) % KEY_GROUPS
 

@@ -22,7 +22,7 @@ from types import FrameType
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
-from pipelines.worker_provision import worker_environment
+from beam_flink_kit.worker_provision import worker_environment
 
 _LOG = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -78,7 +78,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def _import_ahead(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipelines.waiting_worker", *self._preloaded],
+            [sys.executable, "-m", "beam_flink_kit.waiting_worker", *self._preloaded],
             stdin=subprocess.PIPE,
         )
 

@@ -8,12 +8,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipelines.waiting_worker import prepare, work
-from pipelines.worker_provision import worker_environment
+from beam_flink_kit.waiting_worker import prepare, work
+from beam_flink_kit.worker_provision import worker_environment
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="pipelines.process_worker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="beam_flink_kit.process_worker", description=__doc__)
     parser.add_argument("--id", required=True)
     parser.add_argument("--provision_endpoint", required=True)
     # Flink names its other endpoints too; the provisioning service tells the same.

@@ -1,0 +1,1 @@
+"""Jobs on this kit alone; ``tests/integration/kit`` runs them on Flink."""
