@@ -29,7 +29,7 @@ from schemas.values import (
     ControlKind,
     SessionControl,
     SessionInfo,
-    StreamRecord,
+    SessionControl,
 )
 
 SOURCE_LANGUAGE = "en"
@@ -177,6 +177,6 @@ class Talkers:
             session.languages if is_listeners else None,
         )
 
-    def _settled(self, settled: Settled) -> Sequence[StreamRecord]:
+    def _settled(self, settled: Settled) -> Sequence[SessionControl]:
         self._lost += len(settled.lost)
         return ()

@@ -20,8 +20,8 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from beam_flink_kit.loops import LiveLoop
 from local_stack.ports import LOOPBACK
-from pipelines.worker.loops import LiveLoop
 
 _TARGET = "X-Amz-Target"
 _START_TIMEOUT_S = 10.0
