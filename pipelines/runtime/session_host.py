@@ -26,14 +26,8 @@ from pipelines.session.coverage import Coverage
 from pipelines.session.machine import Session, SessionSettings, TakenOver
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
-from schemas.values import (
-    ControlKind,
-    DeadLetter,
-    EntryKind,
-    LedgerEntry,
-    ListenerLanguages,
-    Utterance,
-)
+from pipelines.session.takeover import fence
+from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
 
@@ -211,7 +205,6 @@ class SessionHost:
     async def _after_breakdown(self, session_id: str, breakdowns: int) -> None:
         await asyncio.sleep(min(FIRST_WAIT_S * 2**breakdowns, LONGEST_WAIT_S))
         await self._take_over(session_id)
-        self._read_again()
         shell = self._shells.get(session_id)
         if shell is not None and breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
             # Audio on which it breaks down again and again is told as failed.
@@ -260,8 +253,14 @@ class SessionHost:
             newest = max((entry.takeover for entry in entries), default=0)
             if newest > self._generation:
                 raise _SupersededError(newest)
-            fence = self._fence(session_id, writer, coverage_of(base, entries))
-            stands = await call(policies.ledger, lambda fence=fence: ledger.commit(fence))
+            ours = fence(
+                session_id,
+                coverage_of(base, entries),
+                writer=writer,
+                generation=self._generation,
+                now_ms=self._tools.loop.now_ms(),
+            )
+            stands = await call(policies.ledger, lambda entry=ours: ledger.commit(entry))
             entries = (*entries, stands)
             if stands.writer == writer:
                 break
@@ -269,30 +268,6 @@ class SessionHost:
         # A session without a counter has no listeners: that is knowledge too, at revision 0.
         known = listeners if listeners.revision >= 0 else ListenerLanguages((), 0)
         return TakenOver(base, entries, known, language)
-
-    def _fence(self, session_id: str, writer: str, coverage: Coverage) -> LedgerEntry:
-        """It stands where the newest epoch stands, for readers who know of no fences."""
-        at = max(coverage.positions.values(), key=lambda each: each.epoch, default=None)
-        position = at or coverage.of(0)
-        return LedgerEntry(
-            session_id,
-            coverage.last_number + 1,
-            position.epoch,
-            EntryKind.SILENCE,
-            position.end_sample,
-            position.end_sample,
-            "",
-            "",
-            coverage.last_captured_at_ms,
-            self._tools.loop.now_ms(),
-            writer,
-            position.resume_sample,
-            position.resume_sequence,
-            position.resume_sequence_sample,
-            routes=(),
-            takeover=self._generation,
-            resume_record=position.resume_record,
-        )
 
     def _begin(self, session_id: str, writer: str, known: TakenOver) -> None:
         connectors = self._tools.connectors
@@ -308,9 +283,11 @@ class SessionHost:
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)
+        if any(_is_place(record) for record in self._waiting[session_id].records):
+            self._read_again()  # while the places still count: from there
         waiting = self._waiting.pop(session_id)
         shell.event(session.begin)
-        records = [record for record in waiting.records if record.chunk or record.control]
+        records = [record for record in waiting.records if not _is_place(record)]
         if records:
             shell.event(lambda now: session.read(records, now))
         if waiting.is_input_over:
@@ -335,6 +312,11 @@ class SessionHost:
 
 def _size(records: Iterable[ReadRecord]) -> int:
     return sum(len(record.chunk.pcm) for record in records if record.chunk is not None)
+
+
+def _is_place(record: ReadRecord) -> bool:
+    """Whether it only keeps the place of a record that is to be read again."""
+    return record.chunk is None and record.control is None
 
 
 def _is_in_tables(record: ReadRecord) -> bool:

@@ -82,6 +82,8 @@ class Flush:
     """Commit everything in front of this now: the speaker paused, or sends no more."""
 
     ended: bool = False
+    is_asked_for: bool = True
+    """By a record or a caller, who wait for it to be done."""
 
 
 @dataclass(frozen=True, slots=True)
