@@ -88,6 +88,8 @@ class SessionHost:
         self._shells: dict[str, SessionShell] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._breakdowns: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+        self._refused_through: dict[str, int] = {}
         self._supervised = Supervised()
         self._supervised.start("looking after sessions", self._look_after)
 
@@ -99,8 +101,10 @@ class SessionHost:
         """Records of one session, in the log's order. ``fired_at_ms``: when the pane that they come
         in was due."""
         shell = self._shells.get(session_id)
+        newest = max((int(record.place.number) for record in records), default=0)
+        self._newest[session_id] = max(newest, self._newest.get(session_id, 0))
         if shell is not None:
-            shell.event(lambda now: shell.session.read(records, Now(fired_at_ms or now.ms, now.s)))
+            self._feed(session_id, shell, records, fired_at_ms)
             return
         waiting = self._waiting.get(session_id)
         if waiting is None:
@@ -110,6 +114,27 @@ class SessionHost:
             waiting = self._waiting[session_id] = _Waiting()
             self._supervised.once("taking a session over", self._take_over(session_id))
         waiting.records += records
+
+    def _feed(
+        self,
+        session_id: str,
+        shell: SessionShell,
+        records: Sequence[ReadRecord],
+        fired_at_ms: int | None,
+    ) -> None:
+        session, through = shell.session, self._refused_through.get(session_id)
+        if through is not None:
+            refused = [record for record in records if int(record.place.number) <= through]
+            if refused:
+                shell.event(lambda now: session.read(refused, now))
+            records = [record for record in records if int(record.place.number) > through]
+            if not records:
+                return
+            # What it broke down on has been read again, and is refused.
+            del self._refused_through[session_id]
+            self._breakdowns.pop(session_id, None)
+            shell.event(session.accept)
+        shell.event(lambda now: session.read(records, Now(fired_at_ms or now.ms, now.s)))
 
     def input_is_over(self, session_id: str) -> None:
         """Nothing will come for the session any more (bounded runs)."""
@@ -193,6 +218,9 @@ class SessionHost:
         if shell is None:
             return
         breakdowns = self._breakdowns[session_id] = self._breakdowns.get(session_id, 0) + 1
+        if breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
+            # Audio on which it breaks down again and again is told as failed.
+            self._refused_through[session_id] = self._newest.get(session_id, 0)
         waiting = self._waiting[session_id] = _Waiting()
         # The place of what it had is kept until the log was read again from there.
         for place in shell.session.oldest_open().values():
@@ -205,14 +233,6 @@ class SessionHost:
     async def _after_breakdown(self, session_id: str, breakdowns: int) -> None:
         await asyncio.sleep(min(FIRST_WAIT_S * 2**breakdowns, LONGEST_WAIT_S))
         await self._take_over(session_id)
-        shell = self._shells.get(session_id)
-        if shell is not None and breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
-            # Audio on which it breaks down again and again is told as failed.
-            self._supervised.once("giving up", self._give_up(shell))
-
-    async def _give_up(self, shell: SessionShell) -> None:
-        await asyncio.sleep(1)
-        shell.event(lambda now: shell.session.give_up("BreakdownError", now))
 
     # Taking over --------------------------------------------------------------------------------
 
@@ -287,6 +307,8 @@ class SessionHost:
             self._read_again()  # while the places still count: from there
         waiting = self._waiting.pop(session_id)
         shell.event(session.begin)
+        if session_id in self._refused_through:
+            shell.event(lambda now: session.refuse("BreakdownError", now))
         records = [record for record in waiting.records if not _is_place(record)]
         if records:
             shell.event(lambda now: session.read(records, now))
@@ -305,7 +327,8 @@ class SessionHost:
                 size_bytes += shell.session.size_bytes
                 if shell.session.is_over(now):
                     self._shells.pop(session_id).close()
-                    self._breakdowns.pop(session_id, None)
+                    for each in (self._breakdowns, self._newest, self._refused_through):
+                        each.pop(session_id, None)
             size_bytes += sum(_size(waiting.records) for waiting in self._waiting.values())
             self.is_full = size_bytes > MOST_BYTES
 

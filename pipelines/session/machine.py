@@ -170,6 +170,7 @@ class Session:
         self._has_settled = self._is_flushed_out = True
         self._give_up_cause = ""
         self._give_up_through = 0
+        self._refuses_because = ""
         self._flush_again = False
         self._ended = False
         self._audio_at_s = self._active_at_s = self._looked_up_at_s = 0.0
@@ -352,12 +353,17 @@ class Session:
             self._ask_for_flush()
         return self._run(now)
 
-    def give_up(self, cause: str, now: Now) -> list[Command]:
-        """Count what is not committed as audio that could not be recognised."""
+    def refuse(self, cause: str, now: Now) -> list[Command]:
+        """Count what is not committed, and what comes until ``accept``, as audio that could not be
+        recognised."""
+        self._refuses_because = cause
         if self._stream is not None:
             self._close_stream()
-        if self._has_uncommitted:
-            self._note_failure(cause, now, is_permanent=True)
+        return self._run(now)
+
+    def accept(self, now: Now) -> list[Command]:
+        """Recognise what comes from now on."""
+        self._refuses_because = ""
         return self._run(now)
 
     def close(self) -> list[Command]:
@@ -371,6 +377,8 @@ class Session:
     def _run(self, now: Now) -> list[Command]:
         """Go on as far as can be gone without another event."""
         while not self.is_lost:
+            if self._must_refuse:
+                self._begin_giving_up(self._refuses_because)
             if self._committing is None and self._mode is not _Mode.LISTENING:
                 if not self._step(now):
                     break
@@ -383,6 +391,12 @@ class Session:
         if not self.is_lost and self._mode is _Mode.LISTENING:
             self._need_stream(now)
         return self._taken()
+
+    @property
+    def _must_refuse(self) -> bool:
+        if not self._refuses_because or self._committing is not None or not self._has_uncommitted:
+            return False
+        return self._mode is _Mode.FLUSHING or (self._mode is _Mode.LISTENING and not self._queue)
 
     def _may_take(self, item: Item) -> bool:
         """A chunk that is next need not wait for the ledger; everything else does."""
@@ -599,6 +613,9 @@ class Session:
         if not is_permanent and failing_s < GIVE_UP_AFTER_S:
             self._retry_at_s = now.s + min(0.2 + failing_s / 4, 5.0)
             return
+        self._begin_giving_up(cause)
+
+    def _begin_giving_up(self, cause: str) -> None:
         self._failing_since_s = None
         self._flush_again = self._mode is _Mode.FLUSHING
         self._mode = _Mode.GIVING_UP
@@ -612,6 +629,7 @@ class Session:
         if (
             self._stream is None
             and not self._is_idle
+            and not self._refuses_because
             and now.s >= self._retry_at_s
             and self._needs_stream
         ):
@@ -645,7 +663,7 @@ class Session:
 
     def _cut(self, now: Now, *, finished: bool = False) -> bool:
         """Begin to commit the next segment, if one is due."""
-        if not (self._may_cut or finished):
+        if not (self._may_cut or finished) or self._refuses_because:
             return False
         self._may_cut = False
         position = self._position

@@ -182,7 +182,7 @@ class Order:
         elif control.kind is ControlKind.END:
             yield from self.pass_all()
             epoch = self._epochs.get(number)
-            if epoch is None and after_loss:
+            if epoch is None and after_loss and after >= 0:
                 epoch = self._epochs[number] = _Epoch(0)
             if epoch is not None and after >= epoch.next_sequence:
                 yield from self._pass(number, epoch, after + 1)

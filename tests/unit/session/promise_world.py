@@ -55,6 +55,8 @@ class LogShard:
     records: list[tuple[int, StreamRecord]] = field(default_factory=list[tuple[int, StreamRecord]])
     is_closed: bool = False
     trimmed_through: int = 0
+    is_lost: bool = False
+    """Trimmed to its end: the loss shows in its children only."""
 
 
 class Log:
@@ -86,6 +88,7 @@ class Log:
         gone, shard.records = shard.records[:count], shard.records[count:]
         if gone:
             shard.trimmed_through = gone[-1][0]
+            shard.is_lost = not shard.records
         return [record for _, record in gone]
 
     def listed(self) -> list[Shard]:
@@ -142,12 +145,13 @@ class Ledger:
             if is_late(entry.epoch) and late_epoch(entry.epoch) == chunk.epoch
         )
 
-    def tells_gap(self, chunk: AudioChunk) -> bool:
-        return any(
-            entry.kind in (EntryKind.GAP, EntryKind.SILENCE) and _names(entry, chunk.sequence)
+    def names(self, chunk: AudioChunk) -> set[EntryKind]:
+        """The kinds of the entries that say it is missing."""
+        return {
+            entry.kind
             for entry in self.of(chunk.session_id)
-            if entry.epoch == chunk.epoch
-        )
+            if entry.epoch == chunk.epoch and _names(entry, chunk.sequence)
+        }
 
 
 def _names(entry: LedgerEntry, sequence: int) -> bool:
@@ -308,7 +312,8 @@ class Engine:
             shard_id: replace(
                 at,
                 after_loss=at.after_loss
-                or 0 < int(at.sequence_number or 0) < shards[shard_id].trimmed_through,
+                or int(at.sequence_number or 0) < shards[shard_id].trimmed_through
+                or any(shards[parent].is_lost for parent in at.parents),
             )
             for shard_id, at in progress.items()
         }
@@ -449,6 +454,8 @@ class World:
         self.in_flight: list[LedgerEntry] = []
         self.told: dict[tuple[str, int, str], set[str]] = {}
         self.trimmed: list[AudioChunk] = []
+        self.ended: set[str] = set()
+        """Sessions that were ended before their speakers were: holes were passed on that word."""
         self.now_s = 0.0
         self.meanwhile: Callable[[], None] = lambda: None
         self._count = 0
@@ -526,9 +533,11 @@ class World:
             ]
             if not said:
                 assert key in trimmed, f"acknowledged and dropped: {key}"
-                assert self.ledger.tells_gap(chunk), f"trimmed and not told: {key}"
+                assert self.ledger.names(chunk), f"trimmed and not told: {key}"
             else:
                 assert self.ledger.covers(chunk), f"said and not covered: {key}"
+            if not trimmed and chunk.session_id not in self.ended:
+                assert EntryKind.GAP not in self.ledger.names(chunk), f"passed: {key}"
         for session_id in SESSIONS:
             for entry in self.ledger.of(session_id):
                 for route in entry.routes or ():

@@ -119,6 +119,7 @@ class Promise(RuleBasedStateMachine):
         """The sweeper ends a session; its speaker may come back all the same."""
         stream = self._stream(session_id)
         if stream is not None:
+            self.world.ended.add(session_id)
             self.world.log.put(_end(stream, self.world.now().ms))
 
     # The stream -----------------------------------------------------------------------------------
@@ -130,9 +131,11 @@ class Promise(RuleBasedStateMachine):
             for engine in self.world.engines:
                 engine.discover()
 
-    @precondition(lambda self: self.world.now_s > 3_000)
+    @precondition(lambda self: self.saved[-1] is not None)
     @rule(index=INDEX, count=st.integers(1, 4))
     def trim(self, index: int, count: int) -> None:
+        """The oldest records go. Of what went before any mark was kept, no engine knows."""
+        self.saved = [each for each in self.saved if each is not None]
         shards = list(self.world.log.shards)
         gone = self.world.log.trim(shards[index % len(shards)], count)
         self.world.trimmed += [record for record in gone if isinstance(record, AudioChunk)]
