@@ -125,7 +125,10 @@ class LedgerEntry:
 
     It covers the samples ``first_sample`` up to, not including, ``end_sample`` of ``epoch``; the
     entries of an epoch follow one another without a hole. A ``gap`` covers no sample: it says
-    that the chunks ``gap_from_sequence`` up to, not including, ``gap_until_sequence`` never came.
+    that the chunks ``gap_from_sequence`` up to, not including, ``gap_until_sequence`` never came. A
+    silence that names chunks says that they are in front of where reading began. When such a chunk
+    comes after all it goes into an entry of a late epoch (``pipelines.session.coverage``), which
+    names the chunks that it covers.
 
     What a recogniser needs to go on behind this entry without the job's state: ``resume_sample`` is
     the end of the last committed word (at most ``end_sample``: audio from there on may hold the

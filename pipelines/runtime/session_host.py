@@ -26,14 +26,8 @@ from pipelines.session.coverage import Coverage
 from pipelines.session.machine import Session, SessionSettings, TakenOver
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
-from schemas.values import (
-    ControlKind,
-    DeadLetter,
-    EntryKind,
-    LedgerEntry,
-    ListenerLanguages,
-    Utterance,
-)
+from pipelines.session.takeover import fence
+from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +88,8 @@ class SessionHost:
         self._shells: dict[str, SessionShell] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._breakdowns: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+        self._refused_through: dict[str, int] = {}
         self._supervised = Supervised()
         self._supervised.start("looking after sessions", self._look_after)
 
@@ -105,8 +101,10 @@ class SessionHost:
         """Records of one session, in the log's order. ``fired_at_ms``: when the pane that they come
         in was due."""
         shell = self._shells.get(session_id)
+        newest = max((int(record.place.number) for record in records), default=0)
+        self._newest[session_id] = max(newest, self._newest.get(session_id, 0))
         if shell is not None:
-            shell.event(lambda now: shell.session.read(records, Now(fired_at_ms or now.ms, now.s)))
+            self._feed(session_id, shell, records, fired_at_ms)
             return
         waiting = self._waiting.get(session_id)
         if waiting is None:
@@ -116,6 +114,27 @@ class SessionHost:
             waiting = self._waiting[session_id] = _Waiting()
             self._supervised.once("taking a session over", self._take_over(session_id))
         waiting.records += records
+
+    def _feed(
+        self,
+        session_id: str,
+        shell: SessionShell,
+        records: Sequence[ReadRecord],
+        fired_at_ms: int | None,
+    ) -> None:
+        session, through = shell.session, self._refused_through.get(session_id)
+        if through is not None:
+            refused = [record for record in records if int(record.place.number) <= through]
+            if refused:
+                shell.event(lambda now: session.read(refused, now))
+            records = [record for record in records if int(record.place.number) > through]
+            if not records:
+                return
+            # What it broke down on has been read again, and is refused.
+            del self._refused_through[session_id]
+            self._breakdowns.pop(session_id, None)
+            shell.event(session.accept)
+        shell.event(lambda now: session.read(records, Now(fired_at_ms or now.ms, now.s)))
 
     def input_is_over(self, session_id: str) -> None:
         """Nothing will come for the session any more (bounded runs)."""
@@ -199,6 +218,9 @@ class SessionHost:
         if shell is None:
             return
         breakdowns = self._breakdowns[session_id] = self._breakdowns.get(session_id, 0) + 1
+        if breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
+            # Audio on which it breaks down again and again is told as failed.
+            self._refused_through[session_id] = self._newest.get(session_id, 0)
         waiting = self._waiting[session_id] = _Waiting()
         # The place of what it had is kept until the log was read again from there.
         for place in shell.session.oldest_open().values():
@@ -211,15 +233,6 @@ class SessionHost:
     async def _after_breakdown(self, session_id: str, breakdowns: int) -> None:
         await asyncio.sleep(min(FIRST_WAIT_S * 2**breakdowns, LONGEST_WAIT_S))
         await self._take_over(session_id)
-        self._read_again()
-        shell = self._shells.get(session_id)
-        if shell is not None and breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
-            # Audio on which it breaks down again and again is told as failed.
-            self._supervised.once("giving up", self._give_up(shell))
-
-    async def _give_up(self, shell: SessionShell) -> None:
-        await asyncio.sleep(1)
-        shell.event(lambda now: shell.session.give_up("BreakdownError", now))
 
     # Taking over --------------------------------------------------------------------------------
 
@@ -260,8 +273,14 @@ class SessionHost:
             newest = max((entry.takeover for entry in entries), default=0)
             if newest > self._generation:
                 raise _SupersededError(newest)
-            fence = self._fence(session_id, writer, coverage_of(base, entries))
-            stands = await call(policies.ledger, lambda fence=fence: ledger.commit(fence))
+            ours = fence(
+                session_id,
+                coverage_of(base, entries),
+                writer=writer,
+                generation=self._generation,
+                now_ms=self._tools.loop.now_ms(),
+            )
+            stands = await call(policies.ledger, lambda entry=ours: ledger.commit(entry))
             entries = (*entries, stands)
             if stands.writer == writer:
                 break
@@ -269,30 +288,6 @@ class SessionHost:
         # A session without a counter has no listeners: that is knowledge too, at revision 0.
         known = listeners if listeners.revision >= 0 else ListenerLanguages((), 0)
         return TakenOver(base, entries, known, language)
-
-    def _fence(self, session_id: str, writer: str, coverage: Coverage) -> LedgerEntry:
-        """It stands where the newest epoch stands, for readers who know of no fences."""
-        at = max(coverage.positions.values(), key=lambda each: each.epoch, default=None)
-        position = at or coverage.of(0)
-        return LedgerEntry(
-            session_id,
-            coverage.last_number + 1,
-            position.epoch,
-            EntryKind.SILENCE,
-            position.end_sample,
-            position.end_sample,
-            "",
-            "",
-            coverage.last_captured_at_ms,
-            self._tools.loop.now_ms(),
-            writer,
-            position.resume_sample,
-            position.resume_sequence,
-            position.resume_sequence_sample,
-            routes=(),
-            takeover=self._generation,
-            resume_record=position.resume_record,
-        )
 
     def _begin(self, session_id: str, writer: str, known: TakenOver) -> None:
         connectors = self._tools.connectors
@@ -308,9 +303,13 @@ class SessionHost:
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)
+        if any(_is_place(record) for record in self._waiting[session_id].records):
+            self._read_again()  # while the places still count: from there
         waiting = self._waiting.pop(session_id)
         shell.event(session.begin)
-        records = [record for record in waiting.records if record.chunk or record.control]
+        if session_id in self._refused_through:
+            shell.event(lambda now: session.refuse("BreakdownError", now))
+        records = [record for record in waiting.records if not _is_place(record)]
         if records:
             shell.event(lambda now: session.read(records, now))
         if waiting.is_input_over:
@@ -328,13 +327,19 @@ class SessionHost:
                 size_bytes += shell.session.size_bytes
                 if shell.session.is_over(now):
                     self._shells.pop(session_id).close()
-                    self._breakdowns.pop(session_id, None)
+                    for each in (self._breakdowns, self._newest, self._refused_through):
+                        each.pop(session_id, None)
             size_bytes += sum(_size(waiting.records) for waiting in self._waiting.values())
             self.is_full = size_bytes > MOST_BYTES
 
 
 def _size(records: Iterable[ReadRecord]) -> int:
     return sum(len(record.chunk.pcm) for record in records if record.chunk is not None)
+
+
+def _is_place(record: ReadRecord) -> bool:
+    """Whether it only keeps the place of a record that is to be read again."""
+    return record.chunk is None and record.control is None
 
 
 def _is_in_tables(record: ReadRecord) -> bool:

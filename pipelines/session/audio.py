@@ -128,6 +128,11 @@ class UncommittedAudio:
         """Of what is kept; ``available_sample`` when nothing is."""
         return self._chunks[0].first_sample if self._chunks else self.available_sample
 
+    @property
+    def first_sequence(self) -> int:
+        """Of what is kept; ``next_sequence`` when nothing is."""
+        return self._chunks[0].chunk.sequence if self._chunks else self.next_sequence
+
     def forget_before(self, sample: int) -> None:
         while self._chunks and self._chunks[0].end_sample <= sample:
             self.size_bytes -= len(self._chunks.popleft().chunk.audio.pcm)

@@ -7,19 +7,23 @@ of the log are covered, and so from where the log is to be read again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from schemas.values import EntryKind, LedgerEntry
+from schemas.values import LedgerEntry
 
 _FIRST_LATE_EPOCH = -2
 
+Range = tuple[int, int]
+"""Chunks from the first number up to, not including, the second."""
+
 
 def late_epoch(epoch: int) -> int:
-    """The epoch of chunks that came after the hole in which they lay had been passed.
+    """The epoch of chunks that came after the hole in which they lay had been passed, and back.
 
     Samples of an epoch are counted in the order in which they are taken, so that what comes after
-    its turn needs an axis of its own: -2 for epoch 0, -3 for epoch 1 and so on.
+    its turn needs an axis of its own: -2 for epoch 0, -3 for epoch 1 and so on. Late chunks may
+    come in any order: each entry of a late epoch names those that it covers, all of them whole.
     """
     return _FIRST_LATE_EPOCH - epoch
 
@@ -43,14 +47,12 @@ class EpochPosition:
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """``last_numbers``: the last entry routed to each language. ``missed``: ranges of chunks that
-    were passed as gaps, by epoch; one of them that comes after all is still taken."""
+    were passed, by epoch, without those that came after all and are covered since."""
 
     last_number: int = -1
     last_captured_at_ms: int = -1
     positions: Mapping[int, EpochPosition] = field(default_factory=dict[int, EpochPosition])
-    missed: Mapping[int, tuple[tuple[int, int], ...]] = field(
-        default_factory=dict[int, tuple[tuple[int, int], ...]]
-    )
+    missed: Mapping[int, tuple[Range, ...]] = field(default_factory=dict[int, tuple[Range, ...]])
     last_numbers: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def of(self, epoch: int) -> EpochPosition:
@@ -60,6 +62,11 @@ class Coverage:
         """Whether nothing in front of ``until_sequence`` is needed any more."""
         position = self.positions.get(epoch)
         return position is not None and position.resume_sequence >= until_sequence
+
+    def covers_chunk(self, epoch: int, sequence: int) -> bool:
+        """Whether the chunk is in the ledger, and is not needed to go on."""
+        missed = self.missed.get(epoch, ())
+        return self.covers(epoch, sequence + 1) and not within(sequence, missed)
 
     def with_entry(self, entry: LedgerEntry) -> Coverage:
         """The coverage once ``entry`` stands in the ledger. A fence covers nothing."""
@@ -74,13 +81,13 @@ class Coverage:
             entry.resume_record,
         )
         missed = self.missed
-        if (
-            entry.kind is EntryKind.GAP
-            and entry.gap_from_sequence is not None
-            and entry.gap_until_sequence is not None
-        ):
-            gap = (entry.gap_from_sequence, entry.gap_until_sequence)
-            missed = {**missed, entry.epoch: (*missed.get(entry.epoch, ()), gap)}
+        if entry.gap_from_sequence is not None and entry.gap_until_sequence is not None:
+            named = (entry.gap_from_sequence, entry.gap_until_sequence)
+            if is_late(entry.epoch):
+                epoch = late_epoch(entry.epoch)
+                missed = {**missed, epoch: without(named, missed.get(epoch, ()))}
+            else:
+                missed = {**missed, entry.epoch: (*missed.get(entry.epoch, ()), named)}
         return Coverage(
             max(self.last_number, entry.number),
             max(self.last_captured_at_ms, entry.captured_at_ms),
@@ -119,3 +126,16 @@ class Coverage:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a summary of a session: {error}") from None
+
+
+def within(sequence: int, ranges: Iterable[Range]) -> bool:
+    return any(first <= sequence < end for first, end in ranges)
+
+
+def without(taken: Range, ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """``ranges`` less what is ``taken`` out of them."""
+    left: list[Range] = []
+    for first, end in ranges:
+        pieces = (first, min(end, taken[0])), (max(first, taken[1]), end)
+        left += [piece for piece in pieces if piece[0] < piece[1]]
+    return tuple(left)

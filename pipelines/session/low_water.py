@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipelines.session.coverage import Coverage
+from pipelines.session.coverage import Coverage, is_late, late_epoch
 from pipelines.session.records import Chunk, Flush, Item, Place, ReadRecord
 from schemas.values import ControlKind
 
@@ -14,12 +14,14 @@ _NEVER_NEEDED = frozenset({ControlKind.LISTENERS, ControlKind.RESUME, ControlKin
 
 
 class _Open(NamedTuple):
-    """Needed until chunks in front of ``until_sequence`` are covered, or ``flush`` is done."""
+    """Needed until ``chunk`` is covered, or all in front of ``until_sequence``, or ``flush`` is
+    done."""
 
     place: Place
     epoch: int = 0
     until_sequence: int = 0
     flush: int = 0
+    chunk: int | None = None
 
 
 class OpenRecords:
@@ -68,12 +70,15 @@ def _open(read: ReadRecord, items: Sequence[Item], flush: int) -> _Open | None:
     if chunk is not None:
         for item in items:
             if isinstance(item, Chunk) and item.read is read:
-                return _Open(read.place, item.epoch, item.sequence + 1)
-        return _Open(read.place, chunk.epoch, chunk.sequence + 1)  # it is held
+                epoch = late_epoch(item.epoch) if is_late(item.epoch) else item.epoch
+                return _Open(read.place, epoch, chunk=item.sequence)
+        return _Open(read.place, chunk.epoch, chunk=chunk.sequence)  # it is held
     if control is None or control.kind in _NEVER_NEEDED:
         return None
     if control.kind is ControlKind.GAP:
-        return _Open(read.place, control.epoch, control.next_sequence or 0)
+        if control.next_sequence is None or control.next_sequence <= control.after_sequence + 1:
+            return None  # it says nothing
+        return _Open(read.place, control.epoch, control.next_sequence)
     if control.kind is ControlKind.OPENED:
         return _Open(read.place, control.epoch, control.after_sequence + 1)
     if any(isinstance(item, Flush) for item in items):
@@ -84,4 +89,6 @@ def _open(read: ReadRecord, items: Sequence[Item], flush: int) -> _Open | None:
 def _is_done(record: _Open, coverage: Coverage, flushes: int) -> bool:
     if record.flush:
         return flushes >= record.flush
+    if record.chunk is not None:
+        return coverage.covers_chunk(record.epoch, record.chunk)
     return coverage.covers(record.epoch, record.until_sequence)

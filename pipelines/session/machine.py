@@ -49,7 +49,7 @@ from pipelines.session.commands import (
     SendAudio,
     Speculate,
 )
-from pipelines.session.coverage import Coverage, EpochPosition, is_late
+from pipelines.session.coverage import Coverage, EpochPosition, Range, is_late
 from pipelines.session.low_water import OpenRecords
 from pipelines.session.order import Order
 from pipelines.session.outbox import Outbox
@@ -66,6 +66,7 @@ from pipelines.session.records import (
     ReadRecord,
 )
 from schemas.values import (
+    SAMPLE_RATE_HZ,
     EntryKind,
     LedgerEntry,
     ListenerLanguages,
@@ -90,6 +91,8 @@ SUMMARISE_EVERY_S = 3.0
 DELIVER_AGAIN_S = 30.0
 STRAGGLERS_WAIT_S = 10.0
 """Audio of an older stream waits so long for a moment at which the newer one has nothing open."""
+LONGEST_LATE_SAMPLES = 10 * SAMPLE_RATE_HZ
+"""Late chunks are committed whole; a longer run of them becomes several entries."""
 ENDED_KEPT_S = 60.0
 IDLE_KEPT_S = 900.0
 """A session that is needed again is taken over again; these only save that."""
@@ -169,6 +172,7 @@ class Session:
         self._has_settled = self._is_flushed_out = True
         self._give_up_cause = ""
         self._give_up_through = 0
+        self._refuses_because = ""
         self._flush_again = False
         self._ended = False
         self._audio_at_s = self._active_at_s = 0.0
@@ -237,7 +241,9 @@ class Session:
 
     def finish(self, now: Now) -> list[Command]:
         """The input is over: nothing will come any more."""
-        self._queue.extend(self._order.pass_all())
+        items = tuple(self._order.pass_all())
+        self._flushes_due += sum(isinstance(item, Flush) for item in items)
+        self._queue.extend(items)
         self._ask_for_flush()
         return self._run(now)
 
@@ -346,18 +352,25 @@ class Session:
         if not self._has_settled and silent_s >= SETTLE_AFTER_S:
             self._has_settled = True
             if self._mode is _Mode.LISTENING and not self._queue:
-                self._mode, self._settle_by_s = _Mode.SETTLING, now.s + SETTLE_WITHIN_S
+                late = is_late(self._epoch)
+                self._mode = _Mode.FLUSHING if late else _Mode.SETTLING
+                self._settle_by_s = now.s + SETTLE_WITHIN_S
         if not self._is_flushed_out and silent_s >= ABANDONED_S:
             self._is_flushed_out = True
             self._ask_for_flush()
         return self._run(now)
 
-    def give_up(self, cause: str, now: Now) -> list[Command]:
-        """Count what is not committed as audio that could not be recognised."""
+    def refuse(self, cause: str, now: Now) -> list[Command]:
+        """Count what is not committed, and what comes until ``accept``, as audio that could not be
+        recognised."""
+        self._refuses_because = cause
         if self._stream is not None:
             self._close_stream()
-        if self._has_uncommitted:
-            self._note_failure(cause, now, is_permanent=True)
+        return self._run(now)
+
+    def accept(self, now: Now) -> list[Command]:
+        """Recognise what comes from now on."""
+        self._refuses_because = ""
         return self._run(now)
 
     def close(self) -> list[Command]:
@@ -373,6 +386,8 @@ class Session:
     def _run(self, now: Now) -> list[Command]:
         """Go on as far as can be gone without another event."""
         while not self.is_lost:
+            if self._must_refuse:
+                self._begin_giving_up(self._refuses_because)
             if self._committing is None and self._mode is not _Mode.LISTENING:
                 if not self._step(now):
                     break
@@ -386,10 +401,16 @@ class Session:
             self._need_stream(now)
         return self._taken()
 
+    @property
+    def _must_refuse(self) -> bool:
+        if not self._refuses_because or self._committing is not None or not self._has_uncommitted:
+            return False
+        return self._mode is _Mode.FLUSHING or (self._mode is _Mode.LISTENING and not self._queue)
+
     def _may_take(self, item: Item) -> bool:
         """A chunk that is next need not wait for the ledger; everything else does."""
         if isinstance(item, Chunk):
-            return self._committing is None or item.epoch == self._epoch
+            return self._committing is None or self._goes_on(item)
         return isinstance(item, Listeners) or self._committing is None
 
     def _take(self, item: Item, now: Now) -> None:
@@ -403,11 +424,11 @@ class Session:
             # A straggler of an older stream: it must not cut a word of the newer one in two.
             self._stragglers.append(item)
             self._stragglers_by_s = self._stragglers_by_s or now.s + STRAGGLERS_WAIT_S
-        elif item.epoch != self._epoch and not self._is_flushed:
+        elif not self._goes_on(item) and not self._is_flushed:
             self._queue.appendleft(item)
             self._mode = _Mode.FLUSHING
         else:
-            if item.epoch != self._epoch:
+            if not self._goes_on(item):
                 self._enter(item)
             if isinstance(item, Chunk):
                 self._take_chunk(item, now)
@@ -415,8 +436,19 @@ class Session:
                 self._take_hole(item, now)
             elif item.epoch not in self._coverage.positions:
                 self._queue.appendleft(item)  # another writer's entry may stand under our number
-                here = item.next_sequence, 0, None
-                self._commit(EntryKind.SILENCE, Segment(0, 0, ""), now, resume=here)
+                first = item.next_sequence
+                before = (0, first) if first else None
+                here = first, 0, None
+                self._commit(EntryKind.SILENCE, Segment(0, 0, ""), now, resume=here, named=before)
+
+    def _goes_on(self, item: Chunk | Hole | Opened) -> bool:
+        """Whether the item belongs where the session stands. Late chunks do in runs."""
+        if item.epoch != self._epoch:
+            return False
+        if not is_late(item.epoch) or not isinstance(item, Chunk):
+            return True
+        kept = self._audio.available_sample - self._audio.first_sample
+        return item.sequence == self._audio.next_sequence and kept < LONGEST_LATE_SAMPLES
 
     def _enter(self, item: Chunk | Hole | Opened) -> None:
         """Begin an epoch where the ledger stands, or at its first item."""
@@ -427,8 +459,8 @@ class Session:
         )
         self._epoch = item.epoch
         known = self._coverage.positions.get(item.epoch)
-        if known is None:
-            self._audio = self._new_audio(first)
+        if known is None or is_late(item.epoch):
+            self._audio = self._new_audio(first, self._position.end_sample)
         else:
             self._audio = self._new_audio(known.resume_sequence, known.resume_sequence_sample)
 
@@ -437,11 +469,10 @@ class Session:
         if chunk.sequence < audio.next_sequence:
             return
         if chunk.sequence > audio.next_sequence:
-            if not is_late(chunk.epoch):  # another writer passed on: the ledger is followed
-                self._queue.appendleft(chunk)
-                self._queue.appendleft(Hole(chunk.epoch, audio.next_sequence, chunk.sequence))
-                return
-            audio.available_sample = max(audio.available_sample, self._position.end_sample)
+            # Another writer passed on: the ledger is followed.
+            self._queue.appendleft(chunk)
+            self._queue.appendleft(Hole(chunk.epoch, audio.next_sequence, chunk.sequence))
+            return
         kept = audio.count(chunk, now.ms)
         self._ended = False
         self._audio_at_s = now.s
@@ -473,7 +504,7 @@ class Session:
         first = max(hole.from_sequence, self._audio.next_sequence)
         self._queue.appendleft(hole)  # another writer's entry may stand under our number
         self._commit(
-            EntryKind.GAP, Segment(at, at, ""), now, resume=(until, at, None), gap=(first, until)
+            EntryKind.GAP, Segment(at, at, ""), now, resume=(until, at, None), named=(first, until)
         )
 
     def _take_listeners(self, news: ListenerLanguages) -> None:
@@ -534,7 +565,8 @@ class Session:
         open, and chunks without samples are never cut: an entry without samples covers them."""
         if self._stream is not None:
             self._close_stream()
-        if self._position.resume_sequence < self._audio.next_sequence and self._audio:
+        is_open = self._position.resume_sequence < self._audio.next_sequence
+        if self._audio and (is_open or is_late(self._epoch)):
             self._commit_rest(EntryKind.SILENCE, "", now)
             return True
         self._audio.forget_all()
@@ -571,8 +603,11 @@ class Session:
 
     def _give_up(self, now: Now) -> bool:
         """Count the audio that could not be recognised; listeners are told."""
-        if self._has_uncommitted and self._position.end_sample < self._give_up_through:
-            self._commit_rest(EntryKind.FAILED, "", now, through=self._give_up_through)
+        position, through = self._position, self._give_up_through
+        if self._has_uncommitted and position.resume_sample < through:
+            # Of samples that are in an entry already, only the end of a word can be missing.
+            kind = EntryKind.FAILED if position.end_sample < through else EntryKind.SILENCE
+            self._commit_rest(kind, "", now, through=through)
             return True
         self._out.append(RefuseAudio(self._coverage.last_number, self._give_up_cause))
         self._retry_at_s = now.s + PAUSE_AFTER_GIVING_UP_S
@@ -587,6 +622,9 @@ class Session:
         if not is_permanent and failing_s < GIVE_UP_AFTER_S:
             self._retry_at_s = now.s + min(0.2 + failing_s / 4, 5.0)
             return
+        self._begin_giving_up(cause)
+
+    def _begin_giving_up(self, cause: str) -> None:
         self._failing_since_s = None
         self._flush_again = self._mode is _Mode.FLUSHING
         self._mode = _Mode.GIVING_UP
@@ -600,6 +638,7 @@ class Session:
         if (
             self._stream is None
             and not self._is_idle
+            and not self._refuses_because
             and now.s >= self._retry_at_s
             and self._needs_stream
         ):
@@ -633,7 +672,7 @@ class Session:
 
     def _cut(self, now: Now, *, finished: bool = False) -> bool:
         """Begin to commit the next segment, if one is due."""
-        if not (self._may_cut or finished):
+        if not (self._may_cut or finished) or self._refuses_because:
             return False
         self._may_cut = False
         position = self._position
@@ -650,6 +689,11 @@ class Session:
             self._failing_since_s = None  # what was sent has been answered
         segmenter = self._settings.segmenter
         segment = segmenter.next_segment(position.end_sample, position.resume_sample, hypothesis)
+        if is_late(self._epoch):
+            if not finished:
+                return False
+            end, words = hypothesis.available_sample, hypothesis.words
+            segment = Segment(end, end, text_of(words_after(position.resume_sample, words)))
         if segment is not None:
             kind = EntryKind.SPEECH if segment.text else EntryKind.SILENCE
             self._commit(kind, segment, now)
@@ -674,11 +718,14 @@ class Session:
         now: Now,
         *,
         resume: tuple[int, int, str | None] | None = None,
-        gap: tuple[int, int] | None = None,
+        named: Range | None = None,
     ) -> None:
-        """Write the next entry. The languages that have listeners now are its routes."""
+        """Write the next entry. The languages that have listeners now are its routes. ``named``:
+        the chunks that it says are missing."""
         audio, coverage = self._audio, self._coverage
-        first = segment.end_sample if gap is not None else self._position.end_sample
+        first = segment.end_sample if named is not None else self._position.end_sample
+        if is_late(self._epoch):
+            named = audio.first_sequence, audio.next_sequence
         sequence, sequence_sample, record = resume or audio.chunk_at(segment.resume_sample)
         captured_at_ms = None if resume is not None else audio.captured_at_ms(first)
         if captured_at_ms is None:
@@ -699,8 +746,8 @@ class Session:
             resume_sample=segment.resume_sample,
             resume_sequence=sequence,
             resume_sequence_sample=sequence_sample,
-            gap_from_sequence=gap[0] if gap else None,
-            gap_until_sequence=gap[1] if gap else None,
+            gap_from_sequence=named[0] if named else None,
+            gap_until_sequence=named[1] if named else None,
             routes=self._routes(kind),
             resume_record=record,
         )

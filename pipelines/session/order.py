@@ -15,10 +15,11 @@ Rules
 
   Time never passes a hole.
 - A chunk that lies in a hole that was passed is still taken when it comes, after what was taken
-  before it: two gateways may have disagreed, and one of them has acknowledged it.
+  before it and in whatever order: two gateways may have disagreed, and one of them has acknowledged
+  it.
 - An epoch of which neither the ledger nor an ``opened`` record is known begins at its first chunk:
-  reading began in the middle of it.
-- A pause goes out after the chunk it names. Listeners never wait.
+  reading began in the middle of it. After a loss it begins at 0, so that what was lost is told.
+- A pause goes out right after the chunk it names. Listeners never wait.
 
 Raw PCM has no numbers: its order is the log's, its identity Kinesis's sequence number.
 """
@@ -28,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipelines.session.coverage import Coverage, late_epoch
+from pipelines.session.coverage import Coverage, Range, late_epoch, within, without
 from pipelines.session.records import (
     Chunk,
     Flush,
@@ -51,15 +52,16 @@ _FLUSHING = frozenset({ControlKind.PAUSE, ControlKind.MUTE})
 
 @dataclass(slots=True)
 class _Epoch:
-    """``pauses``: sequence after which a flush is due. ``left_in_log``: chunks were read and not
-    kept."""
+    """``missed``: what was passed and has not come since. ``pauses``: sequences after which a flush
+    is due. ``left_in_log``: the first chunk that was read and not kept."""
 
     next_sequence: int
     held: dict[int, ReadRecord] = field(default_factory=dict[int, ReadRecord])
-    gaps: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    missed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    gaps: list[Range] = field(default_factory=list[Range])
+    missed: tuple[Range, ...] = ()
     pauses: list[int] = field(default_factory=list[int])
     fresh: bool = True
+    left_in_log: int | None = None
 
 
 class Order:
@@ -71,9 +73,8 @@ class Order:
         self.reread = False
         self._raw = raw
         self._held_bytes = 0
-        self._left_in_log = False
         self._epochs = {
-            epoch: _Epoch(position.resume_sequence, missed=list(coverage.missed.get(epoch, ())))
+            epoch: _Epoch(position.resume_sequence, missed=tuple(coverage.missed.get(epoch, ())))
             for epoch, position in coverage.positions.items()
         }
         position = coverage.positions.get(RAW_EPOCH)
@@ -95,7 +96,7 @@ class Order:
                 self._raw_chunk(read, read.chunk) if self._raw else self._chunk(read, read.chunk)
             )
         elif read.control is not None:
-            yield from self._control(read.control)
+            yield from self._control(read.control, after_loss=read.after_loss)
 
     def pass_all(self) -> Iterator[Item]:
         """No record will come any more: every hole is passed."""
@@ -120,65 +121,72 @@ class Order:
         number, sequence = audio.epoch, audio.sequence
         epoch = self._epochs.get(number)
         if epoch is None:
-            epoch = self._epochs[number] = _Epoch(sequence)
-            if sequence:
-                epoch.missed.append((0, sequence))
+            epoch = self._epochs[number] = _Epoch(0)
+            if sequence and not read.after_loss:
+                yield self._begins(number, epoch, sequence)
         if read.after_loss and epoch.fresh and sequence > epoch.next_sequence:
             yield from self._pass(number, epoch, sequence)
         epoch.fresh = False
         if sequence == epoch.next_sequence:
             epoch.next_sequence += 1
             yield Chunk(number, sequence, read, audio)
-            if epoch.held or epoch.gaps or epoch.pauses:
+            if epoch.held or epoch.gaps or epoch.pauses or epoch.left_in_log is not None:
                 yield from self._advance(number, epoch)
         elif sequence > epoch.next_sequence:
             self._hold(epoch, sequence, read, audio)
-        elif any(first <= sequence < end for first, end in epoch.missed):
-            yield from self._late(number, sequence, read, audio)
+        elif within(sequence, epoch.missed):
+            epoch.missed = without((sequence, sequence + 1), epoch.missed)
+            yield Chunk(late_epoch(number), sequence, read, audio)
         else:
             self.repeats += 1
 
-    def _late(
-        self, number: int, sequence: int, read: ReadRecord, audio: AudioChunk
-    ) -> Iterator[Item]:
-        late = late_epoch(number)
-        epoch = self._epochs.setdefault(late, _Epoch(0))
-        if sequence < epoch.next_sequence:
-            self.repeats += 1
-            return
-        epoch.next_sequence = sequence + 1
-        yield Chunk(late, sequence, read, audio)
+    def _begins(self, number: int, epoch: _Epoch, sequence: int) -> Opened:
+        """The epoch is known from ``sequence`` on."""
+        epoch.next_sequence = sequence
+        if sequence:
+            epoch.missed = ((0, sequence),)
+        return Opened(number, sequence)
 
     def _hold(self, epoch: _Epoch, sequence: int, read: ReadRecord, audio: AudioChunk) -> None:
         if sequence in epoch.held:
             self.repeats += 1
         elif self._held_bytes + len(audio.pcm) > MOST_HELD_BYTES:
-            self._left_in_log = True
+            first = sequence if epoch.left_in_log is None else epoch.left_in_log
+            epoch.left_in_log = min(first, sequence)
         else:
             epoch.held[sequence] = read
             self._held_bytes += len(audio.pcm)
 
-    def _control(self, control: SessionControl) -> Iterator[Item]:
+    def _control(self, control: SessionControl, *, after_loss: bool) -> Iterator[Item]:
         number, after = control.epoch, control.after_sequence
         if control.kind is ControlKind.LISTENERS:
             yield Listeners(control.listeners())
         elif control.kind is ControlKind.OPENED:
             epoch = self._epochs.get(number)
             if epoch is None:
-                self._epochs[number] = _Epoch(after + 1, fresh=False)
-                yield Opened(number, after + 1)
-                return
+                epoch = self._epochs[number] = _Epoch(0, fresh=False)
+                if after < 0 or not after_loss:
+                    yield self._begins(number, epoch, after + 1)
             if after >= epoch.next_sequence:
                 yield from self._declared(number, epoch, epoch.next_sequence, after + 1)
         elif control.kind is ControlKind.GAP:
             if control.next_sequence is not None and control.next_sequence > after + 1:
-                epoch = self._epochs.setdefault(number, _Epoch(after + 1))
-                yield from self._declared(number, epoch, after + 1, control.next_sequence)
+                epoch, first = self._epochs.get(number), after + 1
+                if epoch is None:
+                    epoch = self._epochs[number] = _Epoch(0)
+                    if after_loss:
+                        first = 0
+                    elif first:
+                        yield self._begins(number, epoch, first)
+                yield from self._declared(number, epoch, first, control.next_sequence)
         elif control.kind is ControlKind.END:
             yield from self.pass_all()
             epoch = self._epochs.get(number)
+            if epoch is None and after_loss and after >= 0:
+                epoch = self._epochs[number] = _Epoch(0)
             if epoch is not None and after >= epoch.next_sequence:
                 yield from self._pass(number, epoch, after + 1)
+                yield from self._advance(number, epoch)
             yield Flush(ended=True)
         elif control.kind in _FLUSHING:
             epoch = self._epochs.get(number)
@@ -195,25 +203,26 @@ class Order:
     def _advance(self, number: int, epoch: _Epoch) -> Iterator[Item]:
         """Let out what is due by now."""
         while True:
+            if epoch.pauses:
+                yield from self._due_pauses(epoch)
             read = epoch.held.pop(epoch.next_sequence, None)
             if read is not None and read.chunk is not None:
                 self._held_bytes -= len(read.chunk.pcm)
                 sequence, epoch.next_sequence = epoch.next_sequence, epoch.next_sequence + 1
                 yield Chunk(number, sequence, read, read.chunk)
                 continue
-            yield from self._due_pauses(epoch)
             gap = next((one for one in epoch.gaps if one[0] <= epoch.next_sequence < one[1]), None)
             if gap is None:
                 break
             yield from self._pass(number, epoch, min((gap[1], *epoch.held)))
         epoch.gaps = [gap for gap in epoch.gaps if gap[1] > epoch.next_sequence]
-        if self._left_in_log and not epoch.held:
-            self._left_in_log = False
+        if epoch.left_in_log is not None and epoch.next_sequence >= epoch.left_in_log:
+            epoch.left_in_log = None
             self.reread = True
 
     def _pass(self, number: int, epoch: _Epoch, until: int) -> Iterator[Item]:
         hole = Hole(number, epoch.next_sequence, until)
-        epoch.missed.append((hole.from_sequence, until))
+        epoch.missed = (*epoch.missed, (hole.from_sequence, until))
         epoch.next_sequence = until
         yield hole
 

@@ -9,14 +9,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pipelines.core.caption_queue import MOST_WAITING, Caption, CaptionQueue
-from pipelines.worker.captioning import Captioner
 
 from connectors.errors import RetryableError
 from connectors.memory_notifier import MemoryNotifier
 from connectors.notifier import PARTIAL_CAPTIONS, Audience, Delivery
+from pipelines.runtime.captioning import Captioner
+from pipelines.session.caption_queue import MOST_WAITING, Caption, CaptionQueue
 from schemas.values import ListenerLanguages
-from tests.unit.pipelines.session_under_test import SESSION, Stage
+from tests.unit.runtime.session_stage import Stage
+from tests.unit.session.records_of import SESSION
 
 pytestmark = pytest.mark.unit
 

@@ -13,21 +13,24 @@ from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
-from tests.unit.pipelines.session_under_test import (
-    FLUSH,
+from tests.unit.runtime.session_stage import (
+    LOG,
     PANE_MS,
-    SESSION,
+    START_MS,
     Job,
     Stage,
     Talk,
     assert_every_sample_once,
     cut_into_chunks,
+    flush,
+    gap,
     joined,
     panes_of,
     pass_time,
     perform,
     random_sizes,
     said,
+    samples_of,
     talk_of,
 )
 
@@ -46,8 +49,8 @@ def test_a_talk_in_chunks_of_any_size(seed: int, duration_s: int, delay_s: float
     entries = stage.entries()
     assert_every_sample_once(entries, talk.samples)
     assert said(entries) == talk.words
-    assert tuple(utterance.entry for utterance in job.sent) == entries
-    assert job.journal == ()
+    assert job.is_done()
+    assert job.is_done()
 
 
 def test_cuts_lie_on_the_grid_and_the_rest_comes_with_the_flush() -> None:
@@ -68,7 +71,7 @@ def test_nothing_is_cut_before_its_samples_are_there() -> None:
     job = Job(stage)
     talk = talk_of(10, seed=3, sizes=(1600,))
     job.pane(talk.items[:29])
-    pass_time(stage, [job], 20_000)
+    pass_time(stage, [job], 2_000)
     assert stage.entries() == ()
     job.pane(talk.items[29:])
     pass_time(stage, [job], 1_000)
@@ -77,13 +80,14 @@ def test_nothing_is_cut_before_its_samples_are_there() -> None:
 
 def test_each_utterance_tells_how_long_every_stage_took() -> None:
     stage = Stage(ScriptedSpeechToTextSettings(delay_s=0.5))
+    stage.listen("es")
     job = Job(stage)
     talk = talk_of(5.5, seed=3, sizes=(1600,))
     pass_time(stage, [job], PANE_MS + 400)
     job.pane(talk.items)
     pass_time(stage, [job], 2_000)
     timeline = job.sent[0].timeline
-    assert timeline.started_at_ms == talk.items[0].captured_at_ms
+    assert timeline.started_at_ms == START_MS
     assert timeline.as_dict() == {
         "capture": 40,
         "ingest": 20,
@@ -91,17 +95,18 @@ def test_each_utterance_tells_how_long_every_stage_took() -> None:
         "window": 3_310,
         "recognise": 500,
         "commit": 0,
+        "languages": 0,
     }
 
 
-def test_an_end_on_the_grid_leaves_nothing_in_the_journal() -> None:
-    """The last cut is made before the flush; the journal would keep the audio for ever."""
+def test_an_end_on_the_grid_leaves_nothing_open() -> None:
+    """The last cut is made before the flush; its audio would be read again for ever."""
     stage = Stage()
     job = Job(stage)
     pcm, words = write_words(1, 20, word_s=0.25, gap_s=0.05)
     talk = Talk(cut_into_chunks(pcm, (1600,)), tuple(word.text for word in words), {1: 2 * CELL})
     perform(stage, job, talk)
-    assert job.journal == ()
+    assert job.is_done()
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
 
@@ -110,13 +115,13 @@ def test_chunks_without_samples_leave_nothing_behind() -> None:
     stage = Stage()
     job = Job(stage)
     talk = talk_of(4, seed=1)
-    last = talk.items[-1].sequence
-    empty = [JournalItem(0, JournalKind.AUDIO, 1, last + 1 + more) for more in range(2)]
-    job.pane([*talk.items, *empty, FLUSH])
+    last = len(talk.items) - 1
+    empty = [LOG.chunk(1, last + 1 + more, b"") for more in range(2)]
+    job.pane([*talk.items, *empty, flush()])
     pass_time(stage, [job], 3_000)
-    job.pane([JournalItem(0, JournalKind.AUDIO, 1, last + 3), FLUSH])
+    job.pane([LOG.chunk(1, last + 3, b""), flush()])
     pass_time(stage, [job], 3_000)
-    assert job.journal == ()
+    assert job.is_done()
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
     assert {entry.kind for entry in stage.entries()} <= {EntryKind.SPEECH, EntryKind.SILENCE}
@@ -132,7 +137,7 @@ def test_silence_is_entries_too(duration_s: int) -> None:
     entries = stage.entries()
     assert_every_sample_once(entries, talk.samples)
     assert {entry.kind for entry in entries} == {EntryKind.SILENCE}
-    assert job.journal == ()
+    assert job.is_done()
 
 
 def test_words_around_a_very_long_silence() -> None:
@@ -156,7 +161,7 @@ def test_uncertain_words_are_said_once() -> None:
     for pane in panes_of(talk.items, samples=52_000):
         job.pane(pane)
         pass_time(stage, [job], 3_250)
-    job.pane([FLUSH])
+    job.pane([flush()])
     pass_time(stage, [job], 3_000)
     assert said(stage.entries()) == talk.words
 
@@ -166,11 +171,11 @@ def test_a_pause_commits_what_was_said_before_it() -> None:
     job = Job(stage)
     talk = talk_of(8, seed=2)
     half = len(talk.items) // 2
-    job.pane([*talk.items[:half], JournalItem(0, JournalKind.FLUSH, 1)])
+    job.pane([*talk.items[:half], flush()])
     pass_time(stage, [job], 1_000)
-    heard = sum(item.samples for item in talk.items[:half])
+    heard = sum(samples_of(item) for item in talk.items[:half])
     assert stage.entries()[-1].end_sample == heard
-    job.pane([*talk.items[half:], FLUSH])
+    job.pane([*talk.items[half:], flush()])
     pass_time(stage, [job], 3_000)
     assert_every_sample_once(stage.entries(), talk.samples)
 
@@ -189,7 +194,7 @@ def test_a_new_epoch_ends_the_one_before_in_mid_word() -> None:
     perform(stage, job, talk)
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
-    assert job.journal == ()
+    assert job.is_done()
 
 
 def test_late_chunks_of_an_older_epoch_are_recognised_behind_it() -> None:
@@ -207,19 +212,19 @@ def test_late_chunks_of_an_older_epoch_are_recognised_behind_it() -> None:
 def test_a_gap_is_an_entry_between_what_was_said() -> None:
     talk = talk_of(9, seed=6)
     lost = slice(10, 13)
-    gap = JournalItem(0, JournalKind.GAP, 1, 10, 13)
-    items = (*talk.items[: lost.start], gap, *talk.items[lost.stop :])
+    told = gap(1, 10, 13)
+    items = (*talk.items[: lost.start], told, *talk.items[lost.stop :])
     stage = Stage()
     job = Job(stage)
     perform(stage, job, Talk(items, (), {}))
     entries = stage.entries()
-    left = talk.samples[1] - sum(item.samples for item in talk.items[lost])
+    left = talk.samples[1] - sum(samples_of(item) for item in talk.items[lost])
     assert_every_sample_once(entries, {1: left})
     gaps = [entry for entry in entries if entry.kind is EntryKind.GAP]
     assert [(each.gap_from_sequence, each.gap_until_sequence) for each in gaps] == [(10, 13)]
     assert gaps[0].first_sample == gaps[0].end_sample == 10 * 4096
     assert len(said(entries)) == len(set(said(entries))) >= len(talk.words) - 5
-    assert job.journal == ()
+    assert job.is_done()
 
 
 def test_a_session_that_begins_in_the_middle_counts_from_its_first_chunk() -> None:
@@ -240,34 +245,3 @@ def test_what_comes_twice_is_said_once() -> None:
     perform(stage, job, Talk(tuple(items), (), {}))
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
-
-
-def test_a_session_that_has_committed_something_says_so() -> None:
-    stage = Stage(ScriptedSpeechToTextSettings(delay_s=0.05))
-    job = Job(stage)
-    talk = talk_of(6, seed=1)
-    assert job.registry.take_ready("") == []
-    job.pane(talk.items)
-    stage.loop.advance(stage.loop.now_ms() + 100)
-    assert set(job.registry.take_ready("")) == {SESSION}
-    assert job.registry.take_ready("") == [], "once is enough"
-
-
-def test_a_transcriber_that_stands_elsewhere_is_dropped() -> None:
-    """An embedded worker outlives Flink's state: its past did not happen."""
-    stage = Stage()
-    job = Job(stage)
-    talk = talk_of(9, seed=2)
-    job.pane(talk.items[:12])
-    pass_time(stage, [job], 1_000)
-    checkpoint = (job.coverage, job.journal, job.next_index)
-    job.pane(talk.items[12:])
-    pass_time(stage, [job], 1_000)
-    job.coverage, job.journal, job.next_index = checkpoint
-    assert job.registry.attached(SESSION, job.next_index, job.coverage.last_number) is None
-    job.pane([*talk.items[12:], FLUSH])
-    pass_time(stage, [job], 3_000)
-    assert_every_sample_once(stage.entries(), talk.samples)
-    assert said(stage.entries()) == talk.words
-    assert job.coverage.last_number == stage.entries()[-1].number
-    assert job.coverage != Coverage()

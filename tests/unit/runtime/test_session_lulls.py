@@ -12,14 +12,13 @@ from pipelines.core.journal import JournalItem, JournalKind
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
 from connectors.scripted_words import write_words
 from schemas.values import SAMPLE_RATE_HZ
-from tests.unit.pipelines.session_under_test import (
-    FLUSH,
-    PANE_MS,
+from tests.unit.runtime.session_stage import (
     Job,
     Stage,
     Talk,
     assert_every_sample_once,
     cut_into_chunks,
+    flush,
     panes_of,
     pass_time,
     perform,
@@ -30,8 +29,6 @@ from tests.unit.pipelines.session_under_test import (
 
 pytestmark = pytest.mark.unit
 
-SETTLE = JournalItem(0, JournalKind.SETTLE, -1)
-
 
 def test_whole_words_are_said_when_audio_stops_and_the_half_one_when_it_goes_on() -> None:
     pcm, words = write_words(1, 6, word_s=0.4, gap_s=0.0)
@@ -39,23 +36,23 @@ def test_whole_words_are_said_when_audio_stops_and_the_half_one_when_it_goes_on(
     stage = Stage(ScriptedSpeechToTextSettings(report_every_s=0.1))
     job = Job(stage)
     until = round(1.5 * 10)  # in the middle of the fourth word
-    job.pane([*chunks[:until], SETTLE])
+    job.pane([*chunks[:until]])
     pass_time(stage, [job], 10_000)
     assert said(stage.entries()) == ("w1", "w2", "w3")
     assert stage.entries()[-1].end_sample == round(1.2 * SAMPLE_RATE_HZ)
-    job.pane([*chunks[until:], FLUSH])
+    job.pane([*chunks[until:], flush()])
     pass_time(stage, [job], 3_000)
     assert said(stage.entries()) == tuple(word.text for word in words)
     assert_every_sample_once(stage.entries(), {1: len(pcm) // 2})
-    assert job.journal == ()
+    assert job.is_done()
 
 
 def test_a_lull_waits_for_a_recogniser_that_is_behind() -> None:
-    stage = Stage(ScriptedSpeechToTextSettings(delay_s=2.0))
+    stage = Stage(ScriptedSpeechToTextSettings(delay_s=4.0))
     job = Job(stage)
     pcm, words = write_words(1, 5)
-    job.pane([*cut_into_chunks(pcm, (1600,)), SETTLE])
-    pass_time(stage, [job], 1_800)
+    job.pane([*cut_into_chunks(pcm, (1600,))])
+    pass_time(stage, [job], 3_800)
     assert stage.entries() == ()
     pass_time(stage, [job], 1_000)
     assert said(stage.entries()) == tuple(word.text for word in words[:3])
@@ -64,7 +61,7 @@ def test_a_lull_waits_for_a_recogniser_that_is_behind() -> None:
 def test_lulls_in_silence_say_nothing() -> None:
     stage = Stage()
     job = Job(stage)
-    job.pane([*cut_into_chunks(bytes(32_000), (1600,)), SETTLE])
+    job.pane([*cut_into_chunks(bytes(32_000), (1600,))])
     pass_time(stage, [job], 10_000)
     assert stage.entries() == ()
 
@@ -89,22 +86,21 @@ def test_lulls_breaks_and_crashes_together(
     job = Job(stage)
     talk = talk_of(18, seed=seed, sizes=random_sizes(seed))
     for number, pane in enumerate(panes_of(talk.items, samples=chance.randint(9_000, 60_000))):
-        job.pane([*pane, SETTLE] if chance.random() < 0.6 else pane)
-        pass_time(stage, [job], chance.randrange(200, PANE_MS, 200))
+        job.pane([*pane] if chance.random() < 0.6 else pane)
+        pass_time(stage, [job], chance.choice([200, 1_000, 6_000]))
         if number == crash_at:
             job.crash()
-    job.pane([FLUSH])
+    job.pane([flush()])
     pass_time(stage, [job], 60_000)
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
-    assert tuple(utterance.entry for utterance in job.sent) == stage.entries()
-    assert job.journal == ()
+    assert job.is_done()
 
 
 def test_a_lull_between_epochs() -> None:
     first, second = talk_of(5, seed=1, epoch=1), talk_of(5, seed=2, epoch=2)
     stage = Stage()
     job = Job(stage)
-    perform(stage, job, Talk((*first.items, SETTLE, *second.items, SETTLE), (), {}))
+    perform(stage, job, Talk((*first.items, *second.items), (), {}))
     assert said(stage.entries()) == first.words + second.words
     assert_every_sample_once(stage.entries(), {**first.samples, **second.samples})

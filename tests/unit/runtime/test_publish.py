@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
-from pipelines.core.messages import INLINE_AUDIO_BYTES, inline_audio
-from pipelines.worker.calls import CallSite, run_to_end
 
 from connectors.errors import ConnectorError, PermanentError, RetryableError
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_notifier import MemoryNotifier
 from connectors.memory_traces import MemoryTraces
 from connectors.notifier import INLINE_AUDIO, Audience, Delivery
+from pipelines.session.messages import INLINE_AUDIO_BYTES, inline_audio
 from pipelines.transforms.publish import PublishClip
 from schemas.names import clip_key
 from schemas.values import (
@@ -29,7 +28,8 @@ from schemas.values import (
     Translation,
     VoicedTranslation,
 )
-from tests.unit.pipelines.session_under_test import SESSION, START_MS, Stage
+from tests.unit.runtime.session_stage import Stage, run_to_end
+from tests.unit.session.records_of import SESSION, START_MS
 
 pytestmark = pytest.mark.unit
 

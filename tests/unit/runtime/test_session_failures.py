@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipelines.core.journal import JournalItem, JournalKind
 
 from connectors.scripted_faults import Fault, FaultKind
 from connectors.scripted_speech_to_text import (
     ScriptedSpeechToTextSettings,
     StreamBreak,
 )
-from schemas.values import EntryKind
-from tests.unit.pipelines.session_under_test import (
-    FLUSH,
+from pipelines.segmentation.window_segmenter import WindowSegmenter
+from schemas.values import EntryKind, FixedOutcome
+from tests.unit.runtime.session_stage import (
     PANE_MS,
     SESSION,
     Job,
     Stage,
     Talk,
     assert_every_sample_once,
+    flush,
+    gap,
     joined,
     panes_of,
     pass_time,
     perform,
     random_sizes,
     said,
+    samples_of,
     talk_of,
 )
 
@@ -58,7 +61,7 @@ def test_streams_that_break_at_any_time(seed: int, breaks: list[float], delay_s:
     perform(stage, job, talk, afterwards_ms=20_000)
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
-    assert job.journal == ()
+    assert job.is_done()
 
 
 def test_streams_that_cannot_be_opened_for_a_while() -> None:
@@ -84,10 +87,10 @@ def test_audio_that_is_refused_for_good_is_counted_and_the_talk_goes_on() -> Non
     assert_every_sample_once(entries, talk.samples)
     failed = [entry for entry in entries if entry.kind is EntryKind.FAILED]
     assert len(failed) == 1
-    assert [(each.stage, each.cause, each.key) for each in stage.letters.letters] == [
-        ("recognise", "PermanentError", f"{SESSION}/{failed[0].number}")
+    assert [(each.stage, each.cause, each.key) for each in job.letters] == [
+        ("transcribe", "PermanentError", f"{SESSION}/{failed[0].number}")
     ]
-    at = talk.words.index(said(entries[failed[0].number + 1 :])[0])
+    at = talk.words.index(said(each for each in entries if each.number > failed[0].number)[0])
     assert said(entries)[-len(talk.words[at:]) :] == talk.words[at:]
     assert len(talk.words[at:]) > len(talk.words) // 3
 
@@ -100,8 +103,8 @@ def test_a_language_that_nobody_recognises_leaves_no_hole() -> None:
     entries = stage.entries()
     assert_every_sample_once(entries, talk.samples)
     assert {entry.kind for entry in entries} == {EntryKind.FAILED}
-    assert len(stage.letters.letters) == len(entries)
-    assert job.journal == ()
+    assert len(job.letters) == len(entries)
+    assert job.is_done()
 
 
 def test_a_recogniser_that_stays_away_costs_its_audio_after_a_minute_and_no_more() -> None:
@@ -134,11 +137,11 @@ def test_two_breaks_far_apart_are_not_one_long_failure() -> None:
     job.pane(talk.items[:30])
     pass_time(stage, [job], PANE_MS)
     pass_time(stage, [job], 90_000)
-    job.pane([*talk.items[30:], FLUSH])
+    job.pane([*talk.items[30:], flush()])
     pass_time(stage, [job], 10_000)
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
-    assert stage.letters.letters == []
+    assert job.letters == []
 
 
 @pytest.mark.parametrize("loses_answers", [False, True])
@@ -158,12 +161,12 @@ def test_a_ledger_that_is_away_stops_the_talk_and_loses_nothing(
     for pane in panes[2:]:
         job.pane(pane)
         pass_time(stage, [job], PANE_MS)
-    job.pane([FLUSH])
+    job.pane([flush()])
     pass_time(stage, [job], (outage_s + 30) * 1000)
     assert_every_sample_once(stage.entries(), talk.samples)
     assert said(stage.entries()) == talk.words
-    assert stage.letters.letters == []
-    assert job.journal == ()
+    assert job.letters == []
+    assert job.is_done()
 
 
 def test_a_stream_that_breaks_while_a_commit_is_under_way() -> None:
@@ -175,11 +178,11 @@ def test_a_stream_that_breaks_while_a_commit_is_under_way() -> None:
     stage.ledger.answer_s = 1.3
     job = Job(stage)
     items = list(talk_of(20, seed=3, sizes=(1_000,)).items)
-    gap = JournalItem(0, JournalKind.GAP, 1, 100, 104)
-    talk = Talk((*items[:100], gap, *items[104:]), (), {})
+    told = gap(1, 100, 104)
+    talk = Talk((*items[:100], told, *items[104:]), (), {})
     perform(stage, job, talk, afterwards_ms=40_000)
     entries = stage.entries()
-    assert_every_sample_once(entries, {1: sum(item.samples for item in talk.items)})
+    assert_every_sample_once(entries, {1: sum(samples_of(item) for item in talk.items)})
     assert [entry.kind for entry in entries].count(EntryKind.GAP) == 1
     assert len(said(entries)) == len(set(said(entries)))
 
@@ -204,141 +207,150 @@ def test_crashes_at_any_time(seed: int, crashes: list[tuple[int, bool]], answer_
         if number in {crash for crash, _ in crashes}:
             job.crash()
         pass_time(stage, [job], 400)
-    job.pane([FLUSH])
+    job.pane([flush()])
     pass_time(stage, [job], 15_000)
     entries = stage.entries()
     assert_every_sample_once(entries, talk.samples)
     assert said(entries) == talk.words
-    assert tuple(utterance.entry for utterance in job.sent) == entries
-    assert job.journal == ()
+    assert job.is_done()
+    assert job.is_done()
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=SEEDS, lag_ms=st.integers(0, 4_000), answer_s=st.sampled_from([0.0, 0.4]))
-def test_two_writers_of_one_session(seed: int, lag_ms: int, answer_s: float) -> None:
-    """A worker that was thought dead goes on writing; both say the same in the end."""
+def test_an_engine_that_was_thought_dead_writes_nothing_after_the_fence(
+    seed: int, lag_ms: int, answer_s: float
+) -> None:
+    """Both read the whole talk; the one that took the session over last says it."""
     stage = Stage()
     stage.ledger.answer_s = answer_s
     chance = random.Random(seed)
-    first, second = Job(stage), Job(stage)
     talk = talk_of(15, seed=seed, sizes=random_sizes(seed))
-    gap_at = len(talk.items) // 2
-    gap = JournalItem(0, JournalKind.GAP, 1, gap_at, gap_at + 1)
-    items = (*talk.items[:gap_at], gap, *talk.items[gap_at + 1 :])
-    other = talk_of(5, seed=seed + 1, epoch=2)
-    items += other.items
+    first, second = Job(stage), Job(stage, generation=2)
     for job in (first, second):
-        samples = chance.choice([20_000, 48_000, 60_000])
-        panes = panes_of(items, samples=samples)
+        panes = panes_of(talk.items, samples=chance.choice([20_000, 48_000, 60_000]))
         job.pane(panes[0])
-        pass_time(stage, [job], lag_ms - lag_ms % 200)
-        job.script = [*panes[1:], [FLUSH]]
+        pass_time(stage, [job], 200 + lag_ms - lag_ms % 200)
+        job.script = [*panes[1:], [flush()]]
     while first.script or second.script:
         job = chance.choice([each for each in (first, second) if each.script])
         job.pane(job.script.pop(0))
         pass_time(stage, [first, second], chance.choice([0, 200, 1_000]))
     pass_time(stage, [first, second], 20_000)
-    entries = stage.entries()
-    left = talk.samples[1] - talk.items[gap_at].samples
-    assert_every_sample_once(entries, {1: left, 2: other.samples[2]})
-    assert [entry.kind for entry in entries].count(EntryKind.GAP) == 1
-    assert len(said(entries)) == len(set(said(entries)))
-    assert said(entries)[-len(other.words) :] == other.words
-    for job in (first, second):
-        assert tuple(utterance.entry for utterance in job.sent) == entries
-        assert job.journal == ()
+    entries = stage.all_entries()
+    assert [entry.number for entry in entries] == list(range(len(entries)))
+    fence = max(entry.number for entry in entries if entry.takeover)
+    owner = entries[fence].writer
+    assert entries[fence].takeover == 2
+    assert {entry.writer for entry in entries[fence:]} == {owner}
+    assert_every_sample_once(stage.entries(), talk.samples)
+    assert said(stage.entries()) == talk.words
+    assert set(first.lost_to) <= {2}
+    assert second.lost_to == []
 
 
-def test_a_gap_whose_number_is_taken_is_written_under_the_next() -> None:
-    """An entry of ours, say, whose answer was lost when its stream was closed."""
-    talk = talk_of(6, seed=6)
-    alone = Stage()
-    perform(alone, Job(alone), Talk(talk.items[:10], (), {}))
-    (first,) = alone.entries()
-    taken = replace(
-        first,
-        number=1,
-        kind=EntryKind.SILENCE,
-        text="",
-        first_sample=first.end_sample,
-        captured_at_ms=first.captured_at_ms + 1,
-    )
+@pytest.mark.parametrize("rests_ms", [0, 120_000])
+def test_a_job_without_state_goes_on_after_the_ledger(rests_ms: int) -> None:
+    """However long ago it was: what is owed is delivered, and nothing else is said again."""
     stage = Stage()
-    stage.loop.wait(stage.loop.start(stage.ledger.commit(taken)))
-    job = Job(stage)
-    stage.loop.wait(stage.loop.start(stage.ledger.commit(first)))
-    gap = JournalItem(0, JournalKind.GAP, 1, 10, 12)
-    stage.ledger.hidden_from_recovery = True
-    perform(stage, job, Talk((*talk.items[:10], gap, *talk.items[12:]), (), {}))
-    entries = stage.entries()
-    assert entries[:2] == (first, taken)
-    assert (entries[2].kind, entries[2].gap_until_sequence) == (EntryKind.GAP, 12)
-    assert_every_sample_once(entries, {1: talk.samples[1] - 2 * 4096})
-
-
-def test_a_job_without_state_goes_on_behind_the_ledger() -> None:
-    stage = Stage()
+    stage.listen("es")
     job = Job(stage)
     talk = talk_of(20, seed=11)
     panes = panes_of(talk.items)
     for pane in panes[:4]:
         job.pane(pane)
         pass_time(stage, [job], PANE_MS)
-    job.crash_without_state()
-    job.sent.clear()
     before = stage.entries()
-    # The log is read again from some time ago, in the middle of what is committed.
-    reread = talk.items[len(panes[0]) + 3 :]
-    for pane in panes_of(reread, samples=96_000):
+    owed = [entry.number for entry in before if entry.routes]
+    delivered, *owed = owed
+    _deliver(stage, delivered)
+    job.sent.clear()
+    pass_time(stage, [], rests_ms)
+    job.crash(forgets_mark=True)
+    pass_time(stage, [job], PANE_MS)
+    assert [utterance.entry.number for utterance in job.sent] == owed
+    for pane in panes[4:]:
         job.pane(pane)
         pass_time(stage, [job], 1_000)
-    job.pane([FLUSH])
+    job.pane([flush()])
     pass_time(stage, [job], 3_000)
     entries = stage.entries()
-    assert entries[: len(before)] == before
+    assert entries[1 : len(before)] == before[1:]
     assert_every_sample_once(entries, talk.samples)
     assert said(entries) == talk.words
-    assert tuple(utterance.entry for utterance in job.sent) == entries, "recent: sent again"
-    assert job.journal == ()
+    assert job.is_done()
 
 
-def test_a_job_without_state_does_not_say_old_entries_again() -> None:
-    stage = Stage()
-    job = Job(stage)
-    talk = talk_of(20, seed=11)
-    panes = panes_of(talk.items)
-    for pane in panes[:4]:
-        job.pane(pane)
-        pass_time(stage, [job], PANE_MS)
-    job.crash_without_state()
-    job.sent.clear()
-    before = stage.entries()
-    pass_time(stage, [job], 120_000)
-    for pane in panes_of(talk.items):
-        job.pane(pane)
-        pass_time(stage, [job], 500)
-    job.pane([FLUSH])
-    pass_time(stage, [job], 3_000)
-    assert said(stage.entries()) == talk.words
-    assert_every_sample_once(stage.entries(), talk.samples)
-    numbers = [utterance.entry.number for utterance in job.sent]
-    assert numbers == list(range(before[-1].number + 1, stage.entries()[-1].number + 1))
-    assert job.journal == ()
+def _deliver(stage: Stage, number: int) -> None:
+    ledger = stage.ledger
+    outcome = FixedOutcome("es", "hola", None, 0)
+    stage.loop.wait(stage.loop.start(ledger.fix(SESSION, number, outcome)))
+    stage.loop.wait(stage.loop.start(ledger.mark_delivered(SESSION, number, "es")))
 
 
-def test_a_job_that_resumes_behind_the_ledger_says_what_it_never_read() -> None:
+def test_what_was_trimmed_before_it_was_read_is_told_as_a_gap() -> None:
     stage = Stage()
     job = Job(stage)
     talk = talk_of(20, seed=12)
-    job.pane([*talk.items[:20], FLUSH])
+    job.pane([*talk.items[:20], flush()])
     pass_time(stage, [job], 3_000)
-    job.crash_without_state()
-    job.pane([*talk.items[25:], FLUSH])
+    job.crash()
+    job.pane([replace(each, after_loss=True) for each in talk.items[25:]])
+    job.pane([flush()])
     pass_time(stage, [job], 3_000)
     entries = stage.entries()
     gaps = [entry for entry in entries if entry.kind is EntryKind.GAP]
     assert [(each.gap_from_sequence, each.gap_until_sequence) for each in gaps] == [(20, 25)]
     assert_every_sample_once(entries, {1: talk.samples[1] - 5 * 4096})
+
+
+def test_a_fault_of_the_machine_has_the_session_taken_over_and_the_log_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the oldest record that was open, though nothing else has kept its place."""
+    stage = Stage()
+    job = Job(stage)
+    talk = talk_of(12, seed=4)
+    panes = panes_of(talk.items)
+    job.pane(panes[0])
+    pass_time(stage, [job], PANE_MS)
+    cut, calls = WindowSegmenter.next_segment, []
+
+    def falls_once(*arguments: Any) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyError("scripted: a bug")
+        return cut(*arguments)
+
+    monkeypatch.setattr(WindowSegmenter, "next_segment", falls_once)
+    for pane in panes[1:]:
+        job.pane(pane)
+        pass_time(stage, [job], PANE_MS)
+    job.pane([flush()])
+    pass_time(stage, [job], 20_000)
+    assert len(calls) > 2
+    assert_every_sample_once(stage.entries(), talk.samples)
+    assert said(stage.entries()) == talk.words
+    assert job.is_done()
+
+
+def test_audio_on_which_the_machine_breaks_again_and_again_is_told_as_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    job = Job(stage)
+
+    def falls(*_arguments: Any) -> object:
+        raise KeyError("scripted: a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(WindowSegmenter, "next_segment", falls)
+        job.pane(talk_of(6, seed=4).items)
+        pass_time(stage, [job], 120_000)
+        assert {entry.kind for entry in stage.entries()} == {EntryKind.FAILED}
+    more = talk_of(9, seed=2, epoch=2)
+    perform(stage, job, more, afterwards_ms=60_000)
+    assert said(stage.entries()) == more.words
 
 
 def test_a_stream_that_ends_by_itself_is_opened_again() -> None:
@@ -351,7 +363,7 @@ def test_a_stream_that_ends_by_itself_is_opened_again() -> None:
     pass_time(stage, [job], PANE_MS)
     for stream in stage.streams():
         stage.loop.start(stream.finish())
-    for pane in (*panes[1:], [FLUSH]):
+    for pane in (*panes[1:], [flush()]):
         job.pane(pane)
         pass_time(stage, [job], PANE_MS)
     assert_every_sample_once(stage.entries(), talk.samples)
@@ -377,7 +389,7 @@ def test_a_fault_in_our_own_code_stops_no_talk(monkeypatch: pytest.MonkeyPatch) 
     for pane in panes[1:]:
         job.pane(pane)
         pass_time(stage, [job], PANE_MS)
-    job.pane([FLUSH])
+    job.pane([flush()])
     pass_time(stage, [job], 10_000)
     assert len(calls) > 1
     assert_every_sample_once(stage.entries(), talk.samples)
@@ -390,7 +402,7 @@ def test_closing_ends_the_task_and_the_stream() -> None:
     job.pane(talk_of(4, seed=1).items)
     pass_time(stage, [job], 200)
     assert len(stage.streams()) == 1
-    job.registry.close()
+    stage.loop.call(job.host.close)
     written = stage.entries()
     pass_time(stage, [], 60_000)
     assert stage.streams() == ()
