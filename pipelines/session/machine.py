@@ -420,8 +420,8 @@ class Session:
             self._ended = self._ended or item.ended
             self._flushes_begun += item.is_asked_for
             self._mode = _Mode.FLUSHING
-        elif item.epoch < self._epoch and not self._is_flushed:
-            # A straggler of an older stream: it must not cut a word of the newer one in two.
+        elif self._is_straggler(item) and not self._is_flushed:
+            # It must not cut a word of the newer stream in two.
             self._stragglers.append(item)
             self._stragglers_by_s = self._stragglers_by_s or now.s + STRAGGLERS_WAIT_S
         elif not self._goes_on(item) and not self._is_flushed:
@@ -440,6 +440,10 @@ class Session:
                 before = (0, first) if first else None
                 here = first, 0, None
                 self._commit(EntryKind.SILENCE, Segment(0, 0, ""), now, resume=here, named=before)
+
+    def _is_straggler(self, item: Chunk | Hole | Opened) -> bool:
+        """Whether the item is of an older stream, which was not opened anew."""
+        return item.epoch < self._epoch and not isinstance(item, Opened)
 
     def _goes_on(self, item: Chunk | Hole | Opened) -> bool:
         """Whether the item belongs where the session stands. Late chunks do in runs."""

@@ -71,7 +71,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A stream that the ledger does not know begins at ``next_sequence``."""
+    """A stream was opened: it begins, or goes on, at ``next_sequence``."""
 
     epoch: int
     next_sequence: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from pipelines.reading.keys import KEY_GROUPS, key_group, spread_keys
+from beam_flink_kit.key_groups import KEY_GROUPS, key_group, spread_keys
 
 pytestmark = pytest.mark.unit
 

@@ -164,9 +164,9 @@ def test_a_gap_that_says_nothing_is_nothing(until: int | None) -> None:
 def test_a_newer_generation_passes_what_lies_in_front_of_it_and_no_more() -> None:
     session = InOrder(at={1: 2})
     assert session.chunks(1, 6, 8) == []
-    assert session.opened(1, 4) == ["gap 1/2-5"]
+    assert session.opened(1, 4) == ["opened 1/2", "gap 1/2-5"]
     assert session.chunks(1, 5) == ["1/5", "1/6"]
-    assert session.opened(1, 4) == []
+    assert session.opened(1, 4) == ["opened 1/7"], "said again"
     assert session.order.is_waiting, "7 was never settled"
 
 
