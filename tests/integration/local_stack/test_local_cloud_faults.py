@@ -1,4 +1,4 @@
-"""The local cloud as it is started here: shards split and merge as on AWS, a table fails on order."""
+"""The local cloud as it is started here: shards split and merge as on AWS, a table can fail."""
 
 from __future__ import annotations
 
