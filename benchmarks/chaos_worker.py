@@ -126,7 +126,7 @@ ACTS = (
 async def play(act: Act, stack: LocalStack, wav: Path) -> Found:
     clients = AwsClients(stack.aws)
     try:
-        crowd = Crowd(stack, AmazonLedger(clients), settle_timeout_s=90.0)
+        crowd = Crowd(stack.gateway_url, AmazonLedger(clients), settle_timeout_s=90.0)
         talks = [spoken_talk(wav, act.talk_s, ("es", "ca"))]
         talks += [scripted_talk(n, act.talk_s, LANGUAGES) for n in range(SCRIPTED_SESSIONS)]
         began_s = time.monotonic()
