@@ -39,8 +39,8 @@ async def hold(system: System) -> tuple[list[Held], Player, float]:
     kinds = tuple(act.kind for act in acts.values())
     schedule = make_schedule(kinds, settings.seed, settings.talk_s)
 
-    def strike(planned: PlannedAct) -> None:
-        acts[planned.kind.name].play(system, planned)
+    async def strike(planned: PlannedAct) -> None:
+        await asyncio.to_thread(acts[planned.kind.name].play, system, planned)
 
     player = Player(strike, settings.talk_s, say)
     say(f"{len(schedule)} acts are planned (seed {settings.seed})")

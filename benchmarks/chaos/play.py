@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.chaos.judge import PlayedAct
 from benchmarks.chaos.schedule import QUIET_S, RECOVERY_S, PlannedAct, Touched
 
-Strike = Callable[[PlannedAct], None]
+Strike = Callable[[PlannedAct], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Player:
-    """``strike`` plays one act and blocks. An act begins when it is planned to; later when the one
-    before it in its lane took longer than planned, or another still disturbs the same; not at all
-    when it would reach into the quiet before the talks' end."""
+    """``strike`` plays one act and returns when it is over.
+
+    An act begins when it is planned to; later when the one before it in its lane took longer than
+    planned, or another still disturbs the same; not at all when it would reach into the quiet
+    before the talks' end.
+    """
 
     strike: Strike
     talk_s: float
@@ -30,7 +33,7 @@ class Player:
 
     async def play(self, schedule: Sequence[PlannedAct]) -> None:
         """From now on, until all of it is over."""
-        self._began_s = time.monotonic()
+        self._began_s = asyncio.get_running_loop().time()
         self._locks = {touched: asyncio.Lock() for touched in Touched}
         async with asyncio.TaskGroup() as group:
             for in_background in (True, False):
@@ -63,7 +66,7 @@ class Player:
         self._under_way.append(act)
         failure = ""
         try:
-            await asyncio.to_thread(self.strike, act)
+            await self.strike(act)
         except Exception as error:
             failure = f"{type(error).__name__}: {error}"
             self.say(f"{act.kind.name} failed: {failure}")
@@ -83,7 +86,7 @@ class Player:
         self.say(f"{self._now_s():4.0f} s: {act.kind.name} is over")
 
     def _now_s(self) -> float:
-        return time.monotonic() - self._began_s
+        return asyncio.get_running_loop().time() - self._began_s
 
 
 def _now_ms() -> int:
