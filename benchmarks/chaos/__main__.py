@@ -74,10 +74,12 @@ def run(settings: ChaosSettings) -> int:
     """The exit code: 0 when every bar held."""
     with chaos_system(settings, say) as system:
         held, player, minutes = asyncio.run(hold(system))
+        ended = system.ended()
     found = find(
         held,
         player.played,
         player.not_played,
+        ended,
         minutes=minutes,
         seed=settings.seed,
         form=settings.form,
@@ -115,6 +117,8 @@ def tell(found: Found) -> None:
     for act in found.acts:
         if act.failure:
             say(f"failed: {act.name} at {act.at_s:.0f} s: {act.failure}")
+    for one in found.ended:
+        say(one)
     print(last_line(found), flush=True)
 
 

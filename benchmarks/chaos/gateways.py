@@ -41,6 +41,11 @@ class Gateways:
         self._current = self._start(*free_ports(1))
 
     @property
+    def process(self) -> Running:
+        """The current one."""
+        return self._current.process
+
+    @property
     def notify_url(self) -> str:
         return self._notify.url
 
@@ -87,12 +92,6 @@ class Gateways:
             yield broken
         finally:
             self._clients.mend()
-
-    def ended(self) -> tuple[str, ...]:
-        """Of processes that ended although nobody told them to."""
-        if self._current.process.is_alive:
-            return ()
-        return (f"the gateway ended with {self._current.process.popen.returncode}",)
 
     def _start(self, port: int) -> _Gateway:
         process = start_gateway(

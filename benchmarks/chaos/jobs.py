@@ -103,12 +103,12 @@ class EmbeddedJob:
 
 
 class ClusteredJob:
-    """``Job`` on a standalone cluster, with slots for two of it. ``resuming``: the same job as a
-    jar that begins from what the tables say."""
+    """``Job`` on a standalone cluster, with slots for two of it. ``jar``: the job, beginning from
+    what the tables say."""
 
-    def __init__(self, cluster: ClusterJob, resuming: Path) -> None:
+    def __init__(self, cluster: ClusterJob, jar: Path) -> None:
         self._cluster = cluster
-        self._resuming = resuming
+        self._jar = jar
 
     def worker_pids(self) -> tuple[int, ...]:
         return self._cluster.worker_pids()
@@ -132,7 +132,7 @@ class ClusteredJob:
 
     def run_second(self, lasts_s: float) -> None:
         (first,) = self._running()
-        self._cluster.submit_beside(self._resuming)
+        self._cluster.submit_beside(self._jar)
         wait_until(self, lambda: len(self._running() - {first}) == 1, "a second job runs")
         time.sleep(lasts_s)
         self._cluster.rest.cancel(first)

@@ -67,7 +67,8 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The run in figures. ``usual_max_s``: the longest wait that no act was near to."""
+    """The run in figures. ``ended``: processes that ended although no act ended them.
+    ``usual_max_s``: the longest wait that no act was near to."""
 
     sessions: int
     minutes: float
@@ -84,6 +85,7 @@ class Found:
     listener_reconnects: int
     acts: tuple[PlayedAct, ...]
     not_played: tuple[str, ...]
+    ended: tuple[str, ...]
     silences: tuple[Silence, ...]
     usual_max_s: float
     faults: Faults
@@ -97,6 +99,7 @@ class Found:
             "repeated": len(self.faults.repeated),
             "outcomes not once": len(self.faults.outcomes),
             "acts failed": failed,
+            "processes ended": len(self.ended),
         }
         broken = [f"{count} {what}" for what, count in counts.items() if count]
         if not self.acts:
@@ -221,6 +224,7 @@ def find(
     held: Sequence[Held],
     acts: Sequence[PlayedAct],
     not_played: Sequence[str],
+    ended: Sequence[str],
     *,
     minutes: float,
     seed: int,
@@ -244,6 +248,7 @@ def find(
         listener_reconnects=sum(report.reconnects for report in reports),
         acts=tuple(acts),
         not_played=tuple(not_played),
+        ended=tuple(ended),
         silences=by_act,
         usual_max_s=usual_max_s,
         faults=sum((faults_of(one) for one in held), Faults()),

@@ -186,6 +186,7 @@ def found(faults: Faults, *acts: PlayedAct) -> Found:
         listener_reconnects=2,
         acts=acts,
         not_played=(),
+        ended=(),
         silences=(Silence("second-job", 1, 30.0, 8.0, 12.5),),
         usual_max_s=3.0,
         faults=faults,
@@ -205,6 +206,11 @@ def test_the_last_line_says_which_bars_did_not_hold() -> None:
     failed = replace(act("second-job", 1, 2), failure="ProcessError: no second job")
     bad = found(Faults(("a", "b"), (), ("c",)), failed)
     assert last_line(bad).endswith("NOT HELD: 2 lost, 1 outcomes not once, 1 acts failed")
+
+
+def test_a_process_that_ended_by_itself_is_told() -> None:
+    dead = replace(found(Faults(), act("second-job", 1, 2)), ended=("the gateway ended with 1",))
+    assert dead.broken_bars == ("1 processes ended",)
 
 
 def test_a_run_that_showed_nothing_is_no_success() -> None:
