@@ -14,7 +14,7 @@ import time
 
 from benchmarks.chaos.acts import acts_of
 from benchmarks.chaos.judge import Found, find, last_line
-from benchmarks.chaos.play import Player
+from benchmarks.chaos.play import Player, in_thread
 from benchmarks.chaos.schedule import PlannedAct, make_schedule
 from benchmarks.chaos.settings import DIRECTORY, LANGUAGES, ChaosSettings, Form
 from benchmarks.chaos.system import System, chaos_system
@@ -40,7 +40,7 @@ async def hold(system: System) -> tuple[list[Held], Player, float]:
     schedule = make_schedule(kinds, settings.seed, settings.talk_s)
 
     async def strike(planned: PlannedAct) -> None:
-        await asyncio.to_thread(acts[planned.kind.name].play, system, planned)
+        await in_thread(lambda: acts[planned.kind.name].play(system, planned))
 
     player = Player(strike, settings.talk_s, say)
     say(f"{len(schedule)} acts are planned (seed {settings.seed})")

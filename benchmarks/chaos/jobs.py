@@ -21,6 +21,7 @@ WHOLE_AGAIN_S = 180.0
 NOTICED_WITHIN_S = 8.0
 LOOK_EVERY_S = 0.2
 _RESUME = "resume"
+_OVER = ("FINISHED", "CANCELED", "FAILED")
 
 
 class Job(Protocol):
@@ -133,10 +134,19 @@ class ClusteredJob:
     def run_second(self, lasts_s: float) -> None:
         (first,) = self._running()
         self._cluster.submit_beside(self._jar)
-        wait_until(self, lambda: len(self._running() - {first}) == 1, "a second job runs")
-        time.sleep(lasts_s)
+        try:
+            wait_until(self, lambda: len(self._running() - {first}) == 1, "a second job runs")
+            time.sleep(lasts_s)
+        except ProcessError:
+            self._cancel_all_but(first)  # one is to be left, whichever
+            raise
         self._cluster.rest.cancel(first)
         wait_until(self, lambda: first not in self._running(), "the first job ended")
+
+    def _cancel_all_but(self, kept: str) -> None:
+        for job, state in self._cluster.rest.job_states().items():
+            if job != kept and state not in _OVER:
+                self._cluster.rest.cancel(job)
 
     def _running(self) -> frozenset[str]:
         with contextlib.suppress(FlinkError):

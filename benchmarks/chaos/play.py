@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +89,33 @@ class Player:
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time() - self._began_s
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """As ``asyncio.to_thread``, but nobody waits for ``work`` when the run is stopped: an act may
+    block for minutes."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if over.done():
+            return
+        if error is None:
+            over.set_result(None)
+        else:
+            over.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except Exception as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the run was stopped
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=run, name="act", daemon=True).start()
+    await over
 
 
 def _now_ms() -> int:
