@@ -9,45 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
 from local_stack.ports import LOOPBACK
+from local_stack.thread_loop import ThreadLoop
 
-T = TypeVar("T")
-_CALL_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 10.0
 _READ_BYTES = 64 * 1024
 _HOPS = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
 _GONE = 410
 
 
-class FrontLoop:
-    """An event loop in a thread of its own: what is served there goes on while acts block."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fronts", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Its result, for a caller in another thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_TIMEOUT_S)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_CALL_TIMEOUT_S)
-
-
 class ClientFront:
     """Passes bytes on in both directions. ``target_port``: of the current gateway."""
 
-    def __init__(self, loop: FrontLoop, port: int, target_port: int) -> None:
+    def __init__(self, loop: ThreadLoop, port: int, target_port: int) -> None:
         self._loop = loop
         self._port = port
         self.target_port = target_port
@@ -130,7 +109,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 class NotifyFront:
     """``urls``: of the gateways that run, the newest first; changed from any thread."""
 
-    def __init__(self, loop: FrontLoop) -> None:
+    def __init__(self, loop: ThreadLoop) -> None:
         self._loop = loop
         self.urls: tuple[str, ...] = ()
         self.url = ""
