@@ -26,6 +26,7 @@ from ingest_gateway.client import (
 )
 from local_stack.audience import (
     JOIN_TIMEOUT_S,
+    POLL_S,
     Audience,
     Content,
     is_playable,
@@ -117,6 +118,7 @@ class Crowd:
         proof: Callable[[ReceivedClip], bool] = is_playable,
         inline_audio: bool = False,
         settle_timeout_s: float = 60.0,
+        settle_poll_s: float = POLL_S,
         patience_s: float = 0.0,
     ) -> None:
         self._url = gateway_url
@@ -124,6 +126,7 @@ class Crowd:
         self._proof = proof
         self._inline_audio = inline_audio
         self._settle_timeout_s = settle_timeout_s
+        self._settle_poll_s = settle_poll_s
         self._patience_s = patience_s
         self._token: str | None = None
         self._opening = asyncio.Lock()
@@ -156,6 +159,7 @@ class Crowd:
                 [promised(spoken)],
                 lambda: audience.reached | audience.skipped,
                 self._settle_timeout_s,
+                self._settle_poll_s,
             )
             heard = await audience.leave()
         return Held(

@@ -166,8 +166,10 @@ async def settled(
     acknowledged: Iterable[Acknowledged],
     reached: Callable[[], set[tuple[int, str]]],
     timeout_s: float,
+    poll_s: float = POLL_S,
 ) -> tuple[LedgerEntry, ...]:
-    """The ledger once everything in it has arrived, or as it stands when patience is over."""
+    """The ledger once everything in it has arrived, or as it stands when patience is over. Each
+    look reads all of it."""
     promises = tuple(acknowledged)
     deadline = time.monotonic() + timeout_s
     while True:
@@ -175,7 +177,7 @@ async def settled(
         complete = judge(session_id, entries, promises, reached()).is_complete
         if complete or time.monotonic() > deadline:
             return entries
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(poll_s)
 
 
 async def _entries(ledger: Ledger, session_id: str) -> tuple[LedgerEntry, ...]:

@@ -27,6 +27,8 @@ from local_stack.processes import run_command
 RESULT = DIRECTORY.with_suffix(".json")
 _STAGGER_S = 0.4
 _SETTLE_S = 150.0
+_SETTLE_POLL_S = 5.0
+"""Each look reads a session's whole ledger: twenty at once are to leave the local cloud alone."""
 _PATIENCE_S = 60.0
 _WORDS_A_SECOND = 3
 _MOST_FAULTS_SHOWN = 40
@@ -50,6 +52,7 @@ async def hold(system: System) -> tuple[list[Held], Player, float]:
             system.gateways.url,
             AmazonLedger(clients),
             settle_timeout_s=_SETTLE_S,
+            settle_poll_s=_SETTLE_POLL_S,
             patience_s=_PATIENCE_S,
         )
         words_apart = round(settings.talk_s * _WORDS_A_SECOND)
