@@ -241,7 +241,7 @@ def find(
         fences=sum(entry.takeover > 0 for one in held for entry in one.entries),
         outcomes=sum(len(one.reached | one.skipped) for one in held),
         clips=sum(len(one.reached) for one in held),
-        skipped=Counter(skip.reason for report in reports for skip in report.skips),
+        skipped=dict(Counter(skip.reason for report in reports for skip in report.skips)),
         repeats_dropped=sum(report.repeats for report in reports),
         speaker_reconnects=sum(one.spoken.reconnects for one in held),
         chunks_resent=sum(one.spoken.resent_chunks for one in held),

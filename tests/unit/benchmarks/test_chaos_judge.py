@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -15,11 +16,12 @@ from benchmarks.chaos.judge import (
     arrivals_ms,
     content_faults,
     faults_of,
+    find,
     last_line,
     silences,
 )
 from benchmarks.crowd import Held, Talk
-from ingest_gateway.client import ListenReport, ReceivedClip, SpeakReport
+from ingest_gateway.client import ListenReport, ReceivedClip, ReceivedSkip, SpeakReport
 from local_stack.audience import Content
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
 
@@ -167,6 +169,25 @@ def test_an_act_that_fell_into_another_is_told_apart() -> None:
         ("ledger-away", 58.0),
         ("worker-killed (ledger-away)", 58.0),
     ]
+
+
+def test_what_is_found_in_sessions_adds_up_and_can_be_saved() -> None:
+    late = ReceivedSkip(3, 2, "late", 53_500)
+    (report,) = whole().heard
+    first = replace(whole(), heard=(replace(report, skips=(late,), repeats=2, reconnects=1),))
+    fence = replace(entry(2, "", 4, 4), kind=EntryKind.SILENCE, takeover=4, routes=(), outcomes=())
+    spoken = entry(0, "w1 w2 w3", 0, 4)
+    second = replace(held(spoken), entries=(spoken, replace(fence, number=1)))
+    acts = [act("worker-killed", 51, 52)]
+    total = find([first, second], acts, ["second-job"], [], minutes=2.0, seed=7, form="cluster")
+
+    saved = json.loads(json.dumps(asdict(total)))
+    assert total.broken_bars == ()
+    assert (total.sessions, total.entries, total.fences, total.outcomes) == (2, 4, 1, 3)
+    assert (total.repeats_dropped, total.listener_reconnects) == (2, 1)
+    assert saved["skipped"] == {"late": 1}
+    assert saved["silences"][0]["act"] == "worker-killed"
+    assert saved["not_played"] == ["second-job"]
 
 
 def found(faults: Faults, *acts: PlayedAct) -> Found:
