@@ -14,9 +14,10 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from beam_flink_kit.loops import LiveLoop
 from local_stack.ports import LOOPBACK
-from local_stack.thread_loop import ThreadLoop
 
+_CALL_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 10.0
 _READ_BYTES = 64 * 1024
 _HOPS = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
@@ -26,7 +27,7 @@ _GONE = 410
 class ClientFront:
     """Passes bytes on in both directions. ``target_port``: of the current gateway."""
 
-    def __init__(self, loop: ThreadLoop, port: int, target_port: int) -> None:
+    def __init__(self, loop: LiveLoop, port: int, target_port: int) -> None:
         self._loop = loop
         self._port = port
         self.target_port = target_port
@@ -35,14 +36,14 @@ class ClientFront:
         self._server: asyncio.Server | None = None
 
     def start(self) -> None:
-        self._loop.run(self._start())
+        self._loop.wait(self._loop.start(self._start()), _CALL_TIMEOUT_S)
 
     def stop(self) -> None:
-        self._loop.run(self._stop())
+        self._loop.wait(self._loop.start(self._stop()), _CALL_TIMEOUT_S)
 
     def cut(self) -> int:
         """Break every connection and refuse new ones until ``mend``; how many were broken."""
-        return self._loop.run(self._cut())
+        return self._loop.wait(self._loop.start(self._cut()), _CALL_TIMEOUT_S)
 
     def mend(self) -> None:
         self._is_open = True
@@ -109,7 +110,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 class NotifyFront:
     """``urls``: of the gateways that run, the newest first; changed from any thread."""
 
-    def __init__(self, loop: ThreadLoop) -> None:
+    def __init__(self, loop: LiveLoop) -> None:
         self._loop = loop
         self.urls: tuple[str, ...] = ()
         self.url = ""
@@ -117,10 +118,12 @@ class NotifyFront:
         self._runner: web.AppRunner | None = None
 
     def start(self) -> None:
-        self.url = f"http://{LOOPBACK}:{self._loop.run(self._start())}"
+        self.url = (
+            f"http://{LOOPBACK}:{self._loop.wait(self._loop.start(self._start()), _CALL_TIMEOUT_S)}"
+        )
 
     def stop(self) -> None:
-        self._loop.run(self._stop())
+        self._loop.wait(self._loop.start(self._stop()), _CALL_TIMEOUT_S)
 
     async def _start(self) -> int:
         timeout = aiohttp.ClientTimeout(total=_ANSWER_TIMEOUT_S)

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from beam_flink_kit.loops import LiveLoop
 from benchmarks.chaos.fronts import ClientFront, NotifyFront
 from benchmarks.crowd import GATEWAY_OPTIONS
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running, frozen
 from local_stack.stack import start_gateway
-from local_stack.thread_loop import ThreadLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Gateways:
         self._aws_endpoint = aws_endpoint
         self._stage = stage
         self._options = (f"--token-key={keys}", *GATEWAY_OPTIONS)
-        self._loop = ThreadLoop("fronts")
+        self._loop = LiveLoop()
         (port,) = free_ports(1)
         self._clients = ClientFront(self._loop, port, 0)
         self._notify = NotifyFront(self._loop)

@@ -51,7 +51,7 @@ class Silence:
 @dataclass(frozen=True, slots=True)
 class Faults:
     """Each in words. ``lost``: audio or an outcome that is nowhere; ``repeated``: what is there
-    more than once; ``outcomes``: those that are not fixed once, delivered, and told as fixed."""
+    more than once; ``outcomes``: those that are not fixed once, or told otherwise."""
 
     lost: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from beam_flink_kit.loops import LiveLoop
 from benchmarks.chaos.fronts import ClientFront, NotifyFront
 from local_stack.ports import free_ports
-from local_stack.thread_loop import ThreadLoop
 
 pytestmark = pytest.mark.integration
 
@@ -41,14 +41,14 @@ async def gateway(name: str, *connections: str) -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def loop() -> Iterator[ThreadLoop]:
-    loop = ThreadLoop("fronts")
+def loop() -> Iterator[LiveLoop]:
+    loop = LiveLoop()
     yield loop
     loop.stop()
 
 
 @pytest.fixture
-def notify(loop: ThreadLoop) -> Iterator[NotifyFront]:
+def notify(loop: LiveLoop) -> Iterator[NotifyFront]:
     front = NotifyFront(loop)
     front.start()
     yield front
@@ -84,7 +84,7 @@ async def test_a_connection_is_not_gone_while_a_gateway_does_not_answer(
 
 
 async def test_clients_keep_their_gateway_and_new_ones_come_to_the_current(
-    loop: ThreadLoop,
+    loop: LiveLoop,
 ) -> None:
     (port,) = free_ports(1)
     async with gateway("old") as old, gateway("new") as new:
@@ -101,7 +101,7 @@ async def test_clients_keep_their_gateway_and_new_ones_come_to_the_current(
             front.stop()
 
 
-async def test_clients_that_are_cut_off_come_back_when_it_is_mended(loop: ThreadLoop) -> None:
+async def test_clients_that_are_cut_off_come_back_when_it_is_mended(loop: LiveLoop) -> None:
     (port,) = free_ports(1)
     async with gateway("only") as only:
         front = ClientFront(loop, port, only)

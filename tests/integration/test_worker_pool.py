@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 
-from pipelines import worker_pool
-from pipelines.worker_pool import WorkerPool
+from beam_flink_kit import worker_pool
+from beam_flink_kit.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.integration
 

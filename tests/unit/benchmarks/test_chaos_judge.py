@@ -48,7 +48,7 @@ def entry(number: int, text: str, first_s: int, end_s: int) -> LedgerEntry:
         resume_sequence=0,
         resume_sequence_sample=0,
         routes=(Route("ca", None),),
-        outcomes=(FixedOutcome("ca", f"ca {text}", None, 0, delivered=True),),
+        outcomes=(FixedOutcome("ca", f"ca {text}", None, 0),),
     )
 
 
@@ -117,11 +117,11 @@ def test_words_in_another_order_are_lost_too() -> None:
     assert faults == Faults(lost=("scripted 3: words out of order",))
 
 
-def test_an_outcome_that_is_not_delivered_breaks_its_own_bar() -> None:
+def test_an_outcome_that_is_not_fixed_once_breaks_its_own_bar() -> None:
     late = entry(1, "w3", 2, 4)
-    unmarked = replace(late, outcomes=(replace(late.outcomes[0], delivered=False),))
-    assert faults_of(held(entry(0, "w1 w2", 0, 2), unmarked)) == Faults(
-        outcomes=("scripted 3: the outcome of entry 1 in ca is not marked as delivered",)
+    twice = replace(late, outcomes=late.outcomes * 2)
+    assert faults_of(held(entry(0, "w1 w2", 0, 2), twice)) == Faults(
+        outcomes=("scripted 3: entry 1 has 2 outcomes in ca",)
     )
 
 

@@ -27,7 +27,7 @@ def entry(
     kind: EntryKind = EntryKind.SPEECH,
     epoch: int = 0,
 ) -> LedgerEntry:
-    """All that is due is fixed and delivered."""
+    """All that is due is fixed."""
     is_told = kind in (EntryKind.SPEECH, EntryKind.FAILED)
     routes = None if languages is None else tuple(Route(one, None) for one in languages)
     return LedgerEntry(
@@ -50,8 +50,8 @@ def entry(
     )
 
 
-def outcome(language: str, *, delivered: bool = True) -> FixedOutcome:
-    return FixedOutcome(language, f"text in {language}", None, 1_000, delivered)
+def outcome(language: str) -> FixedOutcome:
+    return FixedOutcome(language, f"text in {language}", None, 1_000)
 
 
 def fence(number: int, at_sample: int) -> LedgerEntry:
@@ -184,14 +184,6 @@ def test_an_outcome_in_a_language_of_no_route_is_a_fault() -> None:
     odd = replace(entry(0, 0, 100, ("es",)), outcomes=(outcome("es"), outcome("fr")))
 
     assert outcome_faults([odd]) == ("entry 0 has an outcome in fr, which is none of its",)
-
-
-def test_an_outcome_has_to_be_marked_as_delivered() -> None:
-    unmarked = replace(entry(4, 0, 100, ("es",)), outcomes=(outcome("es", delivered=False),))
-
-    assert outcome_faults([unmarked]) == (
-        "the outcome of entry 4 in es is not marked as delivered",
-    )
 
 
 def test_audio_that_could_not_be_recognised_has_outcomes_and_silence_has_none() -> None:

@@ -37,7 +37,7 @@ def entry(number: int, text: str, *languages: str) -> LedgerEntry:
         resume_sequence=0,
         resume_sequence_sample=0,
         routes=tuple(Route(language, None) for language in languages),
-        outcomes=tuple(FixedOutcome(one, text, None, 0, delivered=True) for one in languages),
+        outcomes=tuple(FixedOutcome(one, text, None, 0) for one in languages),
     )
 
 
