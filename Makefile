@@ -34,7 +34,7 @@ say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live test test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
 	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
-	chaos-worker soak standby bench bench-quick bench-window bench-browsers \
+	chaos chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
 help: ## this list
@@ -104,8 +104,13 @@ lock: ## choose new versions of all Python packages: requirements.txt
 	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --python-version 3.11 \
 		--no-header --no-emit-index-url -o requirements.txt
 
-chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost
-	@$(PYTHON) -m benchmarks.chaos_worker
+chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window]
+	@$(PYTHON) -m benchmarks.chaos_worker $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
+
+chaos: setup $(FLINK)/installed ## that and freezes, outages, splits, a second job, by a schedule, for 15 minutes [TALK_S= SEED= SESSIONS= ACTS= FORM=embedded SEGMENTATION=window]
+	@$(PYTHON) -m benchmarks.chaos $(if $(TALK_S),--talk_s=$(TALK_S)) $(if $(SEED),--seed=$(SEED)) \
+		$(if $(SESSIONS),--sessions=$(SESSIONS)) $(if $(FORM),--form=$(FORM)) \
+		$(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
 
 soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 	@$(PYTHON) -m benchmarks.soak

@@ -2,8 +2,9 @@
 
 Does for the EXTERNAL environment what ``apache_beam.runners.worker.worker_pool_main`` does, with
 differences that matter here: it listens on the loopback interface only, hands the job's options to
-the worker (state cache, log level), never lets a worker wait on a pipe nobody reads, and keeps one
-worker waiting that has imported everything already.
+the worker (state cache, log level), never lets a worker wait on a pipe nobody reads, keeps one
+worker waiting that has imported everything already, and serves two jobs of one TaskManager: Flink
+counts the workers of each job from 1-1.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import contextlib
 import json
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent import futures
 from types import FrameType
 
@@ -28,14 +31,20 @@ _LOG = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 STOP_GRACE_S = 5.0
 PREPARE_AFTER_S = 15.0
+LOOK_AGAIN_AFTER_S = 10.0
+_CONNECT_WITHIN_S = 0.5
 
 
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Worker processes by the id that Flink gave them, and one that waits for an id."""
+    """Worker processes, and one that waits for an id.
+
+    A worker is known by the id that Flink gave it and by the address that its job is provisioned
+    from: ids are unique within a job only, and each run of a job has a server of its own.
+    """
 
     def __init__(self, preloaded: tuple[str, ...]) -> None:
         self._preloaded = preloaded
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
         self._waiting: subprocess.Popen[bytes] | None = None
         self._is_closed = False
@@ -50,15 +59,19 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def StartWorker(  # noqa: N802 (named by Beam's service)
         self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
     ) -> beam_fn_api_pb2.StartWorkerResponse:
+        endpoint = request.provision_endpoint.url
         try:
-            environment = worker_environment(request.worker_id, request.provision_endpoint.url)
+            environment = worker_environment(request.worker_id, endpoint)
             worker = self._tell_waiting(environment)
         except (grpc.RpcError, OSError) as error:
             return beam_fn_api_pb2.StartWorkerResponse(error=repr(error))
-        before = self._workers.get(request.worker_id)
-        if before is not None:  # its Flink was killed, and a new one counts from the start again
+        # Its Flink was killed, and a new one counts from the start again.
+        self._stop_abandoned(request.worker_id)
+        with self._lock:
+            before = self._workers.pop((request.worker_id, endpoint), None)
+            self._workers[request.worker_id, endpoint] = worker
+        if before is not None:
             _stop(before)
-        self._workers[request.worker_id] = worker
         _LOG.info("worker %s is process %d", request.worker_id, worker.pid)
         return beam_fn_api_pb2.StartWorkerResponse()
 
@@ -71,9 +84,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         worker.stdin.write(json.dumps(environment).encode() + b"\n")
         worker.stdin.close()
         # Not at once: starting up is when the processor is wanted most.
-        again = threading.Timer(PREPARE_AFTER_S, self.prepare)
-        again.daemon = True
-        again.start()
+        _later(PREPARE_AFTER_S, self.prepare)
         return worker
 
     def _import_ahead(self) -> subprocess.Popen[bytes]:
@@ -85,11 +96,31 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def StopWorker(  # noqa: N802 (named by Beam's service)
         self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
     ) -> beam_fn_api_pb2.StopWorkerResponse:
-        worker = self._workers.pop(request.worker_id, None)
-        if worker is not None:
-            _stop(worker)
+        """Flink says the id and not the job: of two jobs' workers with that id, the one whose job
+        is gone is stopped, now or when its job's servers have closed."""
+        named = self._named(request.worker_id)
+        if len(named) == 1:
+            self._stop_these(named)
             _LOG.info("worker %s stopped", request.worker_id)
+        else:
+            self._stop_abandoned(request.worker_id)
+            _later(LOOK_AGAIN_AFTER_S, lambda: self._stop_abandoned(request.worker_id))
         return beam_fn_api_pb2.StopWorkerResponse()
+
+    def _named(self, worker_id: str) -> list[tuple[str, str]]:
+        with self._lock:
+            return [key for key in self._workers if key[0] == worker_id]
+
+    def _stop_abandoned(self, worker_id: str) -> None:
+        """Stop the workers of this id whose job is not there any more."""
+        self._stop_these([key for key in self._named(worker_id) if not _is_served(key[1])])
+
+    def _stop_these(self, keys: list[tuple[str, str]]) -> None:
+        with self._lock:
+            found = [self._workers.pop(key, None) for key in keys]
+        for worker in found:
+            if worker is not None:
+                _stop(worker)
 
     def stop_all(self) -> None:
         with self._lock:
@@ -98,6 +129,22 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         for worker in (*self._workers.values(), *([waiting] if waiting else [])):
             _stop(worker)
         self._workers.clear()
+
+
+def _later(after_s: float, call: Callable[[], None]) -> None:
+    timer = threading.Timer(after_s, call)
+    timer.daemon = True
+    timer.start()
+
+
+def _is_served(endpoint: str) -> bool:
+    """Whether anything answers at ``host:port``."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), _CONNECT_WITHIN_S):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _stop(worker: subprocess.Popen[bytes]) -> None:

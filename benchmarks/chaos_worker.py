@@ -7,11 +7,13 @@ Translation and voices are scripted. Two acts:
 2. Flink restarts the job, its worker process stays alive and with it whatever it remembers.
    (Only with ``environment_cache_millis``, which would keep a dead worker too: an act of its own.)
 
-``python -m benchmarks.chaos_worker killed`` plays the first alone, ``restarted`` the second.
+``python -m benchmarks.chaos_worker killed`` plays the first alone, ``restarted`` the second;
+``--segmentation=window`` has the job cut every 3 s.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import statistics
 import sys
@@ -126,7 +128,7 @@ ACTS = (
 async def play(act: Act, stack: LocalStack, wav: Path) -> Found:
     clients = AwsClients(stack.aws)
     try:
-        crowd = Crowd(stack, AmazonLedger(clients), settle_timeout_s=90.0)
+        crowd = Crowd(stack.gateway_url, AmazonLedger(clients), settle_timeout_s=90.0)
         talks = [spoken_talk(wav, act.talk_s, ("es", "ca"))]
         talks += [scripted_talk(n, act.talk_s, LANGUAGES) for n in range(SCRIPTED_SESSIONS)]
         began_s = time.monotonic()
@@ -191,7 +193,7 @@ def _struck(blow: tuple[str, int, float], sessions: Sequence[Held]) -> Struck:
     )
 
 
-def run(names: Sequence[str]) -> int:
+def run(names: Sequence[str], segmentation: str) -> int:
     found: dict[str, Found] = {}
     for act in ACTS:
         if names and act.name not in names:
@@ -203,14 +205,14 @@ def run(names: Sequence[str]) -> int:
             speech_to_text="combined",
             translation="scripted",
             speech_synthesis="scripted",
-            job_options=act.job_options,
+            job_options=(*act.job_options, f"--segmentation={segmentation}"),
             gateway_options=GATEWAY_OPTIONS,
         )
         with LocalStack(settings, say=_say) as stack:
             wav = make_talk(directory / "talk.wav").wav
             found[act.name] = asyncio.run(play(act, stack, wav))
-        save(DIRECTORY / f"{act.name}.json", found[act.name])
-    _tell(found)
+        save(DIRECTORY / f"{act.name}-{segmentation}.json", found[act.name])
+    _tell(found, segmentation)
     return 1 if any(one.faults for one in found.values()) else 0
 
 
@@ -218,9 +220,10 @@ def _say(step: str) -> None:
     print(f"chaos-worker: {step}", flush=True)
 
 
-def _tell(found: dict[str, Found]) -> None:
+def _tell(found: dict[str, Found], segmentation: str) -> None:
     show(
-        "chaos-worker: 9 sessions scripted, 1 recognised offline; translation and voices scripted",
+        f"chaos-worker ({segmentation}): 9 sessions scripted, 1 recognised offline; translation "
+        "and voices scripted",
         ("act", "sessions", "entries", "clips", "skipped", "repeats", "minutes", "faults"),
         [
             (
@@ -257,7 +260,15 @@ def _tell(found: dict[str, Found]) -> None:
 
 
 def main() -> int:
-    return run_command("chaos-worker", lambda: run(sys.argv[1:]))
+    names = [act.name for act in ACTS]
+    parser = argparse.ArgumentParser(prog="benchmarks.chaos_worker", description=__doc__)
+    parser.add_argument("acts", nargs="*", help=f"{', '.join(names)}; default: all")
+    parser.add_argument("--segmentation", choices=("pause", "window"), default="pause")
+    given = parser.parse_args()
+    unknown = sorted(set(given.acts) - set(names))
+    if unknown:
+        parser.error(f"no such act: {', '.join(unknown)}")
+    return run_command("chaos-worker", lambda: run(given.acts, given.segmentation))
 
 
 if __name__ == "__main__":

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import wave
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
 
 from connectors.ledger import Ledger
 from connectors.scripted_words import write_silence, write_talk
 from ingest_gateway.client import (
+    GatewayRefusedError,
     ListenReport,
     ReceivedClip,
     SpeakReport,
     create_session,
+    end_session,
     fetch_token,
     speak,
 )
-from local_stack.audience import Audience, is_playable, promised, settled
+from local_stack.audience import (
+    JOIN_TIMEOUT_S,
+    POLL_S,
+    Audience,
+    Content,
+    is_playable,
+    promised,
+    settled,
+)
 from local_stack.completeness import judge
-from local_stack.stack import LocalStack
 from schemas.values import EntryKind, LedgerEntry
 
 SCRIPTED_LANGUAGE = "es"
@@ -30,7 +43,9 @@ GATEWAY_OPTIONS = (
     "--creates-per-minute=100000",
     "--joins-per-minute=100000",
 )
+T = TypeVar("T")
 _LAST_SILENCE_S = 1.0
+_AGAIN_AFTER_S = 1.0
 _WORDS_APART = 1_000
 
 
@@ -56,15 +71,22 @@ class Held:
     reached: frozenset[tuple[int, str]]
     skipped: frozenset[tuple[int, str]]
     keys: Mapping[tuple[int, str], frozenset[str]]
+    contents: Mapping[tuple[int, str], frozenset[Content]] = field(default_factory=dict)
 
     @property
     def clips(self) -> tuple[ReceivedClip, ...]:
         return tuple(clip for report in self.heard for clip in report.clips)
 
 
-def scripted_talk(number: int, duration_s: float, languages: tuple[str, ...]) -> Talk:
-    """The same for the same number; its words are no other talk's."""
-    pcm, words = write_talk(duration_s, seed=number, first_word=number * _WORDS_APART)
+def scripted_talk(
+    number: int,
+    duration_s: float,
+    languages: tuple[str, ...],
+    words_apart: int = _WORDS_APART,
+) -> Talk:
+    """The same for the same number; its words are no other talk's, if it is no longer than
+    ``words_apart`` words."""
+    pcm, words = write_talk(duration_s, seed=number, first_word=number * words_apart)
     return Talk(
         f"scripted {number}",
         pcm + write_silence(_LAST_SILENCE_S),
@@ -84,23 +106,28 @@ def spoken_talk(wav: Path, duration_s: float, languages: tuple[str, ...]) -> Tal
 
 
 class Crowd:
-    """Holds sessions on a running stack, all by one speaker's account. ``inline_audio``: listeners
-    take clips inside messages, as the page does."""
+    """Holds sessions at a gateway, all by one speaker's account. ``inline_audio``: listeners take
+    clips inside messages, as the page does. ``patience_s``: for how long what fails over HTTP is
+    tried again, and how much longer a listener may take to join."""
 
     def __init__(
         self,
-        stack: LocalStack,
+        gateway_url: str,
         ledger: Ledger,
         *,
         proof: Callable[[ReceivedClip], bool] = is_playable,
         inline_audio: bool = False,
         settle_timeout_s: float = 60.0,
+        settle_poll_s: float = POLL_S,
+        patience_s: float = 0.0,
     ) -> None:
-        self._url = stack.gateway_url
+        self._url = gateway_url
         self._ledger = ledger
         self._proof = proof
         self._inline_audio = inline_audio
         self._settle_timeout_s = settle_timeout_s
+        self._settle_poll_s = settle_poll_s
+        self._patience_s = patience_s
         self._token: str | None = None
         self._opening = asyncio.Lock()
 
@@ -108,25 +135,31 @@ class Crowd:
         """One session from its creation until all of it has arrived, or patience is over."""
         await asyncio.sleep(after_s)
         token = await self._speaker()
-        session_id = await create_session(
-            self._url,
-            token=token,
-            source_language=talk.source_language,
-            target_languages=talk.languages,
+        session_id = await self._persistently(
+            lambda: create_session(
+                self._url,
+                token=token,
+                source_language=talk.source_language,
+                target_languages=talk.languages,
+            )
         )
         audience = Audience(
             self._url, session_id, proof=self._proof, inline_audio=self._inline_audio
         )
         async with asyncio.TaskGroup() as group:
             for language in talk.languages:
-                await audience.join(language, group)
-            spoken = await speak(self._url, talk.pcm, session_id=session_id, token=token)
+                await audience.join(language, group, JOIN_TIMEOUT_S + self._patience_s)
+            spoken = await speak(
+                self._url, talk.pcm, session_id=session_id, token=token, end_session=False
+            )
+            await self._persistently(lambda: end_session(self._url, session_id, token=token))
             entries = await settled(
                 self._ledger,
                 session_id,
                 [promised(spoken)],
                 lambda: audience.reached | audience.skipped,
                 self._settle_timeout_s,
+                self._settle_poll_s,
             )
             heard = await audience.leave()
         return Held(
@@ -137,13 +170,24 @@ class Crowd:
             frozenset(audience.reached),
             frozenset(audience.skipped),
             {outcome: frozenset(keys) for outcome, keys in audience.keys.items()},
+            {outcome: frozenset(said) for outcome, said in audience.contents.items()},
         )
 
     async def _speaker(self) -> str:
         async with self._opening:
             if self._token is None:
-                self._token = await fetch_token(self._url)
+                self._token = await self._persistently(lambda: fetch_token(self._url))
             return self._token
+
+    async def _persistently(self, call: Callable[[], Awaitable[T]]) -> T:
+        until_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return await call()
+            except (aiohttp.ClientError, GatewayRefusedError, OSError, TimeoutError):
+                if time.monotonic() >= until_s:
+                    raise
+            await asyncio.sleep(_AGAIN_AFTER_S)
 
 
 def faults(held: Held) -> tuple[str, ...]:
@@ -169,8 +213,31 @@ def faults(held: Held) -> tuple[str, ...]:
 
 def wrong_words(held: Held) -> list[str]:
     """Scripted words that the ledger says twice, not at all, or in another order."""
-    if held.talk.words is None:
+    words = count_words(held)
+    if words == WordCount():
         return []
+    return [
+        f"words: {words.twice} twice, {words.missing} missing, {words.unknown} unknown, "
+        f"of {len(held.talk.words or ())}"
+        if words.twice or words.missing or words.unknown
+        else "words: out of order"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class WordCount:
+    """How the words in the ledger differ from those of a scripted talk."""
+
+    twice: int = 0
+    missing: int = 0
+    unknown: int = 0
+    out_of_order: bool = False
+
+
+def count_words(held: Held) -> WordCount:
+    """All zero for a talk whose words are not known."""
+    if held.talk.words is None:
+        return WordCount()
     said = tuple(
         word
         for entry in held.entries
@@ -178,12 +245,10 @@ def wrong_words(held: Held) -> list[str]:
         for word in entry.text.split()
     )
     if said == held.talk.words:
-        return []
-    twice = len(said) - len(set(said))
-    unsaid = len(set(held.talk.words) - set(said))
-    foreign = len(set(said) - set(held.talk.words))
-    return [
-        f"words: {twice} twice, {unsaid} missing, {foreign} unknown, of {len(held.talk.words)}"
-        if twice or unsaid or foreign
-        else "words: out of order"
-    ]
+        return WordCount()
+    found = WordCount(
+        twice=len(said) - len(set(said)),
+        missing=len(set(held.talk.words) - set(said)),
+        unknown=len(set(said) - set(held.talk.words)),
+    )
+    return WordCount(out_of_order=True) if found == WordCount() else found

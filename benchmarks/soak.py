@@ -68,7 +68,9 @@ class _Slots:
 async def soak(stack: LocalStack) -> Found:
     clients = AwsClients(stack.aws)
     try:
-        slots = _Slots(Crowd(stack, AmazonLedger(clients), proof=is_announced, inline_audio=True))
+        slots = _Slots(
+            Crowd(stack.gateway_url, AmazonLedger(clients), proof=is_announced, inline_audio=True)
+        )
         began_s = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for place in range(AT_ONCE):

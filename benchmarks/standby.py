@@ -48,7 +48,7 @@ async def measure(stack: LocalStack) -> Found:
         idle = await _measured()
         print("standby: ten sessions", flush=True)
         crowd = Crowd(
-            stack,
+            stack.gateway_url,
             AmazonLedger(clients),
             proof=is_announced,
             inline_audio=True,

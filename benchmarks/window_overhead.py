@@ -43,7 +43,9 @@ class Found:
 async def measure(stack: LocalStack) -> Found:
     clients = AwsClients(stack.aws)
     try:
-        crowd = Crowd(stack, AmazonLedger(clients), proof=is_announced, inline_audio=True)
+        crowd = Crowd(
+            stack.gateway_url, AmazonLedger(clients), proof=is_announced, inline_audio=True
+        )
         await crowd.hold(scripted_talk(999, 8.0, ("ca", "fr")))  # the first one loads things
         async with asyncio.TaskGroup() as group:
             sessions = [

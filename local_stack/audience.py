@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.errors import RetryableError
@@ -41,11 +43,41 @@ def promised(spoken: SpeakReport) -> Acknowledged:
     return Acknowledged(spoken.epoch, spoken.acknowledged_samples, spoken.acknowledged_sequence)
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says under a number. ``skipped``: the reason of a notice; None: a clip, stored
+    under ``key``. ``text`` None: the message has none, as a notice may; ``key`` "": no link."""
+
+    skipped: str | None
+    text: str | None
+    key: str = ""
+
+    def agrees_with(self, other: Content) -> bool:
+        """Whether a receiver may drop the one after the other: what both say is the same."""
+        return (
+            self.skipped == other.skipped
+            and (self.text == other.text or None in (self.text, other.text))
+            and (self.key == other.key or "" in (self.key, other.key))
+        )
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Content:
+        """Of a message's fields, or of a caption's in a history."""
+        skipped = fields.get("reason") or fields.get("skipped")
+        text = fields.get("transcript")
+        return cls(
+            None if skipped is None else str(skipped),
+            None if text is None else str(text),
+            urlsplit(str(fields.get("url") or "")).path,
+        )
+
+
 class Audience:
     """Listeners of a session, what has reached them, and under which keys.
 
     ``reached`` holds (number, language) of clips that pass ``proof``; ``skipped`` of notices;
-    ``keys`` the stored names each was announced under, one and the same if all is well.
+    ``keys`` the stored names each was announced under, one and the same if all is well;
+    ``contents`` all that was said under a number, live and in histories after a reconnect.
     ``inline_audio``: they take clips inside messages, as the listener's page does; else they fetch
     them, which also proves that they are stored.
     """
@@ -71,8 +103,11 @@ class Audience:
         self.reached: set[tuple[int, str]] = set()
         self.skipped: set[tuple[int, str]] = set()
         self.keys: dict[tuple[int, str], set[str]] = defaultdict(set)
+        self.contents: dict[tuple[int, str], set[Content]] = defaultdict(set)
 
-    async def join(self, language: str, group: asyncio.TaskGroup) -> None:
+    async def join(
+        self, language: str, group: asyncio.TaskGroup, timeout_s: float = JOIN_TIMEOUT_S
+    ) -> None:
         """One more listener; returns when it has joined."""
         joined = asyncio.Event()
         self._reports.append(
@@ -92,7 +127,7 @@ class Audience:
                 )
             )
         )
-        async with asyncio.timeout(JOIN_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await joined.wait()
 
     async def leave(self) -> tuple[ListenReport, ...]:
@@ -107,13 +142,22 @@ class Audience:
             self._on_clip(clip)
 
     def _take_message(self, language: str, message: ReceivedMessage) -> None:
-        if message.type not in ("translatedAudio", "skipped"):
-            return
-        outcome = (int(message.fields["sequenceNumber"]), language)
-        if message.type == "skipped":
+        if message.type == "translatedAudio":
+            self._take_content(language, message.fields)
+        elif message.type == "skipped":
+            self._take_content(language, {"reason": "not told", **message.fields})
+        elif message.type == "sessionJoined":
+            for caption in message.fields.get("history", ()):
+                self._take_content(language, caption)
+
+    def _take_content(self, language: str, fields: Mapping[str, Any]) -> None:
+        outcome = (int(fields["sequenceNumber"]), language)
+        content = Content.of(fields)
+        self.contents[outcome].add(content)
+        if content.skipped is not None:
             self.skipped.add(outcome)
         else:
-            self.keys[outcome].add(urlsplit(str(message.fields.get("url", ""))).path)
+            self.keys[outcome].add(content.key)
 
 
 async def settled(
@@ -122,8 +166,10 @@ async def settled(
     acknowledged: Iterable[Acknowledged],
     reached: Callable[[], set[tuple[int, str]]],
     timeout_s: float,
+    poll_s: float = POLL_S,
 ) -> tuple[LedgerEntry, ...]:
-    """The ledger once everything in it has arrived, or as it stands when patience is over."""
+    """The ledger once everything in it has arrived, or as it stands when patience is over. Each
+    look reads all of it."""
     promises = tuple(acknowledged)
     deadline = time.monotonic() + timeout_s
     while True:
@@ -131,7 +177,7 @@ async def settled(
         complete = judge(session_id, entries, promises, reached()).is_complete
         if complete or time.monotonic() > deadline:
             return entries
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(poll_s)
 
 
 async def _entries(ledger: Ledger, session_id: str) -> tuple[LedgerEntry, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,19 +146,67 @@ class ClusterJob:
     def kill_taskmanager(self, number: int) -> None:
         """``kill -9``, and another one in its place at once, as a supervisor would. Returns when
         the job runs again, on whatever slots there are."""
-        self._processes.kill(self._taskmanagers[number])
-        self._taskmanagers[number] = start_taskmanager(self._processes, self._cluster, number)
+        self.replace_taskmanager(number)
         self._wait(lambda: not self._all_run(), "the loss was noticed")
         self.wait_until_tasks_run()
 
     def kill_jobmanager(self) -> None:
         """``kill -9``, and another one in its place at once. It finds the job and its last
         checkpoint in the store that ZooKeeper points to. Returns when the job runs again."""
-        if self._jobmanager is None:
-            raise ProcessError("there is no JobManager to kill")
-        self._processes.kill(self._jobmanager)
-        self._jobmanager = self._start_jobmanager()
+        self.replace_jobmanager()
         self.wait_until_tasks_run()
+
+    @property
+    def jobmanager(self) -> Running:
+        if self._jobmanager is None:
+            raise ProcessError("the cluster was never started")
+        return self._jobmanager
+
+    @property
+    def taskmanagers(self) -> Mapping[int, Running]:
+        return self._taskmanagers
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """The Python workers that run now, of all TaskManagers."""
+        started = (one for number in self._taskmanagers for one in self._started_for(number))
+        return tuple(process.pid for process in started if is_worker(process))
+
+    def replace_taskmanager(self, number: int) -> None:
+        """``kill -9``, and another one in its place; waits for nothing."""
+        self._processes.kill(self._taskmanagers[number])
+        self._taskmanagers[number] = start_taskmanager(self._processes, self._cluster, number)
+
+    def replace_jobmanager(self) -> None:
+        """``kill -9``, and another one in its place; waits for nothing."""
+        self._processes.kill(self.jobmanager)
+        self._jobmanager = self._start_jobmanager()
+
+    def replace_ended(self) -> tuple[str, ...]:
+        """Start what has ended by itself, as a supervisor would; its names."""
+        ended = [number for number, one in self._taskmanagers.items() if not one.is_alive]
+        for number in ended:
+            self.replace_taskmanager(number)
+        names = tuple(self._taskmanagers[number].name for number in ended)
+        if self.jobmanager.is_alive:
+            return names
+        self.replace_jobmanager()
+        return (*names, self.jobmanager.name)
+
+    def submit_beside(self, jar: Path) -> None:
+        """``flink run -d`` another job, whatever runs already; waits for none of its tasks."""
+        command = flink_command(
+            self._processes, self._cluster, "flink-run", "run", "-d", str(jar.resolve())
+        )
+        command.wait_for_exit(START_TIMEOUT_S)
+
+    def running_jobs(self) -> frozenset[str]:
+        """The jobs of which every task runs. FlinkError: the JobManager does not answer."""
+        states = self.rest.job_states()
+        return frozenset(
+            job
+            for job, state in states.items()
+            if state == "RUNNING" and self.rest.all_tasks_run(job)
+        )
 
     def _start_jobmanager(self) -> Running:
         if not self._is_application:

@@ -1,17 +1,20 @@
 """Is anything missing? Decided from the ledger and from what reached the listeners.
 
-Two promises: every sample that the gateway acknowledged is in exactly one entry, and every spoken
-entry has one outcome in every language it was routed to. Pure: the demo, the chaos run and the
-soak run ask the same questions of what they collected.
+Three promises: every sample that the gateway acknowledged is in exactly one entry; every spoken
+entry has reached every language it was routed to; the ledger has fixed one outcome for each of
+them. Pure: the demo, the chaos run and the soak run ask the same questions of what they collected.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.values import EntryKind, LedgerEntry
+
+FIRST_VERSION_WITH_OUTCOMES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Completeness:
     sample_faults: tuple[SampleFault, ...]
     lost_chunks: tuple[LostChunks, ...]
     number_faults: tuple[str, ...]
+    outcome_faults: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ class Completeness:
             *(str(one) for one in self.lost_chunks),
             *(str(one) for one in self.sample_faults),
             *self.number_faults,
+            *self.outcome_faults,
         )
 
     @property
@@ -113,6 +118,7 @@ def judge(
         ),
         lost_chunks=tuple(lost for promise in promised for lost in lost_chunks(entries, promise)),
         number_faults=number_faults(entries),
+        outcome_faults=outcome_faults(entries),
     )
 
 
@@ -175,6 +181,44 @@ def lost_chunks(
         and entry.gap_until_sequence is not None
         and entry.gap_from_sequence <= acknowledged.last_sequence
     )
+
+
+def outcome_faults(entries: Iterable[LedgerEntry]) -> tuple[str, ...]:
+    """Entries whose outcomes are not one for each language of their routes, and fences that are
+    more than a fence. Entries of version 1 are from before there were outcomes."""
+    found: list[str] = []
+    for entry in entries:
+        if entry.takeover > 0:
+            found += _fence_faults(entry)
+        elif entry.version >= FIRST_VERSION_WITH_OUTCOMES:
+            found += _faults_of_outcomes(entry)
+    return tuple(found)
+
+
+def _fence_faults(fence: LedgerEntry) -> list[str]:
+    name = f"fence {fence.number}"
+    found: list[str] = []
+    if fence.first_sample != fence.end_sample:
+        found.append(f"{name} covers samples {fence.first_sample}-{fence.end_sample}")
+    if fence.routes or fence.outcomes:
+        found.append(f"{name} has routes or outcomes")
+    return found
+
+
+def _faults_of_outcomes(entry: LedgerEntry) -> list[str]:
+    due = {language for _, language in expected_outcomes([entry]) if language is not None}
+    fixed = Counter(outcome.language for outcome in entry.outcomes)
+    return [
+        *(
+            f"entry {entry.number} has {fixed[language]} outcomes in {language}"
+            for language in sorted(due)
+            if fixed[language] != 1
+        ),
+        *(
+            f"entry {entry.number} has an outcome in {language}, which is none of its"
+            for language in sorted(fixed.keys() - due)
+        ),
+    ]
 
 
 def number_faults(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:

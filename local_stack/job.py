@@ -148,6 +148,13 @@ class LiveJob:
             raise ProcessError("the job was never started")
         self._server.wait_until(self._is_running, "the job ran", timeout_s)
 
+    @property
+    def server(self) -> Running:
+        """The JVM that Flink is in. ProcessError: it was never started, or killed."""
+        if self._server is None:
+            raise ProcessError("there is no Flink")
+        return self._server
+
     def job_id(self) -> str | None:
         """The job that is not done for good yet, whatever its state."""
         try:
@@ -185,6 +192,13 @@ class LiveJob:
         if self._server is not None:
             self._processes.kill(self._server)
             self._server = None
+
+    def stop(self) -> None:
+        """End Flink and the worker pool, and with them the job."""
+        for process in (self._submission, self._expansion, self._server, self._pool):
+            if process is not None:
+                self._processes.stop(process)
+        self._server = self._pool = None
 
     def fail_a_checkpoint(self, timeout_s: float = 20.0) -> None:
         """Make Flink restart the job for a reason that is not the worker: a checkpoint that cannot

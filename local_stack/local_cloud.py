@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from local_stack.ports import LOOPBACK
 from local_stack.processes import Processes, Running
+from local_stack.table_faults import SWITCH
 
 REGION = "us-east-1"
 # MiniStack checks presigned URLs against these keys and no others.
@@ -35,13 +37,17 @@ def use_local_credentials() -> None:
     os.environ.update(CREDENTIALS)
 
 
-def start_local_cloud(processes: Processes, port: int) -> LocalCloud:
-    """Start it; ``wait_for_port(port)`` says when it answers. Everything it holds is in memory."""
+def start_local_cloud(
+    processes: Processes, port: int, table_faults: Path | None = None
+) -> LocalCloud:
+    """Start it; ``wait_for_port(port)`` says when it answers. Everything it holds is in memory.
+    ``table_faults``: the switch of ``table_faults.TableFaults``."""
     process = processes.start(
         "local-cloud",
         [sys.executable, "-m", "local_stack.lean_ministack"],
         environment={
             **CREDENTIALS,
+            **({} if table_faults is None else {SWITCH: str(table_faults.resolve())}),
             "BIND_HOST": LOOPBACK,
             "MINISTACK_HOST": LOOPBACK,
             "MINISTACK_REGION": REGION,

@@ -180,6 +180,18 @@ def signal_group(group: int, number: signal.Signals) -> None:
 
 
 @contextlib.contextmanager
+def frozen(*processes: Running) -> Generator[None, None, None]:
+    """Each with its whole group stands still, alive and silent, until the block is left."""
+    try:
+        for process in processes:
+            signal_group(process.pid, signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            signal_group(process.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
 def uninterrupted() -> Generator[None, None, None]:
     """Ctrl-C and SIGTERM wait outside: stopping is not itself stopped half way."""
     numbers = (signal.SIGINT, signal.SIGTERM)

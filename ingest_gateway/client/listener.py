@@ -1,4 +1,5 @@
-"""A listener without a browser: downloads clips, saves them, reconnects where it stopped."""
+"""A listener without a browser: downloads clips, saves them, reconnects where it stopped, asks for
+what it notices to be missing."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import aiohttp
 from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
+from ingest_gateway.client.received_numbers import ReceivedNumbers
 from ingest_gateway.client.reports import (
     ListenReport,
     ReceivedClip,
@@ -108,8 +110,7 @@ class _Listener:
     skips: list[ReceivedSkip] = field(default_factory=list[ReceivedSkip])
     errors: list[ReceivedMessage] = field(default_factory=list[ReceivedMessage])
     repeats: int = 0
-    _previous: dict[int, int | None] = field(default_factory=dict[int, "int | None"])
-    _heard_before: int = -1
+    _numbers: ReceivedNumbers = field(default_factory=ReceivedNumbers)
     _in_history: set[int] = field(default_factory=set[int])
     _joined_before: bool = False
     _ended: bool = False
@@ -150,14 +151,7 @@ class _Listener:
 
     async def _one_connection(self) -> None:
         async with open_line(self.url, self.token, self.on_message) as line:
-            wanted: dict[str, Any] = {
-                "sessionId": self.session_id,
-                "targetLanguage": self.language,
-                "capabilities": self.capabilities,
-            }
-            if self._joined_before:
-                wanted["sinceSequence"] = self._complete_until()
-            await line.send("joinSession", **wanted)
+            await self._ask_to_join(line)
             async with asyncio.timeout(20):
                 joined = await self._joined(line)
             self._reconnect.connected()
@@ -166,7 +160,7 @@ class _Listener:
                 for caption in history:
                     self._take(caption, joined.received_at_ms, from_history=True)
             elif history:
-                self._heard_before = int(history[-1]["sequenceNumber"])
+                self._numbers.joined_after = int(history[-1]["sequenceNumber"])
                 self._in_history = {int(caption["sequenceNumber"]) for caption in history}
             self._joined_before = True
             self._touch()
@@ -176,8 +170,21 @@ class _Listener:
             try:
                 while not self._is_over():
                     await self._receive_for_a_moment(line)
+                    if self._numbers.is_to_ask(asyncio.get_running_loop().time()):
+                        await self._ask_to_join(line)
             finally:
                 beating.cancel()
+
+    async def _ask_to_join(self, line: Line) -> None:
+        """Join, for the first time or again: the answer then brings what was missed."""
+        wanted: dict[str, Any] = {
+            "sessionId": self.session_id,
+            "targetLanguage": self.language,
+            "capabilities": self.capabilities,
+        }
+        if self._joined_before:
+            wanted["sinceSequence"] = self._numbers.complete_until()
+        await line.send("joinSession", **wanted)
 
     async def _joined(self, line: Line) -> ReceivedMessage:
         """What comes for us before the answer is taken too."""
@@ -208,6 +215,9 @@ class _Listener:
     def _handle(self, message: ReceivedMessage) -> None:
         if message.type in ("translatedAudio", "skipped"):
             self._take(message.fields, message.received_at_ms, from_history=False)
+        elif message.type == "sessionJoined":
+            for caption in message.fields.get("history", []):
+                self._take(caption, message.received_at_ms, from_history=True)
         elif message.type == "broadcastState":
             self._ended = message.fields.get("state") == "ended"
             self._touch()
@@ -217,13 +227,12 @@ class _Listener:
     def _take(self, fields: Mapping[str, Any], at_ms: int, *, from_history: bool) -> None:
         self._touch()
         number = int(fields["sequenceNumber"])
-        if number in self._previous or number in self._in_history:
+        previous = fields.get("previousSequenceNumber")
+        if number in self._in_history or not self._numbers.add(number, previous):
             self.repeats += not from_history
             return
-        self._previous[number] = fields.get("previousSequenceNumber")
         reason = fields.get("skipped") or fields.get("reason")
         if reason is not None:
-            previous = fields.get("previousSequenceNumber")
             self.skips.append(ReceivedSkip(number, previous, str(reason), at_ms))
             return
         task = asyncio.create_task(self._fetch(dict(fields), at_ms, from_history))
@@ -273,15 +282,6 @@ class _Listener:
                 failure = type(error).__name__
             await asyncio.sleep(0.2 * 2**attempt)
         return None, failure
-
-    def _complete_until(self) -> int:
-        """The last number before which nothing is missing, by the chain of previous numbers."""
-        until = self._heard_before
-        for number in sorted(self._previous):
-            if until not in (self._heard_before, self._previous[number]):
-                break
-            until = number
-        return until
 
     def _touch(self) -> None:
         self._last_at_s = asyncio.get_running_loop().time()

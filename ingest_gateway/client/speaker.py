@@ -28,6 +28,11 @@ _BREATH_S = 0.02
 """Between chunks that are sent again: other sessions' sockets are read meanwhile."""
 
 
+class _NotAcknowledgedError(TimeoutError):
+    """An open connection takes audio and nothing of it becomes durable: another one will not help.
+    A connection that does not open in time is another matter."""
+
+
 async def speak(
     url: str,
     audio: Path | bytes,
@@ -123,9 +128,9 @@ class _Speaker:
                     if is_final(error):
                         raise
                     await self._reconnect.failed(error)
+                except _NotAcknowledgedError:
+                    raise
                 except BROKEN as error:
-                    if isinstance(error, TimeoutError) and error.args:
-                        raise
                     await self._reconnect.failed(error)
         finally:
             speaking.cancel()
@@ -214,7 +219,7 @@ class _Speaker:
             if self.acknowledged != progress or not self.unacknowledged:
                 progress_at_s, progress = loop.time(), self.acknowledged
             elif loop.time() - progress_at_s > _ACK_TIMEOUT_S:
-                raise TimeoutError(f"no acknowledgement for {_ACK_TIMEOUT_S:g} s")
+                raise _NotAcknowledgedError(f"no acknowledgement for {_ACK_TIMEOUT_S:g} s")
             try:
                 async with asyncio.timeout(0.25):
                     await self._changed.wait()

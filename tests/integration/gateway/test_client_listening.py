@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.notifier import Audience
+from ingest_gateway.client import listen, received_numbers
 from ingest_gateway.client.__main__ import app
+from ingest_gateway.messages import Caption
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway
@@ -122,3 +124,38 @@ async def test_without_asking_every_clip_is_fetched_and_partial_captions_stay_aw
 async def test_partial_captions_are_shown_as_such(gateway: RunningGateway, tmp_path: Path) -> None:
     output = await listened(gateway, tmp_path, "--partials", audio={})
     assert "    1~ sent" in output.splitlines()
+
+
+async def test_a_listener_asks_again_for_what_it_missed(
+    gateway: RunningGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message is lost while the connection lives on: the next one tells that it is missing."""
+    monkeypatch.setattr(received_numbers, "FIRST_ASKED_AFTER_S", 0.0)
+    asked: list[int | None] = []
+
+    async def history(_session_id: str, _language: str, since: int | None) -> tuple[Caption, ...]:
+        asked.append(since)
+        if since is None:
+            return ()
+        missed = Caption(
+            1, "es", 1_790_000_002_000, "sentence 1", 2.0, 0, "frase 1", skipped="late"
+        )
+        return (missed,)
+
+    monkeypatch.setattr(gateway.gateway.captions, "history", history)
+    speaker, session_id = await gateway.speaker()
+    stop = asyncio.Event()
+    async with clip_host() as host:
+        listening = asyncio.create_task(listen(gateway.url, session_id, "es", stop=stop))
+        await gateway.until(lambda: len(gateway.gateway.hub.listeners(session_id)) == 1)
+        notifier = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+        for number in (0, 2):
+            await notifier.notify(session_id, "es", clip_message(host, number))
+        await gateway.until(lambda: len(asked) == 2)
+        await speaker.send("endSession", sessionId=session_id)
+        stop.set()
+        report = await listening
+    await notifier.close()
+    assert asked == [None, 0]
+    assert [clip.sequence_number for clip in report.clips] == [0, 2]
+    assert [(skip.sequence_number, skip.reason) for skip in report.skips] == [(1, "late")]

@@ -9,9 +9,10 @@ from local_stack.completeness import (
     MissingOutcome,
     SampleFault,
     judge,
+    outcome_faults,
     sample_faults,
 )
-from schemas.values import EntryKind, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
 
 pytestmark = pytest.mark.unit
 
@@ -26,6 +27,8 @@ def entry(
     kind: EntryKind = EntryKind.SPEECH,
     epoch: int = 0,
 ) -> LedgerEntry:
+    """All that is due is fixed."""
+    is_told = kind in (EntryKind.SPEECH, EntryKind.FAILED)
     routes = None if languages is None else tuple(Route(one, None) for one in languages)
     return LedgerEntry(
         session_id=SESSION,
@@ -43,7 +46,17 @@ def entry(
         resume_sequence=0,
         resume_sequence_sample=0,
         routes=routes,
+        outcomes=tuple(outcome(one) for one in languages or () if is_told),
     )
+
+
+def outcome(language: str) -> FixedOutcome:
+    return FixedOutcome(language, f"text in {language}", None, 1_000)
+
+
+def fence(number: int, at_sample: int) -> LedgerEntry:
+    silent = entry(number, at_sample, at_sample, (), EntryKind.SILENCE)
+    return replace(silent, takeover=3)
 
 
 def test_a_talk_that_reached_everybody_is_complete() -> None:
@@ -151,3 +164,55 @@ def test_a_number_that_is_skipped_is_a_fault() -> None:
     verdict = judge(SESSION, entries, [Acknowledged(0, 200)], set())
 
     assert verdict.faults == ("entry 1 is not in the ledger, 2 stands there",)
+
+
+def test_an_utterance_without_an_outcome_is_named_although_it_arrived() -> None:
+    untold = replace(entry(0, 0, 100, ("ca", "es")), outcomes=(outcome("ca"),))
+
+    verdict = judge(SESSION, (untold,), [Acknowledged(0, 100)], {(0, "ca"), (0, "es")})
+
+    assert verdict.faults == ("entry 0 has 0 outcomes in es",)
+
+
+def test_two_outcomes_in_a_language_are_a_fault() -> None:
+    twice = replace(entry(0, 0, 100, ("es",)), outcomes=(outcome("es"), outcome("es")))
+
+    assert outcome_faults([twice]) == ("entry 0 has 2 outcomes in es",)
+
+
+def test_an_outcome_in_a_language_of_no_route_is_a_fault() -> None:
+    odd = replace(entry(0, 0, 100, ("es",)), outcomes=(outcome("es"), outcome("fr")))
+
+    assert outcome_faults([odd]) == ("entry 0 has an outcome in fr, which is none of its",)
+
+
+def test_audio_that_could_not_be_recognised_has_outcomes_and_silence_has_none() -> None:
+    failed = replace(entry(0, 0, 100, ("es",), EntryKind.FAILED), outcomes=())
+    silent = entry(1, 100, 150, ("es",), EntryKind.SILENCE)
+
+    assert outcome_faults([failed, silent]) == ("entry 0 has 0 outcomes in es",)
+
+
+def test_entries_of_version_1_are_from_before_there_were_outcomes() -> None:
+    old = replace(entry(0, 0, 100, ("es",)), version=1, outcomes=())
+
+    assert judge(SESSION, (old,), [Acknowledged(0, 100)], {(0, "es")}).is_complete
+
+
+def test_a_fence_takes_a_number_and_nothing_else() -> None:
+    entries = (entry(0, 0, 100, ("es",)), fence(1, 100), entry(2, 100, 200, ("es",)))
+
+    verdict = judge(SESSION, entries, [Acknowledged(0, 200)], {(0, "es"), (2, "es")})
+
+    assert verdict.is_complete
+    assert verdict.expected == 2
+
+
+def test_a_fence_with_samples_or_routes_is_a_fault() -> None:
+    long = replace(fence(0, 0), end_sample=50)
+    routed = replace(fence(1, 50), routes=(Route("es", None),))
+
+    assert outcome_faults([long, routed]) == (
+        "fence 0 covers samples 0-50",
+        "fence 1 has routes or outcomes",
+    )

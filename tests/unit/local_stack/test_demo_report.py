@@ -11,7 +11,7 @@ from connectors.mp3 import RATE_HZ, encode_clip
 from ingest_gateway.client import ListenReport, ReceivedClip, SpeakReport
 from local_stack.demo_report import Evidence, make_report
 from local_stack.talk import Talk
-from schemas.values import EntryKind, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
 
 pytestmark = pytest.mark.unit
 
@@ -37,6 +37,7 @@ def entry(number: int, text: str, *languages: str) -> LedgerEntry:
         resume_sequence=0,
         resume_sequence_sample=0,
         routes=tuple(Route(language, None) for language in languages),
+        outcomes=tuple(FixedOutcome(one, text, None, 0) for one in languages),
     )
 
 
