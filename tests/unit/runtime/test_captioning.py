@@ -15,7 +15,6 @@ from connectors.memory_notifier import MemoryNotifier
 from connectors.notifier import PARTIAL_CAPTIONS, Audience, Delivery
 from pipelines.runtime.captioning import Captioner
 from pipelines.session.caption_queue import MOST_WAITING, Caption, CaptionQueue
-from schemas.values import ListenerLanguages
 from tests.unit.runtime.session_stage import Stage
 from tests.unit.session.records_of import SESSION
 
@@ -64,11 +63,12 @@ class Talking:
         self.stage = Stage()
         self.notifier = TimedNotifier()
         connectors = replace(self.stage.connectors, notifier=self.notifier)
-        self.captioner = Captioner(SESSION, self.stage.loop, connectors)
+        self.partial_languages: tuple[str, ...] = ()
+        self.captioner = Captioner(SESSION, connectors, lambda: self.partial_languages)
 
-    def ask(self, *languages: str, revision: int = 0) -> None:
+    def ask(self, *languages: str) -> None:
         """Somebody who hears these languages wants partial captions, and is there."""
-        self.captioner.listeners(ListenerLanguages(("es", "ca"), revision, languages))
+        self.partial_languages = languages
         for language in languages:
             self.notifier.connect(SESSION, language, f"{language}=", [PARTIAL_CAPTIONS])
 
@@ -88,10 +88,10 @@ class Talking:
             calls[:] = [(round(call[0] - started_s, 3), *call[1:]) for call in calls]  # type: ignore[misc]
 
     def believe(self, number: int, text: str) -> Callable[[], None]:
-        return lambda: self.captioner.believed(number, text, "en")
+        return lambda: self.captioner.show(Caption(number, text, "en"))
 
     def commit(self, number: int, text: str) -> Callable[[], None]:
-        return lambda: self.captioner.committed(number, text, "en")
+        return lambda: self.captioner.show(Caption(number, text, "en", final=True))
 
 
 def _now_s() -> float:
@@ -128,33 +128,19 @@ def test_four_a_second_and_the_newest_text_wins(talking: Talking) -> None:
 
 
 def test_nothing_is_called_when_nobody_asked(talking: Talking) -> None:
-    talking.captioner.listeners(ListenerLanguages(("es", "ca"), 4))
     talking.run(*growing(talking, 20), (1.2, talking.commit(0, "w0 w1")))
     assert talking.notifier.listener_calls == []
 
 
-def test_the_first_listener_is_told_though_nobody_was_known_at_the_same_revision(
-    talking: Talking,
-) -> None:
-    talking.captioner.listeners(ListenerLanguages((), 0))
-    talking.captioner.listeners(ListenerLanguages(("es",), 0, ("es",)))
-    talking.run((0.0, talking.believe(0, "w0")))
-    assert [str(call[3]) for call in talking.notifier.listener_calls] == ["w0"]
-
-
 def test_languages_that_asked_are_told_from_then_on(talking: Talking) -> None:
     def leave() -> None:
-        talking.captioner.listeners(ListenerLanguages(("es", "ca"), 3, ("ca",)))
-
-    def old_news() -> None:
-        talking.captioner.listeners(ListenerLanguages(("es", "ca"), 2, ("es", "ca")))
+        talking.partial_languages = ("ca",)
 
     talking.run(
         (0.0, talking.believe(0, "one")),
-        (1.0, lambda: talking.ask("ca", "es", revision=2)),
+        (1.0, lambda: talking.ask("ca", "es")),
         (1.1, talking.believe(0, "one two")),
         (2.0, leave),
-        (2.1, old_news),
         (2.2, talking.believe(0, "one two three")),
     )
     assert talking.notifier.listener_calls == [

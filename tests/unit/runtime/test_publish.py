@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from schemas.values import (
     Clip,
     DeadLetter,
     EntryKind,
+    FixedOutcome,
     LedgerEntry,
     Outcome,
     Route,
@@ -83,9 +85,21 @@ class Publishing:
     store: SlowClipStore = field(default_factory=SlowClipStore)
     notifier: TimedNotifier = field(default_factory=TimedNotifier)
     traces: MemoryTraces = field(default_factory=MemoryTraces)
+    stage: Stage = field(default_factory=Stage)
+    fixed: tuple[FixedOutcome, ...] = ()
+    """What another engine has fixed."""
+
+    @property
+    def outcome(self) -> FixedOutcome | None:
+        (entry,) = self.stage.entries()
+        return entry.outcome("es")
 
     def publish(self, clip: Clip | None = SMALL, skipped: str | None = None) -> list[object]:
-        stage = Stage()
+        stage = self.stage
+        ledger = stage.ledger
+        stage.loop.wait(stage.loop.start(ledger.commit(ENTRY)))
+        for outcome in self.fixed:
+            stage.loop.wait(stage.loop.start(ledger.fix(SESSION, 7, outcome)))
         connectors = replace(
             stage.connectors,
             clip_store=self.store,
@@ -94,7 +108,7 @@ class Publishing:
         )
         started_s = stage.loop.wait(stage.loop.start(_now_s()))
         item = VoicedTranslation(replace(TRANSLATION, skipped=skipped), clip)
-        running = run_to_end(PublishClip(), item, CallSite(connectors, stage.loop, stage.ahead))
+        running = run_to_end(PublishClip(), item, replace(stage.call_site, connectors=connectors))
         answers = stage.loop.wait(stage.loop.start(running))
         self.notifier.calls = [
             (round(at_s - started_s, 3), audience) for at_s, audience in self.notifier.calls
@@ -108,12 +122,6 @@ class Publishing:
 
     def got(self, connection_id: str) -> list[dict[str, object]]:
         return self.notifier.inboxes[connection_id]
-
-
-@pytest.fixture(autouse=True)
-def stages() -> Iterator[None]:
-    yield
-    Stage.stop_all()
 
 
 @pytest.fixture
@@ -269,12 +277,85 @@ def test_a_skipped_utterance_is_told_to_all(publishing: Publishing) -> None:
 def test_a_repeat_has_the_same_key_and_link(publishing: Publishing) -> None:
     publishing.listen()
     first, second = publishing.publish(), publishing.publish()
-    assert first == second
+    assert len(first) == len(second) == 1
+    told = [publishing.got("inline")[0]["audio"], publishing.got("inline")[1]["audio"]]
+    assert told[0] == told[1]
     assert [message["url"] for message in publishing.got("link")] == [URL, URL]
 
 
 def test_what_listeners_were_told_is_traced(publishing: Publishing) -> None:
     publishing.listen()
-    answers = publishing.publish() + publishing.publish(None, skipped="late")
+    late = Publishing(traces=publishing.traces)
+    answers = publishing.publish() + late.publish(None, skipped="late")
     assert publishing.traces.told == answers
     assert [outcome.skipped for outcome in publishing.traces.told] == [None, "late"]
+
+
+def test_an_outcome_is_fixed_before_it_is_told_and_marked_after(publishing: Publishing) -> None:
+    publishing.listen()
+    seen: list[FixedOutcome | None] = []
+    notify = publishing.notifier.notify
+
+    async def noted(*arguments: Any, **more: Any) -> Delivery:
+        (entry,) = await publishing.stage.ledger.after(SESSION, -1)
+        seen.append(entry.outcome("es"))
+        return await notify(*arguments, **more)
+
+    publishing.notifier.notify = noted  # type: ignore[method-assign]
+    publishing.publish()
+    assert [(each and each.text, each and each.delivered) for each in seen] == [
+        ("así", False),
+        ("así", False),
+    ]
+    assert publishing.outcome is not None
+    assert publishing.outcome.delivered
+    assert publishing.stage.settled == [(SESSION, 7, "es", True)]
+
+
+def test_what_another_engine_has_fixed_is_told_to_the_letter(publishing: Publishing) -> None:
+    publishing.listen()
+    publishing.fixed = (FixedOutcome("es", "de este modo", None, 0),)
+    publishing.publish()
+    (link,) = publishing.got("link")
+    assert link["transcript"] == "de este modo"
+    assert asyncio.run(publishing.store.get(KEY)) != SMALL.body, "the clip says the same words"
+    assert publishing.outcome == replace(publishing.fixed[0], delivered=True)
+
+
+def test_what_another_engine_has_skipped_is_skipped(publishing: Publishing) -> None:
+    publishing.listen()
+    publishing.fixed = (FixedOutcome("es", "de este modo", "late", 0),)
+    (outcome,) = publishing.publish()
+    assert [message["type"] for message in publishing.got("link")] == ["skipped"]
+    assert [message["reason"] for message in publishing.got("inline")] == ["late"]
+    assert isinstance(outcome, Outcome)
+    assert (outcome.clip_key, outcome.skipped) == (None, "late")
+
+
+def test_nobody_is_told_while_the_ledger_is_away(publishing: Publishing) -> None:
+    publishing.listen()
+    ledger, loop = publishing.stage.ledger, publishing.stage.loop
+    fix, tries = ledger.fix, list[float]()
+
+    async def away(*arguments: Any) -> FixedOutcome:
+        tries.append(loop.now_s())
+        if loop.now_s() < 20.0:
+            raise RetryableError("scripted: ledger unreachable")
+        return await fix(*arguments)
+
+    ledger.fix = away  # type: ignore[method-assign]
+    publishing.publish()
+    assert len(tries) > 5
+    assert min(at_s for at_s, _ in publishing.notifier.calls) >= 19.0
+    assert publishing.outcome is not None
+    assert publishing.outcome.delivered
+
+
+def test_what_reached_nobody_stays_owed(publishing: Publishing) -> None:
+    publishing.listen()
+    for audience in Audience:
+        publishing.notifier.errors[audience] = RetryableError("broken")
+    publishing.publish()
+    assert publishing.outcome is not None
+    assert not publishing.outcome.delivered
+    assert publishing.stage.settled == [(SESSION, 7, "es", False)]

@@ -159,7 +159,7 @@ def test_what_nobody_comes_for_is_forgotten() -> None:
     site.begin(entry)
     site.pass_ms(1_000)
     site.stage.loop.advance(site.stage.loop.now_ms() + KEPT_MS)
-    site.begin(entry_of(number=1))
+    site.begin(entry_of(number=1, ended_ago_ms=-KEPT_MS))
     site.pass_ms(1_000)
     _, took_ms = site.took_ms(site.speculation.translation(entry, "es"))
     assert took_ms >= 200
