@@ -1,7 +1,7 @@
 """Any job of Beam on embedded Flink, such as the examples of ``beam_flink_kit``.
 
-``python -m local_stack.plain_job FILE MODULE ARGUMENT...`` imports MODULE, waits until FILE is there,
-and calls the module's ``main`` with the arguments, which hands the job to Flink.
+``python -m local_stack.plain_job FILE MODULE ARGUMENT...`` imports MODULE, waits until FILE is
+there, and calls the module's ``main`` with the arguments, which hands the job to Flink.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from local_stack.ports import LOOPBACK
-from pipelines.worker.loops import LiveLoop
+from beam_flink_kit.loops import LiveLoop
 
 _TARGET = "X-Amz-Target"
 _START_TIMEOUT_S = 10.0

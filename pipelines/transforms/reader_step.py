@@ -29,8 +29,8 @@ from pipelines.runtime.worker import Worker, WorkerSettings
 TICKS = "ticks"
 SAVE_EVERY_S = 1.0
 TICK_MS = 100
-"""The period of a live job's clock. Each tick is a bundle for every step; what gets ready in between
-does not wait for the next (``beam_flink_kit.held_tick``)."""
+"""The period of a live job's clock. Each tick is a bundle for every step; what gets ready in
+between does not wait for the next (``beam_flink_kit.held_tick``)."""
 
 
 @dataclass(frozen=True, slots=True)
