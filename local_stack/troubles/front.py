@@ -20,8 +20,8 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from local_stack.ports import LOOPBACK
 from beam_flink_kit.loops import LiveLoop
+from local_stack.ports import LOOPBACK
 
 _TARGET = "X-Amz-Target"
 _START_TIMEOUT_S = 10.0

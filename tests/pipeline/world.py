@@ -16,6 +16,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 
+from beam_flink_kit.loops import TimeMode
+from beam_flink_kit.process_scope import held
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
@@ -38,13 +40,11 @@ from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
 from connectors.session_tables import ListenerCounts
 from connectors.shard_source import StartAt, StartKind
 from pipelines.coders import register_coders
-from pipelines.segmentation.segmenter import Segmenter
-from pipelines.segmentation.window_segmenter import WindowSegmenter
-from beam_flink_kit.loops import TimeMode
-from beam_flink_kit.process_scope import held
 from pipelines.live_translation import GraphOptions, live, live_windows
 from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.transforms.reader_step import TickHold
 from pipelines.transforms.window_audio import WindowOptions
 from schemas.avro_codec import encode
