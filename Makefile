@@ -42,8 +42,8 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon]
-	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH)
+demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon] [SEGMENTATION=window]
+	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION))
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
 	@$(PYTHON) -m local_stack.cluster_demo $(if $(MODE),--$(MODE)) $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))

@@ -70,16 +70,18 @@ def say(step: str) -> None:
     print(f"demo: {step}", flush=True)
 
 
-def run(speech: str) -> int:
+def run(speech: str, segmentation: str) -> int:
     """The exit code: 0 when nothing is missing."""
     began = time.monotonic()
     with ExitStack() as exits:
-        settings = StackSettings(DIRECTORY)
+        settings = StackSettings(DIRECTORY, job_options=(f"--segmentation={segmentation}",))
         if speech == "amazon":
             say("servers that speak as Transcribe, Translate and Polly do")
             options = exits.enter_context(amazon_speech(AMAZON_DIRECTORY, languages=LANGUAGES))
             settings = replace(
-                settings, job_options=options, gateway_options=("--languages=amazon",)
+                settings,
+                job_options=(*settings.job_options, *options),
+                gateway_options=("--languages=amazon",),
             )
         stack = exits.enter_context(LocalStack(settings, say=say))
         talk = make_talk(DIRECTORY / "talk.wav")
@@ -106,10 +108,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--speech", default="offline", choices=SPEECH)
+    parser.add_argument("--segmentation", default="pause", choices=("pause", "window"))
     given = parser.parse_args()
     stop_on_terminate()
     try:
-        return run(given.speech)
+        return run(given.speech, given.segmentation)
     except KeyboardInterrupt:
         print("demo: stopped", file=sys.stderr)
         return 130
