@@ -189,11 +189,7 @@ def silences(
         longest: dict[int, float] = {}
         for before, after in pairwise(came):
             wait_s = (after - before) / 1000
-            struck = [
-                number
-                for number, act in enumerate(acts)
-                if after > act.at_ms and before < act.over_ms + LOOK_AFTER_S * 1000
-            ]
+            struck = [number for number, act in enumerate(acts) if _is_of(act, before, after, acts)]
             for number in struck:
                 longest[number] = max(wait_s, longest.get(number, 0.0))
             if not struck:
@@ -211,6 +207,14 @@ def silences(
         for label, of_kind in _by_label(acts).items()
     ]
     return tuple(sorted(found, key=lambda one: -one.max_s)), max(usual)
+
+
+def _is_of(act: PlayedAct, before: int, after: int, acts: Sequence[PlayedAct]) -> bool:
+    """Whether a wait is put down to ``act``: they overlap, or it begins soon after the act and no
+    later one began meanwhile, whose it then is."""
+    if after <= act.at_ms or before >= act.over_ms + LOOK_AFTER_S * 1000:
+        return False
+    return before < act.over_ms or not any(act.over_ms <= one.at_ms < after for one in acts)
 
 
 def _by_label(acts: Sequence[PlayedAct]) -> dict[str, list[PlayedAct]]:

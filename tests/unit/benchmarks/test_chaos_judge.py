@@ -162,6 +162,12 @@ def test_a_silence_long_after_an_act_is_not_its() -> None:
     assert usual_s == 8.0
 
 
+def test_a_silence_that_a_later_act_began_in_is_the_later_ones() -> None:
+    acts = [act("shard-split", 10, 11), act("ledger-away", 15, 30)]
+    by_act, _ = silences(acts, [[9_000, 12_000, 13_000, 33_000]])
+    assert [(one.act, one.max_s) for one in by_act] == [("ledger-away", 20.0), ("shard-split", 3.0)]
+
+
 def test_an_act_that_fell_into_another_is_told_apart() -> None:
     acts = [act("ledger-away", 5, 60), act("worker-killed", 10, 12, "ledger-away")]
     found, _ = silences(acts, [[4_000, 62_000]])
