@@ -434,7 +434,7 @@ class Session:
                 self._take_chunk(item, now)
             elif isinstance(item, Hole):
                 self._take_hole(item, now)
-            elif item.epoch not in self._coverage.positions:
+            elif item.begins and item.epoch not in self._coverage.positions:
                 self._queue.appendleft(item)  # another writer's entry may stand under our number
                 first = item.next_sequence
                 before = (0, first) if first else None

@@ -168,7 +168,7 @@ class Order:
                 if after < 0 or not after_loss:
                     yield self._begins(number, epoch, after + 1)
             else:
-                yield Opened(number, epoch.next_sequence)  # an older stream may go on
+                yield Opened(number, epoch.next_sequence, begins=False)  # an older stream may go on
             if after >= epoch.next_sequence:
                 yield from self._declared(number, epoch, epoch.next_sequence, after + 1)
         elif control.kind is ControlKind.GAP:

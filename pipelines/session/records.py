@@ -75,6 +75,7 @@ class Opened:
 
     epoch: int
     next_sequence: int
+    begins: bool = True
 
 
 @dataclass(frozen=True, slots=True)

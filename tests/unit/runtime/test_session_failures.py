@@ -16,7 +16,7 @@ from connectors.scripted_speech_to_text import (
     StreamBreak,
 )
 from pipelines.segmentation.window_segmenter import WindowSegmenter
-from schemas.values import EntryKind, FixedOutcome
+from schemas.values import EntryKind
 from tests.unit.runtime.session_stage import (
     PANE_MS,
     SESSION,
@@ -261,9 +261,9 @@ def test_a_job_without_state_goes_on_after_the_ledger(rests_ms: int) -> None:
         job.pane(pane)
         pass_time(stage, [job], PANE_MS)
     before = stage.entries()
-    owed = [entry.number for entry in before if entry.routes]
-    delivered, *owed = owed
-    _deliver(stage, delivered)
+    delivered, *owed = [entry.number for entry in before if entry.routes]
+    stage.loop.call(lambda: job.host.settled(SESSION, delivered, "es", True))
+    pass_time(stage, [job], 5_000)
     job.sent.clear()
     pass_time(stage, [], rests_ms)
     job.crash(forgets_mark=True)
@@ -279,13 +279,6 @@ def test_a_job_without_state_goes_on_after_the_ledger(rests_ms: int) -> None:
     assert_every_sample_once(entries, talk.samples)
     assert said(entries) == talk.words
     assert job.is_done()
-
-
-def _deliver(stage: Stage, number: int) -> None:
-    ledger = stage.ledger
-    outcome = FixedOutcome("es", "hola", None, 0)
-    stage.loop.wait(stage.loop.start(ledger.fix(SESSION, number, outcome)))
-    stage.loop.wait(stage.loop.start(ledger.mark_delivered(SESSION, number, "es")))
 
 
 def test_what_was_trimmed_before_it_was_read_is_told_as_a_gap() -> None:

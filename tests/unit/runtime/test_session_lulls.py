@@ -7,7 +7,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipelines.core.journal import JournalItem, JournalKind
 
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
 from connectors.scripted_words import write_words

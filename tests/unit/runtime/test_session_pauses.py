@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipelines.worker.ahead import HeadStarts
 
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words

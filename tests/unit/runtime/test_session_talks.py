@@ -7,7 +7,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipelines.core.journal import Coverage, JournalItem, JournalKind
 
 from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
 from connectors.scripted_words import write_silence, write_words

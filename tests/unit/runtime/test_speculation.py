@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
-from pipelines.worker.ahead import KEPT_MS, Ahead, HeadStarts
-from pipelines.worker.calls import CallSite, run_to_end
 
 from connectors.errors import PermanentError, RetryableError
 from connectors.policy import Policies

@@ -121,14 +121,6 @@ class Ledger:
         self.entries[session_id][number] = replace(entry, outcomes=(*entry.outcomes, outcome))
         return outcome
 
-    def mark_delivered(self, session_id: str, number: int, language: str) -> None:
-        entry = self.entries[session_id][number]
-        outcomes = (
-            replace(each, delivered=each.delivered or each.language == language)
-            for each in entry.outcomes
-        )
-        self.entries[session_id][number] = replace(entry, outcomes=tuple(outcomes))
-
     def covers(self, chunk: AudioChunk) -> bool:
         """Whether the chunk is in an entry, reckoned without ``Coverage``."""
         own = [
@@ -403,8 +395,8 @@ class Engine:
             if session is not None:
                 self.event(entry.session_id, lambda now: session.committed(stands, now))
 
-    def publish(self, told: int, *, is_marked: bool) -> None:
-        """Fix the next utterance's outcomes; tell ``told`` of them, and mark those as delivered."""
+    def publish(self, told: int, *, is_noted: bool) -> None:
+        """Fix the next utterance's outcomes, and tell ``told`` of them."""
         utterance, ledger = self.utterances.popleft(), self._world.ledger
         entry = utterance.entry
         session = self.sessions.get(entry.session_id)
@@ -415,10 +407,7 @@ class Engine:
             if place >= told:
                 continue
             self._world.tell(entry, language, stands.text)
-            if not is_marked:
-                continue
-            ledger.mark_delivered(entry.session_id, entry.number, language)
-            if session is not None:
+            if is_noted and session is not None:
                 self.event(
                     entry.session_id,
                     lambda _now, s=session, lang=language: s.delivered(entry.number, lang),
@@ -543,6 +532,5 @@ class World:
                 for route in entry.routes or ():
                     outcome = entry.outcome(route.language)
                     assert outcome is not None, (entry.number, route)
-                    assert outcome.delivered, (entry.number, route)
-                    told = self.told[session_id, entry.number, route.language]
+                    told = self.told.get((session_id, entry.number, route.language))
                     assert told == {outcome.text}

@@ -81,8 +81,8 @@ def shown(items: Iterable[Item]) -> list[str]:
                 lines.append(f"{epoch}/{sequence}")
             case Hole(epoch, first, until):
                 lines.append(f"gap {epoch}/{first}-{until}")
-            case Opened(epoch, sequence):
-                lines.append(f"from {epoch}/{sequence}")
+            case Opened(epoch, sequence, begins):
+                lines.append(f"{'from' if begins else 'on'} {epoch}/{sequence}")
             case Flush(ended):
                 lines.append("end" if ended else "flush")
             case Listeners(languages):

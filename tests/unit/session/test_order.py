@@ -164,16 +164,16 @@ def test_a_gap_that_says_nothing_is_nothing(until: int | None) -> None:
 def test_a_newer_generation_passes_what_lies_in_front_of_it_and_no_more() -> None:
     session = InOrder(at={1: 2})
     assert session.chunks(1, 6, 8) == []
-    assert session.opened(1, 4) == ["opened 1/2", "gap 1/2-5"]
+    assert session.opened(1, 4) == ["on 1/2", "gap 1/2-5"]
     assert session.chunks(1, 5) == ["1/5", "1/6"]
-    assert session.opened(1, 4) == ["opened 1/7"], "said again"
+    assert session.opened(1, 4) == ["on 1/7"], "said again"
     assert session.order.is_waiting, "7 was never settled"
 
 
 def test_an_opening_passes_nothing_that_was_taken() -> None:
     session = InOrder(at={1: 0})
     assert session.chunks(1, 0, 1, 2) == ["1/0", "1/1", "1/2"]
-    assert session.opened(1, 1) == []
+    assert session.opened(1, 1) == ["on 1/3"]
     assert session.chunks(1, 2, 3) == ["1/3"], "the client sent again what it had no answer for"
 
 
@@ -238,6 +238,13 @@ def test_a_stream_that_was_opened_waits_for_its_beginning() -> None:
     assert session.opened(2, 6) == ["from 2/7"]
     assert session.chunks(2, 8) == []
     assert session.chunks(2, 7) == ["2/7", "2/8"]
+
+
+def test_a_stream_that_was_begun_before_any_audio_and_lost_its_log_begins_at_its_opening() -> None:
+    session = InOrder()
+    end = session.log.control(ControlKind.END, 1, -1, after_loss=True)
+    assert session.take(end) == ["end"]
+    assert session.opened(1, -1) == ["from 1/0"]
 
 
 def test_no_stream_waits_for_another() -> None:

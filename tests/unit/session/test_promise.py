@@ -165,11 +165,11 @@ class Promise(RuleBasedStateMachine):
         if in_flight and self.world.ledger.is_up:
             self.world.ledger.commit(in_flight.pop(index % len(in_flight)))
 
-    @rule(index=INDEX, told=st.integers(0, 2), is_marked=st.booleans())
-    def publish(self, index: int, told: int, is_marked: bool) -> None:
+    @rule(index=INDEX, told=st.integers(0, 2), is_noted=st.booleans())
+    def publish(self, index: int, told: int, is_noted: bool) -> None:
         engine = self._engine(index)
         if engine is not None and engine.utterances and self.world.ledger.is_up:
-            engine.publish(told, is_marked=is_marked)
+            engine.publish(told, is_noted=is_noted)
 
     @rule(index=INDEX, session_id=SESSION)
     def break_stream(self, index: int, session_id: str) -> None:
@@ -260,7 +260,7 @@ class Promise(RuleBasedStateMachine):
                     if engine.commits:
                         engine.land(is_answered=True)
                     else:
-                        engine.publish(2, is_marked=True)
+                        engine.publish(2, is_noted=True)
             self.world.now_s += 2.0
             engine.time_passed()
 
