@@ -109,7 +109,7 @@ class Stage:
             self.connectors,
             self.loop,
             self.speculation,
-            lambda *settled: self.settled.append(settled),
+            lambda *settled: self.settled.append(settled),  # pyright: ignore[reportUnknownLambdaType]
         )
 
     def listen(self, *languages: str) -> None:

@@ -14,7 +14,6 @@ from connectors.scripted_faults import Delay, Fault, FaultKind
 from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
 from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
 from pipelines.runtime.speculation import KEPT_MS, SpeculationCounts, SpeculativeDelivery
-from pipelines.runtime.worker import CallSite
 from pipelines.transforms.synthesize import SynthesizeTranslation
 from pipelines.transforms.translate import TranslateUtterance
 from schemas.values import (
@@ -75,17 +74,15 @@ class Site:
             ScriptedTranslatorSettings(delay=Delay(0.2), faults=faults)
         )
         self.synthesizer = ScriptedSynthesizer(ScriptedSynthesizerSettings(delay=Delay(0.5)))
-        self.connectors = self.stage.connectors.__class__(
-            **{
-                **self.stage.connectors.__dict__,
-                "translator": self.translator,
-                "synthesizer": self.synthesizer,
-                "policies": Policies(),
-            }
+        self.connectors = replace(
+            self.stage.connectors,
+            translator=self.translator,
+            synthesizer=self.synthesizer,
+            policies=Policies(),
         )
         self.speculation = SpeculativeDelivery(self.stage.loop, self.connectors, is_on=True)
-        self.at = CallSite(
-            self.connectors, self.stage.loop, self.speculation, lambda *_settled: None
+        self.at = replace(
+            self.stage.call_site, connectors=self.connectors, speculation=self.speculation
         )
         self.languages: tuple[str, ...] = ("es",)
 

@@ -19,7 +19,7 @@ from tests.unit.session.promise_world import SESSIONS, Connection, Engine, Strea
 
 pytestmark = pytest.mark.unit
 
-EXAMPLES = int(os.environ.get("PROMISE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("PROMISE_EXAMPLES", "300"))
 STEPS = int(os.environ.get("PROMISE_STEPS", "60"))
 SESSION = st.sampled_from(SESSIONS)
 INDEX = st.integers(0, 5)
@@ -69,6 +69,21 @@ class Promise(RuleBasedStateMachine):
         if connection is not None:
             connection.send(self.world.now().ms)
 
+    @rule(session_id=SESSION, chunks=st.integers(1, 6))
+    def flow(self, session_id: str, chunks: int) -> None:
+        """All goes well for a while."""
+        self.speak(session_id, chunks)
+        connection = self._connection(session_id)
+        if connection is not None:
+            all_of_it = [True] * len(connection.pending)
+            connection.put(self.world.log, all_of_it, is_answered=True, tells_row=True)
+        for engine in list(self.world.engines):
+            if self.world.ledger.is_up and not engine.has_lost:
+                for shard in engine.readable():
+                    engine.read(shard, 20)
+                while engine.commits:
+                    engine.land(is_answered=True)
+
     @rule(session_id=SESSION)
     def open(self, session_id: str) -> None:
         streams = self.world.streams[session_id]
@@ -81,6 +96,15 @@ class Promise(RuleBasedStateMachine):
         stream = self._stream(session_id)
         if stream is not None:
             self.world.connections.append(Connection(stream, lost, self.world.now().ms))
+
+    @rule(session_id=SESSION, lost=st.integers(1, 3))
+    def lose_declaration(self, session_id: str, lost: int) -> None:
+        """A gateway dies between the row, which a gap moves, and the record that declares it."""
+        stream = self._stream(session_id)
+        if stream is not None:
+            stream.spoken += lost + 1
+            Connection(stream, lost, self.world.now().ms)
+            self.reconnect(session_id, 0)
 
     @rule(
         index=INDEX,
