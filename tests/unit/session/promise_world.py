@@ -262,7 +262,8 @@ class Engine:
     # Reading
 
     def discover(self) -> None:
-        self._progress = discovered(self._progress, self._world.log.listed(), 0, 1)
+        found = discovered(self._progress, self._world.log.listed(), 0, 1)
+        self._progress = self._probed(found)
 
     def readable(self) -> list[str]:
         return [shard for shard in readable(self._progress) if shard in self._world.log.shards]
