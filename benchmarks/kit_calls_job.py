@@ -31,7 +31,8 @@ from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn
 
 CALL_S = 1.0
-WARM_UP_S = 5.0
+WARM_UP_S = 22.0
+"""The pool has its next worker import Beam 15 s after it gave one away."""
 PAUSE_S = 3.0
 """Between two rates: the calls of the first end meanwhile."""
 TICK_MS = 100
@@ -118,7 +119,7 @@ class Source(ScopedDoFn[Feed], beam.DoFn):
     def process(self, element: int, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
         items = self.scope.items
         for _ in self._held.until_due(timestamp.micros // 1000):
-            while items:
+            for _ in range(len(items)):
                 yield items.popleft()
             yield TaggedOutput("ticks", TICK)
 
@@ -172,14 +173,18 @@ class Write(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._lines: list[str] = []
+        self._written_s = time.monotonic()
 
     def process(self, element: Answer) -> None:
         self._lines.append(f"{element.rate} {element.made_s} {element.ready_s} {time.time()}\n")
+        if time.monotonic() - self._written_s > 0.5:
+            self.finish_bundle()
 
     def finish_bundle(self) -> None:
         if self._lines:
             with Path(self._file).open("a") as file:
                 file.writelines(self._lines)
+            self._lines, self._written_s = [], time.monotonic()
 
 
 def main(expansion_service: str, plan_text: str, *beams_own: str) -> None:

@@ -1,7 +1,7 @@
 """``python -m benchmarks.kit_latency``: how soon after its answer a call of a second is handed on.
 
 The kit's ``AsyncDoFn`` on embedded Flink, one worker, at several rates; beside it the same with
-plain ticks, calls in threads for which the bundle waits, and calls one after the other. Four
+plain ticks, calls in threads for which the bundle waits, and calls one after the other. Six
 minutes. The last column says what everything else on the machine took meanwhile: compare runs of
 like load only.
 """
