@@ -29,7 +29,6 @@ from schemas.values import (
     ControlKind,
     SessionControl,
     SessionInfo,
-    SessionControl,
 )
 
 SOURCE_LANGUAGE = "en"
