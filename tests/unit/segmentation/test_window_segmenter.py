@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.segmentation.segmenter import Cut, Hypothesis, TimedWord
+from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 
 pytestmark = pytest.mark.unit
@@ -27,55 +27,61 @@ def heard(
 
 
 def test_nothing_is_cut_before_the_cell_is_full() -> None:
-    assert WindowSegmenter().next_cut(0, 0, heard([], CELL - 1, CELL - 1)) is None
+    assert WindowSegmenter().next_segment(0, 0, heard([], CELL - 1, CELL - 1)) is None
 
 
 def test_nothing_is_cut_before_the_recogniser_has_listened_behind_the_edge() -> None:
-    cutter = WindowSegmenter(settle_samples=4_000)
-    assert cutter.next_cut(0, 0, heard([], CELL + 3_999, CELL + 9_000)) is None
-    assert cutter.next_cut(0, 0, heard([], CELL + 4_000, CELL + 9_000)) == Cut(CELL, 0, "")
-    assert cutter.next_cut(0, 0, heard([], CELL + 10, CELL + 10)) == Cut(CELL, 0, ""), "no more"
+    segmenter = WindowSegmenter(settle_samples=4_000)
+    assert segmenter.next_segment(0, 0, heard([], CELL + 3_999, CELL + 9_000)) is None
+    assert segmenter.next_segment(0, 0, heard([], CELL + 4_000, CELL + 9_000)) == Segment(
+        CELL, 0, ""
+    )
+    assert segmenter.next_segment(0, 0, heard([], CELL + 10, CELL + 10)) == Segment(CELL, 0, ""), (
+        "no more"
+    )
 
 
 def test_a_word_belongs_to_the_cell_in_which_it_ends() -> None:
     words = [word("a", 100, 20_000), word("b", 40_000, CELL), word("c", CELL - 10, CELL + 1)]
-    cut = WindowSegmenter().next_cut(0, 0, heard(words, 60_000, 60_000))
-    assert cut == Cut(CELL, CELL, "a b")
+    cut = WindowSegmenter().next_segment(0, 0, heard(words, 60_000, 60_000))
+    assert cut == Segment(CELL, CELL, "a b")
     words = words[:1] + words[2:]
-    assert WindowSegmenter().next_cut(0, 0, heard(words, 60_000, 60_000)) == Cut(CELL, 20_000, "a")
+    assert WindowSegmenter().next_segment(0, 0, heard(words, 60_000, 60_000)) == Segment(
+        CELL, 20_000, "a"
+    )
 
 
 def test_silence_lets_go_of_what_is_a_cell_old() -> None:
-    cut = WindowSegmenter().next_cut(2 * CELL, 100, heard([], 3 * CELL, 3 * CELL))
-    assert cut == Cut(3 * CELL, 2 * CELL, "")
+    cut = WindowSegmenter().next_segment(2 * CELL, 100, heard([], 3 * CELL, 3 * CELL))
+    assert cut == Segment(3 * CELL, 2 * CELL, "")
 
 
 def test_a_word_that_moves_out_over_the_edge_is_not_said_again() -> None:
-    cutter = WindowSegmenter()
-    first = cutter.next_cut(0, 0, heard([word("a", 40_000, 47_000)], CELL, CELL))
-    assert first == Cut(CELL, 47_000, "a")
+    segmenter = WindowSegmenter()
+    first = segmenter.next_segment(0, 0, heard([word("a", 40_000, 47_000)], CELL, CELL))
+    assert first == Segment(CELL, 47_000, "a")
     moved = [word("a", 41_000, 49_000), word("b", 50_000, 60_000)]
-    assert cutter.next_cut(CELL, 47_000, heard(moved, 2 * CELL, 2 * CELL)) == Cut(
+    assert segmenter.next_segment(CELL, 47_000, heard(moved, 2 * CELL, 2 * CELL)) == Segment(
         2 * CELL, 60_000, "b"
     )
 
 
 def test_a_word_that_moves_in_over_the_edge_is_said_in_the_next_cell() -> None:
-    cutter = WindowSegmenter()
-    first = cutter.next_cut(0, 0, heard([word("a", 40_000, 49_000)], CELL + 5, CELL + 5))
-    assert first == Cut(CELL, 0, "")
+    segmenter = WindowSegmenter()
+    first = segmenter.next_segment(0, 0, heard([word("a", 40_000, 49_000)], CELL + 5, CELL + 5))
+    assert first == Segment(CELL, 0, "")
     moved = [word("a", 39_000, 47_000)]
-    second = cutter.next_cut(CELL, 0, heard(moved, 2 * CELL, 2 * CELL))
-    assert second == Cut(2 * CELL, CELL, "a")
+    second = segmenter.next_segment(CELL, 0, heard(moved, 2 * CELL, 2 * CELL))
+    assert second == Segment(2 * CELL, CELL, "a")
 
 
 def test_the_end_takes_what_is_left() -> None:
-    cutter = WindowSegmenter(settle_samples=4_000)
+    segmenter = WindowSegmenter(settle_samples=4_000)
     words = [word("a", 100, 20_000), word("b", 29_000, 30_100)]
-    assert cutter.next_cut(0, 0, heard(words, 0, 30_000, finished=True)) == Cut(
+    assert segmenter.next_segment(0, 0, heard(words, 0, 30_000, finished=True)) == Segment(
         30_000, 30_000, "a b"
     )
-    assert cutter.next_cut(30_000, 30_000, heard(words, 0, 30_000, finished=True)) is None
+    assert segmenter.next_segment(30_000, 30_000, heard(words, 0, 30_000, finished=True)) is None
 
 
 @settings(deadline=None)
@@ -95,14 +101,14 @@ def test_cells_follow_one_another_and_hold_every_word_once(
         words.append(word(f"w{number}", at + gap, at + gap + length))
         at = words[-1].end_sample
     total = at + tail
-    cutter = WindowSegmenter(settle_samples=settle)
-    cuts: list[Cut] = []
+    segmenter = WindowSegmenter(settle_samples=settle)
+    cuts: list[Segment] = []
     end = resume = available = 0
     for step in [*steps, total]:
         available = min(total, available + step)
         finished = available == total
         known = [each for each in words if finished or each.end_sample <= available]
-        while cut := cutter.next_cut(
+        while cut := segmenter.next_segment(
             end, resume, heard(known, available, available, finished=finished)
         ):
             cuts.append(cut)
@@ -120,9 +126,9 @@ def test_cells_follow_one_another_and_hold_every_word_once(
 
 
 def test_only_words_that_are_surely_over_are_committed_in_a_lull() -> None:
-    cutter = WindowSegmenter(half_word_samples=3_200)
+    segmenter = WindowSegmenter(half_word_samples=3_200)
     words = [word("a", 0, 4_000), word("b", 5_000, 9_000), word("c", 9_100, 11_000)]
-    assert cutter.whole_words(0, heard(words, 12_200, 12_200)) == Cut(9_000, 9_000, "a b")
-    assert cutter.whole_words(4_000, heard(words, 12_200, 12_200)) == Cut(9_000, 9_000, "b")
-    assert cutter.whole_words(9_000, heard(words, 12_200, 12_200)) is None
-    assert cutter.whole_words(0, heard([], 12_200, 12_200)) is None
+    assert segmenter.whole_words(0, heard(words, 12_200, 12_200)) == Segment(9_000, 9_000, "a b")
+    assert segmenter.whole_words(4_000, heard(words, 12_200, 12_200)) == Segment(9_000, 9_000, "b")
+    assert segmenter.whole_words(9_000, heard(words, 12_200, 12_200)) is None
+    assert segmenter.whole_words(0, heard([], 12_200, 12_200)) is None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
-from pipelines.segmentation.segmenter import Cut, Hypothesis, TimedWord
+from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
 from pipelines.segmentation.voice_track import VoiceTrack
 
 pytestmark = pytest.mark.unit
@@ -48,7 +48,7 @@ def cut_of(
     resume: int = 0,
     listened: int | None = None,
     finished: bool = False,
-) -> Cut | None:
+) -> Segment | None:
     heard = Hypothesis(
         words,
         through if listened is None else listened,
@@ -56,25 +56,25 @@ def cut_of(
         finished,
         voice_of(words, through),
     )
-    return CUTTER.next_cut(end, resume, heard)
+    return CUTTER.next_segment(end, resume, heard)
 
 
 def test_a_pause_ends_an_utterance_in_its_middle() -> None:
     words = words_at(("good", 10, 30), ("morning", 30, 60))
     assert cut_of(words, 79) is None, "not a pause yet"
-    assert cut_of(words, 80) == Cut(70, 70, "good morning", 80)
+    assert cut_of(words, 80) == Segment(70, 70, "good morning", 80)
 
 
-def test_words_behind_the_pause_are_the_next_utterance() -> None:
+def test_words_after_the_pause_are_the_next_utterance() -> None:
     words = words_at(("one", 0, 40), ("two", 70, 90), ("three", 90, 95))
-    assert cut_of(words, 95) == Cut(50, 50, "one", 60)
-    assert cut_of(words, 120, end=50, resume=50) == Cut(105, 105, "two three", 115)
+    assert cut_of(words, 95) == Segment(50, 50, "one", 60)
+    assert cut_of(words, 120, end=50, resume=50) == Segment(105, 105, "two three", 115)
 
 
 def test_a_word_that_may_still_change_is_waited_for() -> None:
     words = words_at(("one", 0, 40), stable=False)
     assert cut_of(words, 60, listened=60) is None
-    assert cut_of(words, 65, listened=65) == Cut(50, 50, "one", 65)
+    assert cut_of(words, 65, listened=65) == Segment(50, 50, "one", 65)
 
 
 def test_what_the_recogniser_has_not_listened_to_is_waited_for() -> None:
@@ -83,20 +83,20 @@ def test_what_the_recogniser_has_not_listened_to_is_waited_for() -> None:
     track.extend(60, is_voice=True)  # it has more to say about these
     track.extend(90, is_voice=False)
     heard = Hypothesis(words, 45, 90, False, track)
-    assert CUTTER.next_cut(0, 0, heard) is None
+    assert CUTTER.next_segment(0, 0, heard) is None
 
 
 def test_a_gap_or_punctuation_ends_a_clause_that_is_long_enough() -> None:
     words = words_at(("a", 0, 50), ("b", 58, 110), ("c", 117, 130), ("d", 130, 140))
-    assert cut_of(words, 140) == Cut(113, 110, "a b", 130)
+    assert cut_of(words, 140) == Segment(113, 110, "a b", 130)
     words = words_at(("a", 0, 60), ("b,", 60, 110), ("c", 110, 140))
-    assert cut_of(words, 140) == Cut(110, 110, "a b,", 140)
+    assert cut_of(words, 140) == Segment(110, 110, "a b,", 140)
 
 
 def test_speech_that_runs_on_is_cut_at_its_widest_gap() -> None:
     spans = [(f"w{number}", number * 25, number * 25 + 25) for number in range(8)]
     assert cut_of(words_at(*spans), 199) is None
-    assert cut_of(words_at(*spans), 200) == Cut(200, 200, " ".join(w for w, _, _ in spans), 200)
+    assert cut_of(words_at(*spans), 200) == Segment(200, 200, " ".join(w for w, _, _ in spans), 200)
     spans[5] = ("w5", 125, 147)
     cut = cut_of(words_at(*spans), 205)
     assert cut is not None
@@ -105,32 +105,34 @@ def test_speech_that_runs_on_is_cut_at_its_widest_gap() -> None:
 
 def test_silence_in_front_of_speech_is_an_entry_of_its_own() -> None:
     words = words_at(("late", 150, 170))
-    assert cut_of(words, 170) == Cut(130, 130, "")
-    assert cut_of(words, 190, end=130, resume=130) == Cut(180, 180, "late", 190)
+    assert cut_of(words, 170) == Segment(130, 130, "")
+    assert cut_of(words, 190, end=130, resume=130) == Segment(180, 180, "late", 190)
 
 
 def test_long_silence_is_committed_in_stretches() -> None:
     assert cut_of([], 319) is None
-    assert cut_of([], 320) == Cut(300, 300, "")
+    assert cut_of([], 320) == Segment(300, 300, "")
 
 
 def test_noise_without_words_is_let_go_after_the_cap() -> None:
     track = VoiceTrack()
     track.extend(500, is_voice=True)
-    assert CUTTER.next_cut(0, 0, Hypothesis([], 399, 500, False, track)) is None
-    assert CUTTER.next_cut(0, 0, Hypothesis([], 400, 500, False, track)) == Cut(380, 280, "")
+    assert CUTTER.next_segment(0, 0, Hypothesis([], 399, 500, False, track)) is None
+    assert CUTTER.next_segment(0, 0, Hypothesis([], 400, 500, False, track)) == Segment(
+        380, 280, ""
+    )
 
 
 def test_the_end_takes_all_that_is_left() -> None:
     words = words_at(("one", 0, 40), ("two", 41, 50), stable=False)
-    assert cut_of(words, 55, finished=True) == Cut(55, 55, "one two")
-    assert cut_of([], 55, end=20, resume=20, finished=True) == Cut(55, 55, "")
+    assert cut_of(words, 55, finished=True) == Segment(55, 55, "one two")
+    assert cut_of([], 55, end=20, resume=20, finished=True) == Segment(55, 55, "")
     assert cut_of([], 55, end=55, resume=55, finished=True) is None
 
 
 def test_a_word_that_moved_in_front_of_the_last_cut_is_not_said_again() -> None:
     words = words_at(("said", 0, 62), ("next", 70, 90))
-    assert cut_of(words, 120, end=50, resume=50) == Cut(100, 100, "next", 110)
+    assert cut_of(words, 120, end=50, resume=50) == Segment(100, 100, "next", 110)
 
 
 LIKELY = replace(CUTTER, likely_pause_samples=10, likely_run_on_samples=150)
@@ -138,8 +140,8 @@ LIKELY = replace(CUTTER, likely_pause_samples=10, likely_run_on_samples=150)
 
 def likely_of(words: Sequence[TimedWord], through: int, *, resume: int = 0) -> str:
     heard = Hypothesis(words, through, through, voice=voice_of(words, through))
-    assert LIKELY.next_cut(0, resume, heard) is None, "there is nothing to guess"
-    return LIKELY.likely_words(resume, heard)
+    assert LIKELY.next_segment(0, resume, heard) is None, "there is nothing to guess"
+    return LIKELY.predicted_commit(resume, heard)
 
 
 def test_a_beginning_pause_makes_the_words_in_front_of_it_likely() -> None:
@@ -160,7 +162,7 @@ def test_a_voice_that_goes_on_behind_the_last_word_makes_nothing_likely() -> Non
     track = VoiceTrack()
     track.extend(90, is_voice=True)  # a word that is not reported yet
     track.extend(105, is_voice=False)
-    assert LIKELY.likely_words(0, Hypothesis(words, 70, 105, voice=track)) == ""
+    assert LIKELY.predicted_commit(0, Hypothesis(words, 70, 105, voice=track)) == ""
 
 
 def test_what_runs_on_is_likely_before_it_is_too_long() -> None:

@@ -31,26 +31,26 @@ def track_of(*runs: tuple[int, bool], origin: int = 0) -> VoiceTrack:
 
 def test_runs_that_touch_are_one() -> None:
     track = track_of((10, False), (20, True), (35, True), (60, False), (70, True))
-    assert track.voice_behind(0) == 10
-    assert track.voice_behind(15) == 15
-    assert track.voice_behind(35) == 60
+    assert track.voice_after(0) == 10
+    assert track.voice_after(15) == 15
+    assert track.voice_after(35) == 60
     assert track.voice_end_before(60) == 35
     assert track.voice_end_before(30) == 30
-    assert track.pause_behind(10, 25) == (35, 60)
-    assert track.pause_behind(10, 26) is None
-    assert track.pause_behind(40, 20) == (40, 60)
+    assert track.pause_after(10, 25) == (35, 60)
+    assert track.pause_after(10, 26) is None
+    assert track.pause_after(40, 20) == (40, 60)
 
 
 def test_a_pause_may_still_be_going_on() -> None:
-    assert track_of((20, True), (50, False)).pause_behind(0, 30) == (20, 50)
-    assert track_of((20, True), (50, False)).pause_behind(0, 31) is None
+    assert track_of((20, True), (50, False)).pause_after(0, 30) == (20, 50)
+    assert track_of((20, True), (50, False)).pause_after(0, 31) is None
 
 
 def test_what_is_forgotten_is_no_pause() -> None:
     track = track_of((100, True), (110, False), (200, True))
     track.forget_before(105)
-    assert track.pause_behind(0, 50) is None
-    assert track.voice_behind(0) == 110
+    assert track.pause_after(0, 50) is None
+    assert track.voice_after(0) == 110
 
 
 def test_silence_stays_outside_but_for_what_is_in_front_of_a_voice() -> None:
