@@ -102,7 +102,7 @@ class LedgerFollower:
         if not self._raw:
             return followed.records.oldest(followed.coverage, flushes=1)
         covered = int(followed.coverage.of(0).resume_record or 0)
-        return followed.records.oldest_from(covered)
+        return followed.records.oldest_from(covered, followed.coverage.arrived_through_ms)
 
 
 class RecordEngine(ReadingEngine):

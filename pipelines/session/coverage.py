@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from schemas.values import LedgerEntry
+from schemas.values import LEDGER_VERSION, SAMPLE_RATE_HZ, LedgerEntry
 
 _FIRST_LATE_EPOCH = -2
 
@@ -47,13 +47,16 @@ class EpochPosition:
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """``last_numbers``: the last entry routed to each language. ``missed``: ranges of chunks that
-    were passed, by epoch, without those that came after all and are covered since."""
+    were passed, by epoch, without those that came after all and are covered since.
+    ``arrived_through_ms``: the end of what entries of version 1 cover, which matters for raw PCM:
+    they name no record of it, so that its time of arrival has to tell what they cover."""
 
     last_number: int = -1
     last_captured_at_ms: int = -1
     positions: Mapping[int, EpochPosition] = field(default_factory=dict[int, EpochPosition])
     missed: Mapping[int, tuple[Range, ...]] = field(default_factory=dict[int, tuple[Range, ...]])
     last_numbers: Mapping[str, int] = field(default_factory=dict[str, int])
+    arrived_through_ms: int = -1
 
     def of(self, epoch: int) -> EpochPosition:
         return self.positions.get(epoch) or EpochPosition(epoch)
@@ -94,6 +97,7 @@ class Coverage:
             {**self.positions, entry.epoch: position},
             missed,
             {**self.last_numbers, **{route.language: entry.number for route in entry.routes or ()}},
+            max(self.arrived_through_ms, _arrived_through_ms(entry)),
         )
 
     def to_text(self) -> str:
@@ -106,6 +110,7 @@ class Coverage:
                 "positions": [asdict(each) for each in self.positions.values()],
                 "missed": [[epoch, list(gaps)] for epoch, gaps in self.missed.items()],
                 "lastNumbers": dict(self.last_numbers),
+                "arrivedThrough": self.arrived_through_ms,
             },
             separators=(",", ":"),
         )
@@ -123,9 +128,19 @@ class Coverage:
                 {each["epoch"]: EpochPosition(**each) for each in found["positions"]},
                 {epoch: tuple((a, b) for a, b in gaps) for epoch, gaps in found["missed"]},
                 found["lastNumbers"],
+                found.get("arrivedThrough", -1),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a summary of a session: {error}") from None
+
+
+def _arrived_through_ms(entry: LedgerEntry) -> int:
+    """Up to which arrival an entry of version 1 covers raw PCM, which is captured when it arrives.
+    What comes after the last committed word may be the start of the next one."""
+    if entry.version >= LEDGER_VERSION:
+        return -1
+    said_samples = entry.resume_sample - entry.first_sample
+    return entry.captured_at_ms + said_samples * 1000 // SAMPLE_RATE_HZ
 
 
 def within(sequence: int, ranges: Iterable[Range]) -> bool:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import ceil
 from typing import NamedTuple
 
 from pipelines.session.coverage import Coverage, is_late, late_epoch
 from pipelines.session.records import Chunk, Flush, Item, Place, ReadRecord
-from schemas.values import ControlKind
+from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, ControlKind
 
 _NEVER_NEEDED = frozenset({ControlKind.LISTENERS, ControlKind.RESUME, ControlKind.UNMUTE})
 
 
 class _Open(NamedTuple):
     """Needed until ``chunk`` is covered, or all in front of ``until_sequence``, or ``flush`` is
-    done."""
+    done. ``ends_at_ms``: when the last sample of a chunk was captured."""
 
     place: Place
     epoch: int = 0
     until_sequence: int = 0
     flush: int = 0
     chunk: int | None = None
+    ends_at_ms: int = 0
 
 
 class OpenRecords:
@@ -52,11 +54,15 @@ class OpenRecords:
                 del self._by_shard[shard_id]
         return found
 
-    def oldest_from(self, covered: int) -> dict[str, Place]:
-        """The same of raw PCM: records in front of the number ``covered`` are."""
+    def oldest_from(self, covered: int, arrived_through_ms: int = -1) -> dict[str, Place]:
+        """The same of raw PCM: records in front of the number ``covered`` are, and those that are
+        over at ``arrived_through_ms`` (see ``Coverage``)."""
         found: dict[str, Place] = {}
         for shard_id, records in list(self._by_shard.items()):
-            while records and int(records[0].place.number) < covered:
+            while records and (
+                int(records[0].place.number) < covered
+                or records[0].ends_at_ms <= arrived_through_ms
+            ):
                 records.popleft()
             if records:
                 found[shard_id] = records[0].place
@@ -72,7 +78,9 @@ def _open(read: ReadRecord, items: Sequence[Item], flush: int) -> _Open | None:
             if isinstance(item, Chunk) and item.read is read:
                 epoch = late_epoch(item.epoch) if is_late(item.epoch) else item.epoch
                 return _Open(read.place, epoch, chunk=item.sequence)
-        return _Open(read.place, chunk.epoch, chunk=chunk.sequence)  # it is held
+        samples = len(chunk.pcm) // BYTES_PER_SAMPLE
+        ends_at_ms = chunk.captured_at_ms + ceil(samples * 1000 / SAMPLE_RATE_HZ)
+        return _Open(read.place, chunk.epoch, chunk=chunk.sequence, ends_at_ms=ends_at_ms)
     if control is None or control.kind in _NEVER_NEEDED:
         return None
     if control.kind is ControlKind.GAP:

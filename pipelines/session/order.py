@@ -21,13 +21,14 @@ Rules
   reading began in the middle of it. After a loss it begins at 0, so that what was lost is told.
 - A pause goes out right after the chunk it names. Listeners never wait.
 
-Raw PCM has no numbers: its order is the log's, its identity Kinesis's sequence number.
+Raw PCM has no numbers: its order is the log's, its identity Kinesis's sequence number. Of what was
+committed without that number (version 1 of the ledger) the time of arrival tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines.session.coverage import Coverage, Range, late_epoch, within, without
 from pipelines.session.records import (
@@ -39,7 +40,13 @@ from pipelines.session.records import (
     Opened,
     ReadRecord,
 )
-from schemas.values import AudioChunk, ControlKind, SessionControl
+from schemas.values import (
+    BYTES_PER_SAMPLE,
+    SAMPLE_RATE_HZ,
+    AudioChunk,
+    ControlKind,
+    SessionControl,
+)
 
 RAW_EPOCH = 0
 MOST_HELD_BYTES = 4 * 1024 * 1024
@@ -79,6 +86,7 @@ class Order:
         }
         position = coverage.positions.get(RAW_EPOCH)
         self._raw_from = int((position and position.resume_record) or 0)
+        self._arrived_through_ms = coverage.arrived_through_ms
 
     @property
     def is_waiting(self) -> bool:
@@ -113,6 +121,13 @@ class Order:
             self.repeats += 1
             return
         self._raw_from = number + 1
+        committed = max(0, self._arrived_through_ms - audio.captured_at_ms) * SAMPLE_RATE_HZ // 1000
+        if committed:
+            pcm = audio.pcm[committed * BYTES_PER_SAMPLE :]
+            if not pcm:
+                self.repeats += 1
+                return
+            audio = replace(audio, captured_at_ms=self._arrived_through_ms, pcm=pcm)
         epoch = self._epochs.setdefault(RAW_EPOCH, _Epoch(0))
         sequence, epoch.next_sequence = epoch.next_sequence, epoch.next_sequence + 1
         yield Chunk(RAW_EPOCH, sequence, read, audio, read.place.number)

@@ -1,4 +1,5 @@
-"""Rows of the ledger and of positions as commit 9bc5d6e wrote and read them.
+"""Rows of the ledger and of positions as commit 9bc5d6e wrote and read them, and which records of
+the stream it knew.
 
 A job of that commit may run beside this code's gateway and come back after a rollback, so that its
 reading is part of the tables' format. Copied, with nothing added.
@@ -30,6 +31,13 @@ _GAP_NUMBERS = {
     "gapFromSequence": "gap_from_sequence",
     "gapUntilSequence": "gap_until_sequence",
 }
+
+_HEADERS = frozenset({"c301e0439b125883ca6d", "c3016ab163dcb9012a8d", "c301fb7aec5456b52442"})
+
+
+def knows(data: bytes) -> bool:
+    """Whether it knew a record's schema: of others it made a dead letter each."""
+    return data[:10].hex() in _HEADERS
 
 
 def written_entry(entry: LedgerEntry) -> dict[str, Any]:

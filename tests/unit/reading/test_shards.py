@@ -253,14 +253,24 @@ def test_of_layouts_the_furthest_holds() -> None:
     """Each was true when it was written, and stays so."""
     rows = saved(
         {
-            "whole/0": "10",
-            "whole/1": "20",
+            "whole/0-of-4": "10",
+            "whole/1-of-4": "20",
+            "whole/2-of-4": "10",
+            "whole/3-of-4": "11",
             "whole/0-of-2": "100",
             "whole/1-of-2": "9",
             "whole/0-of-1": "@77",
         }
     )
     assert [saved_position(rows, WHOLE, reader, 2) for reader in range(2)] == ["100", "10"]
+
+
+def test_a_mark_counts_more_than_a_row_of_before_there_were_any() -> None:
+    """An old job that was not stopped writes where it was a minute ago, covered or not."""
+    rows = saved({"whole/0": "30", "whole/1": "40", "whole/0-of-2": "10"})
+    assert [saved_position(rows, WHOLE, reader, 2) for reader in range(2)] == ["10", "30"]
+    behind = {"whole": replace(begun(WHOLE)["whole"], sequence_number="8")}
+    assert furthered(behind, [WHOLE], rows, 0, 2)["whole"].sequence_number == "10"
 
 
 def test_a_time_is_further_than_the_beginning_and_less_than_a_record() -> None:

@@ -126,3 +126,14 @@ def test_what_is_taken_out_of_ranges(
     left = without(taken, ranges)
     for number in range(60):
         assert within(number, left) == (within(number, ranges) and not within(number, [taken]))
+
+
+def test_entries_of_version_1_cover_raw_pcm_up_to_their_last_word() -> None:
+    """900 samples began at START_MS, and after 800 of them, 50 ms, no word was over any more."""
+    old = replace(ENTRY, version=1, resume_record=None)
+    assert coverage_of(Coverage(), [ENTRY, GAP]).arrived_through_ms == -1
+    coverage = coverage_of(Coverage(), [old, replace(GAP, number=1), ENTRY])
+    assert coverage.arrived_through_ms == START_MS + 50
+    assert Coverage.from_text(coverage.to_text()) == coverage
+    written_before = coverage.to_text().replace(f',"arrivedThrough":{START_MS + 50}', "")
+    assert Coverage.from_text(written_before) == replace(coverage, arrived_through_ms=-1)

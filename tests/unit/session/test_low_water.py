@@ -11,7 +11,7 @@ from pipelines.session.low_water import OpenRecords
 from pipelines.session.order import Order
 from pipelines.session.records import Flush, ReadRecord
 from schemas.values import ControlKind
-from tests.unit.session.records_of import LogOf
+from tests.unit.session.records_of import START_MS, LogOf
 
 pytestmark = pytest.mark.unit
 
@@ -133,3 +133,14 @@ def test_raw_records_are_covered_by_their_number() -> None:
     assert reader.oldest(at({0: 1})) == [records[1].place.number]
     places = reader.records.oldest_from(int(records[2].place.number))
     assert [place.number for place in places.values()] == [records[2].place.number]
+
+
+def test_raw_records_of_version_1_are_covered_once_they_are_over() -> None:
+    """Seventeen samples are over after 2 ms."""
+    log, records = LogOf(), OpenRecords()
+    first, second = (log.chunk(0, 0, bytes(2 * 17), at_ms=START_MS + 2 * at) for at in range(2))
+    for record in (first, second):
+        records.add(record, (), 0)
+    assert records.oldest_from(0, START_MS + 1) == {"shard-0": first.place}
+    assert records.oldest_from(0, START_MS + 3) == {"shard-0": second.place}
+    assert records.oldest_from(0, START_MS + 4) == {}

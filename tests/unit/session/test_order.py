@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pipelines.session import order as order_module
 from pipelines.session.coverage import Coverage, EpochPosition
 from pipelines.session.order import Order
-from pipelines.session.records import ReadRecord
+from pipelines.session.records import Chunk, ReadRecord
 from schemas.values import ControlKind
-from tests.unit.session.records_of import LogOf, shown
+from tests.unit.session.records_of import START_MS, LogOf, shown
 
 pytestmark = pytest.mark.unit
 
@@ -340,3 +340,18 @@ def test_raw_pcm_is_numbered_as_the_log_has_it(data: st.DataObject) -> None:
                 out.append((int(line.removeprefix("0/")), record.chunk.pcm))
         first += size
     assert out == [(number, bytes([number, 0])) for number in range(done, len(records))]
+
+
+def test_raw_pcm_that_version_1_covers_is_taken_from_its_last_word_on() -> None:
+    """What had arrived by then is told; the rest of the chunk in which it lies is new."""
+    log = LogOf()
+    pcm = bytes(range(64))
+    chunks = [log.chunk(0, 0, pcm, at_ms=START_MS + 2 * at) for at in range(3)]
+    for _again in range(2):
+        order = Order(Coverage(arrived_through_ms=START_MS + 3), raw=True)
+        items = [item for chunk in chunks for item in order.take(chunk)]
+        assert shown(items) == ["0/0", "0/1"]
+        first, second = (item.audio for item in items if isinstance(item, Chunk))
+        assert (first.pcm, first.captured_at_ms) == (pcm[32:], START_MS + 3)
+        assert second == chunks[2].chunk
+        assert order.repeats == 1
