@@ -17,7 +17,6 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 
 from pipelines.coders import register_coders
-from pipelines.live_translation import live
 from pipelines.options import LiveJob, read_options
 
 EXTERNAL = str(common_urns.environments.EXTERNAL.urn)
@@ -61,7 +60,7 @@ def live_graph(options: Sequence[str]) -> beam_runner_api_pb2.Pipeline:
         raise TypeError("a bounded run keeps nothing")
     pipeline = beam.Pipeline(options=given)
     ticks = pipeline | "Clock" >> beam.Create([0]).with_output_types(int)
-    live(ticks, job.graph)
+    job.build(ticks)
     return pipeline.to_runner_api()
 
 

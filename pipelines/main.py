@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from beam_flink_kit.clock import LIVE_OPTIONS, LiveClock
-from pipelines import bounded_run, live_translation
+from pipelines import bounded_run
 from pipelines.coders import register_coders
 from pipelines.options import LiveJob, UsageError, help_text, read_options
 
@@ -41,8 +41,7 @@ def submit(job: LiveJob, given: list[str]) -> int:
     options = PipelineOptions([*LIVE_DEFAULTS, f"--environment_config={job.worker_pool}", *given])
     pipeline = beam.Pipeline(options=options)
     ticks = pipeline | "Clock" >> LiveClock(job.expansion_service, tick_ms=job.graph.hold.tick_ms)
-    graph = live_translation.live_windows if job.windows else live_translation.live
-    graph(ticks, job.graph)
+    job.build(ticks)
     result = pipeline.run()
     if not job.no_wait:
         result.wait_until_finish()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_flink_kit.loops import TimeMode
@@ -24,7 +25,7 @@ from connectors.shard_source import StartAt, StartKind
 from connectors.stored_chunks import PIPE
 from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
-from pipelines.live_translation import GraphOptions
+from pipelines.live_translation import GraphOptions, live, live_windows
 from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
@@ -144,6 +145,11 @@ class LiveJob:
     expansion_service: str
     worker_pool: str
     no_wait: bool
+
+    def build(self, ticks: beam.PCollection[int]) -> None:
+        """Build the graph of the job's segmentation on the clock's ticks."""
+        graph = live_windows if self.windows else live
+        graph(ticks, self.graph)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from beam_flink_kit.held_tick import Bell
 from beam_flink_kit.loops import TimeMode, WorkerLoop, loop_for
 from beam_flink_kit.worker_tuning import shorten_thread_switches, tune_garbage_collection
 from connectors.registry import Connectors
+from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.engine import Engine
 from pipelines.runtime.reading_engine import ReadingEngine
 from pipelines.runtime.session_host import SessionHost
@@ -64,6 +65,15 @@ class CallSite:
         return self.loop.now_ms()
 
 
+@dataclass(slots=True)
+class ServedPartition:
+    """A host of panes' sessions, and what Beam's state was last given of it."""
+
+    host: SessionHost
+    saved: SavedMarks
+    saved_at_s: float
+
+
 class Worker:
     """``engines`` by reader's key, ``hosts`` by key of panes."""
 
@@ -79,7 +89,7 @@ class Worker:
         )
         self.tools = SessionTools(self.loop, self.connectors, self.speculation, warming)
         self.engines: dict[str, ReadingEngine] = {}
-        self.hosts: dict[str, SessionHost] = {}
+        self.hosts: dict[str, ServedPartition] = {}
         if settings.time is TimeMode.LIVE:
             shorten_thread_switches()
             warming.load()
@@ -106,13 +116,13 @@ class Worker:
     def _stop_all(self) -> None:
         for engine in self.engines.values():
             engine.stop()
-        for host in self.hosts.values():
-            host.close()
+        for served in self.hosts.values():
+            served.host.close()
 
     def _settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
         """In the loop. Which owner has the session is not known here: few are asked."""
         for engine in self.engines.values():
             if isinstance(engine, Engine):
                 engine.settled(session_id, number, language, is_delivered)
-        for host in self.hosts.values():
-            host.settled(session_id, number, language, is_delivered)
+        for served in self.hosts.values():
+            served.host.settled(session_id, number, language, is_delivered)

@@ -26,7 +26,7 @@ from pipelines.coders import ValueCoder
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import emptied
 from pipelines.runtime.session_host import SessionHost
-from pipelines.runtime.worker import Worker, WorkerSettings
+from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.pane import Pane
 from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold
@@ -98,8 +98,7 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         super().setup()
         hold = self._hold
         self._held = HeldTick(self.scope.bell, tick_ms=hold.tick_ms, hold_ms=hold.hold_ms)
-        self._saved: dict[str, SavedMarks] = {}
-        self._saved_at_s: dict[str, float] = {}
+        self._keys: set[str] = set()
 
     def process(
         self,
@@ -117,7 +116,7 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         yield from self._handed_on(key)
         if self._held.is_last_key(key, pane.tick):
             for _ in self._held.until_due(tick_at_ms):
-                for each in tuple(self._saved):
+                for each in tuple(self._keys):
                     yield from self._handed_on(each)
                 yield TaggedOutput(TICKS, TICK)
 
@@ -137,29 +136,31 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
             yield TaggedOutput(DEAD_LETTERS, letter)
 
     def _handed_on(self, key: str) -> Iterator[Any]:
-        host = self.scope.hosts.get(key)
-        if host is None:
+        served = self.scope.hosts.get(key)
+        if served is None:
             return
-        yield from emptied(host.utterances)
-        for letter in emptied(host.letters):
+        yield from emptied(served.host.utterances)
+        for letter in emptied(served.host.letters):
             yield TaggedOutput(DEAD_LETTERS, letter)
 
     def _host(self, key: str, cell: Any) -> SessionHost:
-        """The partition's host in this process, if it stands where Beam's state stands."""
+        """The partition's host in this process, if it stands where Beam's state stands. It is the
+        process's, not the DoFn's: another instance may have begun it."""
+        self._keys.add(key)
         saved: SavedMarks | None = cell.read()
-        host, own = self.scope.hosts.get(key), self._saved.get(key)
-        now_s = self.scope.loop.now_s()
-        if host is not None and own is not None and (saved is None or saved == own):
-            if now_s - self._saved_at_s[key] >= SAVE_EVERY_S:
-                own = SavedMarks(own.generation, own.engine, own.count + 1)
-                self._write(key, own, cell, now_s)
-            return host
-        if host is not None:
-            self.scope.in_loop(host.close)
+        scope, now_s = self.scope, self.scope.loop.now_s()
+        served = scope.hosts.get(key)
+        if served is not None and saved in (None, served.saved):
+            if now_s - served.saved_at_s >= SAVE_EVERY_S:
+                before = served.saved
+                served.saved = SavedMarks(before.generation, before.engine, before.count + 1)
+                served.saved_at_s = now_s
+                cell.write(served.saved)
+            return served.host
+        if served is not None:
+            scope.in_loop(served.host.close)
         generation = self._claimed() if saved is None else saved.generation
-        self._write(key, SavedMarks(generation, uuid.uuid4().hex, 1), cell, now_s)
-        scope = self.scope
-        host = scope.hosts[key] = scope.in_loop(
+        host = scope.in_loop(
             lambda: SessionHost(
                 scope.tools,
                 self._segmenter,
@@ -171,11 +172,10 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
                 delivers_all=scope.time_mode is TimeMode.INLINE,
             )
         )
+        first = SavedMarks(generation, uuid.uuid4().hex, 1)
+        scope.hosts[key] = ServedPartition(host, first, now_s)
+        cell.write(first)
         return host
-
-    def _write(self, key: str, own: SavedMarks, cell: Any, now_s: float) -> None:
-        self._saved[key], self._saved_at_s[key] = own, now_s
-        cell.write(own)
 
     def _claimed(self) -> int:
         connectors, loop = self.scope.connectors, self.scope.loop

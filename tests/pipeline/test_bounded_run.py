@@ -20,10 +20,6 @@ from pipelines.main import main
 pytestmark = pytest.mark.pipeline
 
 SENTENCE = LIBRIVOX / "sense_and_sensibility_01_austen_64kb-0870.wav"
-NOT_YET = pytest.mark.xfail(
-    strict=False,
-    reason="the graph takes a time of 0 for none and puts the wall clock in its place",
-)
 SCRIPTED = ("--speech_to_text=scripted", "--translation=scripted", "--speech_synthesis=scripted")
 
 
@@ -151,7 +147,6 @@ def scripted_talk(path: Path) -> Path:
     return path
 
 
-@NOT_YET
 @pytest.mark.parametrize("segmentation", ["pause", "window"])
 def test_clips_and_captions_count_from_the_recordings_beginning(
     tmp_path: Path, segmentation: str
@@ -171,7 +166,6 @@ def test_clips_and_captions_count_from_the_recordings_beginning(
     assert (home / "transcript.txt").read_text().split() == [f"w{n}" for n in range(18)]
 
 
-@NOT_YET
 @pytest.mark.parametrize("segmentation", ["pause", "window"])
 def test_two_runs_leave_the_same_bytes(tmp_path: Path, segmentation: str) -> None:
     talk = scripted_talk(tmp_path / "talk.wav")
@@ -183,7 +177,6 @@ def test_two_runs_leave_the_same_bytes(tmp_path: Path, segmentation: str) -> Non
     assert left(tmp_path / "second") == first
 
 
-@NOT_YET
 @pytest.mark.integration
 @pytest.mark.skipif(not SENTENCE.exists(), reason="needs Debian's pocketsphinx-testdata")
 def test_two_runs_of_the_offline_engines_leave_the_same_bytes(tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ def test_windows_cut_every_three_seconds_and_end_with_the_session() -> None:
     assert entries[1].captured_at_ms == ms(3.5)
 
 
+def test_session_windows_in_front_of_the_transcription_change_nothing_that_is_said() -> None:
+    """The ``window`` segmentation: panes, lost with the job, come again from the log."""
+    world = World()
+    pcm, words = talk(0, 30)
+    world.listen("talk", 0.1, "es", revision=1)
+    last = world.speak("talk", pcm, 0.5) - 1
+    world.control("talk", ControlKind.END, 16.5, after=last)
+    world.run(9.0, windows=True)
+    world.run(40.0, from_s=12.0, resume=True, windows=True)
+    assert world.words("talk") == spoken(words) == translated(world, "talk", "es")
+    assert_seamless(world.entries("talk"), len(pcm) // 2)
+
+
 def test_a_session_without_listeners_is_recognised_and_not_translated() -> None:
     world = World()
     pcm, words = talk(0, 8)
