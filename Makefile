@@ -32,7 +32,7 @@ SPEECH ?= offline
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live test test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
+.PHONY: help setup demo live models test test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
 	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
 	chaos chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
@@ -73,6 +73,10 @@ images: ## images of gateway, job and worker pool; needs a Docker engine
 
 compose-up: images ## everything in containers: http://localhost:8080/
 	@$(COMPOSE) up
+
+models: $(VENV)/installed ## the neural engines' models, pinned and checked: .cache/models/ (models.toml)
+	@$(call need-node)
+	@$(call find-uv); $(PYTHON) -m local_stack.models "$$uv"
 
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live

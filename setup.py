@@ -18,6 +18,7 @@ setup(
         "beam_flink_kit.examples",
         "schemas",
         "connectors",
+        "connectors.local",
         "pipelines",
         "pipelines.reading",
         "pipelines.runtime",
