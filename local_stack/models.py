@@ -175,10 +175,10 @@ def _extract(archive: Path, folder: Path) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as content:
-                content.extractall(folder)  # it drops "..", and leading slashes
+                content.extractall(folder)  # noqa: S202 - it drops ".." and leading slashes
         else:
             with tarfile.open(archive) as content:
-                content.extractall(folder, filter="data")  # noqa: S202 - the filter keeps it inside
+                content.extractall(folder, filter="data")
     except (tarfile.TarError, zipfile.BadZipFile) as error:
         raise PermanentError(f"{archive.name} cannot be unpacked: {error}") from None
 
