@@ -32,7 +32,7 @@ SPEECH ?= offline
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live models test test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
+.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
 	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
 	chaos chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
@@ -89,6 +89,9 @@ test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 
 test-browser: $(VENV)/installed $(PAGES) browser $(KVS_SDK)/installed ## both pages in Chromium; pictures: build/browser/
 	@$(PYTHON) -m pytest -m browser
+
+test-speech: setup models ## contracts of the neural engines, with their models
+	@$(PYTHON) -m pytest -m speech
 
 test-kvs-live: setup browser $(KVS_SDK)/installed ## Amazon's SDK in Chromium speaks, a listener hears it in Spanish: all of it live, a minute
 	@$(PYTHON) -m pytest -q -s tests/browser/live_kinesis_video.py
