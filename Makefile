@@ -25,7 +25,7 @@ DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat a
 # For the tests in a real browser; without it they are skipped, and say so.
 BROWSER_PACKAGES := chromium
 
-# What hears, translates and speaks in the demo: offline, or amazon (its adapters, over servers on
+# What hears, translates and speaks in the demo: offline, local (neural), or amazon (its adapters, over servers on
 # this machine that speak its protocols).
 SPEECH ?= offline
 
@@ -42,7 +42,7 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon] [SEGMENTATION=window]
+demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=local or amazon] [SEGMENTATION=window]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION))
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from connectors.errors import PermanentError
 from connectors.folder_dead_letters import FolderDeadLetters
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.listener_connections import TableListenerConnections
+from connectors.local.engines import LocalSpeech
+from connectors.local.speech_synthesis import LocalSynthesizer
 from connectors.local_clip_store import LocalClipStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_notifier import MemoryNotifier
@@ -56,7 +59,9 @@ from schemas.values import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
-    """Which engine does what: ``offline``, ``amazon`` or ``scripted`` each.
+    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each.
+
+    ``local`` are the neural models of `make models`.
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
@@ -73,10 +78,12 @@ class SpeechChoice:
         default_factory=ScriptedSynthesizerSettings
     )
     amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
+    local: LocalSpeech = field(default_factory=LocalSpeech)
 
     def open_speech_to_text(self) -> SpeechToText:
         return {
             "offline": lambda: OfflineSpeechToText(),
+            "local": self.local.open_speech_to_text,
             "amazon": self.amazon.open_speech_to_text,
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
             "combined": lambda: CombinedSpeechToText(
@@ -86,13 +93,14 @@ class SpeechChoice:
 
     def voice_activity(self) -> VoiceActivityFactory:
         """Real detectors rightly hear no voice in scripted words."""
-        if self.speech_to_text in ("offline", "amazon"):
+        if self.speech_to_text in ("offline", "local", "amazon"):
             return WebrtcVoiceActivityFactory()
         return ScriptedVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
         return {
             "offline": lambda: OfflineTranslator(),
+            "local": self.local.open_translator,
             "amazon": self.amazon.open_translator,
             "scripted": lambda: ScriptedTranslator(self.scripted_translation),
         }[self.translation]()
@@ -100,6 +108,7 @@ class SpeechChoice:
     def open_synthesizer(self) -> SpeechSynthesizer:
         return {
             "offline": lambda: OfflineSynthesizer(),
+            "local": self.local.open_synthesizer,
             "amazon": self.amazon.open_synthesizer,
             "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
         }[self.speech_synthesis]()
@@ -132,6 +141,7 @@ class LiveConnectors:
         clients = AwsClients(self.aws)
         tables = AmazonSessionTables(clients, _wall_clock_ms)
         speech_to_text = self.speech.open_speech_to_text()
+        synthesizer = self.speech.open_synthesizer()
         return Connectors(
             shard_source=AmazonFanOutSource(clients, self.consumer)
             if self.consumer
@@ -141,19 +151,28 @@ class LiveConnectors:
             ledger=AmazonLedger(clients),
             directory=tables,
             translator=self.speech.open_translator(),
-            synthesizer=self.speech.open_synthesizer(),
+            synthesizer=synthesizer,
             clip_store=AmazonClipStore(clients),
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
             voice_activity=self.speech.voice_activity(),
             traces=self._open_traces(),
             policies=self.policies,
-            # A stream of Amazon's has nothing to load, and is paid for.
-            on_open=()
-            if self.speech.speech_to_text == "amazon"
-            else (partial(_load_models, speech_to_text),),
+            on_open=self._loading(speech_to_text, synthesizer),
             on_close=(clients.close,),
         )
+
+    def _loading(
+        self, speech_to_text: SpeechToText, synthesizer: SpeechSynthesizer
+    ) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """What takes long to load, ahead of the first words."""
+        loading: list[Callable[[], Awaitable[None]]] = []
+        # A stream of Amazon's has nothing to load, and is paid for.
+        if self.speech.speech_to_text != "amazon":
+            loading.append(partial(_load_models, speech_to_text))
+        if isinstance(synthesizer, LocalSynthesizer):
+            loading.append(synthesizer.warm)
+        return tuple(loading)
 
     def _open_traces(self) -> Traces:
         if not self.traces.endpoint_url:

@@ -28,9 +28,11 @@ _WEIGHT_OF_LATEST = 0.2
 @dataclass(frozen=True, slots=True)
 class LocalSynthesizerSettings:
     """``deadline_s``: from the request to the clip. A phrase that Kokoro cannot be expected to have
-    made by then, or that it has not, is spoken by espeak-ng."""
+    made by then, or that it has not, is spoken by espeak-ng. ``only``: the languages that Kokoro
+    speaks; None: all that it can."""
 
     deadline_s: float = 4.0
+    only: tuple[str, ...] | None = None
     threads: int = field(default_factory=lambda: min(2, os.cpu_count() or 1))
     start_timeout_s: float = 30.0
     hangs_after_s: float = 60.0
@@ -65,6 +67,8 @@ class LocalSynthesizer:
             raise PermanentError("models.toml names no model of kind voice")
         self._model: Model = models[0]
         self._languages = frozenset(self._model.languages) & VOICES.keys()
+        if self._settings.only is not None:
+            self._languages &= frozenset(self._settings.only)
         self._engine = engine or EngineProcess(
             "voices",
             "connectors.local.voice_process",
