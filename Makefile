@@ -25,8 +25,8 @@ DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat a
 # For the tests in a real browser; without it they are skipped, and say so.
 BROWSER_PACKAGES := chromium
 
-# What hears, translates and speaks in the demo: offline, local (neural), or amazon (its adapters, over servers on
-# this machine that speak its protocols).
+# What hears, translates and speaks in the demo: offline, local (neural models of this machine), or
+# amazon (its adapters, over servers on this machine that speak its protocols).
 SPEECH ?= offline
 
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
