@@ -32,14 +32,15 @@ _LONGEST_FRAME_BYTES = _BYTES_PER_S // 4
 class ProcessSpeechToTextSettings:
     """``ahead_bytes``: audio that may wait in a stream's socket before ``send`` waits.
 
-    ``hangs_after_s``: a process that takes no audio for so long hangs, and is killed.
+    ``hangs_after_s``: a process that takes no audio and gives no result for so long hangs, and is
+    killed. On a busy machine a process that works may need many seconds for one of them.
     """
 
     report_every_s: float = 0.25
     max_streams: int = 32
     open_timeout_s: float = 15.0
     ahead_bytes: int = 4 * _BYTES_PER_S
-    hangs_after_s: float = 15.0
+    hangs_after_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ class ProcessSpeechStream:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._next_length: int | None = None
+        self._last_result_at_s = 0.0
         self._sent_bytes = 0
         self._is_finished = False
         self._is_closed = False
@@ -260,15 +262,20 @@ class ProcessSpeechStream:
 
     async def _write(self, data: bytes) -> None:
         assert self._writer is not None
-        try:
-            self._writer.write(data)
-            async with asyncio.timeout(self._hangs_after_s):
-                await self._writer.drain()
-        except ConnectionError:
-            pass  # the iteration tells
-        except TimeoutError:
-            self._kill_process()
-            self._writer.transport.abort()
+        loop = asyncio.get_running_loop()
+        self._writer.write(data)
+        while True:
+            try:
+                async with asyncio.timeout(self._hangs_after_s):
+                    await self._writer.drain()
+                return
+            except ConnectionError:
+                return  # the iteration tells
+            except TimeoutError:
+                if loop.time() - self._last_result_at_s >= self._hangs_after_s:
+                    self._kill_process()
+                    self._writer.transport.abort()
+                    return
 
     async def _read_frame(self) -> bytes | None:
         """None at the end of the stream, whatever ended it."""
@@ -282,4 +289,5 @@ class ProcessSpeechStream:
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         self._next_length = None
+        self._last_result_at_s = asyncio.get_running_loop().time()
         return content

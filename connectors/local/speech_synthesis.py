@@ -42,6 +42,8 @@ class LocalSynthesizerSettings:
 class VoiceEngine(Protocol):
     """The part of ``EngineProcess`` that is used here."""
 
+    @property
+    def process_id(self) -> int | None: ...
     async def start(self) -> None: ...
     async def call(self, request: bytes, timeout_s: float) -> bytes: ...
     async def close(self) -> None: ...
@@ -85,6 +87,11 @@ class LocalSynthesizer:
         """Phrases that espeak-ng spoke although Kokoro has a voice."""
         self.spoken = 0
         """Phrases that Kokoro spoke."""
+
+    @property
+    def engine_process_id(self) -> int | None:
+        """For operators and tests; None while no engine runs."""
+        return self._engine.process_id
 
     def can_speak(self, language: str) -> bool:
         return language in self._languages or self._spare.can_speak(language)

@@ -138,6 +138,8 @@ def test_kokoro_gets_tokens_and_the_style_for_so_many(tmp_path: Path) -> None:
 class PlayedEngine:
     """Answers when told to."""
 
+    process_id = None
+
     def __init__(self) -> None:
         self.go = asyncio.Event()
         self.was_asked = asyncio.Event()
