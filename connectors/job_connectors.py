@@ -34,6 +34,7 @@ from connectors.notifier import Notifier
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
+from connectors.plugins import open_plugin
 from connectors.policy import PATIENT, Policies
 from connectors.recorded_sessions import RecordedSessions
 from connectors.registry import Connectors
@@ -61,7 +62,8 @@ from schemas.values import SAMPLE_RATE_HZ
 class SpeechChoice:
     """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each.
 
-    ``local`` are the neural models of `make models`.
+    ``local`` are the neural models of `make models`; any other name is an engine of another package
+    (``plugins``).
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
@@ -81,7 +83,7 @@ class SpeechChoice:
     local: LocalSpeech = field(default_factory=LocalSpeech)
 
     def open_speech_to_text(self) -> SpeechToText:
-        return {
+        own: dict[str, Callable[[], SpeechToText]] = {
             "offline": lambda: OfflineSpeechToText(),
             "local": self.local.open_speech_to_text,
             "amazon": self.amazon.open_speech_to_text,
@@ -89,29 +91,35 @@ class SpeechChoice:
             "combined": lambda: CombinedSpeechToText(
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
             ),
-        }[self.speech_to_text]()
+        }
+        name = self.speech_to_text
+        return own[name]() if name in own else open_plugin("speech_to_text", name)
 
     def voice_activity(self) -> VoiceActivityFactory:
         """Real detectors rightly hear no voice in scripted words."""
-        if self.speech_to_text in ("offline", "local", "amazon"):
-            return WebrtcVoiceActivityFactory()
-        return ScriptedVoiceActivityFactory()
+        if self.speech_to_text in ("scripted", "combined"):
+            return ScriptedVoiceActivityFactory()
+        return WebrtcVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
-        return {
+        own: dict[str, Callable[[], Translator]] = {
             "offline": lambda: OfflineTranslator(),
             "local": self.local.open_translator,
             "amazon": self.amazon.open_translator,
             "scripted": lambda: ScriptedTranslator(self.scripted_translation),
-        }[self.translation]()
+        }
+        name = self.translation
+        return own[name]() if name in own else open_plugin("translation", name)
 
     def open_synthesizer(self) -> SpeechSynthesizer:
-        return {
+        own: dict[str, Callable[[], SpeechSynthesizer]] = {
             "offline": lambda: OfflineSynthesizer(),
             "local": self.local.open_synthesizer,
             "amazon": self.amazon.open_synthesizer,
             "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
-        }[self.speech_synthesis]()
+        }
+        name = self.speech_synthesis
+        return own[name]() if name in own else open_plugin("speech_synthesis", name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from connectors.job_connectors import (
     SpeechChoice,
 )
 from connectors.local.engines import LocalSpeech
+from connectors.plugins import plugin_names
 from connectors.shard_source import StartAt, StartKind
 from connectors.stored_chunks import PIPE
 from connectors.traces import TraceSettings
@@ -103,9 +104,13 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
-        window.add_argument("--speech_to_text", default="offline", choices=(*ENGINES, "combined"))
-        for service in ("translation", "speech_synthesis"):
-            window.add_argument(f"--{service}", default="offline", choices=ENGINES)
+        own = {"speech_to_text": (*ENGINES, "combined")}
+        for service in ("speech_to_text", "translation", "speech_synthesis"):
+            window.add_argument(
+                f"--{service}",
+                default="offline",
+                choices=(*own.get(service, ENGINES), *plugin_names(service)),
+            )
         add_amazon_arguments(parser)
 
         local = parser.add_argument_group("neural engines of this machine (local)")
