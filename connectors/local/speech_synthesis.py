@@ -23,6 +23,9 @@ _TELL_EVERY_S = 10.0
 _FIRST_GUESS_S_A_SIGN = 0.03
 """A sign of text is 0.065 s of speech, which takes half as long to make on two cores."""
 _WEIGHT_OF_LATEST = 0.2
+_DECAY_A_SKIP = 0.9
+"""A phrase that Kokoro is not asked for tells nothing of how fast it is now, so that the estimate
+falls until it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class LocalSynthesizer:
             except (TimeoutError, RetryableError) as error:
                 self._tell(type(error).__name__)
         else:
+            self._s_a_sign *= _DECAY_A_SKIP
             self._tell(f"expected after {expected_s:.1f} s")
         return await self._spare.synthesize(text, language, quality_tier=quality_tier)
 
@@ -129,8 +133,6 @@ class LocalSynthesizer:
     async def _speak(self, text: str, language: str) -> Clip:
         """By Kokoro, however long it takes; the phrase counts as waiting until the engine is done
         with it, also when the caller has given up."""
-        loop = asyncio.get_running_loop()
-        ahead, began_s = self._waiting_signs, loop.time()
         self._waiting_signs += len(text)
         request = json.dumps({"text": text, "language": language}).encode()
         call = asyncio.ensure_future(self._engine.call(request, self._settings.hangs_after_s))
@@ -138,13 +140,14 @@ class LocalSynthesizer:
         def is_over(done: asyncio.Future[bytes]) -> None:
             self._waiting_signs -= len(text)
             if not done.cancelled() and done.exception() is None:
-                took_s = (loop.time() - began_s) / (ahead + len(text))
-                self._s_a_sign += _WEIGHT_OF_LATEST * (took_s - self._s_a_sign)
+                _, took_s = read_answer(done.result())
+                change = took_s / len(text) - self._s_a_sign
+                self._s_a_sign += _WEIGHT_OF_LATEST * change
 
         call.add_done_callback(is_over)
-        answer = await asyncio.shield(call)
+        clip, _ = read_answer(await asyncio.shield(call))
         self.spoken += 1
-        return read_answer(answer)
+        return clip
 
     def _tell(self, why: str) -> None:
         self.late += 1

@@ -1,7 +1,7 @@
 """The process that holds Kokoro's voices: text in, an MP3 clip out.
 
 ``python -m connectors.local.voice_process FD FOLDER THREADS``. A request is JSON: language, text.
-An answer is the clip's length in seconds (a double), then its body.
+An answer is two doubles, how long the clip lasts and how long it took to make, then its body.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ _LONGEST = 500
 """Phonemes of one run; the model takes 510."""
 _SILENCE_LEVEL = 3e-3
 _PAUSE_S = 0.15
-_DURATION = struct.Struct(">d")
+_LENGTHS = struct.Struct(">dd")
 
 
 class KokoroVoices:
@@ -56,8 +57,9 @@ class KokoroVoices:
         asked: dict[str, str] = json.loads(request)
         if not asked["text"]:
             return b""
+        began_s = time.monotonic()
         clip = self.speak(asked["text"], asked["language"])
-        return _DURATION.pack(clip.duration_s) + clip.body
+        return _LENGTHS.pack(clip.duration_s, time.monotonic() - began_s) + clip.body
 
     def speak(self, text: str, language: str) -> Clip:
         if language not in VOICES:
@@ -90,9 +92,10 @@ class KokoroVoices:
         return self._styles[voice]
 
 
-def read_answer(answer: bytes) -> Clip:
-    (duration_s,) = _DURATION.unpack_from(answer)
-    return Clip(answer[_DURATION.size :], duration_s)
+def read_answer(answer: bytes) -> tuple[Clip, float]:
+    """The clip, and the seconds that it took to make."""
+    duration_s, took_s = _LENGTHS.unpack_from(answer)
+    return Clip(answer[_LENGTHS.size :], duration_s), took_s
 
 
 def load(folder: Path, threads: int) -> Callable[[bytes], bytes]:

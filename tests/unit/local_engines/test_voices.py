@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,11 +128,12 @@ def test_kokoro_gets_tokens_and_the_style_for_so_many(tmp_path: Path) -> None:
     styles.tofile(tmp_path / "voices" / "ef_dora.bin")
     session = PlayedSession()
     voices = KokoroVoices(session, tmp_path, PHONEMIZER)
-    clip = read_answer(voices(json.dumps({"text": "uno dos", "language": "es"}).encode()))
+    clip, took_s = read_answer(voices(json.dumps({"text": "uno dos", "language": "es"}).encode()))
     (run,) = session.runs
     assert run["tokens"].tolist() == [[0, *tokens("uno dos"), 0]]
     assert run["style"][0, 0] == 256 * (len("uno dos") - 1)
     assert clip.duration_s == pytest.approx(0.05 * 9 + 2 * 0.04, abs=0.02)
+    assert took_s > 0
     assert len(decode_clip(clip.body)) == pytest.approx(clip.duration_s * RATE_HZ, abs=1)
 
 
@@ -144,6 +146,7 @@ class PlayedEngine:
         self.go = asyncio.Event()
         self.was_asked = asyncio.Event()
         self.asked: list[str] = []
+        self.took_s = 0.0
 
     async def start(self) -> None: ...
 
@@ -151,7 +154,7 @@ class PlayedEngine:
         self.asked.append(json.loads(request)["text"])
         self.was_asked.set()
         await self.go.wait()
-        return b"\0" * 8 + b"kokoro"
+        return struct.pack(">dd", 1.0, self.took_s) + b"kokoro"
 
     async def close(self) -> None: ...
 
@@ -210,6 +213,20 @@ async def test_a_phrase_behind_too_many_is_not_even_asked_for(tmp_path: Path) ->
     assert engine.asked == ["a" * 100]
     assert await bodies(voice, ["c" * 100]) == [b"kokoro"]
     assert (voice.spoken, voice.late) == (2, 1)
+
+
+async def test_kokoro_is_asked_again_after_some_phrases_when_it_was_slow(tmp_path: Path) -> None:
+    engine = PlayedEngine()
+    engine.go.set()
+    voice = synthesizer(tmp_path, engine, 4.0)
+    engine.took_s = 60.0
+    assert await bodies(voice, ["a" * 100]) == [b"kokoro"]
+    engine.took_s = 0.1
+    spoken = [(await bodies(voice, ["b" * 100]))[0] for _ in range(30)]
+    assert spoken[0] == b"espeak"
+    first = spoken.index(b"kokoro")
+    assert set(spoken[first:]) == {b"kokoro"}
+    assert voice.late == first
 
 
 async def test_a_missing_model_is_told_and_not_hidden(tmp_path: Path) -> None:
