@@ -84,10 +84,10 @@ def completed(text: str, end_s: float, start_s: float = 0.0) -> Line:
 def test_words_get_stable_then_final_and_stay_as_they_were() -> None:
     stream = LineAgreement()
     told_so_far = [
-        *stream.update([opened("He was.", 1.0)], 1.0),
-        *stream.update([opened("He was not an", 1.5)], 1.5),
-        *stream.update([opened("He was not, and ill", 2.0)], 2.0),
-        *stream.update([completed("She was not an ill man.", 2.4)], 2.5),
+        *stream.update([opened("He was.", 2.0)], 2.0),
+        *stream.update([opened("He was not an", 2.5)], 2.5),
+        *stream.update([opened("He was not, and ill", 3.0)], 3.0),
+        *stream.update([completed("She was not an ill man.", 3.4)], 3.5),
     ]
     assert told(told_so_far) == [
         ("", "He was.", False),
@@ -99,6 +99,16 @@ def test_words_get_stable_then_final_and_stay_as_they_were() -> None:
     words = told_so_far[-1].words
     assert words[:2] == tuple(Word(w.text, w.start_s, w.end_s) for w in told_so_far[1].words[:2])
     assert all(one.end_s <= two.start_s + 1e-9 for one, two in pairwise(words))
+
+
+def test_a_young_line_needs_three_decodings() -> None:
+    stream = LineAgreement()
+    told_so_far = [
+        *stream.update([opened("I'd less", 0.5)], 0.5),
+        *stream.update([opened("I'd less to", 1.0)], 1.0),
+        *stream.update([opened("I'd less to be", 1.5)], 1.5),
+    ]
+    assert [stable for stable, _, _ in told(told_so_far)] == ["", "", "I'd less"]
 
 
 def test_the_end_of_a_line_and_the_next_line_are_two_results_in_order() -> None:
