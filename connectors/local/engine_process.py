@@ -26,13 +26,21 @@ _LONGEST_ANSWER = 1 << 26
 
 
 class EngineProcess:
-    """The worker's side. Starts the process with the first request, or by ``start``."""
+    """The worker's side. Starts the process with the first request, or by ``start``.
+
+    ``niceness``: how far it stands back, from 0 to 19, where cores are scarce.
+    """
 
     def __init__(
-        self, name: str, module: str, *arguments: str, start_timeout_s: float = 30.0
+        self,
+        name: str,
+        module: str,
+        *arguments: str,
+        start_timeout_s: float = 30.0,
+        niceness: int = 0,
     ) -> None:
         self._name = name
-        self._command = (sys.executable, "-m", module)
+        self._command = ("nice", "-n", str(niceness), sys.executable, "-m", module)
         self._arguments = arguments
         self._start_timeout_s = start_timeout_s
         self._turn = asyncio.Lock()
@@ -93,7 +101,7 @@ class EngineProcess:
         if self._running is not None and self._running.process.returncode is None:
             return self._running
         await self._stop()
-        self._running = await _Running.start((*self._command, *self._arguments))
+        self._running = await _Running.start(self._command, self._arguments)
         try:
             async with asyncio.timeout(self._start_timeout_s):
                 self._content(await self._running.receive())
@@ -126,12 +134,12 @@ class _Running:
     writer: asyncio.StreamWriter
 
     @classmethod
-    async def start(cls, command: tuple[str, ...]) -> _Running:
+    async def start(cls, command: tuple[str, ...], arguments: tuple[str, ...]) -> _Running:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(*command[:3], str(theirs.fileno()), *command[3:]),
+                    *(*command, str(theirs.fileno()), *arguments),
                     pass_fds=[theirs.fileno()],
                     stdin=asyncio.subprocess.DEVNULL,
                 )

@@ -23,6 +23,9 @@ _TELL_EVERY_S = 10.0
 _FIRST_GUESS_S_A_SIGN = 0.03
 """A sign of text is 0.065 s of speech, which takes half as long to make on two cores."""
 _WEIGHT_OF_LATEST = 0.2
+_NICENESS = 10
+"""Words come before voices: Kokoro would take both cores from recognition, and from Apertium, which
+loads dictionaries when a listener joins."""
 _DECAY_A_SKIP = 0.9
 """A phrase that Kokoro is not asked for tells nothing of how fast it is now, so that the estimate
 falls until it is asked again."""
@@ -80,6 +83,7 @@ class LocalSynthesizer:
             str(self._store.folder_of(self._model)),
             str(self._settings.threads),
             start_timeout_s=self._settings.start_timeout_s,
+            niceness=_NICENESS,
         )
         self._is_ready = False
         self._is_closed = False
