@@ -3,7 +3,7 @@
 python -m benchmarks.local_engines [recognition] [translation] [voices] [--live]
 
 Recognition: the demo's talk and, out of Moonshine's package, the opening of A Tale of Two Cities,
-through the engine's process. ``--live`` speaks them in real time and tells how long after a word's
+through the engine's process. ``--live`` speaks them in real time and shows how long after a word's
 end it is stable; without it they are spoken as fast as the engine goes, each step decoded.
 Translation: sentences by every route from English. Voices: phrases of three lengths; CPU seconds
 for a second of speech, and seconds until the clip is there. CPU is that of the engine's process.

@@ -1,8 +1,8 @@
 """Speech to text by a process of our own: streams are sockets to it, errors are the interface's.
 
 ``offline_decoder_process`` (pocketsphinx) and ``local.recognition_process`` (Moonshine) are such
-processes. Both read PCM from a stream's socket and write results to it; they differ in what runs
-behind that.
+processes. Both read PCM from a stream's socket and write results to it; they differ in the
+engine that decodes it.
 """
 
 from __future__ import annotations

@@ -39,14 +39,14 @@ Download = Callable[[str, Path], None]
 
 
 def run(command: Sequence[str]) -> None:
-    """PermanentError with the last lines that the program said."""
+    """PermanentError with the last lines of the program's output."""
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError:
         raise PermanentError(f"{command[0]} is not installed") from None
     except subprocess.CalledProcessError as error:
-        said = " | ".join((error.stderr or error.stdout or "").strip().splitlines()[-3:])
-        raise PermanentError(f"{command[0]} failed: {said}") from None
+        output = " | ".join((error.stderr or error.stdout or "").strip().splitlines()[-3:])
+        raise PermanentError(f"{command[0]} failed: {output}") from None
 
 
 def download(address: str, into: Path) -> None:

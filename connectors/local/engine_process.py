@@ -62,7 +62,7 @@ class EngineProcess:
             await self._ready()
 
     async def call(self, request: bytes, timeout_s: float) -> bytes:
-        """The answer. PermanentError: the engine refuses it. RetryableError: it died, or said
+        """The answer. PermanentError: the engine refuses it. RetryableError: it died, or gave
         nothing for ``timeout_s`` and was killed. A caller that gives up stops nothing: its answer
         is waited for and dropped, because killing the engine would have it load its model anew."""
         asking = asyncio.create_task(self._ask(request, timeout_s))
@@ -123,8 +123,8 @@ class EngineProcess:
         kind, content = answer[:1], answer[1:]
         if kind == _DONE:
             return content
-        said = f"{self._name}: {content.decode('utf-8', 'replace')}"
-        raise PermanentError(said) if kind == _PERMANENT else RetryableError(said)
+        message = f"{self._name}: {content.decode('utf-8', 'replace')}"
+        raise PermanentError(message) if kind == _PERMANENT else RetryableError(message)
 
 
 @dataclass(slots=True)
@@ -169,19 +169,19 @@ class _Running:
 
 def serve(descriptor: int, load: Callable[[], Callable[[bytes], bytes]]) -> None:
     """The engine's side: load, then answer requests until the worker's end closes. What an engine
-    raises is told by its kind only, for a message might hold speech."""
+    raises is reported by its type only, for a message might hold speech."""
     # Ctrl-C reaches every process of a terminal; when to end is the worker's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
 
         def answer(work: Callable[[], bytes]) -> None:
             try:
-                said = _DONE + work()
+                reply = _DONE + work()
             except PermanentError as error:
-                said = _PERMANENT + str(error).encode()
+                reply = _PERMANENT + str(error).encode()
             except Exception as error:
-                said = _FAILED + type(error).__name__.encode()
-            stream.write(_LENGTH.pack(len(said)) + said)
+                reply = _FAILED + type(error).__name__.encode()
+            stream.write(_LENGTH.pack(len(reply)) + reply)
             stream.flush()
 
         handlers: list[Callable[[bytes], bytes]] = []

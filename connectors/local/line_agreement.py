@@ -59,7 +59,7 @@ def bare(word: str) -> str:
     return _LETTERS.sub("", word.lower())
 
 
-def rest_behind(stable: Sequence[str], words: Sequence[str]) -> Sequence[str]:
+def rest_after(stable: Sequence[str], words: Sequence[str]) -> Sequence[str]:
     """What follows in ``words`` on ``stable``, which they may contradict: stable words stay as they
     are, so the cut is where they fit best, by the least number of edits."""
     known = [bare(word) for word in stable]
@@ -126,7 +126,7 @@ class LineAgreement:
     _last: tuple[Word, ...] = field(default=())
 
     def update(self, lines: Sequence[Line], through_s: float) -> list[Recognition]:
-        """What a new decoding tells. ``lines``: those that were not complete at the last update,
+        """The results of a new decoding. ``lines``: those not complete at the last update,
         in order, with at most one open at the end; ``through_s``: the audio it considered."""
         results: list[Recognition] = []
         complete = [line for line in lines if line.is_complete]
@@ -158,29 +158,27 @@ class LineAgreement:
             known = [word.text for word in self._stable]
             fits = [bare(each) for each in words[: len(known)]] == [bare(each) for each in known]
             if count > len(known) and fits:
-                laid = self._behind_stable(words[len(known) :], line, through_s)
+                laid = self._after_stable(words[len(known) :], line, through_s)
                 self._stable += tuple(
                     Word(word.text, word.start_s, word.end_s, is_stable=True)
                     for word in laid[: count - len(known)]
                 )
         self._earlier = (*self._earlier[-1:], words)
-        rest = rest_behind([word.text for word in self._stable], words)
-        return self._stable + self._behind_stable(rest, line, through_s)
+        rest = rest_after([word.text for word in self._stable], words)
+        return self._stable + self._after_stable(rest, line, through_s)
 
     def _finish_line(self, line: Line, through_s: float) -> tuple[Word, ...]:
         words = line.text.split()
         known = [bare(word.text) for word in self._stable]
         self.contradicted += known != [bare(word) for word in words[: len(known)]]
-        rest = rest_behind([word.text for word in self._stable], words)
-        final = self._stable + self._behind_stable(rest, line, through_s)
+        rest = rest_after([word.text for word in self._stable], words)
+        final = self._stable + self._after_stable(rest, line, through_s)
         self._stable, self._earlier, self._last = (), (), ()
         if final:
             self._floor_s = final[-1].end_s
         return tuple(Word(word.text, word.start_s, word.end_s) for word in final)
 
-    def _behind_stable(
-        self, words: Sequence[str], line: Line, through_s: float
-    ) -> tuple[Word, ...]:
+    def _after_stable(self, words: Sequence[str], line: Line, through_s: float) -> tuple[Word, ...]:
         floor_s = self._stable[-1].end_s if self._stable else self._floor_s
         end_s = min(max(line.end_s, floor_s + SHORTEST_WORD_S * len(words)), through_s)
         start_s = min(

@@ -221,7 +221,7 @@ class ModelStore:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the neural engines need to know of a machine. ``None``: it cannot be told here."""
+    """What the neural engines need to know of a machine. ``None``: it is not known."""
 
     free_mb: int | None
     has_avx2: bool | None

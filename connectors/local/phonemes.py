@@ -85,9 +85,9 @@ class Phonemizer:
             for stretch, mark in zip(pieces[::2], marks, strict=True)
             if any(sign.isalnum() for sign in stretch)
         ]
-        said = self._say([stretch for stretch, _ in stretches], voice) if stretches else []
+        spoken_as = self._say([stretch for stretch, _ in stretches], voice) if stretches else []
         joined = " ".join(
-            phonemes + mark for phonemes, (_, mark) in zip(said, stretches, strict=True)
+            phonemes + mark for phonemes, (_, mark) in zip(spoken_as, stretches, strict=True)
         )
         known = "".join(sign for sign in joined if sign in VOCABULARY)
         clean = " ".join(known.split())
@@ -109,12 +109,12 @@ class Phonemizer:
             raise PermanentError("espeak-ng is not installed (Debian: espeak-ng)") from None
         except (subprocess.SubprocessError, OSError):
             raise RetryableError("espeak-ng gave no phonemes") from None
-        said = [_kokoro(part) for part in answer.split("\n\n")]
-        return (said + [""] * len(stretches))[: len(stretches)]
+        answers = [_kokoro(part) for part in answer.split("\n\n")]
+        return (answers + [""] * len(stretches))[: len(stretches)]
 
 
-def _kokoro(said: str) -> str:
-    phonemes = _LANGUAGE_SWITCH.sub("", said.replace("\n", " "))
+def _kokoro(ipa: str) -> str:
+    phonemes = _LANGUAGE_SWITCH.sub("", ipa.replace("\n", " "))
     for tied, one in _JOINED.items():
         phonemes = phonemes.replace(tied, one)
     return phonemes.replace("^", "").replace("-", "").strip()

@@ -133,7 +133,7 @@ class RecognitionServer:
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._streams: deque[ServedStream] = deque()
-        """Whoever waited longest since its last turn comes first."""
+        """The stream that waited longest since its last turn comes first."""
 
     def serve(self) -> None:
         """Until the worker closes its end of ``control``."""

@@ -124,10 +124,10 @@ class LocalSynthesizer:
                 async with asyncio.timeout(self._settings.deadline_s):
                     return await self._speak(text, language)
             except (TimeoutError, RetryableError) as error:
-                self._tell(type(error).__name__)
+                self._count_late(type(error).__name__)
         else:
             self._s_a_sign *= _DECAY_A_SKIP
-            self._tell(f"expected after {expected_s:.1f} s")
+            self._count_late(f"expected after {expected_s:.1f} s")
         return await self._spare.synthesize(text, language, quality_tier=quality_tier)
 
     async def close(self) -> None:
@@ -153,7 +153,7 @@ class LocalSynthesizer:
         self.spoken += 1
         return clip
 
-    def _tell(self, why: str) -> None:
+    def _count_late(self, why: str) -> None:
         self.late += 1
         now_s = asyncio.get_running_loop().time()
         if now_s - self._told_at_s >= _TELL_EVERY_S:

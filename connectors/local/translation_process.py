@@ -103,7 +103,7 @@ def load_ctranslate2(folder: Path, source: str, target: str) -> Translate:
 
 
 def sentences(text: str) -> list[str]:
-    """Cut behind sentence ends: these models know single sentences."""
+    """Cut after sentence ends: these models know single sentences."""
     parts: list[str] = []
     begin = 0
     for at, sign in enumerate(text):

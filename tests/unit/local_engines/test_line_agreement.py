@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from connectors.local.line_agreement import Line, LineAgreement, agreed, lay_out, rest_behind
+from connectors.local.line_agreement import Line, LineAgreement, agreed, lay_out, rest_after
 from connectors.speech_to_text import Recognition, Word
 
 pytestmark = pytest.mark.unit
@@ -46,7 +46,7 @@ def test_two_decodings_agree_on_words_and_on_punctuation_inside(
 def test_a_contradicted_beginning_loses_and_repeats_no_word_behind_it(
     stable: str, final: str, rest: str
 ) -> None:
-    assert list(rest_behind(stable.split(), final.split())) == rest.split()
+    assert list(rest_after(stable.split(), final.split())) == rest.split()
 
 
 def test_words_are_laid_along_the_loud_frames() -> None:
