@@ -25,14 +25,14 @@ DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat a
 # For the tests in a real browser; without it they are skipped, and say so.
 BROWSER_PACKAGES := chromium
 
-# What hears, translates and speaks in the demo: offline, or amazon (its adapters, over servers on
-# this machine that speak its protocols).
+# What hears, translates and speaks in the demo: offline, local (neural models of this machine), or
+# amazon (its adapters, over servers on this machine that speak its protocols).
 SPEECH ?= offline
 
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live test test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
+.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
 	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
 	chaos chaos-worker soak standby bench bench-quick bench-window bench-browsers \
 	clean debian-packages
@@ -42,7 +42,7 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup ## speak a talk live and hear it in Spanish, Catalan and French: build/demo/ [SPEECH=amazon] [SEGMENTATION=window]
+demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=local or amazon] [SEGMENTATION=window]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION))
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
@@ -74,6 +74,10 @@ images: ## images of gateway, job and worker pool; needs a Docker engine
 compose-up: images ## everything in containers: http://localhost:8080/
 	@$(COMPOSE) up
 
+models: $(VENV)/installed ## the neural engines' models, pinned and checked: .cache/models/ (models.toml)
+	@$(call need-node)
+	@$(call find-uv); $(PYTHON) -m local_stack.models "$$uv"
+
 live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live
 
@@ -85,6 +89,9 @@ test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 
 test-browser: $(VENV)/installed $(PAGES) browser $(KVS_SDK)/installed ## both pages in Chromium; pictures: build/browser/
 	@$(PYTHON) -m pytest -m browser
+
+test-speech: setup models ## contracts of the neural engines, with their models
+	@$(PYTHON) -m pytest -m speech
 
 test-kvs-live: setup browser $(KVS_SDK)/installed ## Amazon's SDK in Chromium speaks, a listener hears it in Spanish: all of it live, a minute
 	@$(PYTHON) -m pytest -q -s tests/browser/live_kinesis_video.py
@@ -101,7 +108,7 @@ format: $(VENV)/installed ## rewrite the code in the project's format
 	@$(VENV)/bin/ruff format $(PACKAGES)
 
 lock: ## choose new versions of all Python packages: requirements.txt
-	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --python-version 3.11 \
+	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --extra local --python-version 3.11 \
 		--no-header --no-emit-index-url -o requirements.txt
 
 chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window]

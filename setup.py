@@ -18,6 +18,7 @@ setup(
         "beam_flink_kit.examples",
         "schemas",
         "connectors",
+        "connectors.local",
         "pipelines",
         "pipelines.reading",
         "pipelines.runtime",
@@ -63,6 +64,8 @@ setup(
         "websockets",
     ],
     extras_require={
+        # What runs the neural models of `make models` (connectors/local).
+        "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
         "dev": [
             "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
             "cryptography",

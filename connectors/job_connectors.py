@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from connectors.errors import PermanentError
 from connectors.folder_dead_letters import FolderDeadLetters
 from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.listener_connections import TableListenerConnections
+from connectors.local.engines import LocalSpeech
+from connectors.local.speech_synthesis import LocalSynthesizer
 from connectors.local_clip_store import LocalClipStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_notifier import MemoryNotifier
@@ -31,6 +34,7 @@ from connectors.notifier import Notifier
 from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.offline_translation import OfflineTranslator
+from connectors.plugins import open_plugin
 from connectors.policy import PATIENT, Policies
 from connectors.recorded_sessions import RecordedSessions
 from connectors.registry import Connectors
@@ -56,7 +60,10 @@ from schemas.values import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
-    """Which engine does what: ``offline``, ``amazon`` or ``scripted`` each.
+    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each.
+
+    ``local`` are the neural models of `make models`; any other name is an engine of another package
+    (``plugins``).
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
@@ -73,36 +80,46 @@ class SpeechChoice:
         default_factory=ScriptedSynthesizerSettings
     )
     amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
+    local: LocalSpeech = field(default_factory=LocalSpeech)
 
     def open_speech_to_text(self) -> SpeechToText:
-        return {
+        own: dict[str, Callable[[], SpeechToText]] = {
             "offline": lambda: OfflineSpeechToText(),
+            "local": self.local.open_speech_to_text,
             "amazon": self.amazon.open_speech_to_text,
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
             "combined": lambda: CombinedSpeechToText(
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
             ),
-        }[self.speech_to_text]()
+        }
+        name = self.speech_to_text
+        return own[name]() if name in own else open_plugin("speech_to_text", name)
 
     def voice_activity(self) -> VoiceActivityFactory:
         """Real detectors rightly hear no voice in scripted words."""
-        if self.speech_to_text in ("offline", "amazon"):
-            return WebrtcVoiceActivityFactory()
-        return ScriptedVoiceActivityFactory()
+        if self.speech_to_text in ("scripted", "combined"):
+            return ScriptedVoiceActivityFactory()
+        return WebrtcVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
-        return {
+        own: dict[str, Callable[[], Translator]] = {
             "offline": lambda: OfflineTranslator(),
+            "local": self.local.open_translator,
             "amazon": self.amazon.open_translator,
             "scripted": lambda: ScriptedTranslator(self.scripted_translation),
-        }[self.translation]()
+        }
+        name = self.translation
+        return own[name]() if name in own else open_plugin("translation", name)
 
     def open_synthesizer(self) -> SpeechSynthesizer:
-        return {
+        own: dict[str, Callable[[], SpeechSynthesizer]] = {
             "offline": lambda: OfflineSynthesizer(),
+            "local": self.local.open_synthesizer,
             "amazon": self.amazon.open_synthesizer,
             "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
-        }[self.speech_synthesis]()
+        }
+        name = self.speech_synthesis
+        return own[name]() if name in own else open_plugin("speech_synthesis", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +149,7 @@ class LiveConnectors:
         clients = AwsClients(self.aws)
         tables = AmazonSessionTables(clients, _wall_clock_ms)
         speech_to_text = self.speech.open_speech_to_text()
+        synthesizer = self.speech.open_synthesizer()
         return Connectors(
             shard_source=AmazonFanOutSource(clients, self.consumer)
             if self.consumer
@@ -141,19 +159,28 @@ class LiveConnectors:
             ledger=AmazonLedger(clients),
             directory=tables,
             translator=self.speech.open_translator(),
-            synthesizer=self.speech.open_synthesizer(),
+            synthesizer=synthesizer,
             clip_store=AmazonClipStore(clients),
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
             voice_activity=self.speech.voice_activity(),
             traces=self._open_traces(),
             policies=self.policies,
-            # A stream of Amazon's has nothing to load, and is paid for.
-            on_open=()
-            if self.speech.speech_to_text == "amazon"
-            else (partial(_load_models, speech_to_text),),
+            on_open=self._loading(speech_to_text, synthesizer),
             on_close=(clients.close,),
         )
+
+    def _loading(
+        self, speech_to_text: SpeechToText, synthesizer: SpeechSynthesizer
+    ) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """What takes long to load, ahead of the first words."""
+        loading: list[Callable[[], Awaitable[None]]] = []
+        # A stream of Amazon's has nothing to load, and is paid for.
+        if self.speech.speech_to_text != "amazon":
+            loading.append(partial(_load_models, speech_to_text))
+        if isinstance(synthesizer, LocalSynthesizer):
+            loading.append(synthesizer.warm)
+        return tuple(loading)
 
     def _open_traces(self) -> Traces:
         if not self.traces.endpoint_url:

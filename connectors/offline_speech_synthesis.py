@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from connectors.errors import PermanentError, RetryableError
 from connectors.languages import LANGUAGES
-from connectors.mp3 import encode_clip, resample
+from connectors.mp3 import RATE_HZ, encode_clip, resample
 from schemas.values import Clip
 
 _FADE_S = 0.005
@@ -37,9 +38,18 @@ class OfflineSynthesizerSettings:
     bit_rate: int = 48_000
 
 
+Finish = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+"""(samples, rate in Hz) to the samples that are encoded."""
+
+
 class OfflineSynthesizer:
-    def __init__(self, settings: OfflineSynthesizerSettings | None = None) -> None:
+    """``finish``: what is done to a clip's samples at last, such as levelling their loudness."""
+
+    def __init__(
+        self, settings: OfflineSynthesizerSettings | None = None, finish: Finish | None = None
+    ) -> None:
         self._settings = settings or OfflineSynthesizerSettings()
+        self._finish = finish
         self._turn = asyncio.Semaphore(self._settings.processes)
         self._encoders = ThreadPoolExecutor(self._settings.processes, thread_name_prefix="mp3")
         self._is_closed = False
@@ -60,7 +70,7 @@ class OfflineSynthesizer:
             wave = await self._speak(text, LANGUAGES[language].espeak_voice)
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(
-                self._encoders, _encode, wave, self._settings.bit_rate
+                self._encoders, _encode, wave, self._settings.bit_rate, self._finish
             )
 
     async def close(self) -> None:
@@ -98,23 +108,26 @@ class OfflineSynthesizer:
         return wave
 
 
-def _encode(wave: bytes, bit_rate: int) -> Clip:
+def _encode(wave: bytes, bit_rate: int, finish: Finish | None) -> Clip:
     if len(wave) <= _HEADER_BYTES or wave[:4] != b"RIFF":
         raise PermanentError("nothing in the text can be voiced")
     (rate_hz,) = struct.unpack_from("<I", wave, 24)
     samples = np.frombuffer(wave[_HEADER_BYTES:], dtype="<i2").astype(np.float32) / np.float32(
         32768
     )
-    return encode_clip(resample(_trimmed(samples, rate_hz), rate_hz), bit_rate)
+    speech = resample(trimmed(samples, rate_hz), rate_hz)
+    return encode_clip(finish(speech, RATE_HZ) if finish else speech, bit_rate)
 
 
-def _trimmed(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+def trimmed(
+    samples: NDArray[np.float32], rate_hz: int, silence_level: float = _SILENCE_LEVEL
+) -> NDArray[np.float32]:
     """Speech with ``_MARGIN_S`` of silence at both ends, whatever the voice left there.
 
     A listener waits for silence as long as for speech; but a sound without any would click, and
     the encoder would smear it over the clip's first sample. Cuts fade for the same reason.
     """
-    loud = np.flatnonzero(np.abs(samples) > _SILENCE_LEVEL)
+    loud = np.flatnonzero(np.abs(samples) > silence_level)
     if not len(loud):
         raise PermanentError("nothing in the text can be voiced")
     speech = samples[loud[0] : loud[-1] + 1].copy()

@@ -72,6 +72,37 @@ class SpeechToText(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RecogniserCapabilities:
+    """What a recogniser knows beyond words; whoever uses its results relies on no more than that.
+
+    ``punctuates``: words carry punctuation and case.
+    ``marks_stable``: words that are not ``is_stable`` may change until they are final, however long
+    ago they were spoken; without it a word is taken to be settled once audio behind it was heard.
+    ``times_are_estimated``: words are in order and inside the speech they belong to, but where one
+    ends is a guess: a gap between two words means nothing.
+    """
+
+    punctuates: bool = False
+    marks_stable: bool = False
+    times_are_estimated: bool = False
+
+
+@runtime_checkable
+class DescribedSpeechToText(SpeechToText, Protocol):
+    """A recogniser that says what it is capable of."""
+
+    @property
+    def capabilities(self) -> RecogniserCapabilities: ...
+
+
+def capabilities_of(recogniser: SpeechToText) -> RecogniserCapabilities:
+    """The defaults for one that does not say."""
+    if isinstance(recogniser, DescribedSpeechToText):
+        return recogniser.capabilities
+    return RecogniserCapabilities()
+
+
 @runtime_checkable
 class SharedSpeechToText(SpeechToText, Protocol):
     """A recogniser with fewer streams than there may be sessions, which it shares out fairly."""

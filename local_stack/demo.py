@@ -4,7 +4,9 @@ Leaves in build/demo/ one MP3 and one WebVTT file per language, latency.png and 
 with one line, and with an error code when anything is missing.
 
 ``--speech=amazon``: the same talk through the adapters of Amazon's services, over servers on this
-machine that speak their protocols and have the offline engines behind them.
+machine that speak their protocols and have the offline engines behind them. ``--speech=local``: the
+neural engines of this machine, with the models of `make models`, heard in Portuguese, Spanish and
+French.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -25,6 +28,8 @@ from local_stack.demo_display import DemoDisplay
 from local_stack.demo_report import Evidence, make_report
 from local_stack.flink import ROOT
 from local_stack.latency import draw
+from local_stack.local_speech import LANGUAGES as LOCAL_LANGUAGES
+from local_stack.local_speech import with_local_engines
 from local_stack.processes import ProcessError, stop_on_terminate
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
@@ -34,19 +39,21 @@ AMAZON_DIRECTORY = ROOT / "build" / "amazon_speech"
 LANGUAGES = {"es": "Spanish", "ca": "Catalan", "fr": "French"}
 LATE_LANGUAGE = "fr"
 SETTLE_TIMEOUT_S = 45.0
-SPEECH = ("offline", "amazon")
+SPEECH = ("offline", "local", "amazon")
 
 
-async def hold_talk(stack: LocalStack, talk: Talk, display: DemoDisplay) -> Evidence:
+async def hold_talk(
+    stack: LocalStack, talk: Talk, display: DemoDisplay, languages: Mapping[str, str]
+) -> Evidence:
     """Speak ``talk`` to its listeners in real time and wait until all of it has arrived."""
     url = stack.gateway_url
     clients = AwsClients(stack.aws)
     try:
         token = await fetch_token(url)
-        session_id = await create_session(url, token=token, target_languages=tuple(LANGUAGES))
+        session_id = await create_session(url, token=token, target_languages=tuple(languages))
         audience = Audience(url, session_id, on_clip=display.take, save_to=DIRECTORY / "listeners")
         async with asyncio.TaskGroup() as group:
-            for language in LANGUAGES:
+            for language in languages:
                 if language != LATE_LANGUAGE:
                     await audience.join(language, group)
             speaking = group.create_task(speak(url, talk.wav, session_id=session_id, token=token))
@@ -73,8 +80,11 @@ def say(step: str) -> None:
 def run(speech: str, segmentation: str) -> int:
     """The exit code: 0 when nothing is missing."""
     began = time.monotonic()
+    languages = LOCAL_LANGUAGES if speech == "local" else LANGUAGES
     with ExitStack() as exits:
         settings = StackSettings(DIRECTORY, job_options=(f"--segmentation={segmentation}",))
+        if speech == "local":
+            settings = with_local_engines(settings)
         if speech == "amazon":
             say("servers that speak as Transcribe, Translate and Polly do")
             options = exits.enter_context(amazon_speech(AMAZON_DIRECTORY, languages=LANGUAGES))
@@ -86,10 +96,10 @@ def run(speech: str, segmentation: str) -> int:
         stack = exits.enter_context(LocalStack(settings, say=say))
         talk = make_talk(DIRECTORY / "talk.wav")
         print(f"demo: speaking {talk.duration_s:.0f} s after {time.monotonic() - began:.1f} s")
-        with DemoDisplay(talk.duration_s, LANGUAGES) as display:
-            evidence = asyncio.run(hold_talk(stack, talk, display))
+        with DemoDisplay(talk.duration_s, languages) as display:
+            evidence = asyncio.run(hold_talk(stack, talk, display, languages))
     report = make_report(evidence)
-    for language in LANGUAGES:
+    for language in languages:
         for suffix in ("mp3", "vtt"):
             saved = DIRECTORY / "listeners" / language / f"{language}.{suffix}"
             if saved.exists():

@@ -21,6 +21,8 @@ from connectors.job_connectors import (
     NotifyChoice,
     SpeechChoice,
 )
+from connectors.local.engines import LocalSpeech
+from connectors.plugins import plugin_names
 from connectors.shard_source import StartAt, StartKind
 from connectors.stored_chunks import PIPE
 from connectors.traces import TraceSettings
@@ -35,7 +37,7 @@ from pipelines.transforms.window_audio import WindowOptions
 from schemas.values import SAMPLE_RATE_HZ
 
 PANE_MS = 3_000
-ENGINES = ("offline", "amazon", "scripted")
+ENGINES = ("offline", "local", "amazon", "scripted")
 
 
 HELP = """
@@ -103,10 +105,23 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
-        window.add_argument("--speech_to_text", default="offline", choices=(*ENGINES, "combined"))
-        for service in ("translation", "speech_synthesis"):
-            window.add_argument(f"--{service}", default="offline", choices=ENGINES)
+        own = {"speech_to_text": (*ENGINES, "combined")}
+        for service in ("speech_to_text", "translation", "speech_synthesis"):
+            window.add_argument(
+                f"--{service}",
+                default="offline",
+                choices=(*own.get(service, ENGINES), *plugin_names(service)),
+            )
         add_amazon_arguments(parser)
+
+        local = parser.add_argument_group("neural engines of this machine (local)")
+        local.add_argument("--models", default="", help="a models.toml; empty: the project's")
+        local.add_argument("--models_folder", default="", help="empty: .cache/models")
+        local.add_argument(
+            "--local_voices",
+            default="all",
+            help="languages that Kokoro speaks, such as pt,es; espeak-ng speaks the others",
+        )
 
         bounded = parser.add_argument_group(
             "bounded run", "a recording instead of the live stream; times count from its beginning"
@@ -254,7 +269,20 @@ def _speech(given: Any) -> SpeechChoice:
     except ValueError as error:
         raise UsageError(str(error)) from None
     return SpeechChoice(
-        given.speech_to_text, given.translation, given.speech_synthesis, amazon=amazon
+        given.speech_to_text,
+        given.translation,
+        given.speech_synthesis,
+        amazon=amazon,
+        local=_local_speech(given),
+    )
+
+
+def _local_speech(given: Any) -> LocalSpeech:
+    voices = [name.strip() for name in given.local_voices.split(",") if name.strip()]
+    return LocalSpeech(
+        Path(given.models) if given.models else None,
+        Path(given.models_folder) if given.models_folder else None,
+        None if voices == ["all"] else tuple(voices),
     )
 
 

@@ -24,7 +24,7 @@ from hypothesis import settings
 from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.amazon_resources import create_resources
 
-CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "browser"})
+CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "speech", "browser"})
 T = TypeVar("T")
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("no deadline", deadline=None)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import jiwer
 import pytest
 
 from connectors.amazon_clients import AwsSettings
@@ -26,6 +25,7 @@ from connectors.scripted_speech_to_text import (
 from connectors.scripted_words import write_silence, write_words
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
 from local_stack.amazon_servers.transcribe import TranscribeServer
+from local_stack.talk import word_error_rate
 
 pytestmark = pytest.mark.contract
 
@@ -110,7 +110,7 @@ class SpeechToTextContract(ABC):
         self, stream: SpeechStream, speech: KnownSpeech
     ) -> None:
         text = final_text(await recognise(stream, speech.pcm))
-        assert jiwer.wer(speech.text, text) <= speech.tolerated_wer
+        assert word_error_rate(speech.text, text) <= speech.tolerated_wer
 
     async def test_words_stand_in_order_inside_the_audio(
         self, stream: SpeechStream, speech: KnownSpeech

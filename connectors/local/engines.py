@@ -1,0 +1,47 @@
+"""The neural engines of this machine as one choice: where their models are, and who speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.local.model_store import FOLDER, MANIFEST, Machine, ModelStore, read_manifest
+from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
+from connectors.local.speech_to_text import LocalSpeechToText
+from connectors.local.translation import LocalTranslator
+
+KINDS = ("recognition", "translation", "voice")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSpeech:
+    """``manifest``, ``folder``: None: those of the project where a worker runs.
+
+    ``voices``: the languages that Kokoro speaks, None for all that it can; espeak-ng speaks the
+    others. A talk into more languages than the cores hold is better off with few."""
+
+    manifest: Path | None = None
+    folder: Path | None = None
+    voices: tuple[str, ...] | None = None
+
+    def open_speech_to_text(self) -> LocalSpeechToText:
+        return LocalSpeechToText(store=self._store())
+
+    def open_translator(self) -> LocalTranslator:
+        return LocalTranslator(store=self._store())
+
+    def open_synthesizer(self) -> LocalSynthesizer:
+        return LocalSynthesizer(LocalSynthesizerSettings(only=self.voices), store=self._store())
+
+    def check(self, kinds: Iterable[str] = KINDS) -> None:
+        """PermanentError that says what to do, before anything is started: a model lacks, or this
+        machine cannot hold them all."""
+        store = self._store()
+        wanted = [model for kind in kinds for model in store.manifest.of_kind(kind)]
+        for model in wanted:
+            store.require(model)
+        Machine.this().require(sum(model.memory_mb for model in wanted), "the neural engines")
+
+    def _store(self) -> ModelStore:
+        return ModelStore(read_manifest(self.manifest or MANIFEST), self.folder or FOLDER)

@@ -1,0 +1,172 @@
+"""Voices on this machine: Kokoro where it has one and is in time, espeak-ng otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from connectors.errors import PermanentError, RetryableError
+from connectors.local.engine_process import EngineProcess
+from connectors.local.loudness import level
+from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
+from connectors.local.voice_process import VOICES, read_answer
+from connectors.offline_speech_synthesis import OfflineSynthesizer
+from connectors.speech_synthesis import SpeechSynthesizer
+from schemas.values import Clip
+
+_log = logging.getLogger(__name__)
+_TELL_EVERY_S = 10.0
+_FIRST_GUESS_S_A_SIGN = 0.03
+"""A sign of text is 0.065 s of speech, which takes half as long to make on two cores."""
+_WEIGHT_OF_LATEST = 0.2
+_NICENESS = 10
+"""Words come before voices: Kokoro would take both cores from recognition, and from Apertium, which
+loads dictionaries when a listener joins."""
+_DECAY_A_SKIP = 0.9
+"""A phrase that Kokoro is not asked for tells nothing of how fast it is now, so that the estimate
+falls until it is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSynthesizerSettings:
+    """``deadline_s``: from the request to the clip. A phrase that Kokoro cannot be expected to have
+    made by then, or that it has not, is spoken by espeak-ng. ``only``: the languages that Kokoro
+    speaks; None: all that it can."""
+
+    deadline_s: float = 4.0
+    only: tuple[str, ...] | None = None
+    threads: int = field(default_factory=lambda: min(2, os.cpu_count() or 1))
+    start_timeout_s: float = 30.0
+    hangs_after_s: float = 60.0
+    longest_text: int = 3_000
+
+
+class VoiceEngine(Protocol):
+    """The part of ``EngineProcess`` that is used here."""
+
+    @property
+    def process_id(self) -> int | None: ...
+    async def start(self) -> None: ...
+    async def call(self, request: bytes, timeout_s: float) -> bytes: ...
+    async def close(self) -> None: ...
+
+
+class LocalSynthesizer:
+    """What the manifest names of kind ``voice``; ``spare`` speaks all other languages too."""
+
+    def __init__(
+        self,
+        settings: LocalSynthesizerSettings | None = None,
+        store: ModelStore | None = None,
+        machine: Machine | None = None,
+        spare: SpeechSynthesizer | None = None,
+        engine: VoiceEngine | None = None,
+    ) -> None:
+        self._settings = settings or LocalSynthesizerSettings()
+        self._store = store or ModelStore(read_manifest())
+        self._machine = machine
+        self._spare = spare or OfflineSynthesizer(finish=level)
+        models = self._store.manifest.of_kind("voice")
+        if not models:
+            raise PermanentError("models.toml names no model of kind voice")
+        self._model: Model = models[0]
+        self._languages = frozenset(self._model.languages) & VOICES.keys()
+        if self._settings.only is not None:
+            self._languages &= frozenset(self._settings.only)
+        self._engine = engine or EngineProcess(
+            "voices",
+            "connectors.local.voice_process",
+            str(self._store.folder_of(self._model)),
+            str(self._settings.threads),
+            start_timeout_s=self._settings.start_timeout_s,
+            niceness=_NICENESS,
+        )
+        self._is_ready = False
+        self._is_closed = False
+        self._waiting_signs = 0
+        self._s_a_sign = _FIRST_GUESS_S_A_SIGN
+        self._told_at_s = float("-inf")
+        self.late = 0
+        """Phrases that espeak-ng spoke although Kokoro has a voice."""
+        self.spoken = 0
+        """Phrases that Kokoro spoke."""
+
+    @property
+    def engine_process_id(self) -> int | None:
+        """For operators and tests; None while no engine runs."""
+        return self._engine.process_id
+
+    def can_speak(self, language: str) -> bool:
+        return language in self._languages or self._spare.can_speak(language)
+
+    async def warm(self) -> None:
+        """Load the model ahead of the first phrase."""
+        await self._check()
+        await self._engine.start()
+
+    async def synthesize(self, text: str, language: str, *, quality_tier: str = "standard") -> Clip:
+        if self._is_closed:
+            raise PermanentError("this synthesizer is closed")
+        if language not in self._languages:
+            return await self._spare.synthesize(text, language, quality_tier=quality_tier)
+        if not any(character.isalnum() for character in text):
+            raise PermanentError("nothing in the text can be voiced")
+        if len(text) > self._settings.longest_text:
+            raise PermanentError(f"{len(text)} characters; at most {self._settings.longest_text}")
+        await self._check()
+        expected_s = (self._waiting_signs + len(text)) * self._s_a_sign
+        if expected_s <= self._settings.deadline_s:
+            try:
+                async with asyncio.timeout(self._settings.deadline_s):
+                    return await self._speak(text, language)
+            except (TimeoutError, RetryableError) as error:
+                self._count_late(type(error).__name__)
+        else:
+            self._s_a_sign *= _DECAY_A_SKIP
+            self._count_late(f"expected after {expected_s:.1f} s")
+        return await self._spare.synthesize(text, language, quality_tier=quality_tier)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        await asyncio.gather(self._engine.close(), self._spare.close())
+
+    async def _speak(self, text: str, language: str) -> Clip:
+        """By Kokoro, however long it takes; the phrase counts as waiting until the engine is done
+        with it, also when the caller has given up."""
+        self._waiting_signs += len(text)
+        request = json.dumps({"text": text, "language": language}).encode()
+        call = asyncio.ensure_future(self._engine.call(request, self._settings.hangs_after_s))
+
+        def is_over(done: asyncio.Future[bytes]) -> None:
+            self._waiting_signs -= len(text)
+            if not done.cancelled() and done.exception() is None:
+                _, took_s = read_answer(done.result())
+                change = took_s / len(text) - self._s_a_sign
+                self._s_a_sign += _WEIGHT_OF_LATEST * change
+
+        call.add_done_callback(is_over)
+        clip, _ = read_answer(await asyncio.shield(call))
+        self.spoken += 1
+        return clip
+
+    def _count_late(self, why: str) -> None:
+        self.late += 1
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_at_s >= _TELL_EVERY_S:
+            self._told_at_s = now_s
+            _log.warning(
+                "espeak-ng speaks: Kokoro is late (%s); %d of %d phrases so far",
+                *(why, self.late, self.late + self.spoken),
+            )
+
+    async def _check(self) -> None:
+        if self._is_ready:
+            return
+        await asyncio.to_thread(self._store.require, self._model)
+        machine = self._machine or await asyncio.to_thread(Machine.this)
+        machine.require(self._model.memory_mb, f"model {self._model.name}")
+        self._is_ready = True
