@@ -23,10 +23,10 @@ from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
-from pipelines.session.machine import Session, SessionSettings, TakenOver
+from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
-from pipelines.session.takeover import fence
+from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)

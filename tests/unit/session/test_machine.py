@@ -16,20 +16,17 @@ from pipelines.session import commands as do
 from pipelines.session.coverage import Coverage, EpochPosition, late_epoch
 from pipelines.session.machine import (
     ABANDONED_S,
-    DELIVER_AGAIN_S,
     ENDED_KEPT_S,
-    GIVE_UP_AFTER_S,
     IDLE_KEPT_S,
-    PAUSE_AFTER_GIVING_UP_S,
     RECONCILE_EVERY_S,
-    SETTLE_AFTER_S,
     SUMMARISE_EVERY_S,
     Session,
-    SessionSettings,
-    TakenOver,
 )
+from pipelines.session.outbox import DELIVER_AGAIN_S
+from pipelines.session.recogniser import PAUSE_AFTER_GIVING_UP_S, SETTLE_AFTER_S
+from pipelines.session.recognition import GIVE_UP_AFTER_S
 from pipelines.session.records import Now, ReadRecord
-from pipelines.session.takeover import fence
+from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.values import (
     SAMPLE_RATE_HZ,
     ControlKind,
