@@ -1,7 +1,8 @@
 """The ledger entries of a session, built from what it knows; each under the next free number.
 
 An entry of audio comes from a ``Stretch``. An entry that *passes* chunks covers no sample: it says
-that they are missing, or in front of where reading began.
+that they are missing, or in front of where reading began. Another writer's entry may stand under
+the number first.
 """
 
 from __future__ import annotations
@@ -78,6 +79,32 @@ def passing_entry(
         named=named,
     )
     return entry, Timeline.start(known.now.ms).mark("recognise", known.now.ms)
+
+
+def can_follow(stands: LedgerEntry, ours: LedgerEntry, audio: UncommittedAudio) -> bool:
+    """Whether a session with ``audio`` can go on from another writer's entry, which stands where
+    ``ours`` was to stand: only a job of the first edition, which knows of no fences, writes one.
+
+    Chunks that it passes may be here: what is passed must be what ours passes. Audio of our epoch
+    must end within what was taken, and go on at a chunk that is here and begins at its sample.
+    """
+    if stands.gap_from_sequence is not None:
+        return _passes(stands) == _passes(ours)
+    if stands.epoch != ours.epoch:
+        return True
+    return stands.end_sample <= audio.available_sample and audio.has_chunk_at(
+        stands.resume_sequence, stands.resume_sequence_sample
+    )
+
+
+def _passes(entry: LedgerEntry) -> tuple[int | None, ...]:
+    return (
+        entry.epoch,
+        entry.gap_from_sequence,
+        entry.gap_until_sequence,
+        entry.resume_sequence,
+        entry.resume_sequence_sample,
+    )
 
 
 def _next(

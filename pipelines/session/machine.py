@@ -25,7 +25,7 @@ from collections.abc import Iterable
 
 from pipelines.session import commands as do
 from pipelines.session.coverage import EpochPosition, Range, is_late
-from pipelines.session.entries import Author, Known, Stretch, entry_of, passing_entry
+from pipelines.session.entries import Author, Known, Stretch, can_follow, entry_of, passing_entry
 from pipelines.session.inbox import Inbox
 from pipelines.session.outbox import Outbox
 from pipelines.session.recogniser import Recogniser, Step
@@ -55,6 +55,8 @@ IDLE_KEPT_S = 900.0
 
 
 class Session:
+    """``is_lost``: nothing more is committed; another engine has it, or it is to begin anew."""
+
     def __init__(self, session_id: str, settings: SessionSettings, known: TakenOver) -> None:
         self.session_id = session_id
         self.is_lost = False
@@ -168,8 +170,11 @@ class Session:
         committing, self._committing = self._committing, None
         if committing is None or self.is_lost:
             return self._taken()
-        if stands.takeover and stands.writer != self._settings.writer:
-            return self._lose(stands.takeover)
+        if stands.writer != self._settings.writer:
+            if stands.takeover:
+                return self._stop(do.Lost(stands.takeover))
+            if not can_follow(stands, committing[0], self._recogniser.audio):
+                return self._stop(do.TakeOverAgain())
         self.coverage = self.coverage.with_entry(stands)
         self._recogniser.committed(self.coverage.of(self._recogniser.epoch))
         owed = self._outbox.add(stands)
@@ -362,10 +367,10 @@ class Session:
             self._looked_up_at_s = now.s
             self._out.append(do.LookUpListeners())
 
-    def _lose(self, generation: int) -> list[do.Command]:
+    def _stop(self, command: do.Command) -> list[do.Command]:
         self.is_lost = True
         self._recogniser.close()
-        self._out.append(do.Lost(generation))
+        self._out.append(command)
         return self._taken()
 
     def _take_listeners(self, news: ListenerLanguages) -> None:
