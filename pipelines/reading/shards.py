@@ -88,13 +88,20 @@ class SavedMarks:
 
 
 def readable(progress: Progress) -> tuple[str, ...]:
-    """Shards that may be read now: unfinished, with every known parent finished."""
+    """Shards that may be read now: unfinished, with every known ancestor finished.
+
+    A mark may go back into a shard whose children are finished; their children wait for it.
+    """
     return tuple(
         shard_id
         for shard_id, shard in progress.items()
-        if not shard.finished
-        and all(parent not in progress or progress[parent].finished for parent in shard.parents)
+        if not shard.finished and _are_finished(shard.parents, progress)
     )
+
+
+def _are_finished(shard_ids: Iterable[str], progress: Progress) -> bool:
+    known = [progress[shard_id] for shard_id in shard_ids if shard_id in progress]
+    return all(each.finished and _are_finished(each.parents, progress) for each in known)
 
 
 def first_progress(

@@ -23,10 +23,10 @@ from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
-from pipelines.session.machine import Session, SessionSettings, TakenOver
+from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
-from pipelines.session.takeover import fence
+from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
@@ -212,13 +212,16 @@ class SessionHost:
     def read_again(self) -> None:
         asyncio.get_running_loop().call_soon(self._read_again)
 
-    def take_over_again(self, session_id: str) -> None:
-        """The session's machine broke down: begin it anew from ledger and log."""
+    def take_over_again(self, session_id: str, *, is_breakdown: bool = True) -> None:
+        """Begin the session anew from ledger and log: its machine broke down, or cannot go on from
+        what stands in the ledger."""
         shell = self._shells.pop(session_id, None)
         if shell is None:
             return
-        breakdowns = self._breakdowns[session_id] = self._breakdowns.get(session_id, 0) + 1
-        if breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
+        breakdowns = self._breakdowns.get(session_id, 0) + is_breakdown
+        if breakdowns:
+            self._breakdowns[session_id] = breakdowns
+        if is_breakdown and breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
             # Audio on which it breaks down again and again is told as failed.
             self._refused_through[session_id] = self._newest.get(session_id, 0)
         waiting = self._waiting[session_id] = _Waiting()
@@ -227,10 +230,10 @@ class SessionHost:
             waiting.records.append(ReadRecord(place, 0, 0))
         shell.close()
         self._supervised.once(
-            "taking a session over again", self._after_breakdown(session_id, breakdowns)
+            "taking a session over again", self._after_a_wait(session_id, breakdowns)
         )
 
-    async def _after_breakdown(self, session_id: str, breakdowns: int) -> None:
+    async def _after_a_wait(self, session_id: str, breakdowns: int) -> None:
         await asyncio.sleep(min(FIRST_WAIT_S * 2**breakdowns, LONGEST_WAIT_S))
         await self._take_over(session_id)
 

@@ -40,7 +40,7 @@ class Host(Protocol):
     def dead_letter(self, letter: DeadLetter) -> None: ...
     def lost(self, session_id: str, generation: int) -> None: ...
     def read_again(self) -> None: ...
-    def take_over_again(self, session_id: str) -> None: ...
+    def take_over_again(self, session_id: str, *, is_breakdown: bool = True) -> None: ...
 
 
 class SessionTools:
@@ -137,6 +137,8 @@ class SessionShell:
                 self._host.dead_letter(self._letter(number, cause))
             case do.ReadAgain():
                 self._host.read_again()
+            case do.TakeOverAgain():
+                self._host.take_over_again(self.session.session_id, is_breakdown=False)
             case do.Lost(generation):
                 self._host.lost(self.session.session_id, generation)
 

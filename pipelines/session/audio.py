@@ -143,6 +143,14 @@ class UncommittedAudio:
         self._chunks.clear()
         self.size_bytes = 0
 
+    def has_chunk_at(self, sequence: int, sample: int) -> bool:
+        """Whether chunk ``sequence`` is kept, or due next, and begins at ``sample``."""
+        if sequence == self.next_sequence:
+            return sample == self.available_sample
+        return any(
+            kept.chunk.sequence == sequence and kept.first_sample == sample for kept in self._chunks
+        )
+
     def chunk_at(self, sample: int) -> tuple[int, int, str | None]:
         """(sequence, first sample, raw record) of the chunk in which ``sample`` lies, or that comes
         next."""

@@ -102,6 +102,11 @@ class ReadAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOverAgain:
+    """Begin the session anew from ledger and log: it cannot go on from where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Another engine has taken the session over: stop, and write nothing more."""
 
@@ -122,5 +127,6 @@ Command = (
     | LookUpListeners
     | RefuseAudio
     | ReadAgain
+    | TakeOverAgain
     | Lost
 )

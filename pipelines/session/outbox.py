@@ -1,17 +1,20 @@
 """What a session owes its listeners: entries of which some route is not delivered yet.
 
-It also keeps the summary that the ledger's head is made of: the coverage of all entries in front of
-the first that is owed.
+What could not be brought to its listeners is tried again after a while. The outbox also keeps the
+summary that the ledger's head is made of: the coverage of all entries in front of the first that is
+owed.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pipelines.session.coverage import Coverage
 from schemas.values import LEDGER_VERSION, LedgerEntry, LedgerHead, Route
+
+DELIVER_AGAIN_S = 30.0
 
 
 class Outbox:
@@ -21,6 +24,7 @@ class Outbox:
         self._base = base
         self._entries: deque[LedgerEntry] = deque()
         self._owed: dict[int, set[str]] = {}
+        self._again: deque[tuple[float, int]] = deque()
 
     @property
     def is_empty(self) -> bool:
@@ -47,12 +51,30 @@ class Outbox:
             if not languages:
                 del self._owed[number]
 
+    def not_delivered(self, number: int, now_s: float) -> None:
+        """Some route of the entry could not be delivered: it is ``due_again`` after a while."""
+        self._again.append((now_s + DELIVER_AGAIN_S, number))
+
+    def due_again(self, now_s: float) -> Iterator[LedgerEntry]:
+        """What is to be tried again now, with the routes that are still owed."""
+        while self._again and self._again[0][0] <= now_s:
+            entry = self.owed_entry(self._again.popleft()[1])
+            if entry is not None:
+                yield entry
+
+    def owed_entries(self) -> Iterator[LedgerEntry]:
+        """All that is owed, in the entries' order."""
+        return (self._with_owed(entry) for entry in self._entries if entry.number in self._owed)
+
     def owed_entry(self, number: int) -> LedgerEntry | None:
         """The entry with the routes that are still owed; None when none are."""
-        languages = self._owed.get(number)
-        entry = next((each for each in self._entries if each.number == number), None)
-        if not languages or entry is None:
+        if number not in self._owed:
             return None
+        entry = next((each for each in self._entries if each.number == number), None)
+        return None if entry is None else self._with_owed(entry)
+
+    def _with_owed(self, entry: LedgerEntry) -> LedgerEntry:
+        languages = self._owed[entry.number]
         routes = tuple(route for route in entry.routes or () if route.language in languages)
         return replace(entry, routes=routes)
 

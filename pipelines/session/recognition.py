@@ -1,4 +1,5 @@
-"""A speech stream as the session sees it: what it was sent, what it has recognised.
+"""A speech stream as the session sees it: what it was sent, what it has recognised, and when one
+that failed is opened again.
 
 The stream itself is opened, fed and read by the shell (``runtime.session_shell``), under a number.
 """
@@ -27,6 +28,9 @@ IDLE_CLOSE_S = 10.0
 
 LONGEST_STREAM_S = 3.5 * 3600
 """Amazon Transcribe ends one after 4 h."""
+
+GIVE_UP_AFTER_S = 60.0
+"""Audio that no stream has taken for so long is committed as failed; the talk goes on."""
 
 
 class RecognisedWord(Protocol):
@@ -131,6 +135,32 @@ class RecognitionStream:
         piece = bisect_right(self._pieces, at - ends, key=lambda each: each[0]) - 1
         stream_sample, epoch_sample = self._pieces[max(piece, 0)]
         return epoch_sample + at - stream_sample
+
+
+class Retries:
+    """When a stream may be opened, after one failed. ``answered`` ends a row of failures."""
+
+    def __init__(self) -> None:
+        self._failing_since_s: float | None = None
+        self._wait_until_s = 0.0
+
+    def answered(self) -> None:
+        """A stream has taken audio, or the audio is given up."""
+        self._failing_since_s = None
+
+    def failed(self, now_s: float) -> bool:
+        """Note a failure; whether another stream is to be tried, a little later each time."""
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        failing_s = now_s - self._failing_since_s
+        self.wait_until(now_s + min(0.2 + failing_s / 4, 5.0))
+        return failing_s < GIVE_UP_AFTER_S
+
+    def wait_until(self, at_s: float) -> None:
+        self._wait_until_s = at_s
+
+    def may_open(self, now_s: float) -> bool:
+        return now_s >= self._wait_until_s
 
 
 def hypothesis_of(

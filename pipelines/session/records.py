@@ -59,6 +59,10 @@ class Chunk:
     def samples(self) -> int:
         return len(self.audio.pcm) // BYTES_PER_SAMPLE
 
+    @property
+    def first_sequence(self) -> int:
+        return self.sequence
+
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -68,6 +72,10 @@ class Hole:
     from_sequence: int
     until_sequence: int
 
+    @property
+    def first_sequence(self) -> int:
+        return self.from_sequence
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -76,6 +84,10 @@ class Opened:
     epoch: int
     next_sequence: int
     begins: bool = True
+
+    @property
+    def first_sequence(self) -> int:
+        return self.next_sequence
 
 
 @dataclass(frozen=True, slots=True)

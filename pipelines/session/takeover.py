@@ -1,9 +1,39 @@
-"""What an engine writes when it takes a session over: from then on no former owner can commit."""
+"""What a session begins with at an engine that takes it over, and the fence that the engine writes:
+from then on no former owner can commit."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from pipelines.segmentation.segmenter import Segmenter
+from pipelines.session.audio import Detectors
 from pipelines.session.coverage import Coverage
-from schemas.values import EntryKind, LedgerEntry
+from schemas.values import EntryKind, LedgerEntry, ListenerLanguages
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """``writer`` and ``generation`` name the engine; ``report_every_s``: see ``SpeechToText``.
+    ``delivers_all``: the languages are joined later (bounded runs), so that entries without routes
+    are delivered too."""
+
+    segmenter: Segmenter
+    detectors: Detectors | None
+    report_every_s: float
+    writer: str
+    generation: int
+    raw: bool = False
+    delivers_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What the ledger and the tables said when the session was taken over, its fence included."""
+
+    base: Coverage
+    entries: tuple[LedgerEntry, ...]
+    listeners: ListenerLanguages
+    language: str
 
 
 def fence(

@@ -117,6 +117,18 @@ def test_a_child_waits_for_every_parent() -> None:
     assert readable(progress) == ("merged",)
 
 
+def test_a_shard_waits_for_an_ancestor_whose_mark_went_back() -> None:
+    """Its parent held nothing and is finished; what the ancestor holds comes first all the same."""
+    progress = {
+        "low": ShardProgress((), StartKind.TRIM_HORIZON.value, "9"),
+        "merged": ShardProgress(("low",), StartKind.TRIM_HORIZON.value, finished=True),
+        "newest": ShardProgress(("merged",), StartKind.TRIM_HORIZON.value),
+    }
+    assert readable(progress) == ("low",)
+    progress["low"] = replace(progress["low"], finished=True)
+    assert readable(progress) == ("newest",)
+
+
 def test_a_shard_that_appears_is_read_from_its_beginning() -> None:
     progress = discovered(begun(WHOLE, start=StartAt(StartKind.LATEST)), [WHOLE, LOW], 0, 1)
     assert progress["low"] == ShardProgress(("whole",), StartKind.TRIM_HORIZON.value)

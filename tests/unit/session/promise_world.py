@@ -16,10 +16,10 @@ from pipelines.reading.shards import Progress, ShardProgress, discovered, marks,
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session import commands as do
 from pipelines.session.coverage import Coverage, is_late, late_epoch
-from pipelines.session.machine import Session, SessionSettings, TakenOver
+from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
-from pipelines.session.takeover import fence
+from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.values import (
     SAMPLE_RATE_HZ,
     AudioChunk,

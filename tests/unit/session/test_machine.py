@@ -16,20 +16,17 @@ from pipelines.session import commands as do
 from pipelines.session.coverage import Coverage, EpochPosition, late_epoch
 from pipelines.session.machine import (
     ABANDONED_S,
-    DELIVER_AGAIN_S,
     ENDED_KEPT_S,
-    GIVE_UP_AFTER_S,
     IDLE_KEPT_S,
-    PAUSE_AFTER_GIVING_UP_S,
     RECONCILE_EVERY_S,
-    SETTLE_AFTER_S,
     SUMMARISE_EVERY_S,
     Session,
-    SessionSettings,
-    TakenOver,
 )
+from pipelines.session.outbox import DELIVER_AGAIN_S
+from pipelines.session.recogniser import PAUSE_AFTER_GIVING_UP_S, SETTLE_AFTER_S
+from pipelines.session.recognition import GIVE_UP_AFTER_S
 from pipelines.session.records import Now, ReadRecord
-from pipelines.session.takeover import fence
+from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.values import (
     SAMPLE_RATE_HZ,
     ControlKind,
@@ -256,6 +253,94 @@ def test_our_own_fence_is_no_loss() -> None:
     driver.speak(pcm)
     driver.control(ControlKind.END, after=5)
     assert driver.said() == said
+
+
+# Beside a job of the first edition, which knows of no fences ------------------------------------
+
+
+def speak_beside(theirs: Callable[[LedgerEntry], LedgerEntry]) -> tuple[Driver, int, list[str]]:
+    """Three seconds and more, of which another writer commits something under our number; the next
+    sequence, and what was said."""
+    driver = Driver()
+    pcm, said = words(1, 11)
+    driver.is_ledger_up = False
+    following = driver.speak(pcm)
+    (ours,) = driver.waiting
+    driver.ledger[0] = replace(theirs(ours), writer="them", version=1)
+    driver.ledger_is_back()
+    return driver, following, said
+
+
+def test_an_entry_of_another_writer_that_ends_within_our_audio_is_followed() -> None:
+    at = SAMPLE_RATE_HZ * 6 // 4
+    driver, following, said = speak_beside(
+        lambda ours: replace(
+            ours,
+            end_sample=at,
+            text=" ".join(ours.text.split()[:5]),
+            resume_sample=at,
+            resume_sequence=6,
+            resume_sequence_sample=at,
+        )
+    )
+    driver.control(ControlKind.END, after=following - 1)
+    assert driver.said() == said
+    assert not driver.of(do.TakeOverAgain)
+
+
+def test_a_gap_of_another_writer_that_is_the_one_we_meant_is_followed() -> None:
+    driver = Driver()
+    pcm, said = words(1, 10)
+    driver.speak(pcm)
+    driver.is_ledger_up = False
+    driver.read(driver.log.control(ControlKind.GAP, 1, 11, until=14))
+    driver.ledger_is_back()
+    while (ours := driver.entries()[-1]).kind is not EntryKind.GAP:
+        driver.pass_s(1)
+    again = Driver(entries=driver.entries()[:-1])
+    again.ledger[ours.number] = replace(ours, writer="them", version=1)
+    again.read(again.log.control(ControlKind.GAP, 1, 11, until=14))
+    following, more = words(20, 5)
+    again.speak(following, first=14)
+    again.control(ControlKind.END, after=19)
+    assert again.said() == said + more
+    assert not again.of(do.TakeOverAgain)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"end_sample": 10 * SAMPLE_RATE_HZ}, id="ahead of our audio"),
+        pytest.param({"resume_sequence": 99}, id="at a chunk that is not here"),
+        pytest.param({"resume_sequence_sample": 1}, id="on another axis"),
+        pytest.param(
+            {
+                "kind": EntryKind.GAP,
+                "end_sample": 0,
+                "text": "",
+                "resume_sample": 0,
+                "resume_sequence": 9,
+                "resume_sequence_sample": 0,
+                "gap_from_sequence": 0,
+                "gap_until_sequence": 9,
+            },
+            id="passes chunks that are here",
+        ),
+        pytest.param(
+            {"epoch": 0, "gap_from_sequence": 3, "gap_until_sequence": 9}, id="of another stream"
+        ),
+    ],
+)
+def test_a_session_that_cannot_follow_another_writer_is_taken_over_again(
+    changes: dict[str, object],
+) -> None:
+    driver, _, _ = speak_beside(lambda ours: replace(ours, **changes))  # type: ignore[arg-type]
+    assert driver.of(do.TakeOverAgain) == [do.TakeOverAgain()]
+    assert driver.commands[-1] == do.TakeOverAgain()
+    assert driver.session.oldest_open(), "what is not covered is read again from its place"
+    commits = len(driver.of(do.Commit))
+    driver.pass_s(ABANDONED_S + 1)
+    assert len(driver.of(do.Commit)) == commits
 
 
 # Audio and entries ------------------------------------------------------------------------------
