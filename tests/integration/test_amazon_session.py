@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pipelines.core.journal import Coverage, JournalItem
-from pipelines.worker.ahead import Ahead
-from pipelines.worker.loops import LiveLoop
-from pipelines.worker.transcribing import TranscriberRegistry
 
+from beam_flink_kit.loops import LiveLoop
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_speech_to_text import AmazonSpeechToText
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.memory_ledger import MemoryLedger
-from connectors.registry import Connectors
 from connectors.scripted_connectors import scripted_connectors
 from connectors.scripted_speech_to_text import (
     ScriptedSpeechToText,
@@ -25,22 +21,110 @@ from connectors.scripted_speech_to_text import (
 )
 from local_stack.amazon_servers.transcribe import TranscribeScript, TranscribeServer
 from local_stack.amazon_servers.transcribe_stream import Ending
+from pipelines.runtime.session_host import SessionHost
+from pipelines.runtime.session_shell import SessionTools
+from pipelines.runtime.speculation import SpeculativeDelivery
+from pipelines.runtime.warming import Warming
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
-from tests.unit.pipelines.session_under_test import (
-    FLUSH,
-    SESSION,
+from pipelines.session.records import ReadRecord
+from schemas.values import LedgerEntry
+from tests.unit.runtime.session_stage import (
     assert_every_sample_once,
+    flush,
     said,
     talk_of,
 )
+from tests.unit.session.records_of import SESSION
 
 pytestmark = pytest.mark.integration
 
 CHUNK_S = 0.256
 FASTER = 4.0
 """Than speech, so that the test need not last as long as its talk."""
+DONE_WITHIN_S = 60
+"""Only a test that fails waits for so long."""
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(DONE_WITHIN_S):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.05)
+
+
+class LiveSessions:
+    """A ``SessionHost`` in real time over the Transcribe server, with a ledger in memory."""
+
+    def __init__(
+        self,
+        server: TranscribeServer,
+        settings: AmazonSpeechToTextSettings,
+        segmenter: Segmenter,
+        loop: LiveLoop,
+    ) -> None:
+        self._loop = loop
+        self._ledger = MemoryLedger()
+        self._connectors = replace(
+            scripted_connectors(loop.now_ms),
+            speech_to_text=AmazonSpeechToText(AwsSettings.local(server.url, "test"), settings),
+            ledger=self._ledger,
+        )
+        speculation = SpeculativeDelivery(loop, self._connectors, is_on=False)
+        warming = Warming(loop, self._connectors)
+        self._tools = SessionTools(loop, self._connectors, speculation, warming)
+        self._segmenter = segmenter
+        self.read_again = 0
+        self.lost_to: list[int] = []
+        self._host = loop.wait(loop.start(self._started()), DONE_WITHIN_S)
+
+    async def _started(self) -> SessionHost:
+        return SessionHost(
+            self._tools,
+            self._segmenter,
+            1,
+            raw=False,
+            rung=lambda: None,
+            read_again=self._note_read_again,
+            lost=self.lost_to.append,
+        )
+
+    def _note_read_again(self) -> None:
+        self.read_again += 1
+
+    async def speak(self, session_id: str, records: Sequence[ReadRecord]) -> None:
+        """Feed records one by one, at the pace of a talk: that is what is tried here."""
+        for record in records:
+            self.take(session_id, record)
+            await asyncio.sleep(CHUNK_S / FASTER)
+
+    def take(self, session_id: str, record: ReadRecord) -> None:
+        self._loop.call(lambda: self._host.take(session_id, [record]))
+
+    async def until_done(self, session_id: str) -> None:
+        """Wait until all that came for the session is committed."""
+
+        async def is_done() -> bool:
+            return self._host.is_done(session_id)
+
+        await until(lambda: asyncio.wrap_future(self._loop.start(is_done())))
+
+    async def until_said(self, session_id: str, least: int) -> None:
+        async def is_said() -> bool:
+            return len(said(await self.entries(session_id))) >= least
+
+        await until(is_said)
+
+    async def entries(self, session_id: str) -> tuple[LedgerEntry, ...]:
+        """Without fences."""
+        found = await asyncio.wrap_future(self._loop.start(self._ledger.after(session_id, -1)))
+        return tuple(entry for entry in found if not entry.takeover)
+
+    async def close(self) -> None:
+        self._loop.call(self._host.close)
+        await asyncio.wrap_future(self._loop.start(self._connectors.close()))
 
 
 @pytest.fixture
@@ -57,21 +141,8 @@ async def started(folder: Path, script: TranscribeScript) -> TranscribeServer:
     return server
 
 
-def connectors_over(
-    server: TranscribeServer,
-    settings: AmazonSpeechToTextSettings,
-    ledger: MemoryLedger,
-    loop: LiveLoop,
-) -> Connectors:
-    return replace(
-        scripted_connectors(loop.now_ms),
-        speech_to_text=AmazonSpeechToText(AwsSettings.local(server.url, "test"), settings),
-        ledger=ledger,
-    )
-
-
 @pytest.mark.parametrize(
-    ("how", "cutter"),
+    ("how", "segmenter"),
     [
         ("break", PauseSegmenter()),
         ("InternalFailureException", PauseSegmenter()),
@@ -83,29 +154,24 @@ def connectors_over(
     ids=["gone", "failed", "four-hours", "idle", "ended", "gone-windows"],
 )
 async def test_streams_that_end_in_a_word_lose_none_and_repeat_none(
-    tmp_path: Path, loop: LiveLoop, how: str, cutter: Segmenter
+    tmp_path: Path, loop: LiveLoop, how: str, segmenter: Segmenter
 ) -> None:
     ends = tuple(Ending(stream, 2.17 + 0.31 * stream, how) for stream in (1, 2, 3))
     server = await started(tmp_path, TranscribeScript(endings=ends))
-    ledger = MemoryLedger()
     settings = AmazonSpeechToTextSettings(ca_file=server.ca_file, hold_starts_s=0.1)
-    connectors = connectors_over(server, settings, ledger, loop)
+    sessions = LiveSessions(server, settings, segmenter, loop)
     talk = talk_of(14, seed=7)
-    registry = TranscriberRegistry(loop, connectors, Ahead(loop, connectors, is_on=False))
-    transcriber = registry.open(SESSION, cutter, Coverage(), 0, ())
-    for item in talk.items:
-        transcriber.feed([item])
-        await asyncio.sleep(CHUNK_S / FASTER)  # the pace of a talk is what is tried here
-    transcriber.feed([FLUSH])
-    await asyncio.wait_for(asyncio.to_thread(transcriber.settle), 30)
-    entries = await asyncio.wrap_future(loop.start(ledger.after(SESSION, -1)))
-    registry.close()
-    await asyncio.wrap_future(loop.start(connectors.close()))
+    await sessions.speak(SESSION, talk.items)
+    sessions.take(SESSION, flush())
+    await sessions.until_done(SESSION)
+    entries = await sessions.entries(SESSION)
+    await sessions.close()
     await server.close()
     assert said(entries) == talk.words
     assert_every_sample_once(entries, talk.samples)
     assert len(server.streams) >= 4, "each of the three was opened again"
     assert [stream.error for stream in server.streams] == [""] * len(server.streams)
+    assert (sessions.read_again, sessions.lost_to) == (0, []), "no machine broke down"
 
 
 async def test_two_sessions_share_one_stream_and_no_word_is_lost(
@@ -114,44 +180,25 @@ async def test_two_sessions_share_one_stream_and_no_word_is_lost(
     """One speaks, then the other, then the first again: each gets the stream when the one before is
     silent, and what was said meanwhile is made up for."""
     server = await started(tmp_path, TranscribeScript())
-    ledger = MemoryLedger()
     settings = AmazonSpeechToTextSettings(
         ca_file=server.ca_file, max_streams=1, turn_within_s=0.5, free_after_s=0.5
     )
-    connectors = connectors_over(server, settings, ledger, loop)
-    registry = TranscriberRegistry(loop, connectors, Ahead(loop, connectors, is_on=False))
+    sessions = LiveSessions(server, settings, PauseSegmenter(), loop)
     talks = {name: talk_of(14, seed=seed) for name, seed in (("one", 7), ("two", 8))}
-    sessions = {name: registry.open(name, PauseSegmenter(), Coverage(), 0, ()) for name in talks}
     half = len(talks["one"].items) // 2
-
-    async def speak(name: str, items: Sequence[JournalItem]) -> None:
-        for item in items:
-            sessions[name].feed([item])
-            await asyncio.sleep(CHUNK_S / FASTER)
-
-    async def until_said(name: str, least: int) -> None:
-        async with asyncio.timeout(30):
-            while True:
-                entries = await asyncio.wrap_future(loop.start(ledger.after(name, -1)))
-                if len(said(entries)) >= least:
-                    return
-                await asyncio.sleep(0.05)
-
-    await speak("one", talks["one"].items[:half])
-    await speak("two", talks["two"].items)
-    await until_said("two", len(talks["two"].words) - 2)
-    await speak("one", talks["one"].items[half:])
-    for session in sessions.values():
-        session.feed([FLUSH])
-        await asyncio.wait_for(asyncio.to_thread(session.settle), 30)
-    entries = {
-        name: await asyncio.wrap_future(loop.start(ledger.after(name, -1))) for name in talks
-    }
-    registry.close()
-    await asyncio.wrap_future(loop.start(connectors.close()))
+    await sessions.speak("one", talks["one"].items[:half])
+    await sessions.speak("two", talks["two"].items)
+    await sessions.until_said("two", len(talks["two"].words) - 2)
+    await sessions.speak("one", talks["one"].items[half:])
+    for name in talks:
+        sessions.take(name, flush())
+        await sessions.until_done(name)
+    entries = {name: await sessions.entries(name) for name in talks}
+    await sessions.close()
     await server.close()
     for name, talk in talks.items():
         assert said(entries[name]) == talk.words
         assert_every_sample_once(entries[name], talk.samples)
     assert len(server.streams) >= 3, "one, two, one again"
     assert server.most_open_streams <= 2  # the server may hear of a close after the next start
+    assert (sessions.read_again, sessions.lost_to) == (0, []), "no machine broke down"
