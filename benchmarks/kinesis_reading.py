@@ -197,7 +197,8 @@ def _put(settings: AwsSettings, load: Load) -> Iterator[str]:
 def run(loads: tuple[Load, ...], output: Path) -> Found:
     with Processes(output / "logs") as processes:
         use_local_credentials()
-        cloud = start_local_cloud(processes, *free_ports(1))
+        (port,) = free_ports(1)
+        cloud = start_local_cloud(processes, port)
         cloud.process.wait_for_port(cloud.port)
         rows = [
             measure(processes, cloud, way, load) for load in loads for way in ("poll", "fan_out")

@@ -69,7 +69,8 @@ def hear_baseline(
     directory = settings.directory / BASELINE
     with _collector(directory) as collector, Processes(directory / "logs") as processes:
         use_local_credentials()
-        cloud = start_local_cloud(processes, *free_ports(1))
+        (port,) = free_ports(1)
+        cloud = start_local_cloud(processes, port)
         cloud.process.wait_for_port(cloud.port)
         aws = AwsSettings.local(cloud.endpoint, settings.profile)
         asyncio.run(create_resources(aws, shards=shards_for(len(sessions))))
