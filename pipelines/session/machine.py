@@ -131,7 +131,7 @@ class Session:
         return self._run(now)
 
     def recognised(self, number: int, result: Recognised, now: Now) -> list[do.Command]:
-        if not self._recogniser.recognised(number, result):
+        if not self._recogniser.recognised(number, result, now):
             return []
         commands = self._run(now)
         text = self._recogniser.partial_text(number)

@@ -30,6 +30,7 @@ SETTLE_AFTER_S = 3.0
 """Audio that stops without a word why is committed up to the last whole word."""
 SETTLE_WITHIN_S = 5.0
 FINISH_WITHIN_S = 30.0
+"""After the last result: a recording's stream is sent all of it at once."""
 PAUSE_AFTER_GIVING_UP_S = 3.0
 """So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 LONGEST_LATE_SAMPLES = 10 * SAMPLE_RATE_HZ
@@ -212,11 +213,12 @@ class Recogniser:
             self.audio.rewind(stream.first_sample)
             self._send_due(stream, now)
 
-    def recognised(self, number: int, result: Recognised) -> bool:
+    def recognised(self, number: int, result: Recognised, now: Now) -> bool:
         """Whether the stream of this number is the one that is open."""
         stream = self._current(number)
         if stream is not None:
             stream.take(result)
+            stream.finish_by_s = now.s + FINISH_WITHIN_S
             self._may_cut = True
         return stream is not None
 

@@ -123,12 +123,17 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
     def _taken(self, host: SessionHost, pane: Pane) -> Iterator[Any]:
         records = sorted(pane.records, key=lambda each: int(each.place.number))
         session_id, fired_at_ms = pane.session_id, pane.fired_at_ms
-        scope = self.scope
-        scope.in_loop(lambda: host.take(session_id, records, fired_at_ms))
-        if scope.time_mode is not TimeMode.INLINE:
+        scope, is_bounded = self.scope, self.scope.time_mode is TimeMode.INLINE
+
+        def take() -> None:
+            host.take(session_id, records, fired_at_ms)
+            # At once: where utterances end must not depend on what is recognised in between.
+            if is_bounded and pane.is_last:
+                host.input_is_over(session_id)
+
+        scope.in_loop(take)
+        if not is_bounded:
             return
-        if pane.is_last:
-            scope.in_loop(lambda: host.input_is_over(session_id))
         while not scope.in_loop(lambda: host.is_done(session_id)):
             time.sleep(LOOK_EVERY_S)
         yield from emptied(host.utterances)
