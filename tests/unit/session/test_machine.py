@@ -23,7 +23,11 @@ from pipelines.session.machine import (
     Session,
 )
 from pipelines.session.outbox import DELIVER_AGAIN_S
-from pipelines.session.recogniser import PAUSE_AFTER_GIVING_UP_S, SETTLE_AFTER_S
+from pipelines.session.recogniser import (
+    FINISH_WITHIN_S,
+    PAUSE_AFTER_GIVING_UP_S,
+    SETTLE_AFTER_S,
+)
 from pipelines.session.recognition import GIVE_UP_AFTER_S
 from pipelines.session.records import Now, ReadRecord
 from pipelines.session.takeover import SessionSettings, TakenOver, fence
@@ -46,7 +50,8 @@ CELL_S = 3
 
 
 class Driver:
-    """A ledger that is a dict, and a recogniser that answers at once unless it ``is_deaf``."""
+    """A ledger that is a dict, and a recogniser that answers at once unless it ``is_deaf``.
+    ``finishes``: its streams end when they are asked to."""
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Driver:
         self.ledger = {entry.number: entry for entry in entries}
         self.is_ledger_up = True
         self.is_deaf = False
+        self.finishes = True
         self.now_s = 100.0
         self.commands: list[do.Command] = []
         self.waiting: deque[LedgerEntry] = deque()
@@ -92,7 +98,7 @@ class Driver:
                 words = tuple(reader.read(b"".join(pieces)))
                 result = Recognition(words, True, reader.through_s)
                 return lambda now: session.recognised(number, result, now)
-            case do.FinishStream(number):
+            case do.FinishStream(number) if self.finishes:
                 return lambda now: session.stream_ended(number, now)
             case do.Commit(entry) if not self.is_ledger_up:
                 self.waiting.append(entry)
@@ -469,6 +475,26 @@ def test_a_stream_that_fails_is_opened_again_from_the_last_committed_word() -> N
     assert driver.of(do.OpenStream)[-1].number == number + 1
     driver.speak(pcm[2 * 4_000 * 13 :], first=after)
     driver.control(ControlKind.END, after=99)
+    assert driver.said() == said
+
+
+def test_a_stream_may_take_as_long_to_its_end_as_its_results_keep_coming() -> None:
+    """A recording's stream gets all of it at once, and works it off for hours."""
+    driver = Driver()
+    driver.finishes = False
+    pcm, said = words(1, 4)
+    driver.speak(pcm)
+    driver.control(ControlKind.END, after=99)
+    number = driver.of(do.OpenStream)[-1].number
+    through_s = len(pcm) / 2 / SAMPLE_RATE_HZ
+    for _ in range(5):
+        driver.pass_s(FINISH_WITHIN_S - 5)
+        result = Recognition((), False, through_s)
+        driver.event(lambda now, r=result: driver.session.recognised(number, r, now))
+    assert len(driver.of(do.OpenStream)) == 1
+    driver.finishes = True
+    driver.pass_s(FINISH_WITHIN_S + 5)
+    assert len(driver.of(do.OpenStream)) == 2, "nothing came any more"
     assert driver.said() == said
 
 
