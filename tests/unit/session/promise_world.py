@@ -502,13 +502,22 @@ class World:
             assert len(words) == len(set(words)), "said twice"
 
     def check_marks(self, saved: Progress) -> None:
-        """No record in front of a mark is needed any more."""
+        """No chunk is needed of which every copy stands in front of a mark."""
+        passed: list[tuple[str, int, AudioChunk]] = []
+        ahead: set[tuple[str, int, int]] = set()
         for shard_id, at in saved.items():
             shard = self.log.shards[shard_id]
             behind = int(at.sequence_number or 0)
             for number, record in shard.records:
-                if isinstance(record, AudioChunk) and (number <= behind or at.finished):
-                    assert self.ledger.covers(record), (shard_id, number, record.sequence)
+                if not isinstance(record, AudioChunk):
+                    continue
+                if number <= behind or at.finished:
+                    passed.append((shard_id, number, record))
+                else:
+                    ahead.add((record.session_id, record.epoch, record.sequence))
+        for shard_id, number, record in passed:
+            key = record.session_id, record.epoch, record.sequence
+            assert key in ahead or self.ledger.covers(record), (shard_id, number, record.sequence)
 
     def check_promise(self) -> None:
         """Everything has come to rest: each acknowledged chunk is in an entry, or was trimmed."""

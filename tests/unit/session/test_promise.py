@@ -1,7 +1,11 @@
 """The promise, held against any order of what may happen: nothing that was acknowledged is dropped,
 nothing is said twice, each routed utterance has one outcome.
 
-``PROMISE_EXAMPLES`` and ``PROMISE_STEPS`` in the environment make the search longer.
+The same stories are told on every run. ``PROMISE_EXAMPLES`` and ``PROMISE_STEPS`` in the
+environment make a search of them, longer and at random.
+
+What is left out: a retention that takes records out of a stream whose shards are split meanwhile,
+or of which nothing was read before. Such a loss is not always told as a gap (docs/decisions/0017).
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ class Promise(RuleBasedStateMachine):
         self.world.meanwhile = self._meanwhile
         self.saved: list[Progress | None] = [None]
         self.generation = 1
-        self.zombies_write = False
+        self.zombies_write = self.has_resharded = False
         self.world.start(self.generation, None)
 
     def _engine(self, index: int) -> Engine | None:
@@ -148,19 +152,24 @@ class Promise(RuleBasedStateMachine):
 
     # The stream -----------------------------------------------------------------------------------
 
+    @precondition(lambda self: not self.world.trimmed)
     @rule()
     def reshard(self) -> None:
         if len(self.world.log.shards) < 8:
+            self.has_resharded = True
             self.world.log.reshard()
             for engine in self.world.engines:
                 engine.discover()
 
-    @precondition(lambda self: self.saved[-1] is not None)
+    @precondition(lambda self: self.saved[-1] is not None and not self.has_resharded)
     @rule(index=INDEX, count=st.integers(1, 4))
     def trim(self, index: int, count: int) -> None:
         """The oldest records go. Of what went before any mark was kept, no engine knows."""
         self.saved = [each for each in self.saved if each is not None]
         shards = list(self.world.log.shards)
+        marks = (*self.saved, *(engine.marks() for engine in self.world.engines))
+        if not all(each.sequence_number for mark in marks if mark for each in mark.values()):
+            return
         gone = self.world.log.trim(shards[index % len(shards)], count)
         self.world.trimmed += [record for record in gone if isinstance(record, AudioChunk)]
 
@@ -300,5 +309,6 @@ TestPromise.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
     deadline=None,
+    derandomize="PROMISE_EXAMPLES" not in os.environ,
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
 )
