@@ -64,7 +64,7 @@ def measured(settings: Settings) -> Load:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     notes = directory / "notes.jsonl"
-    shards = max(settings.least_shards, settings.sessions // 200)
+    shards = max(settings.least_shards, settings.sessions // 150)
     talkers = Talkers(settings.sessions, shards, settings.languages, settings.read_every_s)
     with Processes(directory / "logs") as processes:
         job = LiveJob(
