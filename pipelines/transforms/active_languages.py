@@ -31,14 +31,14 @@ class ActiveLanguages(beam.PTransform[Any, Any]):
 class RouteUtterance(beam.DoFn):
     def __init__(self) -> None:
         self._routed = Metrics.counter("active_languages", "routed")
-        self._unheard = Metrics.counter("active_languages", "without_listeners")
+        self._without_listeners = Metrics.counter("active_languages", "without_listeners")
         self._languages = Metrics.distribution("active_languages", "languages")
 
     def process(self, element: Utterance) -> Iterator[RoutedUtterance]:
         routes = element.entry.routes
-        if not routes:
-            self._unheard.inc()
-            return
-        self._routed.inc()
-        self._languages.update(len(routes))
-        yield RoutedUtterance(element, routes)
+        if routes:
+            self._routed.inc()
+            self._languages.update(len(routes))
+            yield RoutedUtterance(element, routes)
+        else:
+            self._without_listeners.inc()

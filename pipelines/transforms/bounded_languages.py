@@ -44,14 +44,12 @@ class JoinSideInput(beam.DoFn):
         last: Any = beam.DoFn.StateParam(LAST),
     ) -> Iterator[RoutedUtterance]:
         session_id, utterance = element
-        heard = languages.get(session_id, ListenerLanguages()).languages
-        if not heard:
-            return
-        routes = tuple(Route(language, last.read()) for language in heard)
-        last.write(utterance.entry.number)
-        yield RoutedUtterance(
-            replace(utterance, entry=replace(utterance.entry, routes=routes)), routes
-        )
+        wanted = languages.get(session_id, ListenerLanguages()).languages
+        if wanted:
+            routes = tuple(Route(language, last.read()) for language in wanted)
+            last.write(utterance.entry.number)
+            entry = replace(utterance.entry, routes=routes)
+            yield RoutedUtterance(replace(utterance, entry=entry), routes)
 
 
 def _by_session(utterance: Utterance) -> tuple[str, Utterance]:

@@ -110,11 +110,13 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         mine = self._host(key, host)
         if pane.session_id:
             yield from self._taken(mine, pane)
-            return
-        tick_at_ms = timestamp.micros // 1000
+        else:
+            yield from self._ticked(key, pane.tick, timestamp.micros // 1000)
+
+    def _ticked(self, key: str, tick: int, tick_at_ms: int) -> Iterator[Any]:
         self.scope.loop.advance(tick_at_ms)
         yield from self._handed_on(key)
-        if self._held.is_last_key(key, pane.tick):
+        if self._held.is_last_key(key, tick):
             for _ in self._held.until_due(tick_at_ms):
                 for each in tuple(self._keys):
                     yield from self._handed_on(each)
