@@ -8,8 +8,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam import coders
 
-from pipelines.session.pane import Pane
-from pipelines.session.records import ReadRecord
+from pipelines.session.records import Pane, ReadRecord
 from schemas.values import (
     DeadLetter,
     ListenerLanguages,

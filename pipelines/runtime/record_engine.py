@@ -20,7 +20,7 @@ from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.session.coverage import Coverage
-from pipelines.session.low_water import OpenRecords
+from pipelines.session.low_water import OpenRecords, keep_older
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Flush, Place, ReadRecord
 from schemas.values import ControlKind, DeadLetter
@@ -71,10 +71,8 @@ class LedgerFollower:
     def oldest_open(self) -> dict[str, Place]:
         oldest: dict[str, Place] = {}
         for followed in self._sessions.values():
-            for shard_id, place in self._open(followed).items():
-                known = oldest.get(shard_id)
-                if known is None or int(place.number) < int(known.number):
-                    oldest[shard_id] = place
+            for place in self._open(followed).values():
+                keep_older(oldest, place)
         return oldest
 
     async def run(self) -> None:

@@ -23,6 +23,7 @@ from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
+from pipelines.session.low_water import keep_older
 from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
@@ -169,10 +170,10 @@ class SessionHost:
         oldest: dict[str, Place] = {}
         for waiting in self._waiting.values():
             for record in waiting.records:
-                _note(oldest, record.place)
+                keep_older(oldest, record.place)
         for shell in self._shells.values():
             for place in shell.session.oldest_open().values():
-                _note(oldest, place)
+                keep_older(oldest, place)
         return oldest
 
     @property
@@ -348,9 +349,3 @@ def _is_place(record: ReadRecord) -> bool:
 def _is_in_tables(record: ReadRecord) -> bool:
     """Listeners are looked up when a session is taken over."""
     return record.control is not None and record.control.kind is ControlKind.LISTENERS
-
-
-def _note(oldest: dict[str, Place], place: Place) -> None:
-    known = oldest.get(place.shard_id)
-    if known is None or int(place.number) < int(known.number):
-        oldest[place.shard_id] = place

@@ -100,3 +100,10 @@ def _is_done(record: _Open, coverage: Coverage, flushes: int) -> bool:
     if record.chunk is not None:
         return coverage.covers_chunk(record.epoch, record.chunk)
     return coverage.covers(record.epoch, record.until_sequence)
+
+
+def keep_older(oldest: dict[str, Place], place: Place) -> None:
+    """Note ``place`` as its shard's oldest, unless an older one is known."""
+    known = oldest.get(place.shard_id)
+    if known is None or int(place.number) < int(known.number):
+        oldest[place.shard_id] = place

@@ -28,7 +28,7 @@ from pipelines.runtime.reading_engine import emptied
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
-from pipelines.session.pane import Pane
+from pipelines.session.records import Pane
 from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold
 from schemas.values import Utterance
 

@@ -16,8 +16,7 @@ from apache_beam.utils.windowed_value import PaneInfoTiming
 from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.process_scope import ScopedDoFn
 from pipelines.runtime.worker import Worker, WorkerSettings
-from pipelines.session.pane import Pane
-from pipelines.session.records import ReadRecord
+from pipelines.session.records import Pane, ReadRecord
 
 
 @dataclass(frozen=True, slots=True)
