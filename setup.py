@@ -23,6 +23,7 @@ setup(
         "pipelines.reading",
         "pipelines.runtime",
         "pipelines.segmentation",
+        "pipelines.sentences",
         "pipelines.session",
         "pipelines.transforms",
         "ingest_gateway",

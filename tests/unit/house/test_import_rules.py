@@ -87,10 +87,10 @@ def test_the_kit_stands_alone() -> None:
     assert breaking == []
 
 
-@pytest.mark.parametrize("room", ["session", "segmentation"])
+@pytest.mark.parametrize("room", ["session", "segmentation", "sentences"])
 def test_what_decides_has_no_beam_and_no_io(room: str) -> None:
-    pure = {"schemas", "pipelines.session", "pipelines.segmentation", *CONNECTOR_INTERFACES}
-    assert breaches(f"pipelines/{room}", set(), pure) == []
+    rooms = {f"pipelines.{each}" for each in ("session", "segmentation", "sentences")}
+    assert breaches(f"pipelines/{room}", set(), {"schemas", *rooms, *CONNECTOR_INTERFACES}) == []
 
 
 def test_transforms_know_connectors_by_their_interfaces_only() -> None:

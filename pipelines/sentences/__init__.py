@@ -1,0 +1,1 @@
+"""From utterances to sentences, and from sentences to released translations: pure decisions."""

@@ -1,0 +1,170 @@
+"""Release policies: how much of a translation of the sentence so far is certain enough to be told.
+
+At each step the sentence so far is translated again, as a *draft*. The *seam* is where the text
+that is released already ends in the new draft; a policy says how many tokens after the seam are
+released now. Released tokens never change.
+
+- ``Agreement``: what the last drafts have in common after their seams. A draft that contradicts
+  what is released is gone on from all the same: the seam lies after the nearest prefix.
+- ``Prefix``: the same with an engine that is told what is released and continues it.
+- ``WholeSentence``: nothing before the sentence is over.
+- ``Append``: each step's new words are translated alone and released whole.
+
+Figures of the policies are in docs/decisions/0019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Bare = Sequence[str]
+"""The tokens of a text as they are compared (``Token.bare``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """``at``: so many tokens of the draft stand for what is released, of which ``contradicted``
+    tokens are otherwise in the draft."""
+
+    at: int
+    contradicted: int = 0
+
+
+def seam_of(released: Bare, draft: Bare) -> Seam:
+    """Exact while the draft begins with what is released. Otherwise after the prefix of the draft
+    that is nearest by edit distance; of several, one that ends with the last released word, then
+    the shortest: a word said twice does less harm than a word lost."""
+    if list(draft[: len(released)]) == list(released):
+        return Seam(len(released))
+    row = list(range(len(draft) + 1))
+    for number, word in enumerate(released, 1):
+        before, row = row, [number]
+        for j, other in enumerate(draft):
+            row.append(min(before[j] + (word != other), before[j + 1] + 1, row[j] + 1))
+    least = min(row)
+    ends = [j for j, cost in enumerate(row) if cost == least]
+    at = min(ends, key=lambda j: (not j or draft[j - 1] != released[-1], j))
+    return Seam(at, least)
+
+
+class ReleasePolicy(Protocol):
+    """Picklable, without state."""
+
+    @property
+    def needs_drafts(self) -> bool:
+        """Whether drafts are wanted before the sentence is over."""
+        ...
+
+    @property
+    def continues(self) -> bool:
+        """Whether the translator is to be told what is released, to continue it."""
+        ...
+
+    @property
+    def only_new_words(self) -> bool:
+        """Whether a step translates the words since the last one, not the sentence so far."""
+        ...
+
+    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+        """How many tokens of the last draft, from its seam, are released before the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The last ``agree`` drafts are one after their seams, less ``margin`` tokens."""
+
+    agree: int = 3
+    margin: int = 0
+
+    @property
+    def needs_drafts(self) -> bool:
+        return True
+
+    @property
+    def continues(self) -> bool:
+        return False
+
+    @property
+    def only_new_words(self) -> bool:
+        return False
+
+    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+        if len(drafts) < self.agree:
+            return 0
+        rests = [draft[seam_of(released, draft).at :] for draft in drafts[-self.agree :]]
+        return max(0, _common(rests) - self.margin)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """As ``Agreement``, of drafts that begin with what is released because the engine was told to.
+    Such an engine cannot mend what it was made to say, so that one token is held back."""
+
+    agree: int = 3
+    margin: int = 1
+
+    @property
+    def needs_drafts(self) -> bool:
+        return True
+
+    @property
+    def continues(self) -> bool:
+        return True
+
+    @property
+    def only_new_words(self) -> bool:
+        return False
+
+    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+        return Agreement(self.agree, self.margin).certain(released, drafts)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeSentence:
+    @property
+    def needs_drafts(self) -> bool:
+        return False
+
+    @property
+    def continues(self) -> bool:
+        return False
+
+    @property
+    def only_new_words(self) -> bool:
+        return False
+
+    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """For comparison: what the job did before there were sentences."""
+
+    @property
+    def needs_drafts(self) -> bool:
+        return True
+
+    @property
+    def continues(self) -> bool:
+        return False
+
+    @property
+    def only_new_words(self) -> bool:
+        return True
+
+    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+        return len(drafts[-1]) if drafts else 0
+
+
+def _common(texts: Sequence[Bare]) -> int:
+    """The length of the longest common beginning."""
+    count = 0
+    for column in zip(*texts, strict=False):
+        if any(word != column[0] for word in column):
+            break
+        count += 1
+    return count
