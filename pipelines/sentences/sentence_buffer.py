@@ -24,38 +24,14 @@ _SHORT_NUMBER = re.compile(r"\d{1,2}\.$")
 _ORDINAL_DOT = frozenset({"de", "da", "no", "nb", "fi", "pl", "cs", "tr", "hu", "hr"})
 """Languages in which a dot makes a number an ordinal."""
 
-_ABBREVIATIONS: Mapping[str, frozenset[str]] = {
-    "en": frozenset(
-        [
-            "mr",
-            "mrs",
-            "ms",
-            "dr",
-            "prof",
-            "st",
-            "sr",
-            "jr",
-            "vs",
-            "fig",
-            "approx",
-            "dept",
-            "est",
-            "inc",
-            "ltd",
-            "co",
-            "etc",
-        ]
-    ),
-    "es": frozenset(
-        ["sr", "sra", "srta", "dr", "dra", "prof", "ud", "uds", "núm", "pág", "etc", "art", "av"]
-    ),
-    "pt": frozenset(["sr", "sra", "dr", "dra", "prof", "profa", "núm", "pág", "etc", "av"]),
-    "fr": frozenset(["mm", "mme", "mlle", "dr", "pr", "st", "ste", "etc", "cf", "p", "env"]),
-    "ca": frozenset(["sr", "sra", "dr", "dra", "núm", "pàg", "etc", "av"]),
-    "it": frozenset(["sig", "dott", "dr", "prof", "ecc", "art", "pag"]),
-    "de": frozenset(
-        ["hr", "fr", "dr", "prof", "st", "nr", "bzw", "usw", "ca", "ggf", "vgl", "str", "abs"]
-    ),
+_ABBREVIATIONS: Mapping[str, str] = {
+    "en": " mr mrs ms dr prof st sr jr vs fig approx dept est inc ltd co etc ",
+    "es": " sr sra srta dr dra prof ud uds núm pág etc art av ",
+    "pt": " sr sra dr dra prof profa núm pág etc av ",
+    "fr": " mm mme mlle dr pr st ste etc cf p env ",
+    "ca": " sr sra dr dra núm pàg etc av ",
+    "it": " sig dott dr prof ecc art pag ",
+    "de": " hr fr dr prof st nr bzw usw ca ggf vgl str abs ",
 }
 
 
@@ -143,4 +119,4 @@ def is_sentence_end(word: str, language: str) -> bool:
         return False
     if _SHORT_NUMBER.fullmatch(stripped) and language in _ORDINAL_DOT:
         return False
-    return bare not in _ABBREVIATIONS.get(language, frozenset())
+    return f" {bare} " not in _ABBREVIATIONS.get(language, "")
