@@ -68,6 +68,7 @@ setup(
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
         "dev": [
+            "OmniSTEval",
             "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
             "cryptography",
             "h2",
@@ -86,6 +87,7 @@ setup(
             "pyyaml",
             "rich",
             "ruff",
+            "sacrebleu",
             "types-aiobotocore[dynamodb,kinesis,polly,s3,translate]",
         ],
     },

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.sentences.release import ReleasePolicy, seam_of
+from pipelines.sentences.release import Draft, ReleasePolicy, seam_of
 from pipelines.sentences.tokens import (
     CLOSERS,
     MARKS,
@@ -137,7 +137,8 @@ class TranslationCursor:
         over gets what its last draft said."""
         if not step.is_final:
             return Released(refused=cause)
-        released = self._release(self._answer or "", is_final=True)
+        draft = "" if self._policy.only_new_words else self._answer or ""
+        released = self._release(draft, is_final=True)
         return Released(
             released.text, "", True, released.catches_up, released.contradicted, refused=cause
         )
@@ -145,7 +146,7 @@ class TranslationCursor:
     def _begin(self, sentence: int) -> None:
         self._sentence = sentence
         self._released: list[Token] = []
-        self._drafts: list[list[str]] = []
+        self._drafts: list[Draft] = []
         self._stepped = ""
         self._stepped_words = 0.0
         self._answered: str | None = None
@@ -163,7 +164,7 @@ class TranslationCursor:
         else:
             seam = seam_of(done, bare)
             at, contradicted = seam.at, seam.contradicted
-            self._drafts = [*self._drafts[1 - DRAFTS_KEPT :], bare]
+            self._drafts = [*self._drafts[1 - DRAFTS_KEPT :], Draft(self._stepped_words, bare)]
             rest = len(tokens) - at
             count = rest if is_final else self._certain(done, rest)
         mark = self._late_mark(tokens, at) if count or is_final else ""

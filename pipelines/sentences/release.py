@@ -24,6 +24,14 @@ Bare = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A translation of the sentence's first ``words`` source words."""
+
+    words: float
+    bare: Bare
+
+
+@dataclass(frozen=True, slots=True)
 class Seam:
     """``at``: so many tokens of the draft stand for what is released, of which ``contradicted``
     tokens are otherwise in the draft."""
@@ -67,16 +75,21 @@ class ReleasePolicy(Protocol):
         """Whether a step translates the words since the last one, not the sentence so far."""
         ...
 
-    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+    def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
         """How many tokens of the last draft, from its seam, are released before the end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The last ``agree`` drafts are one after their seams, less ``margin`` tokens."""
+    """All drafts since ``span_words`` source words ago are one after their seams, at least two of
+    them, less ``margin`` tokens.
 
-    agree: int = 3
+    A span of words rather than a number of drafts: behind a recogniser words come in bursts, and
+    two drafts that lie far apart say as much as three that lie near.
+    """
+
+    span_words: float = 3
     margin: int = 0
 
     @property
@@ -91,35 +104,29 @@ class Agreement:
     def only_new_words(self) -> bool:
         return False
 
-    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
-        if len(drafts) < self.agree:
-            return 0
-        rests = [draft[seam_of(released, draft).at :] for draft in drafts[-self.agree :]]
+    def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
+        agreeing = self._agreeing(drafts)
+        rests = [draft.bare[seam_of(released, draft.bare).at :] for draft in agreeing]
         return max(0, _common(rests) - self.margin)
+
+    def _agreeing(self, drafts: Sequence[Draft]) -> Sequence[Draft]:
+        """The last drafts up to the first that lies far enough back; none when none does."""
+        for back in range(2, len(drafts) + 1):
+            if drafts[-1].words - drafts[-back].words >= self.span_words:
+                return drafts[-back:]
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(Agreement):
     """As ``Agreement``, of drafts that begin with what is released because the engine was told to.
     Such an engine cannot mend what it was made to say, so that one token is held back."""
 
-    agree: int = 3
     margin: int = 1
-
-    @property
-    def needs_drafts(self) -> bool:
-        return True
 
     @property
     def continues(self) -> bool:
         return True
-
-    @property
-    def only_new_words(self) -> bool:
-        return False
-
-    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
-        return Agreement(self.agree, self.margin).certain(released, drafts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +143,7 @@ class WholeSentence:
     def only_new_words(self) -> bool:
         return False
 
-    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
+    def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
         return 0
 
 
@@ -156,8 +163,8 @@ class Append:
     def only_new_words(self) -> bool:
         return True
 
-    def certain(self, released: Bare, drafts: Sequence[Bare]) -> int:
-        return len(drafts[-1]) if drafts else 0
+    def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
+        return len(drafts[-1].bare) if drafts else 0
 
 
 def _common(texts: Sequence[Bare]) -> int:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 
 def cursor(policy: ReleasePolicy | None = None, every: float = 1) -> TranslationCursor:
-    return TranslationCursor(policy or Agreement(2), Pace(every))
+    return TranslationCursor(policy or Agreement(1), Pace(every))
 
 
 def take(one: TranslationCursor, source: str, answer: str, *, final: bool = False) -> Released:
@@ -40,7 +40,7 @@ def test_a_step_waits_for_so_many_words() -> None:
 
 
 def test_or_for_a_clause() -> None:
-    one = TranslationCursor(Agreement(2), Pace(at_clauses=True))
+    one = TranslationCursor(Agreement(1), Pace(at_clauses=True))
     assert one.step(0, "the big house", is_final=False) is None
     assert one.step(0, "the big house,", is_final=False) is not None
     assert one.step(0, "", is_final=True) is None
@@ -146,7 +146,7 @@ def test_whole_sentences_need_no_drafts() -> None:
 
 
 def test_the_released_text_is_told_to_engines_that_continue_it() -> None:
-    one = cursor(Prefix(2, 0))
+    one = cursor(Prefix(1, 0))
     take(one, "a", "la casa")
     take(one, "a b", "la casa")
     step = one.step(0, "a b c", is_final=False)
@@ -163,7 +163,7 @@ def test_characters_are_released_one_by_one_without_spaces() -> None:
 
 
 def test_an_engine_that_always_says_something_else_releases_little_before_the_end() -> None:
-    one = cursor(Agreement(2))
+    one = cursor()
     for number in range(60):
         letter = chr(ord("a") + number // 2 % 20)
         take(
@@ -179,7 +179,7 @@ ANSWERS = st.lists(
     min_size=1,
     max_size=7,
 )
-POLICIES = st.sampled_from([Agreement(2), Agreement(3), Prefix(2, 1), WholeSentence(), Append()])
+POLICIES = st.sampled_from([Agreement(1), Agreement(2), Prefix(1, 1), WholeSentence(), Append()])
 
 
 def run(policy: ReleasePolicy, answers: list[str], restart_at: int | None) -> list[str]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pipelines.sentences.release import (
     Agreement,
     Append,
+    Draft,
     Prefix,
     ReleasePolicy,
     Seam,
@@ -50,24 +51,35 @@ def test_the_seam_is_exact_exactly_when_the_draft_begins_with_what_is_released(
     assert 0 <= seam.at <= len(draft)
 
 
-def test_agreement_releases_what_the_last_drafts_share() -> None:
-    drafts = [words("a b x"), words("a b c d"), words("a b c e")]
-    assert Agreement(3).certain([], drafts) == 2
-    assert Agreement(2).certain([], drafts) == 3
-    assert Agreement(2, margin=1).certain([], drafts) == 2
-    assert Agreement(3).certain([], drafts[:2]) == 0
-    assert Agreement(2).certain(words("a b"), drafts) == 1
+def drafts(*texts: str, every: float = 2) -> list[Draft]:
+    return [Draft(every * number, words(text)) for number, text in enumerate(texts, 1)]
+
+
+def test_agreement_releases_what_the_drafts_of_its_span_share() -> None:
+    three = drafts("a b x", "a b c d", "a b c e")
+    assert Agreement(3).certain([], three) == 2
+    assert Agreement(2).certain([], three) == 3
+    assert Agreement(2, margin=1).certain([], three) == 2
+    assert Agreement(2).certain(words("a b"), three) == 1
+
+
+def test_two_drafts_that_lie_far_apart_are_enough() -> None:
+    assert Agreement(3).certain([], drafts("a b x", "a b", every=2)) == 0
+    assert Agreement(3).certain([], drafts("a b x", "a b", every=3)) == 2
+
+
+def test_one_draft_agrees_with_nothing() -> None:
+    assert Agreement(0).certain([], drafts("a b")) == 0
 
 
 def test_agreement_goes_on_when_it_is_contradicted() -> None:
-    drafts = [words("x b c d"), words("x b c d e")]
-    assert Agreement(2).certain(words("a b"), drafts) == 2
+    assert Agreement(2).certain(words("a b"), drafts("x b c d", "x b c d e")) == 2
 
 
-@pytest.mark.parametrize("policy", [Agreement(), Prefix(), WholeSentence(), Append()])
+@pytest.mark.parametrize("policy", [Agreement(2), Prefix(2), WholeSentence(), Append()])
 def test_no_policy_releases_more_than_there_is(policy: ReleasePolicy) -> None:
-    assert policy.certain([], [[]]) == 0
-    assert policy.certain(words("a b c"), [words("a")] * 3) == (1 if policy.only_new_words else 0)
+    assert policy.certain([], drafts("", "")) == 0
+    assert policy.certain(words("a b c"), drafts("a", "a")) == (1 if policy.only_new_words else 0)
 
 
 def test_what_policies_ask_for() -> None:

@@ -1,0 +1,1 @@
+"""How good what is released is, and how late: `make score`."""

@@ -1,0 +1,112 @@
+"""Figures of played talks: how late, how near to whole sentences, at what cost.
+
+``delay`` is the time of a release less the end of the source word at the same share of the
+sentence, for each released word. ``chrf`` compares with the same engine's translations of whole
+sentences, without case and marks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any
+
+from benchmarks.score.talks import SpokenTalk, Translate
+from benchmarks.score.virtual_talk import Played, Release
+from pipelines.sentences.tokens import tokens_of
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """``contradicted``: percent of released words; ``boundaries``: percent of the sentences' ends
+    that were found; ``calls_per_s`` of speech; ``cost``: characters translated, by those of each
+    sentence once; ``phrase_words``: in a voiced phrase, median."""
+
+    delay_mean_s: float
+    delay_p95_s: float
+    voice_mean_s: float
+    voice_p95_s: float
+    chrf: float
+    contradicted: float
+    boundaries: float
+    calls_per_s: float
+    cost: float
+    phrase_words: float
+
+
+def figures(played: Sequence[Played], translate: Translate) -> Figures:
+    shown: list[float] = []
+    voiced: list[float] = []
+    phrase_words: list[int] = []
+    texts: list[str] = []
+    wholes: list[str] = []
+    contradicted = total = found = 0
+    for talk in played:
+        found += boundaries_found(talk)
+        for sentence in talk.sentences:
+            words = talk.talk.words[sentence.first : sentence.end]
+            ends_s = [word.end_s for word in words]
+            shown += delays(sentence.releases, ends_s)
+            voiced += delays(sentence.phrases, ends_s)
+            phrase_words += [len(phrase.text.split()) for phrase in sentence.phrases]
+            contradicted += sentence.contradicted
+            total += len(sentence.text.split())
+            texts.append(plain(sentence.text))
+            wholes.append(plain(translate(" ".join(word.text for word in words))))
+    speech_s = sum(talk.talk.speech_s for talk in played)
+    calls = [text for talk in played for text in talk.calls]
+    once = sum(len(sentence) for talk in played for sentence in talk.talk.sentences)
+    return Figures(
+        fmean(shown),
+        p95(shown),
+        fmean(voiced),
+        p95(voiced),
+        chrf(texts, wholes),
+        100 * contradicted / total,
+        100 * found / sum(len(talk.talk.sentences) for talk in played),
+        len(calls) / speech_s,
+        sum(map(len, calls)) / once,
+        median(phrase_words),
+    )
+
+
+def delays(releases: Iterable[Release], ends_s: Sequence[float]) -> list[float]:
+    """Of each released word of a sentence whose source words ended at ``ends_s``."""
+    times = [each.at_s for each in releases for _ in each.text.split()]
+    share = len(ends_s) / max(len(times), 1)
+    return [
+        at_s - ends_s[min(len(ends_s), math.ceil((number + 1) * share)) - 1]
+        for number, at_s in enumerate(times)
+    ]
+
+
+def boundaries_found(played: Played) -> int:
+    """How many sentences of the talk end where a sentence was found to end."""
+    return len(sentence_ends(played.talk) & {sentence.end for sentence in played.sentences})
+
+
+def sentence_ends(talk: SpokenTalk) -> set[int]:
+    """The number of words in front of each sentence's end."""
+    ends: set[int] = set()
+    count = 0
+    for sentence in talk.sentences:
+        count += len(sentence.split())
+        ends.add(count)
+    return ends
+
+
+def plain(text: str) -> str:
+    return " ".join(token.bare for token in tokens_of(text) if token.bare)
+
+
+def chrf(texts: Sequence[str], references: Sequence[str]) -> float:
+    from sacrebleu.metrics.chrf import CHRF
+
+    score: Any = CHRF().corpus_score(list(texts), [list(references)])
+    return float(score.score)
+
+
+def p95(values: Sequence[float]) -> float:
+    return sorted(values)[int(0.95 * len(values))]

@@ -1,0 +1,89 @@
+"""Talks with the time of each word, and translations that were recorded of their texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MATERIAL = Path(__file__).parent / "material"
+
+Translate = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word with its marks; seconds from the talk's beginning."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenTalk:
+    """``words`` are those of all ``sentences``, in order."""
+
+    name: str
+    sentences: tuple[str, ...]
+    words: tuple[SpokenWord, ...]
+
+    @property
+    def speech_s(self) -> float:
+        return self.words[-1].end_s - self.words[0].start_s
+
+
+def read_talks(file: Path) -> tuple[SpokenTalk, ...]:
+    """ValueError: the words of a talk are not those of its sentences."""
+    found: dict[str, Any] = json.loads(file.read_text())
+    talks = tuple(
+        SpokenTalk(
+            name,
+            tuple(talk["sentences"]),
+            tuple(SpokenWord(text, start_s, end_s) for text, start_s, end_s in talk["words"]),
+        )
+        for name, talk in found.items()
+    )
+    for talk in talks:
+        if " ".join(talk.sentences).split() != [word.text for word in talk.words]:
+            raise ValueError(f"{file}: the words of {talk.name} are not its sentences'")
+    return talks
+
+
+class RecordedTranslations:
+    """Texts and their translations by one engine. A text that is not among them is an error, or is
+    translated and added where there is an ``engine``."""
+
+    def __init__(self, file: Path, engine: Translate | None = None) -> None:
+        self._file = file
+        self._engine = engine
+        self._known: dict[str, str] = {}
+        if file.exists():
+            lines = (json.loads(line) for line in file.read_text().splitlines())
+            self._known = dict(lines)
+
+    def __call__(self, text: str) -> str:
+        if text not in self._known:
+            if self._engine is None:
+                raise KeyError(
+                    f"{self._file.name} has no translation of a text of {len(text)} signs"
+                )
+            self._known[text] = self._engine(text)
+        return self._known[text]
+
+    def save(self) -> None:
+        """A line for each text, in order."""
+        lines = (json.dumps(pair, ensure_ascii=False) for pair in sorted(self._known.items()))
+        self._file.write_text("".join(f"{line}\n" for line in lines))
+
+
+def counted(translate: Translate, calls: list[str]) -> Translate:
+    """``translate``, noting each text that it is given in ``calls``."""
+
+    def counting(text: str) -> str:
+        calls.append(text)
+        return translate(text)
+
+    return counting

@@ -1,0 +1,63 @@
+"""The policies keep what was measured of them: talks in virtual time, with translations recorded
+from a neural engine (benchmarks/score/material)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from benchmarks.score.figures import Figures, figures
+from benchmarks.score.talks import MATERIAL, RecordedTranslations, read_talks
+from benchmarks.score.virtual_talk import Lateness, play
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
+
+pytestmark = pytest.mark.unit
+
+
+@cache
+def measured(release: str, spend: str, *, is_late: bool = False) -> Figures:
+    settings = ReleaseSettings(ReleaseName(release), Spend(spend))
+    translate = RecordedTranslations(MATERIAL / "translations-en-pt.jsonl")
+    policy, lateness = settings.policy(continues=False), Lateness() if is_late else None
+    talks = read_talks(MATERIAL / "talks-en.json")
+    played = [play(talk, policy, settings.pace, translate, lateness) for talk in talks]
+    return figures(played, translate)
+
+
+def test_swift_is_within_its_bars() -> None:
+    found = measured("agreement", "swift")
+    assert found.chrf >= 97.5
+    assert found.delay_mean_s <= 1.6
+    assert found.delay_p95_s <= 3.2
+    assert found.contradicted <= 2.5
+    assert found.cost <= 6.5
+    assert found.phrase_words >= 4
+    assert found.boundaries == 100
+
+
+def test_balanced_spends_little_more_than_half_of_it() -> None:
+    found = measured("agreement", "balanced")
+    assert found.chrf >= 98
+    assert found.delay_mean_s <= 2.0
+    assert found.cost <= 4
+
+
+def test_thrifty_spends_a_quarter() -> None:
+    found = measured("agreement", "thrifty")
+    assert found.chrf >= 98.5
+    assert found.cost <= 2
+
+
+def test_whole_sentences_are_the_ceiling_and_utterances_the_floor() -> None:
+    whole, alone = measured("sentence", "swift"), measured("append", "swift")
+    assert (round(whole.chrf), round(whole.cost, 2)) == (100, 1.0)
+    assert whole.delay_mean_s > 2 * measured("agreement", "swift").delay_mean_s
+    assert alone.chrf < 80
+
+
+def test_behind_a_recogniser_it_gets_no_worse_but_later() -> None:
+    found = measured("agreement", "swift", is_late=True)
+    assert found.chrf >= 97.5
+    assert found.delay_mean_s <= 3.0
+    assert found.boundaries == 100
