@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from connectors.amazon_clients import AwsClients, aws_errors, error_code
 from connectors.amazon_layout import EXPIRES_AT
 from connectors.errors import PermanentError, RetryableError
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Release, Route
 
 Item = dict[str, Any]
 """A row in DynamoDB's own notation: ``{"epoch": {"N": "3"}, ...}``."""
@@ -243,6 +243,10 @@ def to_item(entry: LedgerEntry) -> Item:
             item[name] = {"N": str(value)}
     if entry.routes is not None:
         item["routes"] = _routes_value(entry.routes)
+    if entry.sentence is not None:
+        item["sentence"] = {"N": str(entry.sentence)}
+    if entry.ends_sentence:
+        item["endsSentence"] = {"BOOL": True}
     if entry.takeover:
         item["takeover"] = {"N": str(entry.takeover)}
     if entry.resume_record is not None:
@@ -265,11 +269,14 @@ def from_item(item: Item) -> LedgerEntry:
             values["routes"] = tuple(_route(found["M"]) for found in item["routes"]["L"])
         if "resumeRecord" in item:
             values["resume_record"] = item["resumeRecord"]["S"]
+        if "sentence" in item:
+            values["sentence"] = int(item["sentence"]["N"])
         outcomes = item.get("outcomes", {"M": {}})["M"]
         return LedgerEntry(
             kind=EntryKind(item["kind"]["S"]),
             version=int(item.get("version", {"N": "1"})["N"]),
             takeover=int(item.get("takeover", {"N": "0"})["N"]),
+            ends_sentence="endsSentence" in item,
             outcomes=tuple(_outcome(language, outcomes[language]) for language in sorted(outcomes)),
             **values,
         )
@@ -310,7 +317,25 @@ def outcome_value(outcome: FixedOutcome) -> Item:
     value: Item = {"text": {"S": outcome.text}, "fixedAt": {"N": str(outcome.fixed_at_ms)}}
     if outcome.skipped is not None:
         value["skipped"] = {"S": outcome.skipped}
+    if outcome.release is not None:
+        value |= _release_value(outcome.release)
     return {"M": value}
+
+
+def _release_value(release: Release) -> Item:
+    """Flat, and nothing that is absent: an outcome is written for each step."""
+    value: Item = {"sentence": {"N": str(release.sentence)}}
+    if release.ends:
+        value["ends"] = {"BOOL": True}
+    if release.catches_up:
+        value["catchesUp"] = {"BOOL": True}
+    if release.phrase:
+        value["phrase"] = {"S": release.phrase}
+    value["from"] = {"N": str(release.from_number)}
+    value["at"] = {"N": str(release.at_ms)}
+    if release.previous_number is not None:
+        value["previousSequenceNumber"] = {"N": str(release.previous_number)}
+    return value
 
 
 def _outcome(language: str, value: Item) -> FixedOutcome:
@@ -320,4 +345,18 @@ def _outcome(language: str, value: Item) -> FixedOutcome:
         fields["text"]["S"],
         fields["skipped"]["S"] if "skipped" in fields else None,
         int(fields["fixedAt"]["N"]),
+        _release(fields) if "sentence" in fields else None,
+    )
+
+
+def _release(fields: Item) -> Release:
+    previous = fields.get("previousSequenceNumber")
+    return Release(
+        int(fields["sentence"]["N"]),
+        "ends" in fields,
+        fields.get("phrase", {"S": ""})["S"],
+        int(fields["from"]["N"]),
+        int(fields["at"]["N"]),
+        None if previous is None else int(previous["N"]),
+        "catchesUp" in fields,
     )

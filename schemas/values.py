@@ -136,6 +136,10 @@ class LedgerEntry:
     ``resume_sequence_sample``. Of raw PCM, whose chunks have no numbers of their own,
     ``resume_record`` is the Kinesis sequence number of that chunk's record.
 
+    ``sentence`` counts the session's sentences from 0: the one that the text belongs to (None: the
+    job translates each utterance alone); ``ends_sentence``: it ends with this entry, which may be
+    one without samples.
+
     ``takeover`` above 0 makes the entry a *fence*: it covers no sample and says that an engine of
     that generation owns the session from here on. Who finds it under the number of a commit of its
     own has lost the session. ``routes`` are those languages that had listeners when the entry was
@@ -164,6 +168,8 @@ class LedgerEntry:
     takeover: int = 0
     resume_record: str | None = None
     outcomes: tuple[FixedOutcome, ...] = ()
+    sentence: int | None = None
+    ends_sentence: bool = False
 
     def outcome(self, language: str) -> FixedOutcome | None:
         return next((each for each in self.outcomes if each.language == language), None)
@@ -195,6 +201,32 @@ class FixedOutcome:
     text: str
     skipped: str | None
     fixed_at_ms: int
+    release: Release | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether listeners get a clip or a notice under its number."""
+        return self.release is None or self.skipped is not None or bool(self.release.phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A step's outcome in a sentence; its text is the outcome's, and goes on where the sentence's
+    last release ended.
+
+    ``phrase``: what is voiced with it: this release and those before it that were not voiced yet;
+    "" while they wait. Of a phrase, ``from_number`` is the first entry whose words it newly covers,
+    ``at_ms`` the time of that entry, and ``previous_number`` the last number that was told in the
+    language. ``catches_up``: the language joined in the middle of the sentence.
+    """
+
+    sentence: int
+    ends: bool
+    phrase: str
+    from_number: int
+    at_ms: int
+    previous_number: int | None
+    catches_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +261,7 @@ class Translation:
     """One utterance in one language. A gap or a failure travels as ``skipped`` with its reason.
 
     ``is_fixed``: this is what the ledger holds as its outcome already; it is carried out as it is.
+    ``phrase``: of a sentence's translation, what stands for the entry's own figures.
     """
 
     entry: LedgerEntry
@@ -237,6 +270,37 @@ class Translation:
     timeline: Timeline
     skipped: str | None = None
     is_fixed: bool = False
+    phrase: VoicedPhrase | None = None
+
+    @property
+    def at_ms(self) -> int:
+        """The first sample that it newly covers; unique in its session and language."""
+        return self.entry.captured_at_ms if self.phrase is None else self.phrase.release.at_ms
+
+    @property
+    def previous_number(self) -> int | None:
+        """The number that was told before it in its language."""
+        if self.phrase is None:
+            return self.route.previous_number
+        return self.phrase.release.previous_number
+
+    @property
+    def source_text(self) -> str:
+        """The words that it newly covers."""
+        return self.entry.text if self.phrase is None else self.phrase.source_text
+
+    @property
+    def source_duration_s(self) -> float:
+        return self.entry.duration_s if self.phrase is None else self.phrase.source_duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class VoicedPhrase:
+    """A release that is voiced, and the source that it newly covers."""
+
+    release: Release
+    source_text: str
+    source_duration_s: float
 
 
 @dataclass(frozen=True, slots=True)

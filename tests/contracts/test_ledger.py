@@ -16,7 +16,7 @@ from connectors.amazon_ledger import AmazonLedger
 from connectors.errors import PermanentError
 from connectors.ledger import Ledger
 from connectors.memory_ledger import MemoryLedger
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Release, Route
 from tests.contracts import first_edition
 
 pytestmark = pytest.mark.contract
@@ -100,9 +100,20 @@ class LedgerContract(ABC):
             gap_from_sequence=36,
             gap_until_sequence=40,
         )
-        for written in (routed, silence, gap):
+        said = replace(entry(4), sentence=7, ends_sentence=True)
+        for written in (routed, silence, gap, said):
             await ledger.commit(written)
-        assert await ledger.after(SESSION, 0) == (routed, silence, gap)
+        assert await ledger.after(SESSION, 0) == (routed, silence, gap, said)
+
+    async def test_releases_of_a_sentence_come_back(self, ledger: Ledger) -> None:
+        await ledger.commit(replace(entry(0), sentence=0))
+        waits = Release(0, False, "", 0, 1_790_000_000_000, None)
+        voiced = Release(3, True, "así es", 0, 1_790_000_000_000, 4, catches_up=True)
+        for language, release in (("es", waits), ("ca", voiced)):
+            outcome = FixedOutcome(language, " es", None, 1_790_000_004_500, release)
+            assert await ledger.fix(SESSION, 0, outcome) == outcome
+        (found,) = await ledger.after(SESSION, -1)
+        assert [each.release for each in found.outcomes] == [voiced, waits]
 
     async def test_entries_come_in_the_order_of_their_numbers(self, ledger: Ledger) -> None:
         for number in (10, 2, 0, 9, 1):
