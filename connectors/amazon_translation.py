@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,13 @@ from connectors.amazon_languages import UNDETERMINED, can_translate, translate_c
 from connectors.errors import PermanentError, ThrottledError
 from connectors.policy import RateLimiter
 from connectors.text_splitting import bytes_of, readable, split_text
+from connectors.translation import NO_HINTS, TranslationAbilities, TranslationHints
 
 if TYPE_CHECKING:
     from types_aiobotocore_translate.literals import FormalityType
+
+
+_FORMALITY: Mapping[str, FormalityType] = {"formal": "FORMAL", "informal": "INFORMAL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,12 @@ class AmazonTranslator:
         self._turns = RateLimiter(self._settings.requests_per_s, self._settings.burst)
         self._is_closed = False
 
+    @property
+    def abilities(self) -> TranslationAbilities:
+        """A custom terminology is the account's, named in the settings; context gained nothing
+        that was measured here, and would be billed."""
+        return TranslationAbilities(formality=True)
+
     def can_translate(self, source: str, target: str) -> bool:
         return can_translate(source, target)
 
@@ -49,7 +60,9 @@ class AmazonTranslator:
         """Find credentials and read the service's description ahead of the first text."""
         await self._clients.translate()
 
-    async def translate(self, text: str, source: str, target: str) -> str:
+    async def translate(
+        self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
+    ) -> str:
         if self._is_closed:
             raise PermanentError("this translator is closed")
         source_code = "auto" if source == UNDETERMINED else translate_code(source)
@@ -62,19 +75,24 @@ class AmazonTranslator:
         if not any(character.isalnum() for character in clean):
             return clean
         parts = split_text(clean, self._settings.longest_text_bytes, bytes_of)
-        return " ".join([await self._translate(part, source_code, target_code) for part in parts])
+        formality = _FORMALITY.get(hints.formality) or self._settings.formality
+        return " ".join(
+            [await self._translate(part, source_code, target_code, formality) for part in parts]
+        )
 
     async def close(self) -> None:
         self._is_closed = True
         await self._clients.close()
 
-    async def _translate(self, text: str, source_code: str, target_code: str) -> str:
+    async def _translate(
+        self, text: str, source_code: str, target_code: str, formality: FormalityType | None
+    ) -> str:
         settings = self._settings
         options: dict[str, Any] = {}
         if settings.terminology:
             options["TerminologyNames"] = [settings.terminology]
-        if settings.formality:
-            options["Settings"] = {"Formality": settings.formality}
+        if formality:
+            options["Settings"] = {"Formality": formality}
         client = await self._clients.translate()
         await self._turns.acquire()
         try:

@@ -13,6 +13,7 @@ from connectors.errors import PermanentError, RetryableError
 from connectors.languages import LANGUAGES
 from connectors.offline_translation_process import ModePipeline
 from connectors.offline_translation_text import from_stream, match_case, to_stream
+from connectors.translation import NO_HINTS, TranslationAbilities, TranslationHints
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ class OfflineTranslator:
         self._modes: dict[tuple[str, str], _Mode] = {}
         self._is_closed = False
 
+    @property
+    def abilities(self) -> TranslationAbilities:
+        return TranslationAbilities()
+
     def can_translate(self, source: str, target: str) -> bool:
         return source != target and shortest_route(self._mode_of, source, target) is not None
 
@@ -72,7 +77,9 @@ class OfflineTranslator:
         """Have the route's dictionaries loaded before the first text."""
         await asyncio.gather(*(mode.warm() for mode in self._route(source, target)))
 
-    async def translate(self, text: str, source: str, target: str) -> str:
+    async def translate(
+        self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
+    ) -> str:
         route = self._route(source, target)
         if not text.strip():
             raise PermanentError("no text to translate")

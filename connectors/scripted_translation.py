@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from connectors.errors import PermanentError
 from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
+from connectors.translation import NO_HINTS, TranslationAbilities, TranslationHints
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class ScriptedTranslator:
     def calls_made(self) -> int:
         return self._calls.made
 
+    @property
+    def abilities(self) -> TranslationAbilities:
+        return TranslationAbilities()
+
     def can_translate(self, source: str, target: str) -> bool:
         return (
             source != target
@@ -41,7 +46,9 @@ class ScriptedTranslator:
     async def warm(self, source: str, target: str) -> None:
         """Nothing to load."""
 
-    async def translate(self, text: str, source: str, target: str) -> str:
+    async def translate(
+        self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
+    ) -> str:
         if self._is_closed:
             raise PermanentError("this translator is closed")
         if not self.can_translate(source, target):

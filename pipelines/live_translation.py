@@ -116,7 +116,9 @@ def _delivered(
         )
         return CallAsync(dofn, output, ticks)
 
-    translated: Any = routed | "translate" >> step(TranslateUtterance(), SERVICE, Translation)
+    # Where sentences are released, what a translation comes to is fixed before it is handed on.
+    translating = SERVICE if options.settings.release is None else OUTBOX
+    translated: Any = routed | "translate" >> step(TranslateUtterance(), translating, Translation)
     voiced: Any = translated.main | "synthesize" >> step(
         SynthesizeTranslation(), SERVICE, VoicedTranslation
     )

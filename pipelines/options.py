@@ -32,7 +32,9 @@ from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.step_segmenter import StepSegmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 from pipelines.transforms.window_audio import WindowOptions
 from schemas.values import SAMPLE_RATE_HZ
 
@@ -102,6 +104,20 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument(
             "--pane_ms", type=int, default=PANE_MS, help="early panes of the window segmentation"
+        )
+        window.add_argument(
+            "--release",
+            default=ReleaseName.APPEND.value,
+            choices=[each.value for each in ReleaseName],
+            help="what of a sentence's translation is told while it is spoken: what drafts agree"
+            " on, what an engine continues, whole sentences; append: each utterance alone",
+        )
+        window.add_argument(
+            "--spend",
+            default=Spend.SWIFT.value,
+            choices=[each.value for each in Spend],
+            help="how often a sentence is translated again: every two words, every four, or at the"
+            " ends of clauses",
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
@@ -192,12 +208,24 @@ def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJo
     consumer = _consumer(given, job_name) if given.read == "fan_out" else ""
     factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer, traces=_traces(given))
     return LiveJob(
-        _graph(given, job_name, WorkerSettings(factory, speculates=True)),
+        _graph(given, job_name, _worker(given, factory)),
         given.segmentation == "window",
         given.expansion_service,
         given.worker_pool,
         given.no_wait,
     )
+
+
+def _worker(given: Any, factory: LiveConnectors) -> WorkerSettings:
+    return WorkerSettings(factory, speculates=True, release=_release(given))
+
+
+def _release(given: Any) -> ReleaseSettings | None:
+    """None: each utterance is translated alone, as the window segmentation does."""
+    release = ReleaseName(given.release)
+    if release is ReleaseName.APPEND or given.segmentation == "window":
+        return None
+    return ReleaseSettings(release, Spend(given.spend))
 
 
 def _traces(given: Any) -> TraceSettings:
@@ -260,6 +288,8 @@ def _segmenter(given: Any) -> Segmenter:
     settle_samples = given.settle_ms * SAMPLE_RATE_HZ // 1000
     if given.segmentation == "window":
         return WindowSegmenter(settle_samples=settle_samples)
+    if _release(given) is not None and not given.input:
+        return StepSegmenter(settle_samples=settle_samples)
     return PauseSegmenter(settle_samples=settle_samples)
 
 

@@ -12,7 +12,7 @@ from connectors.local.engine_process import EngineProcess
 from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
 from connectors.local.routes import NEURAL, Route, Step, find_route
 from connectors.offline_translation import OfflineTranslator
-from connectors.translation import Translator
+from connectors.translation import NO_HINTS, TranslationAbilities, TranslationHints, Translator
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class LocalTranslator:
         """For operators and tests; None while no engine runs."""
         return self._engine.process_id
 
+    @property
+    def abilities(self) -> TranslationAbilities:
+        return TranslationAbilities()
+
     def can_translate(self, source: str, target: str) -> bool:
         return self.route(source, target) is not None
 
@@ -64,7 +68,9 @@ class LocalTranslator:
             else:
                 await self._apertium.warm(step.source, step.target)
 
-    async def translate(self, text: str, source: str, target: str) -> str:
+    async def translate(
+        self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
+    ) -> str:
         if self._is_closed:
             raise PermanentError("this translator is closed")
         route = self.route(source, target)

@@ -7,6 +7,7 @@ is ``connectors.translation.Translator``; a subclass of the suite in tests/contr
 from __future__ import annotations
 
 from connectors.errors import PermanentError
+from connectors.translation import NO_HINTS, TranslationAbilities, TranslationHints
 
 GLOSSARY = {
     ("en", "es"): {"good": "buenos", "morning": "días", "the": "la", "house": "casa"},
@@ -20,13 +21,19 @@ class GlossaryTranslator:
     def __init__(self) -> None:
         self._is_closed = False
 
+    @property
+    def abilities(self) -> TranslationAbilities:
+        return TranslationAbilities()
+
     def can_translate(self, source: str, target: str) -> bool:
         return (source, target) in GLOSSARY
 
     async def warm(self, source: str, target: str) -> None:
         """Nothing to load."""
 
-    async def translate(self, text: str, source: str, target: str) -> str:
+    async def translate(
+        self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
+    ) -> str:
         if self._is_closed:
             raise PermanentError("this translator is closed")
         if not self.can_translate(source, target):

@@ -35,6 +35,11 @@ class Engine(ReadingEngine):
         super().__init__(number, options, tools, saved, rung)
 
     @property
+    def host(self) -> SessionHost | None:
+        """Its sessions; None before its generation is claimed."""
+        return self._host
+
+    @property
     def is_raw(self) -> bool:
         return self._options.record_format == "pcm"
 
@@ -74,10 +79,6 @@ class Engine(ReadingEngine):
     def take_letters(self) -> list[DeadLetter]:
         mine = super().take_letters()
         return mine if self._host is None else [*mine, *emptied(self._host.letters)]
-
-    def settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
-        if self._host is not None:
-            self._host.settled(session_id, number, language, is_delivered)
 
     def ended(self) -> None:
         if self._host is not None:

@@ -152,14 +152,23 @@ class SessionHost:
             return session_id not in self._waiting
         return not shell.session.oldest_open() and shell.session.is_at_rest
 
-    def settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
-        """An outcome was brought to its listeners, or could not be."""
+    def settled(
+        self,
+        session_id: str,
+        number: int,
+        language: str,
+        is_delivered: bool,
+        *,
+        is_told: bool = True,
+    ) -> None:
+        """An outcome was brought to its listeners, or could not be; not ``is_told``: there was
+        nothing to bring."""
         shell = self._shells.get(session_id)
         if shell is None:
             return
         session = shell.session
         if is_delivered:
-            shell.event(lambda _now: session.delivered(number, language))
+            shell.event(lambda _now: session.delivered(number, language, is_told=is_told))
         else:
             shell.event(lambda now: session.not_delivered(number, now))
 
@@ -304,6 +313,7 @@ class SessionHost:
             self._generation,
             self._raw,
             self._delivers_all,
+            self._tools.release,
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)

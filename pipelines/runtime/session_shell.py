@@ -17,9 +17,11 @@ from connectors.policy import RateLimiter, call
 from connectors.registry import Connectors
 from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText
 from pipelines.runtime.captioning import Captioner
+from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.supervision import Supervised
 from pipelines.runtime.warming import Warming
+from pipelines.sentences.settings import ReleaseSettings
 from pipelines.session import commands as do
 from pipelines.session.caption_queue import Caption
 from pipelines.session.machine import Session
@@ -52,11 +54,15 @@ class SessionTools:
         connectors: Connectors,
         speculation: SpeculativeDelivery,
         warming: Warming,
+        release: ReleaseSettings | None = None,
+        releases: ReleaseRuns | None = None,
     ) -> None:
         self.loop = loop
         self.connectors = connectors
         self.speculation = speculation
         self.warming = warming
+        self.release = release
+        self.releases = releases
         policies = connectors.policies
         self.opens = RateLimiter(policies.stream_opens_per_s, policies.stream_opens_at_once)
 
@@ -100,6 +106,8 @@ class SessionShell:
             self._carry_out(command)
         self._captioner.close()
         self._tools.speculation.forget(self.session.session_id)
+        if self._tools.releases is not None:
+            self._tools.releases.forget(self.session.session_id)
         for stream in tuple(self._streams.values()):
             stream.close()
         self._supervised.close()
@@ -113,8 +121,11 @@ class SessionShell:
                 self._captioner.show(Caption(number, text, language, final=final))
             case do.Commit():
                 self._supervised.once("commit", self._commit(command))
-            case do.Deliver(utterance):
-                self._tools.speculation.begin(utterance.entry)
+            case do.Deliver(utterance, part):
+                if self._tools.releases is None:
+                    self._tools.speculation.begin(utterance.entry)
+                elif part is not None:
+                    self._tools.releases.begin(utterance.entry, part)
                 self._host.deliver(utterance)
             case do.Speculate(text, language, languages):
                 session_id = self.session.session_id

@@ -18,10 +18,12 @@ from connectors.registry import Connectors
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.engine import Engine
 from pipelines.runtime.reading_engine import ReadingEngine
+from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.warming import Warming
+from pipelines.sentences.settings import ReleaseSettings
 
 T = TypeVar("T")
 
@@ -42,6 +44,8 @@ class WorkerSettings:
     connectors: ConnectorFactory
     time: TimeMode = TimeMode.LIVE
     speculates: bool = False
+    release: ReleaseSettings | None = None
+    """None: each utterance is translated alone."""
 
     @property
     def linger_s(self) -> float:
@@ -51,15 +55,33 @@ class WorkerSettings:
         return Worker(self)
 
 
+class Settled(Protocol):
+    """Session, number, language, whether it was delivered; and whether listeners were told
+    anything."""
+
+    def __call__(
+        self,
+        session_id: str,
+        number: int,
+        language: str,
+        is_delivered: bool,
+        /,
+        *,
+        is_told: bool = True,
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class CallSite:
     """What the handlers of slow calls find around them. ``settled`` tells the session's owner that
-    an outcome was delivered, or (False) that it could not be."""
+    an outcome was delivered, or (False) that it could not be. ``releases``: where translations are
+    released of sentences."""
 
     connectors: Connectors
     loop: WorkerLoop
     speculation: SpeculativeDelivery
-    settled: Callable[[str, int, str, bool], None]
+    settled: Settled
+    releases: ReleaseRuns | None = None
 
     def now_ms(self) -> int:
         return self.loop.now_ms()
@@ -87,7 +109,19 @@ class Worker:
         self.speculation = SpeculativeDelivery(
             self.loop, self.connectors, is_on=settings.speculates
         )
-        self.tools = SessionTools(self.loop, self.connectors, self.speculation, warming)
+        self.releases = (
+            None
+            if settings.release is None
+            else ReleaseRuns(self.loop, self.connectors, settings.release)
+        )
+        self.tools = SessionTools(
+            self.loop,
+            self.connectors,
+            self.speculation,
+            warming,
+            settings.release,
+            self.releases,
+        )
         self.engines: dict[str, ReadingEngine] = {}
         self.hosts: dict[str, ServedPartition] = {}
         if settings.time is TimeMode.LIVE:
@@ -96,7 +130,7 @@ class Worker:
             self.loop.call_later(20.0, tune_garbage_collection)
 
     def call_site(self) -> CallSite:
-        return CallSite(self.connectors, self.loop, self.speculation, self._settled)
+        return CallSite(self.connectors, self.loop, self.speculation, self._settled, self.releases)
 
     def in_loop(self, work: Callable[[], T]) -> T:
         """Do ``work``, which does not wait, in the loop, and wait for its result."""
@@ -110,6 +144,8 @@ class Worker:
         self.in_loop(self._stop_all)
         self.calls.close()
         self.loop.wait(self.loop.start(self.speculation.close()), 10)
+        if self.releases is not None:
+            self.loop.wait(self.loop.start(self.releases.close()), 10)
         self.loop.wait(self.loop.start(self.connectors.close()), 10)
         self.loop.stop()
 
@@ -119,10 +155,24 @@ class Worker:
         for served in self.hosts.values():
             served.host.close()
 
-    def _settled(self, session_id: str, number: int, language: str, is_delivered: bool) -> None:
+    def _settled(
+        self,
+        session_id: str,
+        number: int,
+        language: str,
+        is_delivered: bool,
+        /,
+        *,
+        is_told: bool = True,
+    ) -> None:
         """In the loop. Which owner has the session is not known here: few are asked."""
-        for engine in self.engines.values():
-            if isinstance(engine, Engine):
-                engine.settled(session_id, number, language, is_delivered)
-        for served in self.hosts.values():
-            served.host.settled(session_id, number, language, is_delivered)
+        if self.releases is not None and is_delivered:
+            self.releases.settled(session_id, number, language)
+        hosts = [each.host for each in self.hosts.values()]
+        hosts += [
+            each.host
+            for each in self.engines.values()
+            if isinstance(each, Engine) and each.host is not None
+        ]
+        for host in hosts:
+            host.settled(session_id, number, language, is_delivered, is_told=is_told)

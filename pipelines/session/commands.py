@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelines.session.sentence_track import SentencePart
 from schemas.values import LedgerEntry, LedgerHead, Utterance
 
 
@@ -52,9 +53,11 @@ class SaveHead:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Bring the utterance to the languages it is routed to; each answered by ``delivered``."""
+    """Bring the utterance to the languages it is routed to; each answered by ``delivered``.
+    ``part``: its place in its sentence, where translations are released of sentences."""
 
     utterance: Utterance
+    part: SentencePart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,11 @@ class EpochPosition:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """``last_numbers``: the last entry routed to each language. ``missed``: ranges of chunks that
+    """``last_numbers``: the last entry told in each language. ``missed``: ranges of chunks that
     were passed, by epoch, without those that came after all and are covered since.
     ``arrived_through_ms``: the end of what entries of version 1 cover, which matters for raw PCM:
-    they name no record of it, so that its time of arrival has to tell what they cover."""
+    they name no record of it, so that its time of arrival has to tell what they cover.
+    ``sentences``: how many have ended, so the number of the next one."""
 
     last_number: int = -1
     last_captured_at_ms: int = -1
@@ -57,6 +58,7 @@ class Coverage:
     missed: Mapping[int, tuple[Range, ...]] = field(default_factory=dict[int, tuple[Range, ...]])
     last_numbers: Mapping[str, int] = field(default_factory=dict[str, int])
     arrived_through_ms: int = -1
+    sentences: int = 0
 
     def of(self, epoch: int) -> EpochPosition:
         return self.positions.get(epoch) or EpochPosition(epoch)
@@ -71,8 +73,9 @@ class Coverage:
         missed = self.missed.get(epoch, ())
         return self.covers(epoch, sequence + 1) and not within(sequence, missed)
 
-    def with_entry(self, entry: LedgerEntry) -> Coverage:
-        """The coverage once ``entry`` stands in the ledger. A fence covers nothing."""
+    def with_entry(self, entry: LedgerEntry, told: Iterable[str] = ()) -> Coverage:
+        """The coverage once ``entry`` stands in the ledger. A fence covers nothing. ``told``: the
+        languages in which an entry of a sentence was told; another is in all that it goes to."""
         if entry.takeover:
             return replace(self, last_number=max(self.last_number, entry.number))
         position = EpochPosition(
@@ -91,13 +94,19 @@ class Coverage:
                 missed = {**missed, epoch: without(named, missed.get(epoch, ()))}
             else:
                 missed = {**missed, entry.epoch: (*missed.get(entry.epoch, ()), named)}
+        sentences = self.sentences
+        if entry.sentence is not None:
+            sentences = max(sentences, entry.sentence + entry.ends_sentence)
+        else:
+            told = (route.language for route in entry.routes or ())
         return Coverage(
             max(self.last_number, entry.number),
             max(self.last_captured_at_ms, entry.captured_at_ms),
             {**self.positions, entry.epoch: position},
             missed,
-            {**self.last_numbers, **{route.language: entry.number for route in entry.routes or ()}},
+            {**self.last_numbers, **dict.fromkeys(told, entry.number)},
             max(self.arrived_through_ms, _arrived_through_ms(entry)),
+            sentences,
         )
 
     def to_text(self) -> str:
@@ -111,6 +120,7 @@ class Coverage:
                 "missed": [[epoch, list(gaps)] for epoch, gaps in self.missed.items()],
                 "lastNumbers": dict(self.last_numbers),
                 "arrivedThrough": self.arrived_through_ms,
+                "sentences": self.sentences,
             },
             separators=(",", ":"),
         )
@@ -129,6 +139,7 @@ class Coverage:
                 {epoch: tuple((a, b) for a, b in gaps) for epoch, gaps in found["missed"]},
                 found["lastNumbers"],
                 found.get("arrivedThrough", -1),
+                found.get("sentences", 0),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a summary of a session: {error}") from None

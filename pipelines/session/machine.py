@@ -12,8 +12,9 @@ shell is to carry out (``commands``). Nothing here waits: what is waited for is 
   recogniser *flushes*, and later items wait in the inbox.
 - *One commit is under way at most.* Its answer is the entry that stands there: another writer's, if
   that was first. Coverage, and with it everything else, follows the ledger.
-- Translation will stand behind the commit: a sentence buffer and a cursor for each language belong
-  between ``committed`` and the outbox.
+- Where translations are released of sentences, a ``SentenceTrack`` says to which sentence an entry
+  belongs; a pause, the end, and a speaker who is not heard any more close the open one by an entry
+  without samples.
 
 What was read and waits is in the ``inbox``; what is recognised, and where it is cut, the
 ``recogniser`` knows; what an entry holds, ``entries``.
@@ -41,6 +42,7 @@ from pipelines.session.records import (
     Place,
     ReadRecord,
 )
+from pipelines.session.sentence_track import SentenceTrack
 from pipelines.session.takeover import SessionSettings, TakenOver
 from schemas.values import EntryKind, LedgerEntry, ListenerLanguages, Timeline, Utterance
 
@@ -49,6 +51,8 @@ ABANDONED_S = 600.0
 RECONCILE_EVERY_S = 30.0
 SUMMARISE_EVERY_S = 3.0
 """What was delivered since the last head is told again after a kill; each head costs a write."""
+CLOSE_AFTER_S = 4.0
+"""Without audio for so long, the open sentence counts as ended."""
 ENDED_KEPT_S = 60.0
 IDLE_KEPT_S = 900.0
 """A session that is needed again is taken over again; these only save that."""
@@ -68,6 +72,8 @@ class Session:
         for entry in known.entries:
             self.coverage = self.coverage.with_entry(entry)
             self._outbox.add(entry)
+        self._sentences = _track(settings, known)
+        self._ends_sentence = False
         self._inbox = Inbox(self.coverage, raw=settings.raw)
         self._out: list[do.Command] = []
         self._recogniser = Recogniser(settings, known.language, self._out)
@@ -136,8 +142,7 @@ class Session:
         commands = self._run(now)
         text = self._recogniser.partial_text(number)
         if text is not None:
-            following = self.coverage.last_number + 1
-            commands.append(do.Caption(following, text, self._author.language, final=False))
+            commands.append(self._caption(text, is_final=False))
         return commands
 
     def stream_ended(self, number: int, now: Now) -> list[do.Command]:
@@ -177,18 +182,22 @@ class Session:
                 return self._stop(do.TakeOverAgain())
         self.coverage = self.coverage.with_entry(stands)
         self._recogniser.committed(self.coverage.of(self._recogniser.epoch))
+        caption = self._caption(stands.text, is_final=True, ends=stands.ends_sentence)
+        if self._sentences is not None:
+            self._sentences.stands(stands)
         owed = self._outbox.add(stands)
         if self._settings.delivers_all and stands.kind is not EntryKind.SILENCE:
             owed = stands
         if owed is not None:
             timeline = committing[1].mark("commit", now.ms).mark("languages", now.ms)
-            self._out.append(do.Deliver(Utterance(owed, timeline)))
-        self._out.append(do.Caption(stands.number, stands.text, stands.language, final=True))
+            self._out.append(self._delivery(owed, timeline))
+        self._out.append(caption)
         return self._run(now)
 
-    def delivered(self, number: int, language: str) -> list[do.Command]:
-        """An utterance's outcome in a language was brought to its listeners."""
-        self._outbox.delivered(number, language)
+    def delivered(self, number: int, language: str, *, is_told: bool = True) -> list[do.Command]:
+        """An utterance's outcome in a language was brought to its listeners, or (not ``is_told``)
+        was nothing that they are told."""
+        self._outbox.delivered(number, language, is_told=is_told)
         return self._taken()
 
     def not_delivered(self, number: int, now: Now) -> list[do.Command]:
@@ -213,6 +222,8 @@ class Session:
             self._summarised_at_s = now.s
             self._summarise()
         recogniser.time_passed(now, is_last=not self._inbox.items)
+        if recogniser.silent_s(now) >= CLOSE_AFTER_S and not self._inbox.items:
+            self._ends_sentence = True
         if not self._is_flushed_out and recogniser.silent_s(now) >= ABANDONED_S:
             self._is_flushed_out = True
             self._inbox.ask_for_flush()
@@ -244,6 +255,8 @@ class Session:
                 continue
             if self._committing is not None:
                 break
+            if self._closes_sentence(now):
+                continue
             stretch = recogniser.cut(self.listeners.languages)
             if stretch is None:
                 break
@@ -259,6 +272,7 @@ class Session:
             self._commit(step, now)
         elif step is Step.FLUSHED:
             self._inbox.flushed()
+            self._closes_sentence(now)
         elif step is Step.GAVE_UP:
             cause = self._recogniser.gave_up_because
             self._out.append(do.RefuseAudio(self.coverage.last_number, cause))
@@ -275,6 +289,7 @@ class Session:
             self._take_listeners(item.languages)
         elif isinstance(item, Flush):
             self._ended = self._ended or item.ended
+            self._ends_sentence = True
             self._inbox.flush_begun(item)
             self._recogniser.flush()
         elif self._recogniser.goes_on(item):
@@ -319,6 +334,7 @@ class Session:
             self._inbox.items.appendleft(Hole(chunk.epoch, due, chunk.sequence))
         elif chunk.sequence == due:
             self._recogniser.take(chunk, now)
+            self._ends_sentence = False
             self._ended = self._is_flushed_out = False
 
     def _take_hole(self, hole: Hole, now: Now) -> None:
@@ -357,10 +373,43 @@ class Session:
         """Commit that the chunks ``named`` are passed; the epoch goes on ``after`` them."""
         self._write(*passing_entry(kind, after, named, self._known(now)), now)
 
+    def _closes_sentence(self, now: Now) -> bool:
+        """Commit the end of the open sentence, if it has ended without a mark."""
+        sentences, recogniser = self._sentences, self._recogniser
+        if sentences is None or not sentences.is_open:
+            self._ends_sentence = False
+            return False
+        if not self._ends_sentence and not recogniser.has_paused(sentences.pause_s):
+            return False
+        self._ends_sentence = False
+        entry, timeline = passing_entry(
+            EntryKind.SILENCE, recogniser.position, None, self._known(now)
+        )
+        self._write(sentences.closing(entry, self.listeners), timeline, now)
+        return True
+
+    def _caption(self, text: str, *, is_final: bool, ends: bool = False) -> do.Caption:
+        """What is said so far: of the utterance, or of its sentence, which is known by its first
+        utterance's number."""
+        number, language = self.coverage.last_number + (not is_final), self._author.language
+        if self._sentences is None:
+            return do.Caption(number, text, language, final=is_final)
+        if self._sentences.first_number is not None:
+            number = self._sentences.first_number
+        whole = f"{self._sentences.text} {text}".strip()
+        return do.Caption(number, whole, language, final=ends)
+
+    def _delivery(self, entry: LedgerEntry, timeline: Timeline) -> do.Deliver:
+        sentences = self._sentences
+        part = None if sentences is None else sentences.part(entry, self.listeners)
+        return do.Deliver(Utterance(entry, timeline), part)
+
     def _known(self, now: Now) -> Known:
         return Known(self._author, self.coverage, self.listeners, now)
 
     def _write(self, entry: LedgerEntry, timeline: Timeline, now: Now) -> None:
+        if self._sentences is not None:
+            entry = self._sentences.placed(entry)
         self._committing = entry, timeline
         self._out.append(do.Commit(entry))
         if now.s - self._looked_up_at_s >= RECONCILE_EVERY_S:
@@ -383,14 +432,23 @@ class Session:
 
     def _deliver_again(self, entry: LedgerEntry, now: Now) -> None:
         timeline = Timeline.start(entry.captured_at_ms).mark("commit", now.ms)
-        self._out.append(do.Deliver(Utterance(entry, timeline)))
+        self._out.append(self._delivery(entry, timeline))
 
     def _summarise(self) -> None:
         head = self._outbox.head(self.session_id)
         if head is not None:
+            if self._sentences is not None:
+                self._sentences.forget_through(head.number)
             self._out.append(do.SaveHead(head))
 
     def _taken(self) -> list[do.Command]:
         commands = self._out.copy()
         self._out.clear()
         return commands
+
+
+def _track(settings: SessionSettings, known: TakenOver) -> SentenceTrack | None:
+    if settings.release is None:
+        return None
+    base, rules = known.base, settings.release.sentences
+    return SentenceTrack(known.language, rules, base.sentences, base.last_numbers, known.entries)

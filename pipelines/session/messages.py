@@ -22,19 +22,20 @@ def translated_audio(
 ) -> dict[str, object]:
     """``audio``: the clip itself, for listeners who take it inside the message."""
     entry = translation.entry
-    inside: dict[str, object] = {} if audio is None else {"audio": audio}
+    inside = _sentence(translation)
+    inside |= {} if audio is None else {"audio": audio}
     return {
         "type": "translatedAudio",
         "sessionId": entry.session_id,
         "targetLanguage": translation.route.language,
         "url": url,
-        "timestamp": entry.captured_at_ms,
+        "timestamp": translation.at_ms,
         "duration": round(clip.duration_s, 3),
         "transcript": translation.text,
         "sequenceNumber": entry.number,
-        "previousSequenceNumber": translation.route.previous_number,
-        "sourceTranscript": entry.text,
-        "sourceDuration": round(entry.duration_s, 3),
+        "previousSequenceNumber": translation.previous_number,
+        "sourceTranscript": translation.source_text,
+        "sourceDuration": round(translation.source_duration_s, 3),
         "contentType": clip.content_type,
         "stages": translation.timeline.as_dict(),
         **inside,
@@ -48,18 +49,45 @@ def skipped(translation: Translation, reason: str) -> dict[str, object]:
     if translation.text:
         caption = {
             "transcript": translation.text,
-            "sourceTranscript": entry.text,
-            "timestamp": entry.captured_at_ms,
-            "sourceDuration": round(entry.duration_s, 3),
+            "sourceTranscript": translation.source_text,
+            "timestamp": translation.at_ms,
+            "sourceDuration": round(translation.source_duration_s, 3),
+            **_sentence(translation),
         }
     return {
         "type": "skipped",
         "sessionId": entry.session_id,
         "targetLanguage": translation.route.language,
         "sequenceNumber": entry.number,
-        "previousSequenceNumber": translation.route.previous_number,
+        "previousSequenceNumber": translation.previous_number,
         "reason": reason,
         **caption,
+    }
+
+
+def _sentence(translation: Translation) -> dict[str, object]:
+    """Which sentence it belongs to, and whether it ends it."""
+    if translation.phrase is None or translation.phrase.release.sentence < 0:
+        return {}
+    release = translation.phrase.release
+    fields: dict[str, object] = {"sentence": release.sentence, "endsSentence": release.ends}
+    return {**fields, "catchesUp": True} if release.catches_up else fields
+
+
+def translated_caption(
+    entry: LedgerEntry, language: str, sentence: int, text: str, preview: str, *, is_final: bool
+) -> dict[str, object]:
+    """The open sentence in ``language``: what is released of it by now, and in ``preview`` the rest
+    of its draft, which may still change. It is ahead of the voice."""
+    return {
+        "type": "translatedCaption",
+        "sessionId": entry.session_id,
+        "targetLanguage": language,
+        "sequenceNumber": entry.number,
+        "sentence": sentence,
+        "text": text,
+        "preview": preview,
+        "final": is_final,
     }
 
 

@@ -18,10 +18,12 @@ DELIVER_AGAIN_S = 30.0
 
 
 class Outbox:
-    """``base`` is the coverage of the head that stands in the ledger."""
+    """``base`` is the coverage of the head that stands in the ledger. The head never passes an open
+    sentence: whoever takes the session over needs its entries."""
 
     def __init__(self, base: Coverage) -> None:
         self._base = base
+        self._told: dict[int, set[str]] = {}
         self._entries: deque[LedgerEntry] = deque()
         self._owed: dict[int, set[str]] = {}
         self._again: deque[tuple[float, int]] = deque()
@@ -33,18 +35,23 @@ class Outbox:
     @property
     def has_news(self) -> bool:
         """Whether a head now would say more than the last one."""
-        return bool(self._entries) and self._entries[0].number not in self._owed
+        return self._passable() > 0
 
     def add(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Note an entry that stands in the ledger; returns it with the routes that are owed."""
         self._entries.append(entry)
+        if entry.sentence is not None:
+            self._told[entry.number] = {each.language for each in entry.outcomes if each.is_told}
         routes = owed(entry)
         if not routes:
             return None
         self._owed[entry.number] = {route.language for route in routes}
         return replace(entry, routes=routes)
 
-    def delivered(self, number: int, language: str) -> None:
+    def delivered(self, number: int, language: str, *, is_told: bool = True) -> None:
+        """``is_told``: listeners got something under the number."""
+        if is_told and number in self._told:
+            self._told[number].add(language)
         languages = self._owed.get(number)
         if languages is not None:
             languages.discard(language)
@@ -80,11 +87,26 @@ class Outbox:
 
     def head(self, session_id: str) -> LedgerHead | None:
         """A new summary; None when it would say no more than the last one."""
-        if not self.has_news:
+        passable = self._passable()
+        if not passable:
             return None
-        while self.has_news:
-            self._base = self._base.with_entry(self._entries.popleft())
+        for _ in range(passable):
+            entry = self._entries.popleft()
+            self._base = self._base.with_entry(entry, self._told.pop(entry.number, ()))
         return LedgerHead(session_id, self._base.last_number, self._base.to_text())
+
+    def _passable(self) -> int:
+        """How many entries are delivered, up to where no sentence is open."""
+        passable = 0
+        is_open = False
+        for count, entry in enumerate(self._entries, 1):
+            if entry.number in self._owed:
+                break
+            if entry.sentence is not None:
+                is_open = not entry.ends_sentence
+            if not is_open:
+                passable = count
+        return passable
 
 
 def owed(entry: LedgerEntry) -> tuple[Route, ...]:

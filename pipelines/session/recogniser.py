@@ -36,6 +36,9 @@ PAUSE_AFTER_GIVING_UP_S = 3.0
 LONGEST_LATE_SAMPLES = 10 * SAMPLE_RATE_HZ
 """Late chunks are committed whole; a longer run of them becomes several entries."""
 
+_WORD_TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
+"""A word sounds on for so long after the end that its recogniser gives."""
+
 
 class _Mode(Enum):
     LISTENING = auto()
@@ -125,6 +128,23 @@ class Recogniser:
     def silent_s(self, now: Now) -> float:
         """Since the last chunk."""
         return now.s - self._audio_at_s
+
+    def has_paused(self, at_least_s: float) -> bool:
+        """Whether the last committed word is followed by a pause that is over by now or not, with
+        no word in front of it that is still to be committed."""
+        voice, resume = self.audio.voice, self.position.resume_sample
+        if voice is None:
+            return False
+        pause = voice.pause_after(resume, round(at_least_s * SAMPLE_RATE_HZ))
+        if pause is None or pause[0] > resume + _WORD_TAIL_SAMPLES:
+            return False
+        stream = self._stream
+        if stream is None or not stream.is_open:
+            return True
+        is_answered = stream.through_sample >= pause[0]
+        return is_answered and not any(
+            word.middle_sample < pause[1] for word in words_after(resume, stream.words)
+        )
 
     # What comes in ------------------------------------------------------------------------------
 

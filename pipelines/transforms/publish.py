@@ -113,7 +113,7 @@ class Publication:
             stands = await self._fix(reason)
             await self._carry_out(stands, None)
             return
-        key = clip_key(self._session_id, self._language, self._translation.entry.captured_at_ms)
+        key = clip_key(self._session_id, self._language, self._translation.at_ms)
         storing = asyncio.create_task(self._stored(key, clip))
         try:
             stands = await self._fix(None)
@@ -157,9 +157,7 @@ class Publication:
         if stands.skipped is not None:
             await self._skip(stands.skipped)
             return
-        key = key or clip_key(
-            self._session_id, self._language, self._translation.entry.captured_at_ms
-        )
+        key = key or clip_key(self._session_id, self._language, self._translation.at_ms)
         try:
             clip = await self._at.speculation.clip(
                 self._translation.entry, self._language, stands.text

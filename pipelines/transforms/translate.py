@@ -34,10 +34,9 @@ class TranslateUtterance:
         self, item: RoutedUtterance, at: CallSite
     ) -> AsyncIterator[Translation | DeadLetter]:
         entry, timeline = item.utterance.entry, item.utterance.timeline
+        make = self._one if at.releases is None else self._released
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._one(entry, route, timeline, at)) for route in item.routes
-            ]
+            tasks = [group.create_task(make(entry, route, timeline, at)) for route in item.routes]
             for done in asyncio.as_completed(tasks):
                 for answer in await done:
                     yield answer
@@ -66,6 +65,43 @@ class TranslateUtterance:
         except ConnectorError as error:
             return _failed(entry, route, timeline, error, at.now_ms())
         return [Translation(entry, route, text, timeline.mark("translate", at.now_ms()))]
+
+    async def _released(
+        self, entry: LedgerEntry, route: Route, timeline: Timeline, at: CallSite
+    ) -> list[Translation | DeadLetter]:
+        """What the language's run makes of the utterance: a phrase to be voiced, a notice, or
+        nothing that listeners are told under its number."""
+        assert at.releases is not None
+        session_id, number, language = entry.session_id, entry.number, route.language
+        try:
+            made = await at.releases.made(session_id, number, language)
+        except ConnectorError as error:
+            at.settled(session_id, number, language, False)
+            return _failed(entry, route, timeline, error, at.now_ms())[1:]
+        timeline = timeline.mark("translate", at.now_ms())
+        found: list[Translation | DeadLetter] = []
+        if made.failure:
+            key = f"{session_id}/{number}/{language}"
+            found.append(
+                DeadLetter("translate", made.failure, key, at.now_ms(), session_id=session_id)
+            )
+        outcome = made.outcome
+        if outcome.is_told:
+            text = outcome.text if made.phrase is None else made.phrase.release.phrase
+            found.append(
+                Translation(
+                    entry,
+                    route,
+                    text,
+                    timeline,
+                    outcome.skipped,
+                    is_fixed=True,
+                    phrase=made.phrase,
+                )
+            )
+        else:
+            at.settled(session_id, number, language, True, is_told=False)
+        return found
 
 
 def _failed(
