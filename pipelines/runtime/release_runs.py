@@ -151,7 +151,9 @@ class LanguageRun:
     def close(self) -> None:
         self._supervised.close()
         for future in self._made.values():
-            future.cancel()
+            if not future.done():
+                future.set_exception(RetryableError("the session is served elsewhere"))
+                future.exception()  # who waits for it is told; perhaps nobody does
 
     async def _work(self) -> None:
         while self._jobs:

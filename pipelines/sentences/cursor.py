@@ -104,7 +104,7 @@ class TranslationCursor:
         language joins in the middle of it."""
         if sentence != self._sentence:
             self._begin(sentence)
-            self._catches_up = is_late
+        self._catches_up = is_late and not self._released
         words = word_count(source)
         if not source.strip():
             return None
@@ -175,11 +175,8 @@ class TranslationCursor:
         if mark:
             self._released[-1] = tokens[at - 1]
         self._released += new
-        catches_up, self._catches_up = (
-            self._catches_up and bool(text),
-            (self._catches_up and not text),
-        )
         preview = text_of(tokens[at + count :]).strip()
+        catches_up = self._catches_up and bool(text)
         return Released(text, preview, is_final, catches_up, contradicted)
 
     def _certain(self, done: Sequence[str], rest: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, RetryableError
 from pipelines.runtime.worker import CallSite
 from schemas.values import (
     DeadLetter,
@@ -75,9 +75,9 @@ class TranslateUtterance:
         session_id, number, language = entry.session_id, entry.number, route.language
         try:
             made = await at.releases.made(session_id, number, language)
-        except ConnectorError as error:
-            at.settled(session_id, number, language, False)
-            return _failed(entry, route, timeline, error, at.now_ms())[1:]
+        except RetryableError:
+            at.settled(session_id, number, language, False)  # it is delivered again
+            return []
         timeline = timeline.mark("translate", at.now_ms())
         found: list[Translation | DeadLetter] = []
         if made.failure:

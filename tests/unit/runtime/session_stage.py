@@ -24,6 +24,8 @@ from connectors.scripted_speech_to_text import (
 from connectors.scripted_words import write_talk
 from connectors.session_tables import ListenerCounts
 from connectors.speech_to_text import SpeechStream
+from connectors.translation import Translator
+from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
@@ -31,6 +33,7 @@ from pipelines.runtime.warming import Warming
 from pipelines.runtime.worker import CallSite
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
+from pipelines.sentences.settings import ReleaseSettings
 from pipelines.session.records import ReadRecord
 from schemas.values import (
     ControlKind,
@@ -78,6 +81,8 @@ class Stage:
     """A worker's surroundings: loop, ledger, recogniser."""
 
     stt: ScriptedSpeechToTextSettings = field(default_factory=ScriptedSpeechToTextSettings)
+    release: ReleaseSettings | None = None
+    translator: Translator | None = None
     running: ClassVar[list[Stage]] = []
 
     @classmethod
@@ -98,9 +103,16 @@ class Stage:
             ledger=self.ledger,
             directory=self.tables,
         )
+        if self.translator is not None:
+            self.connectors = replace(self.connectors, translator=self.translator)
         self.speculation = SpeculativeDelivery(self.loop, self.connectors, is_on=True)
         warming = Warming(self.loop, self.connectors)
-        self.tools = SessionTools(self.loop, self.connectors, self.speculation, warming)
+        self.releases = (
+            ReleaseRuns(self.loop, self.connectors, self.release) if self.release else None
+        )
+        self.tools = SessionTools(
+            self.loop, self.connectors, self.speculation, warming, self.release, self.releases
+        )
         self.settled: list[tuple[str, int, str, bool]] = []
 
     @property
@@ -109,8 +121,21 @@ class Stage:
             self.connectors,
             self.loop,
             self.speculation,
-            lambda *settled: self.settled.append(settled),  # pyright: ignore[reportUnknownLambdaType]
+            self._settled,
+            self.releases,
         )
+
+    def _settled(
+        self,
+        session_id: str,
+        number: int,
+        language: str,
+        is_delivered: bool,
+        /,
+        *,
+        is_told: bool = True,
+    ) -> None:
+        self.settled.append((session_id, number, language, is_delivered))
 
     def listen(self, *languages: str) -> None:
         """The tables say that these are listened to."""
