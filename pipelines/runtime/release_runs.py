@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from beam_flink_kit.loops import WorkerLoop
-from connectors.errors import ConnectorError, PermanentError, RetryableError
-from connectors.notifier import Audience
-from connectors.policy import call
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
+from connectors.interfaces.notifier import Audience
+from connectors.interfaces.translation import TranslationHints
 from connectors.registry import Connectors
-from connectors.translation import TranslationHints
 from pipelines.runtime.supervision import Supervised
 from pipelines.sentences.cursor import Released, Step, TranslationCursor
 from pipelines.sentences.phrases import is_phrase, voiced_text

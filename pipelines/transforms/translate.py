@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from connectors.errors import ConnectorError, RetryableError
+from connectors.interfaces.errors import ConnectorError, RetryableError
 from pipelines.runtime.worker import CallSite
 from schemas.values import (
     DeadLetter,

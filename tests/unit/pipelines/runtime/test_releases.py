@@ -1,0 +1,358 @@
+"""Translations that are released of sentences, through session, runs and the step of the graph: in
+virtual time, with kills anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.translation import NO_HINTS, TranslationAbilities, TranslationHints
+from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
+from connectors.testing.words import write_silence, write_words
+from pipelines.segmentation.step_segmenter import StepSegmenter
+from pipelines.sentences.sentence_buffer import SentenceRules
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings
+from pipelines.transforms.translate import TranslateUtterance
+from schemas.values import (
+    ControlKind,
+    EntryKind,
+    FixedOutcome,
+    LedgerEntry,
+    RoutedUtterance,
+    Translation,
+    Utterance,
+)
+from tests.unit.pipelines.runtime.session_stage import (
+    LOG,
+    SESSION,
+    Job,
+    Stage,
+    Talk,
+    cut_into_chunks,
+    flush,
+    gap,
+    pass_time,
+    run_to_end,
+    said,
+    talk_of,
+)
+
+pytestmark = pytest.mark.unit
+
+CHUNK_MS = 256
+RULES = SentenceRules(pause_s=0.4, bare_pause_s=0.4, bare_after_words=0, bare_cap_words=12)
+SETTINGS = ReleaseSettings(ReleaseName.AGREEMENT, sentences=RULES)
+
+
+class UnsureTranslator:
+    """``w12`` becomes ``x12``; the last word of some texts ``y12``, as engines change their minds.
+    ``answers``: instead, as long as there are any."""
+
+    def __init__(self, delay_s: float = 0.05) -> None:
+        self.delay_s = delay_s
+        self.asked: list[str] = []
+        self.answers: list[str | Exception] = []
+        self.fails = False
+
+    @property
+    def abilities(self) -> TranslationAbilities:
+        return TranslationAbilities()
+
+    def can_translate(self, source: str, target: str) -> bool:
+        return True
+
+    async def warm(self, source: str, target: str) -> None:
+        """Nothing to load."""
+
+    async def translate(
+        self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
+    ) -> str:
+        self.asked.append(text)
+        await asyncio.sleep(self.delay_s)
+        if self.fails:
+            raise PermanentError("scripted")
+        words = [f"x{word[1:]}" for word in text.split()]
+        if len(words) % 3 == 1:
+            words[-1] = f"y{words[-1][1:]}"
+        return " ".join(words)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+@dataclass
+class Listening:
+    """What listeners are told of one job after another, and the job that tells it."""
+
+    stage: Stage
+    job: Job
+    told: list[Translation] = field(default_factory=list[Translation])
+
+    def __post_init__(self) -> None:
+        self._waiting: list[tuple[Utterance, asyncio.Task[None]]] = []
+        self._seen = 0
+
+    def hear(self, chunks: Sequence[object], ms: int) -> None:
+        self.job.pane(chunks)  # pyright: ignore[reportArgumentType]
+        self.wait(ms)
+
+    def wait(self, ms: int) -> None:
+        for _ in range(max(1, ms // 64)):
+            pass_time(self.stage, [self.job], 64, tick_ms=64)
+            while self._seen < len(self.job.sent):
+                utterance = self.job.sent[self._seen]
+                self._seen += 1
+                if utterance.entry.routes:
+                    self.stage.loop.start(self._deliver(utterance))
+
+    async def _deliver(self, utterance: Utterance) -> None:
+        host = self.job.host
+        item = RoutedUtterance(utterance, utterance.entry.routes or ())
+        answers = await run_to_end(TranslateUtterance(), item, self.stage.call_site)
+        for answer in answers:
+            if isinstance(answer, Translation):
+                self.told.append(answer)
+                number, language = answer.entry.number, answer.route.language
+                host.settled(SESSION, number, language, True)
+        if not answers:
+            for route in item.routes:
+                host.settled(SESSION, utterance.entry.number, route.language, True, is_told=False)
+
+    def once(self, language: str = "es") -> list[Translation]:
+        """What a receiver keeps that drops repeats by their number."""
+        found: dict[int, Translation] = {}
+        for each in self.told:
+            if each.route.language == language:
+                known = found.setdefault(each.entry.number, each)
+                assert (known.text, known.at_ms) == (each.text, each.at_ms)
+        return [found[number] for number in sorted(found)]
+
+
+def listening(
+    translator: UnsureTranslator, *languages: str, release: ReleaseSettings = SETTINGS
+) -> Listening:
+    stage = Stage(ScriptedSpeechToTextSettings(delay_s=0.1), release, translator)
+    stage.listen(*(languages or ("es",)))
+    return Listening(stage, Job(stage, StepSegmenter()))
+
+
+def texts(entries: Sequence[LedgerEntry], language: str = "es") -> dict[int, str]:
+    """The sentences as they were released."""
+    found: dict[int, str] = {}
+    for entry in entries:
+        outcome = entry.outcome(language)
+        if outcome is not None and outcome.release is not None and entry.sentence is not None:
+            found[entry.sentence] = found.get(entry.sentence, "") + outcome.text
+    return found
+
+
+def ids(text: str) -> list[str]:
+    return [word[1:] for word in text.split()]
+
+
+def sources(entries: Sequence[LedgerEntry]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for entry in entries:
+        if entry.sentence is not None:
+            found.setdefault(entry.sentence, []).extend(ids(entry.text))
+    return found
+
+
+def assert_understood(heard: Listening, talk: Talk, language: str = "es") -> None:
+    """Each word of the talk was released once, in its sentence, and voiced once."""
+    entries = heard.stage.entries()
+    assert said(entries) == talk.words
+    released = texts(entries, language)
+    assert {number: ids(text) for number, text in released.items()} == sources(entries)
+    told = [each for each in heard.once(language) if each.skipped is None]
+    assert [word for each in told for word in ids(each.text)] == [
+        word for text in released.values() for word in ids(text)
+    ]
+    assert [word for each in told for word in ids(each.source_text)] == ids(" ".join(talk.words))
+    times = [each.at_ms for each in told]
+    assert times == sorted(set(times))
+    numbers = [each.entry.number for each in heard.once(language)]
+    assert [each.previous_number for each in heard.once(language)] == [None, *numbers[:-1]]
+
+
+def two_sentences() -> Talk:
+    first, first_words = write_words(0, 11)
+    second, second_words = write_words(20, 5)
+    pcm = first + write_silence(0.8) + second + write_silence(1.0)
+    words = tuple(word.text for word in first_words + second_words)
+    return Talk(cut_into_chunks(pcm, (4096,)), words, {1: len(pcm) // 2})
+
+
+def play(heard: Listening, talk: Talk, *, kills: Sequence[int] = ()) -> None:
+    for at, chunk in enumerate(talk.items):
+        heard.hear([chunk], CHUNK_MS)
+        if at in kills:
+            heard.job.crash()
+            heard.wait(200)
+    heard.hear([flush()], 6_000)
+
+
+def test_a_talk_is_released_in_sentences() -> None:
+    heard = listening(UnsureTranslator())
+    talk = two_sentences()
+    play(heard, talk)
+    assert_understood(heard, talk)
+    entries = heard.stage.entries()
+    assert list(sources(entries).values()) == [
+        [str(number) for number in range(11)],
+        [str(number) for number in range(20, 25)],
+    ]
+    ends = [entry for entry in entries if entry.ends_sentence]
+    assert [(entry.kind, entry.duration_s, entry.sentence) for entry in ends] == [
+        (EntryKind.SILENCE, 0.0, 0),
+        (EntryKind.SILENCE, 0.0, 1),
+    ]
+
+
+def test_the_first_words_are_told_while_the_sentence_is_spoken() -> None:
+    heard = listening(UnsureTranslator())
+    talk = two_sentences()
+    for chunk in talk.items[:11]:
+        heard.hear([chunk], CHUNK_MS)
+    assert heard.told, "2.8 s into a sentence of 3.3 s"
+    assert not any(entry.ends_sentence for entry in heard.stage.entries())
+
+
+def test_phrases_are_of_three_words_at_least_but_at_a_sentences_end() -> None:
+    heard = listening(UnsureTranslator())
+    play(heard, two_sentences())
+    for each in heard.once():
+        assert each.phrase is not None
+        assert len(each.text.split()) >= 3 or each.phrase.release.ends
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    kills=st.sets(st.integers(0, 40), max_size=4),
+    delay_s=st.sampled_from([0.01, 0.4, 1.5]),
+)
+def test_kills_anywhere_release_nothing_twice_and_lose_nothing(
+    seed: int, kills: set[int], delay_s: float
+) -> None:
+    heard = listening(UnsureTranslator(delay_s), "es", "fr")
+    talk = talk_of(10.0, seed=seed)
+    play(heard, talk, kills=sorted(kills))
+    heard.wait(40_000)
+    for language in ("es", "fr"):
+        assert_understood(heard, talk, language)
+    assert heard.job.is_done()
+
+
+def test_an_engine_that_fails_is_told_of_once_a_sentence() -> None:
+    translator = UnsureTranslator()
+    translator.fails = True
+    heard = listening(translator)
+    play(heard, two_sentences())
+    assert [each.skipped for each in heard.once()] == ["failed", "failed"]
+
+
+def test_one_that_fails_for_a_while_loses_no_sentence() -> None:
+    translator = UnsureTranslator()
+    heard = listening(translator)
+    talk = two_sentences()
+    for at, chunk in enumerate(talk.items):
+        translator.fails = 2 < at < 7
+        heard.hear([chunk], CHUNK_MS)
+    heard.hear([flush()], 6_000)
+    assert_understood(heard, talk)
+
+
+def test_a_language_that_joins_in_the_middle_gets_the_sentence_from_its_beginning() -> None:
+    heard = listening(UnsureTranslator(), "fr")
+    talk = two_sentences()
+    for at, chunk in enumerate(talk.items):
+        heard.hear([chunk], CHUNK_MS)
+        if at == 5:
+            both = LOG.control(ControlKind.LISTENERS, 1, at, languages=("es", "fr"), revision=9)
+            heard.hear([both], 64)
+    heard.hear([flush()], 6_000)
+    assert_understood(heard, talk, "fr")
+    told = heard.once("es")
+    assert ids(told[0].text)[0] == "0"
+    assert told[0].phrase is not None
+    assert told[0].phrase.release.catches_up
+    assert not any(each.phrase.release.catches_up for each in told[1:] if each.phrase)
+
+
+def test_a_gap_is_told_and_the_sentence_goes_on_after_it() -> None:
+    heard = listening(UnsureTranslator())
+    talk = two_sentences()
+    for at, chunk in enumerate(talk.items):
+        if at == 4:
+            heard.hear([gap(1, 4, 5)], CHUNK_MS)
+        else:
+            heard.hear([chunk], CHUNK_MS)
+    heard.hear([flush()], 6_000)
+    assert [each.skipped for each in heard.once() if each.skipped] == ["gap"]
+    entries = heard.stage.entries()
+    assert {number: ids(text) for number, text in texts(entries).items()} == sources(entries)
+    assert len(sources(entries)) == 2
+
+
+def test_whole_sentences_are_translated_once() -> None:
+    translator = UnsureTranslator()
+    release = ReleaseSettings(ReleaseName.SENTENCE, sentences=RULES)
+    heard = listening(translator, release=release)
+    talk = two_sentences()
+    play(heard, talk)
+    assert_understood(heard, talk)
+    assert len(translator.asked) == 2
+
+
+def test_the_speakers_own_language_is_not_translated() -> None:
+    translator = UnsureTranslator()
+    heard = listening(translator, "en")
+    talk = two_sentences()
+    play(heard, talk)
+    assert translator.asked == []
+    assert_understood(heard, talk, "en")
+
+
+def test_a_head_stands_at_the_end_of_a_sentence() -> None:
+    heard = listening(UnsureTranslator())
+    talk = two_sentences()
+    for chunk in talk.items[:9]:
+        heard.hear([chunk], CHUNK_MS)
+    heard.wait(3_000)
+    ledger, loop = heard.stage.ledger, heard.stage.loop
+    head = loop.wait(loop.start(ledger.head(SESSION)))
+    assert head is None or head.number < heard.stage.entries()[0].number
+    play(heard, Talk(talk.items[9:], (), {}))
+    heard.wait(8_000)
+    head = loop.wait(loop.start(ledger.head(SESSION)))
+    assert head is not None
+    assert head.number == heard.stage.all_entries()[-1].number
+
+
+def test_what_another_engine_has_fixed_is_followed() -> None:
+    heard = listening(UnsureTranslator())
+    talk = two_sentences()
+    ledger = heard.stage.ledger
+    fix, stolen = ledger.fix, list[int]()
+
+    async def stolen_once(session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
+        """Another engine has released one word less of this step, before."""
+        words = outcome.text.split(" ")
+        if not stolen and len(words) > 2 and outcome.release is not None:
+            stolen.append(number)
+            shorter = replace(outcome.release, phrase="")
+            other = replace(outcome, text=" ".join(words[:-1]), release=shorter)
+            await fix(session_id, number, other)
+        return await fix(session_id, number, outcome)
+
+    ledger.fix = stolen_once  # type: ignore[method-assign]
+    play(heard, talk)
+    assert stolen
+    assert_understood(heard, talk)
