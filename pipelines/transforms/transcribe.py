@@ -11,7 +11,7 @@ from apache_beam.metrics import Metrics
 from beam_flink_kit.async_dofn import DEAD_LETTERS
 from beam_flink_kit.ticks import Tick
 from beam_flink_kit.typed_outputs import typed
-from connectors.speech_to_text import SharedSpeechToText
+from connectors.interfaces.speech_to_text import SharedSpeechToText
 from pipelines.reading.reader import ReadOptions
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.engine import Engine

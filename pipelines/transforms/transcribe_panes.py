@@ -26,7 +26,7 @@ from beam_flink_kit.process_scope import ScopedDoFn
 from beam_flink_kit.step_metrics import StepMetrics
 from beam_flink_kit.ticks import TICK, Tick
 from beam_flink_kit.typed_outputs import typed
-from connectors.policy import call
+from connectors.calls.policy import call
 from pipelines.coders import StateCoder
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import emptied

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from connectors.errors import PermanentError
-from connectors.mp3 import decode_clip
-from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.scripted_words import write_silence, write_words
+from connectors.audio.mp3 import decode_clip
+from connectors.interfaces.errors import PermanentError
+from connectors.testing.speech_to_text import ScriptedSpeechToText
+from connectors.testing.words import write_silence, write_words
 from local_stack.talk import LIBRIVOX
 from pipelines.main import main
 

@@ -17,8 +17,8 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.transforms.display import DisplayData
 
 from beam_flink_kit.process_scope import held
-from connectors.scripted_words import write_words
-from connectors.stored_chunks import read_stored_audio
+from connectors.files.stored_chunks import read_stored_audio
+from connectors.testing.words import write_words
 from pipelines.bounded_run import build_bounded
 from pipelines.coders import register_coders
 from pipelines.options import BoundedJob, JobOptions, LiveJob, read_options

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from local_stack.demo import LANGUAGES, hold_talk
-from local_stack.demo_display import DemoDisplay
-from local_stack.demo_report import Evidence, make_report
+from local_stack.demo.__main__ import LANGUAGES, hold_talk
+from local_stack.demo.display import DemoDisplay
+from local_stack.demo.report import Evidence, make_report
 from local_stack.flink import JOB_SERVER_JAR
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import LIBRIVOX, make_talk
