@@ -11,6 +11,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import pytest
 
@@ -66,7 +67,7 @@ def step_metrics(stack: LocalStack) -> dict[str, dict[str, str]]:
     for vertex in rest.get(f"/jobs/{job_id}")["vertices"]:
         path = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
         ids = [each["id"] for each in rest.get(path) if _METRIC.search(each["id"])]
-        for each in rest.get(f"{path}?get={','.join(ids)}") if ids else ():
+        for each in rest.get(f"{path}?get={quote(','.join(ids))}") if ids else ():
             parts = _METRIC.search(each["id"])
             assert parts is not None
             found[parts[1]][parts[2]] = each["value"]
