@@ -108,11 +108,11 @@ class AsyncDoFn(ScopedDoFn[CallScope[Any]], beam.DoFn):
         if element is TICK:
             self.scope.loop.advance(timestamp.micros // 1000)
             yield from self._handed_on(self._calls.take())
-            return
-        self._metrics.taken()
-        if self._is_inline:
+        elif self._is_inline:
+            self._metrics.taken()
             yield from self._handed_on(iter(self._calls.run(element)))
         else:
+            self._metrics.taken()
             self._calls.begin(element)
 
     def finish_bundle(self) -> None:
