@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.amazon.ledger import head_item, outcome_value, to_item
 from pipelines.session.coverage import Coverage
-from pipelines.session.machine import SUMMARISE_EVERY_S
+from pipelines.session.deliveries import SUMMARISE_EVERY_S
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
 
 UNIT_BYTES = 1_024

@@ -41,6 +41,10 @@ class Stretch:
     kind: EntryKind
     segment: Segment
 
+    @classmethod
+    def spoken(cls, segment: Segment) -> Stretch:
+        return cls(EntryKind.SPEECH if segment.text else EntryKind.SILENCE, segment)
+
 
 def entry_of(
     stretch: Stretch, audio: UncommittedAudio, epoch: int, known: Known

@@ -26,9 +26,9 @@ from collections.abc import Iterable
 
 from pipelines.session import commands as do
 from pipelines.session.coverage import EpochPosition, Range, is_late
+from pipelines.session.deliveries import Deliveries
 from pipelines.session.entries import Author, Known, Stretch, can_follow, entry_of, passing_entry
 from pipelines.session.inbox import Inbox
-from pipelines.session.outbox import Outbox
 from pipelines.session.recogniser import Recogniser, Step
 from pipelines.session.recognition import Recognised
 from pipelines.session.records import (
@@ -42,15 +42,12 @@ from pipelines.session.records import (
     Place,
     ReadRecord,
 )
-from pipelines.session.sentence_track import SentenceTrack
 from pipelines.session.takeover import SessionSettings, TakenOver
-from schemas.values import EntryKind, LedgerEntry, ListenerLanguages, Timeline, Utterance
+from schemas.values import EntryKind, LedgerEntry, ListenerLanguages, Timeline
 
 ABANDONED_S = 600.0
 """A session without audio for so long commits what is left of it."""
 RECONCILE_EVERY_S = 30.0
-SUMMARISE_EVERY_S = 3.0
-"""What was delivered since the last head is told again after a kill; each head costs a write."""
 CLOSE_AFTER_S = 4.0
 """Without audio for so long, the open sentence counts as ended."""
 ENDED_KEPT_S = 60.0
@@ -67,20 +64,17 @@ class Session:
         self._settings = settings
         self._author = Author(session_id, settings.writer, known.language)
         self.listeners = known.listeners
-        self._outbox = Outbox(known.base)
         self.coverage = known.base
         for entry in known.entries:
             self.coverage = self.coverage.with_entry(entry)
-            self._outbox.add(entry)
-        self._sentences = _track(settings, known)
-        self._ends_sentence = False
         self._inbox = Inbox(self.coverage, raw=settings.raw)
         self._out: list[do.Command] = []
         self._recogniser = Recogniser(settings, known.language, self._out)
+        self._deliveries = Deliveries(session_id, settings, known, self._out)
         self._committing: tuple[LedgerEntry, Timeline] | None = None
         self._ended = False
         self._is_flushed_out = True
-        self._active_at_s = self._looked_up_at_s = self._summarised_at_s = 0.0
+        self._active_at_s = self._looked_up_at_s = 0.0
 
     # What the shell asks ------------------------------------------------------------------------
 
@@ -100,7 +94,7 @@ class Session:
 
     def is_over(self, now: Now) -> bool:
         """Whether nothing is lost by forgetting the session."""
-        if not self._outbox.is_empty or not self.is_at_rest or self._inbox.is_waiting:
+        if not self._deliveries.outbox.is_empty or not self.is_at_rest or self._inbox.is_waiting:
             return False
         if self.oldest_open():
             return False
@@ -111,9 +105,8 @@ class Session:
     def begin(self, now: Now) -> list[do.Command]:
         """The session was taken over: what is still owed is delivered first."""
         self._recogniser.begin(now)
-        self._active_at_s = self._looked_up_at_s = self._summarised_at_s = now.s
-        for entry in self._outbox.owed_entries():
-            self._deliver_again(entry, now)
+        self._active_at_s = self._looked_up_at_s = now.s
+        self._deliveries.begin(self.listeners, now)
         if self.listeners.languages:
             self._out.append(do.ExpectLanguages(self.listeners.languages))
         return self._taken()
@@ -142,7 +135,7 @@ class Session:
         commands = self._run(now)
         text = self._recogniser.partial_text(number)
         if text is not None:
-            commands.append(self._caption(text, is_final=False))
+            commands.append(self._deliveries.caption(self.coverage.last_number + 1, text))
         return commands
 
     def stream_ended(self, number: int, now: Now) -> list[do.Command]:
@@ -182,27 +175,18 @@ class Session:
                 return self._stop(do.TakeOverAgain())
         self.coverage = self.coverage.with_entry(stands)
         self._recogniser.committed(self.coverage.of(self._recogniser.epoch))
-        caption = self._caption(stands.text, is_final=True, ends=stands.ends_sentence)
-        if self._sentences is not None:
-            self._sentences.stands(stands)
-        owed = self._outbox.add(stands)
-        if self._settings.delivers_all and stands.kind is not EntryKind.SILENCE:
-            owed = stands
-        if owed is not None:
-            timeline = committing[1].mark("commit", now.ms).mark("languages", now.ms)
-            self._out.append(self._delivery(owed, timeline))
-        self._out.append(caption)
+        self._deliveries.stands(stands, committing[1], self.listeners, now)
         return self._run(now)
 
     def delivered(self, number: int, language: str, *, is_told: bool = True) -> list[do.Command]:
         """An utterance's outcome in a language was brought to its listeners, or (not ``is_told``)
         was nothing that they are told."""
-        self._outbox.delivered(number, language, is_told=is_told)
+        self._deliveries.outbox.delivered(number, language, is_told=is_told)
         return self._taken()
 
     def not_delivered(self, number: int, now: Now) -> list[do.Command]:
         """An outcome could not be brought to its listeners: it is tried again before long."""
-        self._outbox.not_delivered(number, now.s)
+        self._deliveries.outbox.not_delivered(number, now.s)
         return self._taken()
 
     def listeners_known(self, listeners: ListenerLanguages, now: Now) -> list[do.Command]:
@@ -213,17 +197,13 @@ class Session:
     def time_passed(self, now: Now) -> list[do.Command]:
         """Called a few times a second."""
         recogniser = self._recogniser
-        for entry in self._outbox.due_again(now.s):
-            self._deliver_again(entry, now)
+        self._deliveries.time_passed(self.listeners, now)
         is_open = recogniser.has_uncommitted
         if recogniser.is_listening and self._inbox.wants_flush(now, is_open=is_open):
             recogniser.flush()
-        if now.s - self._summarised_at_s >= SUMMARISE_EVERY_S and self._outbox.has_news:
-            self._summarised_at_s = now.s
-            self._summarise()
         recogniser.time_passed(now, is_last=not self._inbox.items)
         if recogniser.silent_s(now) >= CLOSE_AFTER_S and not self._inbox.items:
-            self._ends_sentence = True
+            self._deliveries.ends_sentence = True
         if not self._is_flushed_out and recogniser.silent_s(now) >= ABANDONED_S:
             self._is_flushed_out = True
             self._inbox.ask_for_flush()
@@ -233,7 +213,7 @@ class Session:
         """The session is forgotten: what is not summarised yet is."""
         self._recogniser.close()
         if not self.is_lost:
-            self._summarise()
+            self._deliveries.summarise()
         return self._taken()
 
     # Items --------------------------------------------------------------------------------------
@@ -289,7 +269,7 @@ class Session:
             self._take_listeners(item.languages)
         elif isinstance(item, Flush):
             self._ended = self._ended or item.ended
-            self._ends_sentence = True
+            self._deliveries.ends_sentence = True
             self._inbox.flush_begun(item)
             self._recogniser.flush()
         elif self._recogniser.goes_on(item):
@@ -334,7 +314,7 @@ class Session:
             self._inbox.items.appendleft(Hole(chunk.epoch, due, chunk.sequence))
         elif chunk.sequence == due:
             self._recogniser.take(chunk, now)
-            self._ends_sentence = False
+            self._deliveries.ends_sentence = False
             self._ended = self._is_flushed_out = False
 
     def _take_hole(self, hole: Hole, now: Now) -> None:
@@ -375,41 +355,23 @@ class Session:
 
     def _closes_sentence(self, now: Now) -> bool:
         """Commit the end of the open sentence, if it has ended without a mark."""
-        sentences, recogniser = self._sentences, self._recogniser
-        if sentences is None or not sentences.is_open:
-            self._ends_sentence = False
+        deliveries, recogniser = self._deliveries, self._recogniser
+        sentences = deliveries.open_sentence()
+        if sentences is None:
             return False
-        if not self._ends_sentence and not recogniser.has_paused(sentences.pause_s):
+        if not deliveries.ends_sentence and not recogniser.has_paused(sentences.pause_s):
             return False
-        self._ends_sentence = False
-        entry, timeline = passing_entry(
-            EntryKind.SILENCE, recogniser.position, None, self._known(now)
-        )
+        deliveries.ends_sentence = False
+        position, known = recogniser.position, self._known(now)
+        entry, timeline = passing_entry(EntryKind.SILENCE, position, None, known)
         self._write(sentences.closing(entry, self.listeners), timeline, now)
         return True
-
-    def _caption(self, text: str, *, is_final: bool, ends: bool = False) -> do.Caption:
-        """What is said so far: of the utterance, or of its sentence, which is known by its first
-        utterance's number."""
-        number, language = self.coverage.last_number + (not is_final), self._author.language
-        if self._sentences is None:
-            return do.Caption(number, text, language, final=is_final)
-        if self._sentences.first_number is not None:
-            number = self._sentences.first_number
-        whole = f"{self._sentences.text} {text}".strip()
-        return do.Caption(number, whole, language, final=ends)
-
-    def _delivery(self, entry: LedgerEntry, timeline: Timeline) -> do.Deliver:
-        sentences = self._sentences
-        part = None if sentences is None else sentences.part(entry, self.listeners)
-        return do.Deliver(Utterance(entry, timeline), part)
 
     def _known(self, now: Now) -> Known:
         return Known(self._author, self.coverage, self.listeners, now)
 
     def _write(self, entry: LedgerEntry, timeline: Timeline, now: Now) -> None:
-        if self._sentences is not None:
-            entry = self._sentences.placed(entry)
+        entry = self._deliveries.placed(entry)
         self._committing = entry, timeline
         self._out.append(do.Commit(entry))
         if now.s - self._looked_up_at_s >= RECONCILE_EVERY_S:
@@ -430,25 +392,7 @@ class Session:
         if new:
             self._out.append(do.ExpectLanguages(tuple(sorted(new))))
 
-    def _deliver_again(self, entry: LedgerEntry, now: Now) -> None:
-        timeline = Timeline.start(entry.captured_at_ms).mark("commit", now.ms)
-        self._out.append(self._delivery(entry, timeline))
-
-    def _summarise(self) -> None:
-        head = self._outbox.head(self.session_id)
-        if head is not None:
-            if self._sentences is not None:
-                self._sentences.forget_through(head.number)
-            self._out.append(do.SaveHead(head))
-
     def _taken(self) -> list[do.Command]:
         commands = self._out.copy()
         self._out.clear()
         return commands
-
-
-def _track(settings: SessionSettings, known: TakenOver) -> SentenceTrack | None:
-    if settings.release is None:
-        return None
-    base, rules = known.base, settings.release.sentences
-    return SentenceTrack(known.language, rules, base.sentences, base.last_numbers, known.entries)

@@ -2,13 +2,11 @@
 
     chunk -> UncommittedAudio -> RecognitionStream -> Hypothesis -> Segmenter -> Stretch
 
-The session hands chunks in, and asks for the next stretch to commit. While it is *listening* a
-stretch comes when the segmenter cuts one. Otherwise it works off what it has, a step at a time:
-
+The session hands chunks in, and asks for the next stretch to commit. While *listening* it gives
+what the segmenter cuts. Otherwise it works off what it has, a step at a time:
 - *flushing*: every sample is to be committed; the stream is finished, and the rest is taken whole.
 - *settling*: audio stopped without a word why: whole words are committed, the stream stays open.
 - *giving up*: what no stream took for too long is committed as failed.
-
 A stream that fails is opened again, from the last committed word on. There is one at most.
 """
 
@@ -21,7 +19,13 @@ from pipelines.session import commands as do
 from pipelines.session.audio import UncommittedAudio
 from pipelines.session.coverage import EpochPosition, is_late
 from pipelines.session.entries import Stretch
-from pipelines.session.recognition import Recognised, RecognitionStream, Retries, hypothesis_of
+from pipelines.session.recognition import (
+    Recognised,
+    RecognitionStream,
+    Retries,
+    hypothesis_of,
+    is_paused,
+)
 from pipelines.session.records import Chunk, Hole, Now, Opened
 from pipelines.session.takeover import SessionSettings
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
@@ -35,9 +39,6 @@ PAUSE_AFTER_GIVING_UP_S = 3.0
 """So that audio which is refused comes as one failure in three seconds, not as one a chunk."""
 LONGEST_LATE_SAMPLES = 10 * SAMPLE_RATE_HZ
 """Late chunks are committed whole; a longer run of them becomes several entries."""
-
-_WORD_TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
-"""A word sounds on for so long after the end that its recogniser gives."""
 
 
 class _Mode(Enum):
@@ -53,10 +54,8 @@ class Step(Enum):
     WAITS = auto()
     """For its stream, or for the time to open one."""
     DONE = auto()
-    FLUSHED = auto()
-    """Everything that was taken is committed."""
-    GAVE_UP = auto()
-    """What could not be recognised is committed as failed."""
+    FLUSHED = auto()  # everything that was taken is committed
+    GAVE_UP = auto()  # what could not be recognised is committed as failed
 
 
 class Recogniser:
@@ -118,10 +117,8 @@ class Recogniser:
 
     def goes_on(self, item: Chunk | Hole | Opened) -> bool:
         """Whether the item belongs to the epoch that is heard. Late chunks do in runs."""
-        if item.epoch != self.epoch:
-            return False
-        if not is_late(item.epoch) or not isinstance(item, Chunk):
-            return True
+        if item.epoch != self.epoch or not is_late(item.epoch) or not isinstance(item, Chunk):
+            return item.epoch == self.epoch
         kept = self.audio.available_sample - self.audio.first_sample
         return item.sequence == self.audio.next_sequence and kept < LONGEST_LATE_SAMPLES
 
@@ -130,21 +127,7 @@ class Recogniser:
         return now.s - self._audio_at_s
 
     def has_paused(self, at_least_s: float) -> bool:
-        """Whether the last committed word is followed by a pause that is over by now or not, with
-        no word in front of it that is still to be committed."""
-        voice, resume = self.audio.voice, self.position.resume_sample
-        if voice is None:
-            return False
-        pause = voice.pause_after(resume, round(at_least_s * SAMPLE_RATE_HZ))
-        if pause is None or pause[0] > resume + _WORD_TAIL_SAMPLES:
-            return False
-        stream = self._stream
-        if stream is None or not stream.is_open:
-            return True
-        is_answered = stream.through_sample >= pause[0]
-        return is_answered and not any(
-            word.middle_sample < pause[1] for word in words_after(resume, stream.words)
-        )
+        return is_paused(self._stream, self.audio, self.position.resume_sample, at_least_s)
 
     # What comes in ------------------------------------------------------------------------------
 
@@ -315,12 +298,14 @@ class Recogniser:
             if not finished:
                 return None
             end, words = hypothesis.available_sample, hypothesis.words
-            return _spoken(Segment(end, end, text_of(words_after(position.resume_sample, words))))
+            return Stretch.spoken(
+                Segment(end, end, text_of(words_after(position.resume_sample, words)))
+            )
         segment = self._segmenter.next_segment(
             position.end_sample, position.resume_sample, hypothesis
         )
         if segment is not None:
-            return _spoken(segment if stream is None else stream.as_reported(segment))
+            return Stretch.spoken(segment if stream is None else stream.as_reported(segment))
         if languages:
             predicted = self._segmenter.predicted_commit(position.resume_sample, hypothesis)
             if predicted:
@@ -413,7 +398,3 @@ class Recogniser:
         """All that is there, up to ``through`` samples."""
         available = self.audio.available_sample if through is None else through
         return Stretch(kind, Segment(max(available, self.position.end_sample), available, text))
-
-
-def _spoken(segment: Segment) -> Stretch:
-    return Stretch(EntryKind.SPEECH if segment.text else EntryKind.SILENCE, segment)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
+from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord, words_after
 from pipelines.session.audio import UncommittedAudio
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
@@ -23,6 +23,9 @@ LISTENED_AFTER_SAMPLES = SAMPLE_RATE_HZ // 10
 
 SETTLED_AFTER_SAMPLES = SAMPLE_RATE_HZ // 4
 """And so far to be sure of them, when it does not say that it is."""
+
+WORD_TAIL_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
+"""A word sounds on for so long after the end that its recogniser gives."""
 
 IDLE_CLOSE_S = 10.0
 """Amazon Transcribe ends a stream after 15 s without audio, and silence is not sent."""
@@ -204,3 +207,24 @@ def hypothesis_of(
         # All that is left is silence, which no recogniser will be asked about.
         through = max(through, voice.through_sample)
     return Hypothesis(words, available if finished else through, available, finished, voice)
+
+
+def is_paused(
+    stream: RecognitionStream | None,
+    audio: UncommittedAudio,
+    resume_sample: int,
+    at_least_s: float,
+) -> bool:
+    """Whether the word that ends at ``resume_sample`` is followed by a pause of so much, over by
+    now or not, and the recogniser knows of no word in front of the pause's end."""
+    if audio.voice is None:
+        return False
+    pause = audio.voice.pause_after(resume_sample, round(at_least_s * SAMPLE_RATE_HZ))
+    if pause is None or pause[0] > resume_sample + WORD_TAIL_SAMPLES:
+        return False
+    if stream is None or not stream.is_open:
+        return True
+    words = words_after(resume_sample, stream.words)
+    return stream.through_sample >= pause[0] and not any(
+        word.middle_sample < pause[1] for word in words
+    )

@@ -14,12 +14,12 @@ from connectors.testing.words import WordReader, write_silence, write_word, writ
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session import commands as do
 from pipelines.session.coverage import Coverage, EpochPosition, late_epoch
+from pipelines.session.deliveries import SUMMARISE_EVERY_S
 from pipelines.session.machine import (
     ABANDONED_S,
     ENDED_KEPT_S,
     IDLE_KEPT_S,
     RECONCILE_EVERY_S,
-    SUMMARISE_EVERY_S,
     Session,
 )
 from pipelines.session.outbox import DELIVER_AGAIN_S

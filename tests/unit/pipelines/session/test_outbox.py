@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session.commands import Command, SaveHead
 from pipelines.session.coverage import Coverage
-from pipelines.session.machine import SUMMARISE_EVERY_S, Session
+from pipelines.session.deliveries import SUMMARISE_EVERY_S
+from pipelines.session.machine import Session
 from pipelines.session.outbox import Outbox, coverage_of, owed
 from pipelines.session.records import Now
 from pipelines.session.takeover import SessionSettings, TakenOver
