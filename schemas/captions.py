@@ -6,8 +6,9 @@ Every caption file of the project is written here: the gateway's, a listener's, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from schemas.values import EntryKind, LedgerEntry
 
@@ -39,20 +40,44 @@ def entry_cue(entry: LedgerEntry, text: str, started_at_ms: int) -> Cue:
     return Cue(start_s, start_s + entry.duration_s, text)
 
 
+def by_sentence(entries: Iterable[LedgerEntry]) -> Iterator[tuple[LedgerEntry, ...]]:
+    """The entries of each sentence together; those of no sentence alone."""
+    for sentence, group in groupby(entries, key=lambda entry: entry.sentence):
+        if sentence is None:
+            yield from ((entry,) for entry in group)
+        else:
+            yield tuple(group)
+
+
 def source_cues(entries: Iterable[LedgerEntry], started_at_ms: int) -> tuple[Cue, ...]:
-    """What was recognised, in the speaker's language."""
-    return tuple(entry_cue(entry, entry.text, started_at_ms) for entry in spoken_entries(entries))
+    """What was recognised, in the speaker's language: a cue a sentence."""
+    return tuple(
+        _cue_of(sentence, " ".join(entry.text for entry in sentence), started_at_ms)
+        for sentence in by_sentence(spoken_entries(entries))
+    )
 
 
 def translated_cues(
     entries: Iterable[LedgerEntry], language: str, started_at_ms: int
 ) -> tuple[Cue, ...]:
-    """What was released in ``language``, voiced or only shown: the texts of its outcomes."""
-    return tuple(
-        entry_cue(entry, outcome.text, started_at_ms)
+    """What was released in ``language``, voiced or only shown: the texts of its outcomes, those of
+    a sentence in one cue."""
+    released = [
+        (entry, outcome)
         for entry in entries
         if (outcome := entry.outcome(language)) is not None and outcome.text
+    ]
+    texts = {entry.number: outcome.text for entry, outcome in released}
+    return tuple(
+        _cue_of(sentence, "".join(texts[entry.number] for entry in sentence).strip(), started_at_ms)
+        for sentence in by_sentence(entry for entry, _ in released)
     )
+
+
+def _cue_of(sentence: Sequence[LedgerEntry], text: str, started_at_ms: int) -> Cue:
+    first, last = sentence[0], sentence[-1]
+    end_s = (last.captured_at_ms - started_at_ms) / 1000 + last.duration_s
+    return Cue((first.captured_at_ms - started_at_ms) / 1000, end_s, text)
 
 
 def web_vtt(cues: Iterable[Cue]) -> str:

@@ -208,6 +208,11 @@ class FixedOutcome:
         """Whether listeners get a clip or a notice under its number."""
         return self.release is None or self.skipped is not None or bool(self.release.phrase)
 
+    @property
+    def is_voiced(self) -> bool:
+        """Whether a clip was made, as far as is fixed here."""
+        return self.skipped is None and (self.release is None or bool(self.release.phrase))
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import statistics
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from sys import intern
 from urllib.parse import unquote
 
@@ -200,13 +201,15 @@ class Captions:
                 (entry, route)
                 for entry in entries
                 for route in entry.routes or ()
-                if route.language == language
+                if route.language == language and _may_be_told(entry, language)
             ]
             if since is None:
                 wanted = wanted[-self._limits.history_captions :]
             else:
                 wanted = wanted[: self._limits.resumed_captions]
-            found = await asyncio.gather(*(self._caption(entry, route) for entry, route in wanted))
+            found = await asyncio.gather(
+                *(self._caption(entry, route, entries) for entry, route in wanted)
+            )
         except ConnectorError as error:
             _log.warning("session %s: no history: %s", session_id, error)
             return ()
@@ -221,7 +224,9 @@ class Captions:
             entries = await call(self._policy, lambda: self._ledger.after(session_id, number - 1))
             if not entries or entries[0].number != number:
                 return None
-            timestamp_ms = entries[0].captured_at_ms
+            fixed = entries[0].outcome(language)
+            release = None if fixed is None else fixed.release
+            timestamp_ms = entries[0].captured_at_ms if release is None else release.at_ms
         return await self._presign(clip_key(session_id, language, timestamp_ms))
 
     def keep_only(self, session_ids: Collection[str]) -> None:
@@ -238,10 +243,15 @@ class Captions:
         first = last.number - self._limits.history_captions * _LOOK_BACK
         return await call(self._policy, lambda: self._ledger.after(session_id, max(-1, first)))
 
-    async def _caption(self, entry: LedgerEntry, route: Route) -> Caption | None:
-        """As the ledger has fixed it. None: it is being made, or its clip is not there (yet, or any
+    async def _caption(
+        self, entry: LedgerEntry, route: Route, entries: Sequence[LedgerEntry]
+    ) -> Caption | None:
+        """As the ledger has fixed it. None: it is being made, its clip is not there (yet, or any
         more)."""
-        key = clip_key(entry.session_id, route.language, entry.captured_at_ms)
+        fixed = entry.outcome(route.language)
+        release = None if fixed is None else fixed.release
+        at_ms = entry.captured_at_ms if release is None else release.at_ms
+        key = clip_key(entry.session_id, route.language, at_ms)
         recent = self._recent.get(entry.session_id, {}).get(route.language)
         known = None if recent is None else recent.known(entry.number)
         if known is not None:
@@ -256,9 +266,19 @@ class Captions:
             source_duration=entry.duration_s,
             previous_sequence_number=route.previous_number,
         )
+        if fixed is not None and release is not None:
+            covered = [each for each in entries if release.from_number <= each.number]
+            covered = [each for each in covered if each.number <= entry.number and each.text]
+            caption = msgspec.structs.replace(
+                caption,
+                timestamp=at_ms,
+                source_transcript=" ".join(each.text for each in covered),
+                source_duration=sum(each.duration_s for each in covered),
+                previous_sequence_number=release.previous_number,
+            )
+            fixed = replace(fixed, text=release.phrase)
         if entry.kind is EntryKind.GAP:
             return msgspec.structs.replace(caption, skipped="gap")
-        fixed = entry.outcome(route.language)
         if fixed is not None and fixed.skipped is not None:
             return msgspec.structs.replace(caption, transcript=fixed.text, skipped=fixed.skipped)
         metadata = await call(self._policy, lambda: self._clips.metadata(key))
@@ -273,6 +293,12 @@ class Captions:
 
     async def _presign(self, key: str) -> str:
         return await self._clips.presign(key, expires_s=self._limits.clip_url_s)
+
+
+def _may_be_told(entry: LedgerEntry, language: str) -> bool:
+    """Not when it is fixed that nothing is."""
+    fixed = entry.outcome(language)
+    return fixed is None or fixed.is_told
 
 
 def _ended_at_ms(caption: Caption) -> int:

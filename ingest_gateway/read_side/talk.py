@@ -10,7 +10,7 @@ from connectors.calls.policy import Policies, call
 from connectors.interfaces.clip_store import ClipStore
 from connectors.interfaces.ledger import Ledger
 from ingest_gateway.read_side.mp3_join import JoinedMp3
-from schemas.captions import Cue, entry_cue, source_cues, spoken_entries
+from schemas.captions import Cue, entry_cue, source_cues, spoken_entries, translated_cues
 from schemas.names import clip_key
 from schemas.values import LedgerEntry
 
@@ -30,27 +30,35 @@ class Talk:
 
         A clip that has expired is left out.
         """
-        entries = await self._spoken(session_id)
+        everything = await self._entries(session_id)
+        entries = spoken_entries(everything)
         joined = JoinedMp3()
-        for entry in entries:
-            if not _goes_to(entry, language):
+        for entry in everything:
+            outcome = entry.outcome(language)
+            if not _goes_to(entry, language) or (outcome is not None and not outcome.is_voiced):
                 continue
-            key = clip_key(session_id, language, entry.captured_at_ms)
+            at_ms = entry.captured_at_ms
+            if outcome is not None and outcome.release is not None:
+                at_ms = outcome.release.at_ms
+            key = clip_key(session_id, language, at_ms)
             clip = await call(self._policy, lambda key=key: self._clips.get(key))
             if clip is None:
                 continue
-            at_s = (entry.captured_at_ms - entries[0].captured_at_ms) / 1000
+            at_s = (at_ms - entries[0].captured_at_ms) / 1000
             for part in joined.add(clip, at_s):
                 yield part
 
     async def cues(self, session_id: str, language: str) -> tuple[Cue, ...]:
         """What was recognised, if ``language`` is the speaker's; else what it was translated to."""
-        entries = await self._spoken(session_id)
+        everything = await self._entries(session_id)
+        entries = spoken_entries(everything)
         if not entries:
             return ()
         started_at_ms = entries[0].captured_at_ms
         if entries[0].language == language:
             return source_cues(entries, started_at_ms)
+        if any(entry.sentence is not None for entry in entries):
+            return translated_cues(everything, language, started_at_ms)
         translated = [entry for entry in entries if _goes_to(entry, language)]
         turn = asyncio.Semaphore(_CLIPS_AT_ONCE)
 
@@ -71,8 +79,8 @@ class Talk:
             if released
         )
 
-    async def _spoken(self, session_id: str) -> tuple[LedgerEntry, ...]:
-        return spoken_entries(await call(self._policy, lambda: self._ledger.after(session_id, -1)))
+    async def _entries(self, session_id: str) -> tuple[LedgerEntry, ...]:
+        return await call(self._policy, lambda: self._ledger.after(session_id, -1))
 
 
 def _goes_to(entry: LedgerEntry, language: str) -> bool:

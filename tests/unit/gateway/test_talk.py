@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from ingest_gateway.client.saved_talk import SavedTalk
 from ingest_gateway.read_side.talk import Talk
 from schemas.captions import Cue, web_vtt
 from schemas.names import clip_key
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release, Route
 
 pytestmark = pytest.mark.unit
 
@@ -147,3 +148,33 @@ def test_a_listener_who_heard_nothing_keeps_empty_files(tmp_path: Path) -> None:
     SavedTalk(tmp_path, "es").finish()
     assert (tmp_path / "es.mp3").read_bytes() == b""
     assert (tmp_path / "es.vtt").read_text() == "WEBVTT\n"
+
+
+def released(text: str, phrase: str, from_number: int, at_s: float, *, ends: bool) -> FixedOutcome:
+    release = Release(0, ends, phrase, from_number, T0_MS + round(at_s * 1000), None)
+    return FixedOutcome("es", text, None, T0_MS, release)
+
+
+async def test_a_talk_that_was_released_in_sentences_is_read_in_sentences() -> None:
+    """Two releases are one phrase; the entry that closes the sentence carries the last one."""
+    first, second, last = (
+        replace(
+            entry(number, 2.0 * number, outcome, kind=kind),
+            sentence=0,
+            ends_sentence=outcome.release is not None and outcome.release.ends,
+        )
+        for number, kind, outcome in (
+            (0, EntryKind.SPEECH, released("la casa", "", 0, 0.0, ends=False)),
+            (1, EntryKind.SPEECH, released(" es", "la casa es", 0, 0.0, ends=False)),
+            (2, EntryKind.SILENCE, released(" vieja.", "vieja.", 2, 4.0, ends=True)),
+        )
+    )
+    clips = MemoryClipStore()
+    for at_s in (0.0, 4.0):
+        key = clip_key(SESSION, "es", T0_MS + round(at_s * 1000))
+        await clips.put(key, MP3, content_type="audio/mpeg", metadata={})
+    talk = Talk(StandingLedger(first, second, last), clips, Policies())  # pyright: ignore[reportArgumentType]
+    assert await talk.cues(SESSION, "es") == (Cue(0.0, 6.0, "la casa es vieja."),)
+    assert await talk.cues(SESSION, "en") == (Cue(0.0, 4.0, "sentence 0 sentence 1"),)
+    audio = b"".join([part async for part in talk.audio(SESSION, "es")])
+    assert 5.5 <= len(decode_clip(audio)) / RATE_HZ <= 6.5
