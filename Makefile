@@ -34,7 +34,7 @@ say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
 	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
-	chaos chaos-worker soak standby bench bench-quick bench-window bench-browsers \
+	chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
 help: ## this list
@@ -130,6 +130,9 @@ bench: setup ## this job beside the flow that it replaces: lag, overhead, gatewa
 
 bench-quick: setup ## the same with small loads, a few minutes
 	@$(PYTHON) -m benchmarks.bench --quick
+
+score: $(VENV)/installed ## how good what is released is, and how late: build/score.png [CHECK=build/score.json of a former run, REFERENCES=a folder]
+	@$(PYTHON) -m benchmarks.score $(if $(CHECK),--check=$(CHECK)) $(if $(REFERENCES),--references=$(REFERENCES))
 
 bench-browsers: setup browser ## microphone to stream, word to sound in a page, 500 listeners: eight minutes at most
 	@$(PYTHON) -m benchmarks.browsers

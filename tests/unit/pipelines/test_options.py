@@ -20,6 +20,8 @@ from connectors.services.otlp_traces import OtlpTraces
 from connectors.testing.speech_to_text import ScriptedSpeechToText
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.step_segmenter import StepSegmenter
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 
 pytestmark = pytest.mark.unit
 
@@ -148,3 +150,22 @@ async def test_an_unknown_notifier_is_refused() -> None:
     settings = LiveConnectors(aws, SCRIPTED, NotifyChoice("pigeon"))
     with pytest.raises(PermanentError, match="pigeon"):
         settings.build()
+
+
+def live_job(*arguments: str) -> LiveJob:
+    job = read_options(JobOptions(list(arguments)), "talks")
+    assert isinstance(job, LiveJob)
+    return job
+
+
+def test_how_translations_are_released() -> None:
+    job = live_job("--release=agreement", "--spend=balanced")
+    assert job.graph.settings.release == ReleaseSettings(ReleaseName.AGREEMENT, Spend.BALANCED)
+    assert job.graph.segmenter == StepSegmenter(settle_samples=4_000)
+    assert pickle.loads(pickle.dumps(job.graph.settings)) == job.graph.settings  # noqa: S301
+
+
+@pytest.mark.parametrize("how", [(), ("--release=append",), ("--segmentation=window",)])
+def test_or_each_utterance_alone(how: tuple[str, ...]) -> None:
+    assert live_job(*how).graph.settings.release is None
+    assert live_job("--segmentation=window", "--release=auto").graph.settings.release is None

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.session.messages import skipped, translated_audio
+from pipelines.session.messages import skipped, translated_audio, translated_caption
 from pipelines.transforms.publish import TRANSCRIPT_METADATA_BYTES, metadata_text
 from schemas.values import (
     Clip,
     EntryKind,
     LedgerEntry,
+    Release,
     Route,
     Timeline,
     Translation,
+    VoicedPhrase,
 )
 
 pytestmark = pytest.mark.unit
@@ -92,3 +94,38 @@ def test_metadata_is_never_cut_inside_a_character() -> None:
     assert metadata_text("é" * 400) == "%C3%A9" * 250
     assert metadata_text("x" + "é" * 400) == "x" + "%C3%A9" * 249
     assert metadata_text("a b/c") == "a%20b%2Fc"
+
+
+def test_a_phrase_is_told_with_what_it_newly_covers() -> None:
+    release = Release(3, True, "la casa es", 2, 1_800_000_001_000, 1, catches_up=True)
+    phrase = VoicedPhrase(release, "the house is", 1.75)
+    timeline = Timeline.start(ENTRY.captured_at_ms)
+    told = Translation(ENTRY, Route("es", 3), "la casa es", timeline, None, True, phrase)
+    message = translated_audio(told, Clip(b"mp3", 1.0), "u")
+    expected = {
+        "sequenceNumber": 4,
+        "previousSequenceNumber": 1,
+        "timestamp": 1_800_000_001_000,
+        "transcript": "la casa es",
+        "sourceTranscript": "the house is",
+        "sourceDuration": 1.75,
+        "sentence": 3,
+        "endsSentence": True,
+        "catchesUp": True,
+    }
+    assert {name: message[name] for name in expected} == expected
+    notice = skipped(replace(told, skipped="late"), "late")
+    assert {name: notice[name] for name in expected} == expected
+
+
+def test_a_caption_has_what_is_released_and_what_may_follow() -> None:
+    assert translated_caption(ENTRY, "es", 3, "la casa", "es vieja", is_final=False) == {
+        "type": "translatedCaption",
+        "sessionId": "joyful-mountain-789",
+        "targetLanguage": "es",
+        "sequenceNumber": 4,
+        "sentence": 3,
+        "text": "la casa",
+        "preview": "es vieja",
+        "final": False,
+    }

@@ -1,0 +1,55 @@
+"""What the score hands to OmniSTEval, and when it says that something got worse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.score.__main__ import Row, fallen
+from benchmarks.score.figures import Figures, delays
+from benchmarks.score.omnisteval import timed_words, write_logs, write_references
+from benchmarks.score.talks import SpokenTalk, SpokenWord
+from benchmarks.score.virtual_talk import Played, Release, ReleasedSentence
+
+pytestmark = pytest.mark.unit
+
+TALK = SpokenTalk("talk", ("Old house.",), (SpokenWord("Old", 0, 1), SpokenWord("house.", 1, 2)))
+SENTENCE = ReleasedSentence(0, 2, [Release("la casa", 1.5), Release(", vieja.", 2.5)])
+
+
+def test_a_word_counts_when_it_begins_to_be_released() -> None:
+    assert timed_words(SENTENCE) == [("la", 1.5), ("casa,", 1.5), ("vieja.", 2.5)]
+
+
+def test_a_delay_is_counted_from_the_source_word_at_the_same_share() -> None:
+    assert delays([Release("la casa", 1.5), Release("vieja.", 2.5)], [1.0, 2.0]) == [0.5, -0.5, 0.5]
+
+
+def test_logs_and_references_are_of_the_talks_words(tmp_path: Path) -> None:
+    played = [Played(TALK, [SENTENCE])]
+    write_logs(tmp_path, played, 0.5)
+    write_references(tmp_path, played, [["Casa vieja."]])
+    (words,) = map(json.loads, (tmp_path / "words.jsonl").read_text().splitlines())
+    assert words["prediction"] == "la casa, vieja."
+    assert words["delays"] == [1500, 1500, 2500]
+    assert words["elapsed"] == [2000, 2000, 3000]
+    assert json.loads((tmp_path / "segments.json").read_text()) == [
+        {"wav": "talk.wav", "offset": 0, "duration": 2}
+    ]
+    lines = [json.loads(each) for each in (tmp_path / "simulstream.jsonl").read_text().splitlines()]
+    assert [line.get("generated_tokens") for line in lines] == [
+        None,
+        ["la", "casa"],
+        [",", "vieja."],
+    ]
+
+
+def test_a_score_below_the_former_interval_is_told(tmp_path: Path) -> None:
+    figures = Figures(1.0, 2.0, 1.0, 2.0, 97.0, 2.0, 100.0, 1.0, 6.0, 4)
+    row = Row("agreement, swift", "perfect", figures, 96.0, {})
+    for low, told in ((96.5, 0), (97.5, 1)):
+        former = [{"policy": row.policy, "words": row.words, "chrf_low": low}]
+        (tmp_path / "former.json").write_text(json.dumps(former))
+        assert len(fallen([row], tmp_path / "former.json")) == told
