@@ -74,13 +74,13 @@ setup(
         "protobuf",
         "pydantic",
         "pydantic-settings",
-        "stamina",
-        "structlog",
         "typer",
         "uvicorn",
         "uvloop",
         "websockets",
     ],
+    # No extra holds apache-flink: it asks for an older Beam. flink-requirements.txt pins it, and
+    # `make cluster-demo` keeps it in an environment of its own.
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],

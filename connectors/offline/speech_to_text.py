@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.offline.process_speech_to_text import (
+from connectors.offline.recogniser_process import (
     ProcessSpeechToText,
     ProcessSpeechToTextSettings,
     RecogniserProgram,

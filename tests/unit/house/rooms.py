@@ -78,7 +78,7 @@ ROOMS: dict[str, str] = {
             f"benchmarks.{room}"
             for room in (
                 *("baseline", "bench", "browsers", "chaos", "cost", "endurance", "engines"),
-                *("gateway", "kinesis", "lag", "overhead"),
+                *("gateway", "lag", "overhead"),
             )
         ),
         f"{PRODUCT} local_stack.* benchmarks.*",
