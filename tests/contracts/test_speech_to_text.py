@@ -15,7 +15,7 @@ import pytest
 
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
 from connectors.offline.speech_to_text import OfflineSpeechToText

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.unit
 CONNECTORS = ROOT / "connectors"
 CONTRACTS = ROOT / "tests" / "contracts"
 PROVED_ELSEWHERE = {
-    "session_directory": "test_session_tables",  # the part of session tables that the job asks
     "listener_connections": "test_notifier",  # what the notifier of API Gateway is given
 }
 NOT_PROVED = {
