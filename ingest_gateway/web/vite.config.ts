@@ -8,6 +8,6 @@ export default defineConfig({
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },
-    rollupOptions: { input: ["index.html", "listen.html", "operate.html"] },
+    rolldownOptions: { input: ["index.html", "listen.html", "operate.html"] },
   },
 });

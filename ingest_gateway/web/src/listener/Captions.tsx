@@ -80,11 +80,7 @@ const Line = memo(function Line({ line, language, source, showOriginal }: LinePr
   const isMissing = line.state === "missing" && line.text === "";
   return (
     <li className={line.state} data-number={line.number}>
-      {isMissing ? (
-        <span>(a sentence is missing)</span>
-      ) : (
-        <span lang={language}>{line.text}</span>
-      )}
+      {isMissing ? <span>(a sentence is missing)</span> : <span lang={language}>{line.text}</span>}
       {showOriginal && line.original !== "" && (
         <span className="original" lang={source}>
           {line.original}

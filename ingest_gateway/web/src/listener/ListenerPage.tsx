@@ -58,7 +58,12 @@ function Inside() {
 function TalkState() {
   const phase = useStore(listenerStore, (state) => state.phase);
   const state = useStore(listenerStore, (store) => store.state);
-  if (phase === "joining") return <p className="state waiting" role="status">Connecting …</p>;
+  if (phase === "joining")
+    return (
+      <p className="state waiting" role="status">
+        Connecting …
+      </p>
+    );
   const shown = phase === "over" ? "ended" : state;
   const words = {
     live: "Live",

@@ -16,10 +16,7 @@ export function PlayerControls() {
   return (
     <section className="player" aria-label="Sound">
       <div className="controls">
-        <button
-          aria-pressed={state.paused}
-          onClick={() => void pause(!state.paused)}
-        >
+        <button aria-pressed={state.paused} onClick={() => void pause(!state.paused)}>
           {state.paused ? "Go on" : "Pause"}
         </button>
         <button

@@ -18,7 +18,9 @@ export async function enter(sessionId: string): Promise<void> {
       break;
     case "unreachable":
       say("The service cannot be reached. Trying again …");
-      setTimeout(() => { if (wanted === sessionId) void enter(sessionId); }, AGAIN_MS);
+      setTimeout(() => {
+        if (wanted === sessionId) void enter(sessionId);
+      }, AGAIN_MS);
       break;
     case "found":
       come(sessionId, found.languages, found.ended);

@@ -34,9 +34,15 @@ const SOUND_EVENTS: SoundEvents = {
     mark(number, "playing");
     line?.send({ action: "heard", sequenceNumber: number, heardAt: Date.now() });
   },
-  ended: (number) => { mark(number, "heard"); },
-  passed: (number, reason) => { mark(number, reason === "left out" ? "heard" : "missing"); },
-  progress: (now) => { showProgress(now); },
+  ended: (number) => {
+    mark(number, "heard");
+  },
+  passed: (number, reason) => {
+    mark(number, reason === "left out" ? "heard" : "missing");
+  },
+  progress: (now) => {
+    showProgress(now);
+  },
   refreshUrl,
 };
 
@@ -69,7 +75,9 @@ function openTrack(sessionId: string, language: string): void {
     opened: join,
     received: receive,
     broken,
-    track: (receiver) => { player.play(receiver); },
+    track: (receiver) => {
+      player.play(receiver);
+    },
     keptOut: () => {
       set({ continuous: false, isTrackKeptOut: true });
       listen(sessionId, get().language ?? language);

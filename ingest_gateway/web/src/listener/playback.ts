@@ -22,10 +22,16 @@ export class Playback implements Sound {
 
   constructor(private readonly events: SoundEvents) {
     this.player = new ClipPlayer({
-      began: (number) => { events.began(number); },
-      ended: (number) => { events.ended(number); },
+      began: (number) => {
+        events.began(number);
+      },
+      ended: (number) => {
+        events.ended(number);
+      },
     });
-    this.ticking = setInterval(() => { this.tick(); }, TICK_MS);
+    this.ticking = setInterval(() => {
+      this.tick();
+    }, TICK_MS);
   }
 
   get output(): Pick<ClipPlayer, "setVolume" | "setOutput"> {

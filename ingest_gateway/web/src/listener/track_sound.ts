@@ -31,8 +31,7 @@ export class TrackSound implements Sound {
         element.muted = volume === 0; // phones leave the volume to their keys
       },
       setOutput: async (deviceId) => {
-        const one = element as HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
-        await one.setSinkId?.(deviceId);
+        if ("setSinkId" in element) await element.setSinkId(deviceId);
       },
     };
   }
@@ -52,7 +51,9 @@ export class TrackSound implements Sound {
         // Another connection since, or nobody hears it.
         if (buffer !== this.buffer || this.element.paused) return;
         this.events.began(number);
-        this.in(durationS, () => { this.events.ended(number); });
+        this.in(durationS, () => {
+          this.events.ended(number);
+        });
       });
     });
   }

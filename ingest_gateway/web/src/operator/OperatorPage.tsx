@@ -86,7 +86,9 @@ function TokenForm() {
           type="password"
           autoComplete="off"
           value={token}
-          onChange={(event) => { setToken(event.target.value); }}
+          onChange={(event) => {
+            setToken(event.target.value);
+          }}
         />
       </label>
       <button className="primary">Look</button>

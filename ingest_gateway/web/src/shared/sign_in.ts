@@ -52,7 +52,7 @@ export async function finishSignIn(at: SignIn): Promise<void> {
   const state = answer.get("state");
   if (state === null) return;
   history.replaceState(null, "", location.pathname);
-  const pending = kept<Pending>(PENDING);
+  const pending = kept(PENDING) as Pending | null;
   sessionStorage.removeItem(PENDING);
   const code = answer.get("code");
   if (code === null) {
@@ -73,7 +73,7 @@ export async function finishSignIn(at: SignIn): Promise<void> {
 
 /** A token that lasts for some minutes at least; null: sign in (again). */
 export async function signedInToken(at: SignIn, nowMs = Date.now()): Promise<string | null> {
-  const allowance = kept<Allowance>(ALLOWANCE);
+  const allowance = kept(ALLOWANCE) as Allowance | null;
   if (allowance === null || nowMs < allowance.untilMs - EARLY_MS) return allowance?.token ?? null;
   if (allowance.refresh !== null) {
     const wish = { grant_type: "refresh_token", refresh_token: allowance.refresh };
@@ -91,7 +91,7 @@ export function signOut(at: SignIn): void {
 }
 
 export function isSignedIn(): boolean {
-  return kept<Allowance>(ALLOWANCE) !== null;
+  return kept(ALLOWANCE) !== null;
 }
 
 export function forgetSignIn(): void {
@@ -129,8 +129,8 @@ function here(): string {
   return location.origin + location.pathname;
 }
 
-function kept<T>(name: string): T | null {
-  return JSON.parse(sessionStorage.getItem(name) ?? "null") as T | null;
+function kept(name: string): unknown {
+  return JSON.parse(sessionStorage.getItem(name) ?? "null");
 }
 
 function random(): string {

@@ -3,14 +3,7 @@ import { useStore } from "zustand";
 import { nativeName } from "../shared/languages";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
-import {
-  resumeTalk,
-  setVolume,
-  signIn,
-  signOut,
-  start,
-  switchMicrophone,
-} from "./speaking";
+import { resumeTalk, setVolume, signIn, signOut, start, switchMicrophone } from "./speaking";
 import { choose, speakerStore, type Phase } from "./store";
 import { TalkControls } from "./TalkControls";
 import type { Way } from "./talk_protocol";

@@ -6,11 +6,7 @@ const GOOD = { connected: true, unsavedMs: 300, savedMs: 61_000, lostMs: 0, ackM
 it.each([
   [GOOD, true, "Good connection. 61 s of speech are stored."],
   [{ ...GOOD, ackMs: 3000 }, false, "Slow connection. 61 s of speech are stored."],
-  [
-    { ...GOOD, unsavedMs: 9000 },
-    false,
-    "Slow connection: 9 s of speech are still on their way.",
-  ],
+  [{ ...GOOD, unsavedMs: 9000 }, false, "Slow connection: 9 s of speech are still on their way."],
   [
     { ...GOOD, connected: false, unsavedMs: 4000 },
     false,

@@ -2,7 +2,11 @@ import { expect, it } from "vitest";
 import { refusalInWords } from "./refusal_in_words";
 
 it.each([
-  ["SPEAKER_TAKEN", "the speaker goes on in another connection", /from another page.* goes on there/],
+  [
+    "SPEAKER_TAKEN",
+    "the speaker goes on in another connection",
+    /from another page.* goes on there/,
+  ],
   ["SESSION_ENDED", "ended", /has ended this talk/],
   ["FORBIDDEN", "not for guests", /The gateway refused: not for guests\./],
 ])("says of %s what it means for the speaker", (code, message, words) => {

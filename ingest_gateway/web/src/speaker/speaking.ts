@@ -15,9 +15,10 @@ import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./ta
 const STATUS_EVERY_MS = 4000;
 /** Nobody is given a token here, or not this one: a person has to bring one. */
 const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
-const NO_SAMPLES = "The microphone has gone. Plug it in again or choose another one; " +
-  "the talk stays open.";
-const HELD = "The system keeps the microphone from this page, as during a telephone call. " +
+const NO_SAMPLES =
+  "The microphone has gone. Plug it in again or choose another one; " + "the talk stays open.";
+const HELD =
+  "The system keeps the microphone from this page, as during a telephone call. " +
   "Nothing is heard until you come back to this page, or tap it.";
 
 interface Talk {
@@ -69,7 +70,9 @@ export async function prepare(): Promise<void> {
 /** Leave for the page where people sign in; it sends them back here. */
 export async function signIn(): Promise<void> {
   if (signInAt === null) return;
-  await pool.beginSignIn(signInAt).catch((error: unknown) => { set({ problem: inWords(error) }); });
+  await pool.beginSignIn(signInAt).catch((error: unknown) => {
+    set({ problem: inWords(error) });
+  });
 }
 
 export function signOut(): void {
@@ -212,7 +215,9 @@ function listenTo(deviceId: string): Promise<Microphone> {
     deviceId,
     chunkSamples: speakerStore.getState().chunkSamples,
     onChunk: (samples, timestampMs) => talk?.link.speak(samples, timestampMs),
-    onLost: () => { set({ problem: NO_SAMPLES }); },
+    onLost: () => {
+      set({ problem: NO_SAMPLES });
+    },
     onHeld: (isHeld) => {
       if (isHeld) set({ problem: HELD });
       else set(({ problem }) => ({ problem: problem === HELD ? null : problem }));
@@ -231,14 +236,18 @@ async function open(sessionId: string, token: string, microphone: Microphone): P
         set(({ ownLines }) => ({ ownLines: withOwnLine(ownLines, { number, text, final }) }));
       },
       joinAgain: () => undefined, // its link does
-      over: (problem) => { close(problem === null ? null : refusalInWords(problem)); },
+      over: (problem) => {
+        close(problem === null ? null : refusalInWords(problem));
+      },
     },
   };
   const isByWebRtc = speakerStore.getState().way === "webrtc";
   const link = isByWebRtc
     ? await openWhipLink(speaking, microphone.track)
     : openSocketLink(speaking);
-  const asking = setInterval(() => { link.askStatus(); }, STATUS_EVERY_MS);
+  const asking = setInterval(() => {
+    link.askStatus();
+  }, STATUS_EVERY_MS);
   return { link, asking, microphone, wakeLock: null, turn: 0 };
 }
 

@@ -74,7 +74,13 @@ export function choose<C extends Choice>(name: C, value: SpeakerState[C]): void 
 }
 
 export function forgetTalk(): void {
-  speakerStore.setState({ ...NOTHING_YET, sessionId: null, link: null, problem: null, ownLines: [] });
+  speakerStore.setState({
+    ...NOTHING_YET,
+    sessionId: null,
+    link: null,
+    problem: null,
+    ownLines: [],
+  });
 }
 
 /** A later word on the same utterance takes the earlier one's place. */
