@@ -1,18 +1,17 @@
+import { useListener } from "./in_page";
 import { memo, useEffect, useRef, useState } from "react";
-import { useStore } from "zustand";
 import type { CaptionLine } from "./captions";
-import { listenerStore } from "./store";
 
 const NEAR_END_PX = 60;
 
 /** The talk to read. It follows what is new, unless somebody reads further up. */
 export function Captions() {
-  const lines = useStore(listenerStore, (state) => state.lines);
-  const partial = useStore(listenerStore, (state) => state.partial);
-  const language = useStore(listenerStore, (state) => state.language) ?? "";
-  const source = useStore(listenerStore, (state) => state.sourceLanguage) ?? "";
-  const showOriginal = useStore(listenerStore, (state) => state.showOriginal);
-  const isOver = useStore(listenerStore, (state) => state.phase === "over");
+  const lines = useListener((state) => state.lines);
+  const partial = useListener((state) => state.partial);
+  const language = useListener((state) => state.language) ?? "";
+  const source = useListener((state) => state.sourceLanguage) ?? "";
+  const showOriginal = useListener((state) => state.showOriginal);
+  const isOver = useListener((state) => state.phase === "over");
   const list = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
   useEffect(() => {

@@ -1,10 +1,8 @@
-import { useStore } from "zustand";
-import { listenerStore } from "./store";
-
+import { useListener } from "./in_page";
 /** The talk so far, from the gateway: also what was said before this listener came. */
 export function Downloads() {
-  const sessionId = useStore(listenerStore, (state) => state.sessionId) ?? "";
-  const language = useStore(listenerStore, (state) => state.language) ?? "";
+  const sessionId = useListener((state) => state.sessionId) ?? "";
+  const language = useListener((state) => state.language) ?? "";
   const name = `${sessionId}-${language}`;
   const of = `${encodeURIComponent(sessionId)}/${encodeURIComponent(language)}`;
   return (

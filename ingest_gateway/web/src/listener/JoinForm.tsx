@@ -1,8 +1,9 @@
+import { useSession } from "./in_page";
 import { useState } from "react";
 import { sessionTyped } from "../shared/session_link";
-import { enter } from "./entrance";
 
 export function JoinForm() {
+  const session = useSession();
   const [typed, setTyped] = useState("");
   const [isWrong, setIsWrong] = useState(false);
   return (
@@ -13,7 +14,7 @@ export function JoinForm() {
           event.preventDefault();
           const sessionId = sessionTyped(typed);
           setIsWrong(sessionId === null);
-          if (sessionId !== null) void enter(sessionId);
+          if (sessionId !== null) void session.enter(sessionId);
         }}
       >
         <label>

@@ -1,11 +1,10 @@
-import { useStore } from "zustand";
+import { useListener, useSession } from "./in_page";
 import { nativeName } from "../shared/languages";
-import { changeLanguage } from "./listening";
-import { listenerStore } from "./store";
 
 export function LanguageChoice() {
-  const language = useStore(listenerStore, (state) => state.language) ?? "";
-  const offered = useStore(listenerStore, (state) => state.languages);
+  const session = useSession();
+  const language = useListener((state) => state.language) ?? "";
+  const offered = useListener((state) => state.languages);
   const all = offered.includes(language) ? offered : [language, ...offered];
   return (
     <label className="inline">
@@ -13,7 +12,7 @@ export function LanguageChoice() {
       <select
         value={language}
         onChange={(event) => {
-          changeLanguage(event.target.value);
+          session.changeLanguage(event.target.value);
         }}
       >
         {all.map((code) => (

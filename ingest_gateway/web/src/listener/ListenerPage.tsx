@@ -1,16 +1,15 @@
-import { useStore } from "zustand";
+import { useListener, useSession } from "./in_page";
 import { Captions } from "./Captions";
 import { Downloads } from "./Downloads";
 import { JoinForm } from "./JoinForm";
 import { LanguageChoice } from "./LanguageChoice";
-import { leave, startSound } from "./listening";
 import { PlayerControls } from "./PlayerControls";
-import { listenerStore } from "./store";
 
 export function ListenerPage() {
-  const phase = useStore(listenerStore, (state) => state.phase);
-  const sessionId = useStore(listenerStore, (state) => state.sessionId);
-  const problem = useStore(listenerStore, (state) => state.problem);
+  const session = useSession();
+  const phase = useListener((state) => state.phase);
+  const sessionId = useListener((state) => state.sessionId);
+  const problem = useListener((state) => state.problem);
   const isIn = phase !== "asking" && sessionId !== null;
   return (
     <>
@@ -18,7 +17,12 @@ export function ListenerPage() {
         <h1>Listen</h1>
         {isIn && <span className="session">{sessionId}</span>}
         {isIn && (
-          <button className="plain" onClick={leave}>
+          <button
+            className="plain"
+            onClick={() => {
+              session.leave();
+            }}
+          >
             Leave
           </button>
         )}
@@ -36,7 +40,8 @@ export function ListenerPage() {
 }
 
 function Inside() {
-  const soundBlocked = useStore(listenerStore, (state) => state.soundBlocked);
+  const session = useSession();
+  const soundBlocked = useListener((state) => state.soundBlocked);
   return (
     <>
       <div className="bar">
@@ -44,7 +49,7 @@ function Inside() {
         <TalkState />
       </div>
       {soundBlocked && (
-        <button className="primary tap" onClick={() => void startSound()}>
+        <button className="primary tap" onClick={() => void session.startSound()}>
           Tap to start the sound
         </button>
       )}
@@ -56,8 +61,8 @@ function Inside() {
 }
 
 function TalkState() {
-  const phase = useStore(listenerStore, (state) => state.phase);
-  const state = useStore(listenerStore, (store) => store.state);
+  const phase = useListener((state) => state.phase);
+  const state = useListener((store) => store.state);
   if (phase === "joining")
     return (
       <p className="state waiting" role="status">

@@ -1,28 +1,28 @@
+import { useListener, useSession } from "./in_page";
 import { useEffect } from "react";
-import { useStore } from "zustand";
+import type { ListenerSession } from "./listener_session";
 import { listDevices } from "../shared/devices";
-import { jumpToLive, pause, setContinuous, setMuted, setOutput, setVolume } from "./listening";
-import { listenerStore, setShowOriginal } from "./store";
 
 /** Behind by more than this, a listener may want to leave something out. */
 const FAR_BEHIND_S = 10;
 
 export function PlayerControls() {
-  const state = useStore(listenerStore);
+  const session = useSession();
+  const state = useListener((state) => state);
   useEffect(() => {
-    void listOutputs();
-    showOnLockScreen();
-  }, []);
+    void listOutputs(session);
+    showOnLockScreen(session);
+  }, [session]);
   return (
     <section className="player" aria-label="Sound">
       <div className="controls">
-        <button aria-pressed={state.paused} onClick={() => void pause(!state.paused)}>
+        <button aria-pressed={state.paused} onClick={() => void session.pause(!state.paused)}>
           {state.paused ? "Go on" : "Pause"}
         </button>
         <button
           aria-pressed={state.muted}
           onClick={() => {
-            setMuted(!state.muted);
+            session.setMuted(!state.muted);
           }}
         >
           {state.muted ? "Unmute" : "Mute"}
@@ -35,11 +35,11 @@ export function PlayerControls() {
           step={0.05}
           value={state.volume}
           onChange={(event) => {
-            setVolume(Number(event.target.value));
+            session.setVolume(Number(event.target.value));
           }}
         />
         {!state.continuous && (state.paused || state.behindS > FAR_BEHIND_S) && (
-          <button onClick={() => void jumpToLive()}>Jump to live</button>
+          <button onClick={() => void session.jumpToLive()}>Jump to live</button>
         )}
       </div>
       <p className="quiet behind">{waiting(state.behindS, state.rate, state.paused)}</p>
@@ -48,7 +48,7 @@ export function PlayerControls() {
           type="checkbox"
           checked={state.showOriginal}
           onChange={(event) => {
-            setShowOriginal(event.target.checked);
+            session.setShowOriginal(event.target.checked);
           }}
         />
         Show the original beside the translation
@@ -58,7 +58,7 @@ export function PlayerControls() {
           type="checkbox"
           checked={state.continuous}
           onChange={(event) => {
-            setContinuous(event.target.checked);
+            session.setContinuous(event.target.checked);
           }}
         />
         Continuous sound, for a locked screen
@@ -71,7 +71,10 @@ export function PlayerControls() {
       {state.outputs.length > 1 && (
         <label className="inline">
           Play on
-          <select value={state.output} onChange={(event) => void setOutput(event.target.value)}>
+          <select
+            value={state.output}
+            onChange={(event) => void session.setOutput(event.target.value)}
+          >
             <option value="">The usual device</option>
             {state.outputs.map((one) => (
               <option key={one.id} value={one.id}>
@@ -93,18 +96,18 @@ function waiting(behindS: number, rate: number, paused: boolean): string {
 }
 
 /** Only browsers that can choose one, and only devices whose names this page may know. */
-async function listOutputs(): Promise<void> {
+async function listOutputs(session: ListenerSession): Promise<void> {
   if (!("setSinkId" in AudioContext.prototype)) return;
   const outputs = (await listDevices("audiooutput"))
     .filter((device) => device.label)
     .map((device) => ({ id: device.deviceId, label: device.label }));
-  listenerStore.setState({ outputs });
+  session.setOutputs(outputs);
 }
 
-function showOnLockScreen(): void {
-  const session = navigator.mediaSession as MediaSession | undefined;
-  if (session === undefined) return;
-  session.metadata = new MediaMetadata({ title: "Live translation" });
-  session.setActionHandler("play", () => void pause(false));
-  session.setActionHandler("pause", () => void pause(true));
+function showOnLockScreen(session: ListenerSession): void {
+  const shown = navigator.mediaSession as MediaSession | undefined;
+  if (shown === undefined) return;
+  shown.metadata = new MediaMetadata({ title: "Live translation" });
+  shown.setActionHandler("play", () => void session.pause(false));
+  shown.setActionHandler("pause", () => void session.pause(true));
 }

@@ -1,6 +1,6 @@
-import { createStore } from "zustand/vanilla";
+import { createStore, type StoreApi } from "zustand/vanilla";
 import type { BroadcastState } from "../protocol/messages";
-import { remember, remembered, rememberedNumber } from "../shared/remembered";
+import { numberOf, type Memory } from "../shared/remembered";
 import type { CaptionLine, PartialLine } from "./captions";
 
 /** `joining` covers the first attempt and every later one. */
@@ -32,30 +32,28 @@ export interface ListenerState {
   readonly problem: string | null;
 }
 
-export const listenerStore = createStore<ListenerState>(() => ({
-  phase: "asking",
-  sessionId: null,
-  language: null,
-  sourceLanguage: null,
-  languages: [],
-  state: "live",
-  lines: [],
-  partial: null,
-  soundBlocked: false,
-  paused: false,
-  behindS: 0,
-  rate: 1,
-  volume: rememberedNumber("listenerVolume", 1),
-  muted: remembered("listenerMuted") === "true",
-  showOriginal: remembered("showOriginal") === "true",
-  continuous: remembered("continuous") === "true",
-  isTrackKeptOut: false,
-  output: remembered("output") ?? "",
-  outputs: [],
-  problem: null,
-}));
-
-export function setShowOriginal(showOriginal: boolean): void {
-  remember("showOriginal", String(showOriginal));
-  listenerStore.setState({ showOriginal });
+/** A page that has not been used yet, with what its person chose before. */
+export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
+  return createStore<ListenerState>(() => ({
+    phase: "asking",
+    sessionId: null,
+    language: null,
+    sourceLanguage: null,
+    languages: [],
+    state: "live",
+    lines: [],
+    partial: null,
+    soundBlocked: false,
+    paused: false,
+    behindS: 0,
+    rate: 1,
+    volume: numberOf(memory, "listenerVolume", 1),
+    muted: memory.get("listenerMuted") === "true",
+    showOriginal: memory.get("showOriginal") === "true",
+    continuous: memory.get("continuous") === "true",
+    isTrackKeptOut: false,
+    output: memory.get("output") ?? "",
+    outputs: [],
+    problem: null,
+  }));
 }

@@ -1,12 +1,11 @@
+import { useSpeaker } from "./in_page";
 import { useMemo, useState } from "react";
 import { encode } from "uqr";
-import { useStore } from "zustand";
-import { speakerStore } from "./store";
 
 /** How listeners come in: a code for phones, a link to send, a name to say aloud. */
 export function Invitation() {
-  const link = useStore(speakerStore, (state) => state.link) ?? "";
-  const sessionId = useStore(speakerStore, (state) => state.sessionId);
+  const link = useSpeaker((state) => state.link) ?? "";
+  const sessionId = useSpeaker((state) => state.sessionId);
   const [copied, setCopied] = useState(false);
   const copy = () => {
     void navigator.clipboard.writeText(link).then(() => {

@@ -1,17 +1,16 @@
+import { useSession, useSpeaker } from "./in_page";
 import { useState } from "react";
-import { useStore } from "zustand";
 import { nativeName } from "../shared/languages";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
-import { resumeTalk, setVolume, signIn, signOut, start, switchMicrophone } from "./speaking";
-import { choose, speakerStore, type Phase } from "./store";
+import type { Phase } from "./store";
 import { TalkControls } from "./TalkControls";
 import type { Way } from "./talk_protocol";
 import { TalkStatus } from "./TalkStatus";
 
 export function SpeakerPage() {
-  const phase = useStore(speakerStore, (state) => state.phase);
-  const problem = useStore(speakerStore, (state) => state.problem);
+  const phase = useSpeaker((state) => state.phase);
+  const problem = useSpeaker((state) => state.problem);
   const isSpeaking = phase === "speaking";
   return (
     <>
@@ -32,7 +31,8 @@ export function SpeakerPage() {
 }
 
 function Preparing() {
-  const state = useStore(speakerStore);
+  const session = useSession();
+  const state = useSpeaker((state) => state);
   const [token, setToken] = useState("");
   const isStarting = state.phase === "starting";
   return (
@@ -45,7 +45,11 @@ function Preparing() {
       )}
       {state.resumable !== null && (
         <p>
-          <button className="primary" disabled={isStarting} onClick={() => void resumeTalk()}>
+          <button
+            className="primary"
+            disabled={isStarting}
+            onClick={() => void session.resumeTalk()}
+          >
             Go on with {state.resumable}
           </button>
         </p>
@@ -53,7 +57,7 @@ function Preparing() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void start(token.trim());
+          void session.start(token.trim());
         }}
       >
         <label>
@@ -61,7 +65,7 @@ function Preparing() {
           <select
             value={state.source}
             onChange={(event) => {
-              choose("source", event.target.value);
+              session.choose("source", event.target.value);
             }}
           >
             {(state.sources.length > 0 ? state.sources : [state.source]).map((code) => (
@@ -79,7 +83,7 @@ function Preparing() {
             <select
               value={state.chunkSamples}
               onChange={(event) => {
-                choose("chunkSamples", Number(event.target.value));
+                session.choose("chunkSamples", Number(event.target.value));
               }}
             >
               <option value={4096}>256 ms (least data)</option>
@@ -92,7 +96,7 @@ function Preparing() {
             <select
               value={state.way}
               onChange={(event) => {
-                choose("way", event.target.value as Way);
+                session.choose("way", event.target.value as Way);
               }}
             >
               <option value="websocket">WebSocket (loses nothing)</option>
@@ -114,7 +118,7 @@ function Preparing() {
           </label>
         )}
         {state.account === "signed out" ? (
-          <button type="button" className="primary" onClick={() => void signIn()}>
+          <button type="button" className="primary" onClick={() => void session.signIn()}>
             Sign in to speak
           </button>
         ) : (
@@ -123,7 +127,14 @@ function Preparing() {
           </button>
         )}
         {state.account === "signed in" && (
-          <button type="button" className="plain" disabled={isStarting} onClick={signOut}>
+          <button
+            type="button"
+            className="plain"
+            disabled={isStarting}
+            onClick={() => {
+              session.signOut();
+            }}
+          >
             Sign out
           </button>
         )}
@@ -139,15 +150,16 @@ function heading(phase: Phase, problem: string | null): string {
 }
 
 function MicrophoneChoice() {
-  const microphones = useStore(speakerStore, (state) => state.microphones);
-  const chosen = useStore(speakerStore, (state) => state.microphone);
+  const session = useSession();
+  const microphones = useSpeaker((state) => state.microphones);
+  const chosen = useSpeaker((state) => state.microphone);
   const isThere = microphones.some((one) => one.id === chosen);
   return (
     <label>
       Microphone
       <select
         value={isThere ? chosen : ""}
-        onChange={(event) => void switchMicrophone(event.target.value)}
+        onChange={(event) => void session.switchMicrophone(event.target.value)}
       >
         <option value="">The usual one</option>
         {microphones.map((one) => (
@@ -179,7 +191,8 @@ function Talking() {
 }
 
 function ListenersVolume() {
-  const volume = useStore(speakerStore, (state) => state.volume);
+  const session = useSession();
+  const volume = useSpeaker((state) => state.volume);
   return (
     <label>
       Listeners' volume
@@ -190,7 +203,7 @@ function ListenersVolume() {
         step={0.05}
         value={volume}
         onChange={(event) => {
-          setVolume(Number(event.target.value));
+          session.setVolume(Number(event.target.value));
         }}
       />
     </label>
@@ -198,8 +211,8 @@ function ListenersVolume() {
 }
 
 function OwnWords() {
-  const lines = useStore(speakerStore, (state) => state.ownLines);
-  const source = useStore(speakerStore, (state) => state.source);
+  const lines = useSpeaker((state) => state.ownLines);
+  const source = useSpeaker((state) => state.source);
   return (
     <div className="own-words">
       <h2>What was heard</h2>

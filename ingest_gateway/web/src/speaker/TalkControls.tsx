@@ -1,7 +1,5 @@
+import { useSession, useSpeaker } from "./in_page";
 import { useRef } from "react";
-import { useStore } from "zustand";
-import { end, mute, pause } from "./speaking";
-import { speakerStore } from "./store";
 
 const IN_WORDS = {
   live: "Live",
@@ -11,8 +9,9 @@ const IN_WORDS = {
 } as const;
 
 export function TalkControls() {
-  const state = useStore(speakerStore, (store) => store.state);
-  const connected = useStore(speakerStore, (store) => store.connected);
+  const session = useSession();
+  const state = useSpeaker((store) => store.state);
+  const connected = useSpeaker((store) => store.connected);
   const asking = useRef<HTMLDialogElement>(null);
   return (
     <>
@@ -23,7 +22,7 @@ export function TalkControls() {
         <button
           aria-pressed={state === "paused"}
           onClick={() => {
-            pause(state !== "paused");
+            session.pause(state !== "paused");
           }}
         >
           {state === "paused" ? "Resume" : "Pause"}
@@ -32,7 +31,7 @@ export function TalkControls() {
           aria-pressed={state === "muted"}
           disabled={state === "paused"}
           onClick={() => {
-            mute(state !== "muted");
+            session.mute(state !== "muted");
           }}
         >
           {state === "muted" ? "Unmute" : "Mute"}
@@ -47,7 +46,7 @@ export function TalkControls() {
           <p>Listeners hear what was said until now, then it is over for everybody.</p>
           <div className="controls">
             <button autoFocus>Go on speaking</button>
-            <button className="danger" onClick={() => void end()}>
+            <button className="danger" onClick={() => void session.end()}>
               End the talk
             </button>
           </div>

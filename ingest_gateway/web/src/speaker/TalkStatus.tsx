@@ -1,17 +1,16 @@
-import { useStore } from "zustand";
+import { useSpeaker } from "./in_page";
 import { nativeName } from "../shared/languages";
 import { connectionInWords } from "./connection_in_words";
-import { speakerStore } from "./store";
 import type { Way } from "./talk_protocol";
 
 /** Who listens, how late it is for them, and whether what is said gets through. */
 export function TalkStatus() {
-  const listeners = useStore(speakerStore, (state) => state.listeners);
-  const lagMs = useStore(speakerStore, (state) => state.lagMs);
-  const way = useStore(speakerStore, (state) => wayInWords(state.way, state.goesBy));
-  const notice = useStore(speakerStore, (state) => state.notice);
-  const isGood = useStore(speakerStore, (state) => connectionInWords(state).good);
-  const connection = useStore(speakerStore, (state) => connectionInWords(state).text);
+  const listeners = useSpeaker((state) => state.listeners);
+  const lagMs = useSpeaker((state) => state.lagMs);
+  const way = useSpeaker((state) => wayInWords(state.way, state.goesBy));
+  const notice = useSpeaker((state) => state.notice);
+  const isGood = useSpeaker((state) => connectionInWords(state).good);
+  const connection = useSpeaker((state) => connectionInWords(state).text);
   const languages = Object.keys(listeners).sort();
   const all = Object.values(listeners).reduce((sum, count) => sum + count, 0);
   return (

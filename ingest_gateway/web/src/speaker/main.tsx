@@ -1,15 +1,20 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "../style.css";
+import { followPage, SpeakerContext } from "./in_page";
+import { browserNeeds, SpeakerSession } from "./speaker_session";
 import { SpeakerPage } from "./SpeakerPage";
-import { prepare } from "./speaking";
 
 const page = document.getElementById("page");
 if (page !== null) {
+  const session = new SpeakerSession(browserNeeds());
   createRoot(page).render(
     <StrictMode>
-      <SpeakerPage />
+      <SpeakerContext value={session}>
+        <SpeakerPage />
+      </SpeakerContext>
     </StrictMode>,
   );
-  void prepare();
+  followPage(session);
+  void session.prepare();
 }

@@ -1,0 +1,283 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { LineEvents } from "../protocol/line";
+import type { ClientMessage, ServerMessage } from "../protocol/messages";
+import { memoryOf } from "../shared/remembered";
+import { ListenerSession, type ListenerNeeds } from "./listener_session";
+import type { Found } from "./offer";
+import type { Sound, SoundEvents } from "./sound";
+import type { TrackEvents } from "./track_line";
+
+class FakeLine {
+  readonly sent: ClientMessage[] = [];
+  isUp = true;
+  isClosed = false;
+  constructor(readonly events: LineEvents) {}
+  send(message: ClientMessage): boolean {
+    if (this.isUp) this.sent.push(message);
+    return this.isUp;
+  }
+  hurry(): void {
+    this.sent.push({ action: "heartbeat" });
+  }
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+class FakeSound implements Sound {
+  readonly offered: number[] = [];
+  volume = Number.NaN;
+  isClosed = false;
+  mayChange = true;
+  readonly output = {
+    setVolume: (volume: number) => {
+      this.volume = volume;
+    },
+    setOutput: () => (this.mayChange ? Promise.resolve() : Promise.reject(new Error("no"))),
+  };
+  constructor(readonly events: SoundEvents) {}
+  startBehind = vi.fn();
+  sent = vi.fn();
+  changeLanguage = vi.fn();
+  touched = vi.fn();
+  startSound = () => Promise.resolve();
+  pause = () => Promise.resolve();
+  jumpToLive = vi.fn();
+  play = vi.fn();
+  offer(utterance: { sequenceNumber: number }): boolean {
+    this.offered.push(utterance.sequenceNumber);
+    return true;
+  }
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+const HERE: Found = { kind: "found", languages: ["ca", "es"], ended: false };
+let lines: FakeLine[];
+let sounds: FakeSound[];
+let addresses: string[];
+let found: Found;
+let memory = memoryOf();
+let session: ListenerSession;
+
+function needs(): ListenerNeeds {
+  return {
+    memory,
+    preferred: () => ["es-ES", "en"],
+    findSession: () => Promise.resolve(found),
+    openLine: (events) => newLine(events),
+    openTrackLine: (_session, _language, events: TrackEvents) => newLine(events),
+    createPlayback: newSound,
+    createTrackSound: newSound,
+    showAddress: (path) => addresses.push(path),
+    nowMs: () => 1234,
+  };
+}
+
+function newLine(events: LineEvents): FakeLine {
+  const line = new FakeLine(events);
+  lines.push(line);
+  return line;
+}
+
+function newSound(events: SoundEvents): FakeSound {
+  const sound = new FakeSound(events);
+  sounds.push(sound);
+  return sound;
+}
+
+function last<T>(all: readonly T[]): T {
+  const one = all.at(-1);
+  if (one === undefined) throw new Error("there is none");
+  return one;
+}
+
+function state() {
+  return session.store.getState();
+}
+
+function tell(...messages: ServerMessage[]): void {
+  for (const message of messages) last(lines).events.received(message);
+}
+
+function joined(targetLanguage = "es", history: readonly number[] = []): ServerMessage {
+  return {
+    type: "sessionJoined",
+    sessionId: "joyful-1",
+    sourceLanguage: "en",
+    targetLanguage,
+    targetLanguages: ["ca", "es"],
+    state: "live",
+    volume: 0.5,
+    history: history.map((sequenceNumber) => ({
+      sequenceNumber,
+      transcript: `frase ${sequenceNumber}`,
+    })),
+  };
+}
+
+function clip(sequenceNumber: number, targetLanguage = "es"): ServerMessage {
+  return {
+    type: "translatedAudio",
+    sequenceNumber,
+    targetLanguage,
+    transcript: `frase ${sequenceNumber}`,
+    sourceTranscript: `sentence ${sequenceNumber}`,
+    url: `/clips/${sequenceNumber}.mp3`,
+    duration: 1,
+  };
+}
+
+async function listening(): Promise<void> {
+  await session.enter("joyful-1");
+  last(lines).events.opened();
+  tell(joined());
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  lines = [];
+  sounds = [];
+  addresses = [];
+  found = HERE;
+  memory = memoryOf();
+  session = new ListenerSession(needs());
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it("joins in a language of the browser's and shows what comes", async () => {
+  await listening();
+  expect(addresses).toEqual(["/listen/joyful-1"]);
+  expect(last(lines).sent[0]).toMatchObject({ action: "joinSession", targetLanguage: "es" });
+  tell(clip(0), clip(1), clip(1, "ca"));
+  expect(state().lines.map(({ text, state: shown }) => [text, shown])).toEqual([
+    ["frase 0", "waiting"],
+    ["frase 1", "waiting"],
+  ]);
+  expect(last(sounds).offered).toEqual([0, 1]);
+  last(sounds).events.began(0);
+  expect(last(lines).sent.at(-1)).toEqual({ action: "heard", sequenceNumber: 0, heardAt: 1234 });
+  last(sounds).events.ended(0);
+  expect(state().lines[0]?.state).toBe("heard");
+});
+
+it("says that the connection broke, and asks for what was missed", async () => {
+  await listening();
+  tell(clip(4));
+  last(lines).events.broken();
+  expect(state()).toMatchObject({ phase: "joining" });
+  expect(state().problem).not.toBeNull();
+  last(lines).events.opened();
+  expect(last(lines).sent.at(-1)).toMatchObject({ action: "joinSession", sinceSequence: 4 });
+  tell(joined("es", [5]));
+  expect(last(sounds).offered).toEqual([4, 5]);
+  expect(state()).toMatchObject({ phase: "listening", problem: null });
+});
+
+it("lets who comes late read what was said, and hear from now on", async () => {
+  await session.enter("joyful-1");
+  tell(joined("es", [1, 2, 7]));
+  expect(state().lines.map((line) => line.state)).toEqual(["past", "past", "past"]);
+  expect(last(sounds).startBehind).toHaveBeenCalledWith(7);
+  expect(last(sounds).offered).toEqual([]);
+});
+
+it("keeps the language that is heard when another one is refused", async () => {
+  await listening();
+  session.changeLanguage("ca");
+  expect(last(lines).sent.at(-1)).toMatchObject({ action: "changeLanguage", targetLanguage: "ca" });
+  const refusal = { code: "BAD_LANGUAGE", message: "there is no voice for ca" };
+  tell({ type: "error", ...refusal, action: "changeLanguage" });
+  expect(state().language).toBe("es");
+  expect(state().problem).not.toBeNull();
+});
+
+it("shows another language's lines from the answer on", async () => {
+  await listening();
+  tell(clip(0));
+  session.changeLanguage("ca");
+  tell(joined("ca"), clip(1, "ca"));
+  expect(state().lines.map((line) => line.number)).toEqual([1]);
+});
+
+it("tries again when many join, and lets go of a talk that is not there", async () => {
+  await session.enter("joyful-1");
+  tell({
+    type: "error",
+    code: "RATE_LIMITED",
+    message: "",
+    action: "joinSession",
+    retryAfterMs: 50,
+  });
+  const before = last(lines).sent.length;
+  vi.advanceTimersByTime(50);
+  expect(last(lines).sent.length).toBe(before + 1);
+  tell({ type: "error", code: "NO_SESSION", message: "", action: "joinSession" });
+  expect(state().phase).toBe("asking");
+  expect(last(lines).isClosed).toBe(true);
+});
+
+it("asks again while the gateway is away, unless another talk is chosen", async () => {
+  found = { kind: "unreachable" };
+  await session.enter("joyful-1");
+  expect(state().problem).not.toBeNull();
+  found = HERE;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(state()).toMatchObject({ sessionId: "joyful-1", phase: "joining" });
+  found = { kind: "none" };
+  await session.enter("other-2");
+  expect(state().problem).not.toBeNull();
+  expect(lines.length).toBe(1);
+});
+
+it("is over with the talk, and has nothing to play when it is entered late", async () => {
+  await listening();
+  tell({ type: "broadcastState", sessionId: "joyful-1", state: "ended", volume: 1 });
+  expect(state().phase).toBe("over");
+  session.leave();
+  expect([last(lines).isClosed, last(sounds).isClosed]).toEqual([true, true]);
+  found = { ...HERE, ended: true };
+  await session.enter("joyful-1");
+  expect(state()).toMatchObject({ phase: "over", state: "ended", language: "es" });
+  expect(lines.length).toBe(1);
+});
+
+it("multiplies the speaker's volume with the listener's", async () => {
+  await listening();
+  expect(last(sounds).volume).toBe(0.5);
+  session.setVolume(0.5);
+  expect(last(sounds).volume).toBe(0.25);
+  session.setMuted(true);
+  expect(last(sounds).volume).toBe(0);
+  expect([memory.get("listenerVolume"), memory.get("listenerMuted")]).toEqual(["0.5", "true"]);
+});
+
+it("plays clips where no track gets through", async () => {
+  session.setContinuous(true);
+  await listening();
+  (last(lines).events as TrackEvents).keptOut();
+  expect(state()).toMatchObject({ continuous: false, isTrackKeptOut: true, phase: "joining" });
+  expect([lines.length, sounds.length]).toEqual([2, 2]);
+  expect([lines[0]?.isClosed, sounds[0]?.isClosed]).toEqual([true, true]);
+});
+
+it("stays on a device when the other one cannot be played on", async () => {
+  await listening();
+  last(sounds).mayChange = false;
+  await session.setOutput("loud");
+  expect(state()).toMatchObject({ output: "" });
+  expect(state().problem).not.toBeNull();
+  last(sounds).mayChange = true;
+  await session.setOutput("quiet");
+  expect(state()).toMatchObject({ output: "quiet", problem: null });
+});
+
+it("shares nothing with another session", async () => {
+  await listening();
+  tell(clip(0));
+  const other = new ListenerSession(needs());
+  expect(other.store.getState()).toMatchObject({ phase: "asking", lines: [], sessionId: null });
+});
