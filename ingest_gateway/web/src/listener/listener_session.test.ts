@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { LineEvents } from "../protocol/line";
-import type { ClientMessage, ServerMessage } from "../protocol/messages";
+import type { ClientMessage, ServerMessage, Utterance } from "../protocol/messages";
 import { memoryOf } from "../shared/remembered";
-import { ListenerSession, type ListenerNeeds } from "./listener_session";
+import type { ListenerNeeds } from "./listener_needs";
+import { ListenerSession } from "./listener_session";
 import type { Found } from "./offer";
 import type { Sound, SoundEvents } from "./sound";
 import type { TrackEvents } from "./track_line";
@@ -39,6 +40,15 @@ class FakeSound implements Sound {
   startBehind = vi.fn();
   sent = vi.fn();
   changeLanguage = vi.fn();
+  isWanted = true;
+  replayed: number[] = [];
+  setWanted(isWanted: boolean): void {
+    this.isWanted = isWanted;
+  }
+  replay(utterances: readonly Utterance[]): Promise<void> {
+    this.replayed.push(...utterances.map((one) => one.sequenceNumber));
+    return Promise.resolve();
+  }
   touched = vi.fn();
   startSound = () => Promise.resolve();
   pause = () => Promise.resolve();
@@ -53,11 +63,18 @@ class FakeSound implements Sound {
   }
 }
 
-const HERE: Found = { kind: "found", languages: ["ca", "es"], ended: false };
+const HERE: Found = {
+  kind: "found",
+  sourceLanguage: "en",
+  languages: ["ca", "es", "en"],
+  ended: false,
+};
 let lines: FakeLine[];
 let sounds: FakeSound[];
 let addresses: string[];
 let found: Found;
+let hasAudio = true;
+let nowMs = 1234;
 let memory = memoryOf();
 let session: ListenerSession;
 
@@ -68,10 +85,11 @@ function needs(): ListenerNeeds {
     findSession: () => Promise.resolve(found),
     openLine: (events) => newLine(events),
     openTrackLine: (_session, _language, events: TrackEvents) => newLine(events),
-    createPlayback: newSound,
+    createPlayback: (events) => (hasAudio ? newSound(events) : null),
     createTrackSound: newSound,
+    listOutputs: () => Promise.resolve([]),
     showAddress: (path) => addresses.push(path),
-    nowMs: () => 1234,
+    nowMs: () => nowMs,
   };
 }
 
@@ -131,6 +149,7 @@ function clip(sequenceNumber: number, targetLanguage = "es"): ServerMessage {
 
 async function listening(): Promise<void> {
   await session.enter("joyful-1");
+  session.choose("es");
   last(lines).events.opened();
   tell(joined());
 }
@@ -141,6 +160,8 @@ beforeEach(() => {
   sounds = [];
   addresses = [];
   found = HERE;
+  hasAudio = true;
+  nowMs = 1234;
   memory = memoryOf();
   session = new ListenerSession(needs());
 });
@@ -148,9 +169,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("joins in a language of the browser's and shows what comes", async () => {
+it("asks for a language, the likeliest first, and shows what comes", async () => {
+  await session.enter("joyful-1");
+  expect(state()).toMatchObject({ phase: "choosing", likely: ["es", "en"], others: ["ca"] });
+  expect(lines).toEqual([]);
   await listening();
-  expect(addresses).toEqual(["/listen/joyful-1"]);
+  expect(new Set(addresses)).toEqual(new Set(["/listen/joyful-1"]));
   expect(last(lines).sent[0]).toMatchObject({ action: "joinSession", targetLanguage: "es" });
   tell(clip(0), clip(1), clip(1, "ca"));
   expect(state().lines.map(({ text, state: shown }) => [text, shown])).toEqual([
@@ -158,7 +182,7 @@ it("joins in a language of the browser's and shows what comes", async () => {
     ["frase 1", "waiting"],
   ]);
   expect(last(sounds).offered).toEqual([0, 1]);
-  last(sounds).events.began(0);
+  last(sounds).events.began(0, false);
   expect(last(lines).sent.at(-1)).toEqual({ action: "heard", sequenceNumber: 0, heardAt: 1234 });
   last(sounds).events.ended(0);
   expect(state().lines[0]?.state).toBe("heard");
@@ -168,17 +192,20 @@ it("says that the connection broke, and asks for what was missed", async () => {
   await listening();
   tell(clip(4));
   last(lines).events.broken();
-  expect(state()).toMatchObject({ phase: "joining" });
-  expect(state().problem).not.toBeNull();
+  expect(state()).toMatchObject({ phase: "joining", offlineS: 0 });
+  nowMs += 3000;
+  vi.advanceTimersByTime(1000);
+  expect(state().offlineS).toBe(3);
   last(lines).events.opened();
   expect(last(lines).sent.at(-1)).toMatchObject({ action: "joinSession", sinceSequence: 4 });
   tell(joined("es", [5]));
   expect(last(sounds).offered).toEqual([4, 5]);
-  expect(state()).toMatchObject({ phase: "listening", problem: null });
+  expect(state()).toMatchObject({ phase: "listening", problem: null, offlineS: null });
 });
 
 it("lets who comes late read what was said, and hear from now on", async () => {
   await session.enter("joyful-1");
+  session.choose("es");
   tell(joined("es", [1, 2, 7]));
   expect(state().lines.map((line) => line.state)).toEqual(["past", "past", "past"]);
   expect(last(sounds).startBehind).toHaveBeenCalledWith(7);
@@ -205,6 +232,7 @@ it("shows another language's lines from the answer on", async () => {
 
 it("tries again when many join, and lets go of a talk that is not there", async () => {
   await session.enter("joyful-1");
+  session.choose("es");
   tell({
     type: "error",
     code: "RATE_LIMITED",
@@ -226,11 +254,11 @@ it("asks again while the gateway is away, unless another talk is chosen", async 
   expect(state().problem).not.toBeNull();
   found = HERE;
   await vi.advanceTimersByTimeAsync(2000);
-  expect(state()).toMatchObject({ sessionId: "joyful-1", phase: "joining" });
+  expect(state()).toMatchObject({ sessionId: "joyful-1", phase: "choosing" });
   found = { kind: "none" };
   await session.enter("other-2");
   expect(state().problem).not.toBeNull();
-  expect(lines.length).toBe(1);
+  expect(lines.length).toBe(0);
 });
 
 it("is over with the talk, and has nothing to play when it is entered late", async () => {
@@ -241,7 +269,8 @@ it("is over with the talk, and has nothing to play when it is entered late", asy
   expect([last(lines).isClosed, last(sounds).isClosed]).toEqual([true, true]);
   found = { ...HERE, ended: true };
   await session.enter("joyful-1");
-  expect(state()).toMatchObject({ phase: "over", state: "ended", language: "es" });
+  session.choose("ca");
+  expect(state()).toMatchObject({ phase: "over", state: "ended", language: "ca" });
   expect(lines.length).toBe(1);
 });
 
@@ -280,4 +309,71 @@ it("shares nothing with another session", async () => {
   tell(clip(0));
   const other = new ListenerSession(needs());
   expect(other.store.getState()).toMatchObject({ phase: "asking", lines: [], sessionId: null });
+});
+
+it("goes on in its language when its page is loaded anew, and asks for another talk", async () => {
+  await listening();
+  const again = new ListenerSession(needs());
+  await again.enter("joyful-1");
+  expect(again.store.getState()).toMatchObject({ phase: "joining", language: "es" });
+  await again.enter("other-2");
+  expect(again.store.getState()).toMatchObject({ phase: "choosing", sessionId: "other-2" });
+});
+
+it("is not live for long without speech, nor when the speaker's place is told", async () => {
+  await listening();
+  nowMs += 8000;
+  vi.advanceTimersByTime(1000);
+  expect(state().presence).toBe("quiet");
+  tell(clip(0));
+  expect(state().presence).toBe("here");
+  const told = { type: "broadcastState", sessionId: "joyful-1", state: "live", volume: 1 } as const;
+  tell({ ...told, speaker: "away" });
+  expect(state().presence).toBe("away");
+  tell({ ...told, speaker: "here" });
+  expect(state().presence).toBe("here");
+});
+
+it("plays a sentence again, which is no new lag, and goes on if it was paused", async () => {
+  await listening();
+  tell(clip(0), clip(1));
+  await session.pause(true);
+  const sent = last(lines).sent.length;
+  await session.replay([0, 1, 99]);
+  expect(last(sounds).replayed).toEqual([0, 1]);
+  expect(state().paused).toBe(false);
+  last(sounds).events.began(0, true);
+  expect(state().lines[0]?.state).toBe("playing");
+  expect(last(lines).sent.length).toBe(sent);
+});
+
+it("plays nothing for who wants captions only, until that changes", async () => {
+  session.setMode("captions");
+  await listening();
+  expect(last(sounds).isWanted).toBe(false);
+  session.setMode("sound");
+  expect([last(sounds).isWanted, memory.get("mode")]).toEqual([true, "sound"]);
+});
+
+it("opens no track for captions only", async () => {
+  session.setContinuous(true);
+  await listening();
+  expect(sounds.length).toBe(1);
+  session.setMode("captions");
+  expect(sounds.length).toBe(2);
+  expect(sounds[0]?.isClosed).toBe(true);
+});
+
+it("shows captions where the browser has no Web Audio, and says so", async () => {
+  hasAudio = false;
+  await listening();
+  tell(clip(0));
+  expect(state()).toMatchObject({ hasNoSound: true, problem: { id: "sound.none" } });
+  expect(state().lines.map((line) => line.text)).toEqual(["frase 0"]);
+});
+
+it("keeps the looks that were chosen", () => {
+  session.setLooks({ textSize: 4, highContrast: true, theme: "dark" });
+  const next = new ListenerSession(needs()).store.getState();
+  expect(next).toMatchObject({ textSize: 4, highContrast: true, theme: "dark" });
 });

@@ -1,52 +1,24 @@
-import { Line, socketUrl, type LineEvents } from "../protocol/line";
+import type { LineEvents } from "../protocol/line";
 import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/messages";
-import { likeliest } from "../shared/languages";
-import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
-import { stillPartial, withLine, withState, type CaptionState } from "./captions";
+import type { Words } from "../shared/i18n";
+import { likeliestFirst } from "../shared/language_range";
+import { nativeName } from "../shared/language_table";
+import { CaptionLog } from "./caption_log";
 import { FreshUrls } from "./fresh_urls";
 import { joinProblem } from "./join_problem";
-import { findSession } from "./offer";
-import { Playback } from "./playback";
+import type { ListenerNeeds } from "./listener_needs";
+import type { Found } from "./offer";
 import type { Sound, SoundEvents } from "./sound";
-import { createListenerStore, type ListenerState } from "./store";
-import { TrackLine, type ListenerLine, type TrackEvents } from "./track_line";
-import { TrackSound } from "./track_sound";
+import { SpeakerPresence } from "./speaker_presence";
+import { createListenerStore, type ListenerState, type Looks, type Mode } from "./store";
+import type { ListenerLine } from "./track_line";
 
 const JOIN_AGAIN_MS = 1000;
 const FIND_AGAIN_MS = 2000;
 const CAPABILITIES = ["inlineAudio", "partialCaptions"];
-const NO_CONNECTION = "No connection: trying again. What you missed will be made up for.";
-const NO_OUTPUT = "That device cannot be played on. The sound stays where it was.";
-
-/** What a session needs of the browser and of the gateway. */
-export interface ListenerNeeds {
-  readonly memory: Memory;
-  /** Languages that the browser is set to, the dearest first. */
-  preferred(): readonly string[];
-  findSession: typeof findSession;
-  openLine(events: LineEvents): ListenerLine;
-  openTrackLine(sessionId: string, language: string, events: TrackEvents): ListenerLine;
-  createPlayback(events: SoundEvents): Sound;
-  createTrackSound(events: SoundEvents): Sound & Pick<TrackSound, "play">;
-  showAddress(path: string): void;
-  nowMs(): number;
-}
-
-export function browserNeeds(): ListenerNeeds {
-  return {
-    memory: BROWSER_MEMORY,
-    preferred: () => navigator.languages,
-    findSession,
-    openLine: (events) => new Line(socketUrl(location.origin), null, events),
-    openTrackLine: (sessionId, language, events) => new TrackLine(sessionId, language, events),
-    createPlayback: (events) => new Playback(events),
-    createTrackSound: (events) => new TrackSound(events),
-    showAddress: (path) => {
-      history.replaceState(null, "", path);
-    },
-    nowMs: Date.now,
-  };
-}
+const LOOK_EVERY_MS = 1000;
+const NO_OUTPUT: Words = { id: "sound.badOutput" };
+const NO_SOUND: Words = { id: "sound.none" };
 
 /** Listening from one page: the connection, the captions and the playback put together. What the
  * page shows is in `store`. */
@@ -63,17 +35,24 @@ export class ListenerSession {
   /** Of the lines on the page; another one than chosen until the gateway has answered. */
   private shownLanguage: string | null = null;
   private freshUrls = new FreshUrls();
+  private readonly captions: CaptionLog;
+  private presence: SpeakerPresence;
+  private lostAtMs: number | null = null;
+  private looking: ReturnType<typeof setInterval> | undefined;
+  /** What was found of the session that is asked for. */
+  private offered: Extract<Found, { kind: "found" }> | null = null;
 
   private readonly soundEvents: SoundEvents = {
-    began: (number) => {
-      this.mark(number, "playing");
+    began: (number, isAgain) => {
+      this.captions.mark(number, "playing");
+      if (isAgain) return; // the lag is that of the first time
       this.line?.send({ action: "heard", sequenceNumber: number, heardAt: this.needs.nowMs() });
     },
     ended: (number) => {
-      this.mark(number, "heard");
+      this.captions.mark(number, "heard");
     },
     passed: (number, reason) => {
-      this.mark(number, reason === "left out" ? "heard" : "missing");
+      this.captions.mark(number, reason === "left out" ? "heard" : "missing");
     },
     progress: (now) => {
       this.showProgress(now);
@@ -95,9 +74,11 @@ export class ListenerSession {
 
   constructor(private readonly needs: ListenerNeeds) {
     this.store = createListenerStore(needs.memory);
+    this.captions = new CaptionLog(this.store);
+    this.presence = new SpeakerPresence(needs.nowMs());
   }
 
-  /** Find a session and join it in the language that the listener most likely wants. */
+  /** Find a session and ask for a language, unless one was chosen for it before. */
   async enter(sessionId: string): Promise<void> {
     this.wanted = sessionId;
     this.set({ problem: null });
@@ -105,49 +86,94 @@ export class ListenerSession {
     if (this.wanted !== sessionId) return; // another one was chosen meanwhile
     switch (found.kind) {
       case "none":
-        this.set({ problem: `There is no talk called “${sessionId}”. Look at its name again.` });
+        this.set({ problem: { id: "join.none", values: { name: sessionId } } });
         break;
       case "unreachable":
-        this.set({ problem: "The service cannot be reached. Trying again …" });
+        this.set({ problem: { id: "join.unreachable" } });
         setTimeout(() => {
           if (this.wanted === sessionId) void this.enter(sessionId);
         }, FIND_AGAIN_MS);
         break;
       case "found":
-        this.come(sessionId, found.languages, found.ended);
+        this.come(sessionId, found);
         break;
     }
   }
 
   /** The page's address names no session, though it should. */
   cannotEnter(): void {
-    this.set({ problem: "This link names no talk." });
+    this.set({ problem: { id: "join.badLink" } });
   }
 
-  setShowOriginal(showOriginal: boolean): void {
-    this.needs.memory.set("showOriginal", String(showOriginal));
-    this.set({ showOriginal });
+  /** Join in the language that was chosen from those that are offered. */
+  choose(language: string): void {
+    const { sessionId } = this.get();
+    if (sessionId === null) return;
+    this.needs.memory.set("language", language);
+    this.needs.memory.set("joined", `${sessionId} ${language}`);
+    if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
+    else this.listen(sessionId, language);
   }
 
-  setOutputs(outputs: ListenerState["outputs"]): void {
-    this.set({ outputs });
+  setLooks(looks: Partial<Looks>): void {
+    for (const [name, value] of Object.entries(looks)) this.needs.memory.set(name, String(value));
+    this.set(looks);
+  }
+
+  /** With sound, with captions, or with both. */
+  setMode(mode: Mode): void {
+    this.needs.memory.set("mode", mode);
+    const hadSound = this.get().mode !== "captions";
+    const hasSound = mode !== "captions";
+    this.set({ mode });
+    if (hadSound === hasSound) return;
+    const { sessionId, language, continuous, phase } = this.get();
+    const isIn = phase === "joining" || phase === "listening";
+    if (continuous && isIn && sessionId !== null && language !== null) {
+      this.listen(sessionId, language);
+      return;
+    }
+    this.sound?.setWanted(hasSound);
+    if (hasSound) void this.sound?.startSound();
+  }
+
+  /** Play a sentence once more; its utterances by number. */
+  async replay(numbers: readonly number[]): Promise<void> {
+    const known = this.captions.clipsOf(numbers);
+    if (known.length === 0) return;
+    if (this.get().paused) await this.pause(false);
+    await this.sound?.replay(known);
+  }
+
+  /** What the sound can be played on, where a browser can choose and tells the names. */
+  async lookForOutputs(): Promise<void> {
+    const outputs = await this.needs.listOutputs();
+    this.set({ outputs: outputs.map(({ deviceId, label }) => ({ id: deviceId, label })) });
   }
 
   /** Join, or change over from another session. */
   listen(sessionId: string, language: string): void {
     this.stop();
     this.lastNumber = null;
-    this.needs.memory.set("language", language);
-    this.set({ phase: "joining", sessionId, language, problem: null, lines: [], partial: null });
-    if (this.get().continuous) this.openTrack(sessionId, language);
+    this.captions.clear();
+    this.presence = new SpeakerPresence(this.needs.nowMs());
+    this.set({ phase: "joining", sessionId, language, problem: null });
+    const { continuous, mode } = this.get();
+    if (continuous && mode !== "captions") this.openTrack(sessionId, language);
     else this.openClips();
+    this.looking = setInterval(() => {
+      this.look();
+    }, LOOK_EVERY_MS);
     this.applyVolume();
     void this.sound?.output.setOutput(this.get().output).catch(() => undefined);
   }
 
   private openClips(): void {
     this.sound = this.needs.createPlayback(this.soundEvents);
-    void this.sound.startSound();
+    this.set({ hasNoSound: this.sound === null });
+    if (this.sound === null) this.set({ problem: NO_SOUND });
+    this.sound?.setWanted(this.get().mode !== "captions");
+    if (this.get().mode !== "captions") void this.sound?.startSound();
     this.line = this.needs.openLine(this.lineEvents);
   }
 
@@ -176,9 +202,10 @@ export class ListenerSession {
   }
 
   changeLanguage(language: string): void {
-    this.needs.memory.set("language", language);
     const { sessionId, phase } = this.get();
     if (sessionId === null || language === this.get().language) return;
+    this.needs.memory.set("language", language);
+    this.needs.memory.set("joined", `${sessionId} ${language}`);
     this.set({ language, problem: null });
     this.sound?.changeLanguage();
     // Not connected: the next join asks for it.
@@ -187,11 +214,15 @@ export class ListenerSession {
       sessionId,
       targetLanguage: language,
     });
-    if (isSent !== true && phase === "over") this.listen(sessionId, language);
+    if (isSent !== true && phase === "over" && this.offered?.ended !== true) {
+      this.listen(sessionId, language);
+    }
   }
 
   leave(): void {
     this.stop();
+    this.wanted = null;
+    this.needs.memory.set("joined", "");
     this.needs.showAddress("/listen");
     this.set({ phase: "asking", problem: null });
   }
@@ -234,12 +265,6 @@ export class ListenerSession {
     }
   }
 
-  /** The language to begin with, of those that are offered. */
-  private firstLanguage(offered: readonly string[]): string | null {
-    const last = this.needs.memory.get("language");
-    return likeliest(offered, last, this.needs.preferred()) ?? offered[0] ?? null;
-  }
-
   hurry(): void {
     this.line?.hurry();
     this.sound?.touched(); // what the system took away behind a lock screen
@@ -255,10 +280,16 @@ export class ListenerSession {
     this.line = null;
     this.sound = null;
     this.freshUrls = new FreshUrls();
+    clearInterval(this.looking);
+    this.lostAtMs = null;
+    this.set({ offlineS: null, presence: "here" });
   }
 
   private broken(): void {
-    if (this.get().phase !== "over") this.set({ phase: "joining", problem: NO_CONNECTION });
+    if (this.get().phase === "over") return;
+    this.lostAtMs ??= this.needs.nowMs();
+    this.set({ phase: "joining" });
+    this.look();
   }
 
   private join(): void {
@@ -284,14 +315,16 @@ export class ListenerSession {
         }
         break;
       case "partialCaption":
-        this.set(({ lines }) => ({
-          partial: stillPartial({ ...message, number: message.sequenceNumber }, lines),
-        }));
+        this.presence.speech("partial", this.needs.nowMs());
+        this.look();
+        this.captions.showPartial({ ...message, number: message.sequenceNumber });
         break;
       case "broadcastState":
         this.speakersVolume = message.volume;
         this.applyVolume();
+        this.presence.toldBy(message.speaker, this.needs.nowMs());
         this.set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
+        this.look();
         break;
       case "playing":
         this.sound?.sent(message.sequenceNumber, message.duration);
@@ -311,20 +344,23 @@ export class ListenerSession {
     const { history } = message;
     const isFirst = this.lastNumber === null;
     const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
-    if (isOtherLanguage) this.set({ lines: [], partial: null });
+    if (isOtherLanguage) this.captions.clear();
     this.shownLanguage = message.targetLanguage;
     this.speakersVolume = message.volume ?? 1;
     this.applyVolume();
+    this.presence.toldBy(message.speaker, this.needs.nowMs());
+    this.lostAtMs = null;
     this.set({
       phase: message.state === "ended" ? "over" : "listening",
       state: message.state,
       sourceLanguage: message.sourceLanguage,
-      problem: null,
-      ...(message.targetLanguages.length > 0 ? { languages: message.targetLanguages } : {}),
+      problem: this.get().hasNoSound ? NO_SOUND : null,
     });
+    if (message.targetLanguages.length > 0) this.offer(message.targetLanguages);
+    this.look();
     if (isFirst) {
       // Who comes late reads what was said last and hears what is said from now on.
-      for (const past of history) this.show(past, past.skipped ? "missing" : "past");
+      for (const past of history) this.captions.show(past, past.skipped ? "missing" : "past");
       const newest = history.at(-1)?.sequenceNumber ?? null;
       this.lastNumber = newest ?? -1;
       this.sound?.startBehind(newest);
@@ -335,26 +371,11 @@ export class ListenerSession {
   }
 
   private take(utterance: Utterance): void {
+    this.presence.speech("utterance", this.needs.nowMs());
+    this.look();
     const isNew = this.sound?.offer(utterance) ?? false;
-    this.show(utterance, isNew ? "waiting" : "past");
+    this.captions.show(utterance, isNew ? "waiting" : "past");
     this.lastNumber = Math.max(this.lastNumber ?? -1, utterance.sequenceNumber);
-  }
-
-  private show(utterance: Utterance, state: CaptionState): void {
-    const line = {
-      number: utterance.sequenceNumber,
-      text: utterance.transcript ?? "",
-      original: utterance.sourceTranscript ?? "",
-      state: utterance.skipped ? ("missing" as const) : state,
-    };
-    this.set(({ lines, partial }) => {
-      const next = withLine(lines, line);
-      return { lines: next, partial: stillPartial(partial, next) };
-    });
-  }
-
-  private mark(number: number, state: CaptionState): void {
-    this.set(({ lines }) => ({ lines: withState(lines, number, state) }));
   }
 
   private showProgress(now: { behindS: number; rate: number; soundBlocked: boolean }): void {
@@ -382,7 +403,7 @@ export class ListenerSession {
     }
     const problem = joinProblem(error, this.get().sessionId ?? "");
     if (problem === null) return;
-    this.set({ problem: problem.text });
+    this.set({ problem: problem.words });
     if (error.action === "changeLanguage" && problem.then === "choose") {
       this.set({ language: this.shownLanguage }); // what was heard goes on
       return;
@@ -402,25 +423,46 @@ export class ListenerSession {
     this.sound?.output.setVolume(muted ? 0 : volume * this.speakersVolume);
   }
 
-  private come(sessionId: string, languages: readonly string[], ended: boolean): void {
-    const language = this.firstLanguage(languages);
-    if (language === null) {
-      this.set({ problem: "This talk cannot be heard in any language here." });
+  private come(sessionId: string, found: Extract<Found, { kind: "found" }>): void {
+    this.offered = found;
+    if (found.languages.length === 0) {
+      this.set({ problem: { id: "join.noLanguage" } });
       return;
     }
     this.needs.showAddress(`/listen/${encodeURIComponent(sessionId)}`);
-    this.set({ languages });
-    if (ended) this.set({ phase: "over", state: "ended", sessionId, language });
-    else this.listen(sessionId, language);
+    const { sourceLanguage } = found;
+    this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
+    this.captions.clear();
+    this.offer(found.languages);
+    const [joined, language] = (this.needs.memory.get("joined") ?? "").split(" ");
+    if (joined === sessionId && language !== undefined && found.languages.includes(language)) {
+      this.choose(language); // the page was loaded anew
+    }
+  }
+
+  private offer(languages: readonly string[]): void {
+    const last = this.needs.memory.get("language");
+    const ranges = [...(last === null ? [] : [last]), ...this.needs.preferred()];
+    this.set(likeliestFirst(languages, ranges, nativeName));
+  }
+
+  /** What changes by time alone. */
+  private look(): void {
+    const nowMs = this.needs.nowMs();
+    const presence = this.presence.at(nowMs);
+    const offlineS =
+      this.lostAtMs === null ? null : Math.max(0, Math.round((nowMs - this.lostAtMs) / 1000));
+    const before = this.get();
+    if (presence !== before.presence || offlineS !== before.offlineS) {
+      this.set({ presence, offlineS });
+    }
   }
 
   private get(): ListenerState {
     return this.store.getState();
   }
 
-  private set(
-    changes: Partial<ListenerState> | ((state: ListenerState) => Partial<ListenerState>),
-  ): void {
+  private set(changes: Partial<ListenerState>): void {
     this.store.setState(changes);
   }
 }

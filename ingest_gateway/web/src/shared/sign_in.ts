@@ -18,8 +18,18 @@ interface Allowance {
   readonly untilMs: number;
 }
 
-/** In words. */
-export class SignInError extends Error {}
+export type SignInFault = "insecure" | "refused" | "foreign" | "unreachable" | "noToken";
+
+/** `reason`: in the words of the pool, where it refused. */
+export class SignInError extends Error {
+  constructor(
+    readonly fault: SignInFault,
+    message: string,
+    readonly reason = "",
+  ) {
+    super(message);
+  }
+}
 
 const PENDING = "live-translation.signIn";
 const ALLOWANCE = "live-translation.allowance";
@@ -29,7 +39,7 @@ const EARLY_MS = 5 * 60_000;
 /** Leave this page for the pool's. */
 export async function beginSignIn(at: SignIn): Promise<void> {
   if (!window.isSecureContext) {
-    throw new SignInError("Signing in needs a secure page: open this one over https.");
+    throw new SignInError("insecure", "Signing in needs a secure page: open this one over https.");
   }
   const pending = { state: random(), verifier: random() };
   sessionStorage.setItem(PENDING, JSON.stringify(pending));
@@ -57,11 +67,11 @@ export async function finishSignIn(at: SignIn): Promise<void> {
   const code = answer.get("code");
   if (code === null) {
     const why = answer.get("error_description") ?? answer.get("error") ?? "no reason was given";
-    throw new SignInError(`Signing in was refused: ${why}.`);
+    throw new SignInError("refused", `Signing in was refused: ${why}.`, why);
   }
   // Somebody else's code would have this person speak under another name.
   if (pending?.state !== state) {
-    throw new SignInError("That sign-in was not begun in this tab. Sign in again.");
+    throw new SignInError("foreign", "That sign-in was not begun in this tab. Sign in again.");
   }
   await take(at, {
     grant_type: "authorization_code",
@@ -106,7 +116,7 @@ async function take(
 ): Promise<Allowance> {
   const body = new URLSearchParams({ ...wish, client_id: at.clientId });
   const answer = await fetch(`${at.url}/oauth2/token`, { method: "POST", body }).catch(() => {
-    throw new SignInError("The sign-in service does not answer. Is the network up?");
+    throw new SignInError("unreachable", "The sign-in service does not answer. Is the network up?");
   });
   const got = (await answer.json().catch(() => ({}))) as {
     access_token?: string;
@@ -114,7 +124,7 @@ async function take(
     expires_in?: number;
   };
   if (!answer.ok || got.access_token === undefined) {
-    throw new SignInError("The sign-in service gave no token. Sign in again.");
+    throw new SignInError("noToken", "The sign-in service gave no token. Sign in again.");
   }
   const allowance = {
     token: got.access_token,

@@ -1,4 +1,5 @@
 import { useSession } from "./in_page";
+import { useText } from "../shared/i18n";
 import { useEffect, useRef } from "react";
 
 const QUIETEST_DB = -60;
@@ -8,6 +9,7 @@ const SILENT_FRAMES = 60 * 8;
 /** How loud the microphone is, on a scale as ears have it; it tells when nothing comes at all. */
 export function LevelMeter() {
   const session = useSession();
+  const text = useText();
   const bar = useRef<HTMLDivElement>(null);
   const hint = useRef<HTMLParagraphElement>(null);
   useEffect(() => {
@@ -32,12 +34,12 @@ export function LevelMeter() {
         ref={bar}
         className="meter"
         role="meter"
-        aria-label="Microphone level"
+        aria-label={text.text("microphone.level")}
         aria-valuemin={0}
         aria-valuemax={100}
       />
       <p ref={hint} className="quiet" hidden>
-        Nothing is heard. Is the microphone switched on?
+        {text.text("microphone.silent")}
       </p>
     </>
   );

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { ENGLISH } from "../shared/english";
 import { refusalInWords } from "./refusal_in_words";
 
 it.each([
@@ -8,7 +9,7 @@ it.each([
     /from another page.* goes on there/,
   ],
   ["SESSION_ENDED", "ended", /has ended this talk/],
-  ["FORBIDDEN", "not for guests", /The gateway refused: not for guests\./],
+  ["FORBIDDEN", "not for guests", /The gateway refused: not for guests/],
 ])("says of %s what it means for the speaker", (code, message, words) => {
-  expect(refusalInWords({ code, message })).toMatch(words);
+  expect(ENGLISH.words(refusalInWords({ code, message }))).toMatch(words);
 });

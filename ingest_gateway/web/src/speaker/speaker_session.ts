@@ -1,6 +1,7 @@
 import { openMicrophone, type Microphone } from "../audio/microphone";
 import { microphoneProblem } from "../audio/microphone_problem";
 import { RtcError } from "../protocol/rtc_line";
+import type { MessageId, Words } from "../shared/i18n";
 import { listDevices } from "../shared/devices";
 import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
 import { listenerLink } from "../shared/session_link";
@@ -14,11 +15,16 @@ import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./ta
 const STATUS_EVERY_MS = 4000;
 /** Nobody is given a token here, or not this one: a person has to bring one. */
 const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
-const NO_SAMPLES =
-  "The microphone has gone. Plug it in again or choose another one; the talk stays open.";
-const HELD =
-  "The system keeps the microphone from this page, as during a telephone call. " +
-  "Nothing is heard until you come back to this page, or tap it.";
+const NO_SAMPLES: Words = { id: "microphone.gone" };
+const HELD: Words = { id: "microphone.held" };
+
+/** Refusals that this page meets itself; others come with the gateway's words. */
+const BY_CODE: Readonly<Record<string, MessageId>> = {
+  UNREACHABLE: "problem.unreachable",
+  NOT_CONNECTED: "problem.unreachable",
+  SIGNED_OUT: "problem.signInFirst",
+  NOT_OPEN: "problem.notOpen",
+};
 
 type Choice = "source" | "microphone" | "chunkSamples" | "way";
 
@@ -140,7 +146,7 @@ export class SpeakerSession {
     return this.speakInto(() => {
       const left = this.needs.openTalk.kept();
       if (left === null) {
-        throw new account.RefusedError("NO_SESSION", "That talk is not open any more.");
+        throw new account.RefusedError("NOT_OPEN", "That talk is not open any more.");
       }
       return Promise.resolve(left);
     });
@@ -219,10 +225,7 @@ export class SpeakerSession {
   async refreshMicrophones(): Promise<void> {
     const found = await this.needs.listDevices("audioinput");
     this.set({
-      microphones: found.map((one, index) => ({
-        id: one.deviceId,
-        label: one.label || `Microphone ${String(index + 1)}`,
-      })),
+      microphones: found.map(({ deviceId, label }) => ({ id: deviceId, label })),
     });
   }
 
@@ -282,7 +285,7 @@ export class SpeakerSession {
     return { link, asking, microphone, wakeLock: null, turn: 0 };
   }
 
-  private close(problem: string | null): void {
+  private close(problem: Words | null): void {
     const over = this.talk;
     this.talk = null;
     if (over === null) return;
@@ -349,8 +352,13 @@ function letSleep(lock: WakeLockSentinel | null): void {
   lock?.release().catch(() => undefined);
 }
 
-function inWords(error: unknown): string {
-  const kinds = [account.RefusedError, RtcError, pool.SignInError];
-  const isInWords = error instanceof Error && kinds.some((kind) => error instanceof kind);
-  return isInWords ? error.message : microphoneProblem(error);
+function inWords(error: unknown): Words {
+  if (error instanceof pool.SignInError) {
+    return { id: `signIn.${error.fault}`, values: { reason: error.reason } };
+  }
+  if (!(error instanceof account.RefusedError || error instanceof RtcError)) {
+    return microphoneProblem(error);
+  }
+  const id = BY_CODE[error.code];
+  return id === undefined ? { id: "problem.refused", values: { reason: error.message } } : { id };
 }

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { numberOf, type Memory } from "../shared/remembered";
+import type { Words } from "../shared/i18n";
 import type { TalkReport, Way } from "./talk_protocol";
 
 export interface OwnLine {
@@ -17,6 +18,7 @@ export interface SpeakerState extends TalkReport {
   /** Languages that can be spoken; empty until the gateway has said so. */
   readonly sources: readonly string[];
   readonly source: string;
+  /** `label` empty: the browser does not tell it yet. */
   readonly microphones: readonly { readonly id: string; readonly label: string }[];
   readonly microphone: string;
   readonly chunkSamples: number;
@@ -28,7 +30,7 @@ export interface SpeakerState extends TalkReport {
   readonly needsToken: boolean;
   /** A talk of this tab that was left open when the page was loaded anew. */
   readonly resumable: string | null;
-  readonly problem: string | null;
+  readonly problem: Words | null;
   readonly ownLines: readonly OwnLine[];
 }
 
