@@ -71,7 +71,7 @@ function Inside() {
         <Problem />
         <ConnectionNotice />
         {soundBlocked && (
-          <button className="primary tap" onClick={() => void session.startSound()}>
+          <button className="primary tap" onClick={() => void session.controls.start()}>
             {text.text("sound.tap")}
           </button>
         )}

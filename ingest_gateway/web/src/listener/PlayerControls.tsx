@@ -22,7 +22,7 @@ export function PlayerControls() {
   );
   useLockScreen();
   useEffect(() => {
-    void session.lookForOutputs();
+    void session.controls.lookForOutputs();
   }, [session]);
   if (hasNoSound) return null;
   if (mode === "captions") {
@@ -41,19 +41,21 @@ export function PlayerControls() {
   return (
     <section className="player" aria-label={text.text("sound.label")}>
       <Behind />
-      <button aria-pressed={paused} onClick={() => void session.pause(!paused)}>
+      <button aria-pressed={paused} onClick={() => void session.controls.pause(!paused)}>
         {text.text(paused ? "sound.goOn" : "sound.pause")}
       </button>
       <button
         aria-pressed={muted}
         onClick={() => {
-          session.setMuted(!muted);
+          session.controls.setMuted(!muted);
         }}
       >
         {text.text(muted ? "sound.unmute" : "sound.mute")}
       </button>
       {isFarBehind ? (
-        <button onClick={() => void session.jumpToLive()}>{text.text("sound.jump")}</button>
+        <button onClick={() => void session.controls.jumpToLive()}>
+          {text.text("sound.jump")}
+        </button>
       ) : (
         <input
           type="range"
@@ -64,7 +66,7 @@ export function PlayerControls() {
           step={0.05}
           value={volume}
           onChange={(event) => {
-            session.setVolume(Number(event.target.value));
+            session.controls.setVolume(Number(event.target.value));
           }}
         />
       )}

@@ -130,7 +130,10 @@ function Sound() {
       {outputs.length > 1 && (
         <label>
           {text.text("settings.output")}
-          <select value={output} onChange={(event) => void session.setOutput(event.target.value)}>
+          <select
+            value={output}
+            onChange={(event) => void session.controls.setOutput(event.target.value)}
+          >
             <option value="">{text.text("settings.usualOutput")}</option>
             {outputs.map((one) => (
               <option key={one.id} value={one.id}>

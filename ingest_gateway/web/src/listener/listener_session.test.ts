@@ -277,9 +277,9 @@ it("is over with the talk, and has nothing to play when it is entered late", asy
 it("multiplies the speaker's volume with the listener's", async () => {
   await listening();
   expect(last(sounds).volume).toBe(0.5);
-  session.setVolume(0.5);
+  session.controls.setVolume(0.5);
   expect(last(sounds).volume).toBe(0.25);
-  session.setMuted(true);
+  session.controls.setMuted(true);
   expect(last(sounds).volume).toBe(0);
   expect([memory.get("listenerVolume"), memory.get("listenerMuted")]).toEqual(["0.5", "true"]);
 });
@@ -296,11 +296,11 @@ it("plays clips where no track gets through", async () => {
 it("stays on a device when the other one cannot be played on", async () => {
   await listening();
   last(sounds).mayChange = false;
-  await session.setOutput("loud");
+  await session.controls.setOutput("loud");
   expect(state()).toMatchObject({ output: "" });
   expect(state().problem).not.toBeNull();
   last(sounds).mayChange = true;
-  await session.setOutput("quiet");
+  await session.controls.setOutput("quiet");
   expect(state()).toMatchObject({ output: "quiet", problem: null });
 });
 
@@ -337,7 +337,7 @@ it("is not live for long without speech, nor when the speaker's place is told", 
 it("plays a sentence again, which is no new lag, and goes on if it was paused", async () => {
   await listening();
   tell(clip(0), clip(1));
-  await session.pause(true);
+  await session.controls.pause(true);
   const sent = last(lines).sent.length;
   await session.replay([0, 1, 99]);
   expect(last(sounds).replayed).toEqual([0, 1]);

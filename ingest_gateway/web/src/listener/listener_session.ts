@@ -5,29 +5,28 @@ import { likeliestFirst } from "../shared/language_range";
 import { nativeName } from "../shared/language_table";
 import { CaptionLog } from "./caption_log";
 import { FreshUrls } from "./fresh_urls";
+import { Liveness } from "./liveness";
 import { joinProblem } from "./join_problem";
 import type { ListenerNeeds } from "./listener_needs";
 import type { Found } from "./offer";
 import type { Sound, SoundEvents } from "./sound";
-import { SpeakerPresence } from "./speaker_presence";
+import { SoundControls } from "./sound_controls";
+
 import { createListenerStore, type ListenerState, type Looks, type Mode } from "./store";
 import type { ListenerLine } from "./track_line";
 
 const JOIN_AGAIN_MS = 1000;
 const FIND_AGAIN_MS = 2000;
 const CAPABILITIES = ["inlineAudio", "partialCaptions"];
-const LOOK_EVERY_MS = 1000;
-const NO_OUTPUT: Words = { id: "sound.badOutput" };
 const NO_SOUND: Words = { id: "sound.none" };
 
 /** Listening from one page: the connection, the captions and the playback put together. What the
  * page shows is in `store`. */
 export class ListenerSession {
   readonly store;
+  readonly controls: SoundControls;
   /** The session that is asked for; another one may be chosen before there is an answer. */
   private wanted: string | null = null;
-  /** The speaker's volume, on top of which a listener has their own. */
-  private speakersVolume = 1;
   private line: ListenerLine | null = null;
   private sound: Sound | null = null;
   /** The last number that came in this language; null: nothing yet. */
@@ -36,9 +35,7 @@ export class ListenerSession {
   private shownLanguage: string | null = null;
   private freshUrls = new FreshUrls();
   private readonly captions: CaptionLog;
-  private presence: SpeakerPresence;
-  private lostAtMs: number | null = null;
-  private looking: ReturnType<typeof setInterval> | undefined;
+  private readonly liveness: Liveness;
   /** What was found of the session that is asked for. */
   private offered: Extract<Found, { kind: "found" }> | null = null;
 
@@ -75,7 +72,8 @@ export class ListenerSession {
   constructor(private readonly needs: ListenerNeeds) {
     this.store = createListenerStore(needs.memory);
     this.captions = new CaptionLog(this.store);
-    this.presence = new SpeakerPresence(needs.nowMs());
+    this.controls = new SoundControls(this.store, needs.memory, () => needs.listOutputs());
+    this.liveness = new Liveness(this.store, () => needs.nowMs());
   }
 
   /** Find a session and ask for a language, unless one was chosen for it before. */
@@ -141,14 +139,8 @@ export class ListenerSession {
   async replay(numbers: readonly number[]): Promise<void> {
     const known = this.captions.clipsOf(numbers);
     if (known.length === 0) return;
-    if (this.get().paused) await this.pause(false);
+    if (this.get().paused) await this.controls.pause(false);
     await this.sound?.replay(known);
-  }
-
-  /** What the sound can be played on, where a browser can choose and tells the names. */
-  async lookForOutputs(): Promise<void> {
-    const outputs = await this.needs.listOutputs();
-    this.set({ outputs: outputs.map(({ deviceId, label }) => ({ id: deviceId, label })) });
   }
 
   /** Join, or change over from another session. */
@@ -156,16 +148,12 @@ export class ListenerSession {
     this.stop();
     this.lastNumber = null;
     this.captions.clear();
-    this.presence = new SpeakerPresence(this.needs.nowMs());
+    this.liveness.begin();
     this.set({ phase: "joining", sessionId, language, problem: null });
     const { continuous, mode } = this.get();
     if (continuous && mode !== "captions") this.openTrack(sessionId, language);
     else this.openClips();
-    this.looking = setInterval(() => {
-      this.look();
-    }, LOOK_EVERY_MS);
-    this.applyVolume();
-    void this.sound?.output.setOutput(this.get().output).catch(() => undefined);
+    this.controls.use(this.sound);
   }
 
   private openClips(): void {
@@ -227,44 +215,6 @@ export class ListenerSession {
     this.set({ phase: "asking", problem: null });
   }
 
-  async startSound(): Promise<void> {
-    await this.sound?.startSound();
-  }
-
-  async pause(paused: boolean): Promise<void> {
-    this.set({ paused });
-    await this.sound?.pause(paused);
-  }
-
-  async jumpToLive(): Promise<void> {
-    this.sound?.jumpToLive();
-    if (this.get().paused) await this.pause(false);
-  }
-
-  setVolume(volume: number): void {
-    this.needs.memory.set("listenerVolume", String(volume));
-    this.set({ volume });
-    this.applyVolume();
-  }
-
-  setMuted(muted: boolean): void {
-    this.needs.memory.set("listenerMuted", String(muted));
-    this.set({ muted });
-    this.applyVolume();
-  }
-
-  async setOutput(output: string): Promise<void> {
-    const before = this.get().output;
-    this.set({ output });
-    if (this.get().problem === NO_OUTPUT) this.set({ problem: null });
-    try {
-      await this.sound?.output.setOutput(output);
-      this.needs.memory.set("output", output);
-    } catch {
-      this.set({ output: before, problem: NO_OUTPUT });
-    }
-  }
-
   hurry(): void {
     this.line?.hurry();
     this.sound?.touched(); // what the system took away behind a lock screen
@@ -279,17 +229,15 @@ export class ListenerSession {
     this.sound?.close();
     this.line = null;
     this.sound = null;
+    this.controls.use(null);
     this.freshUrls = new FreshUrls();
-    clearInterval(this.looking);
-    this.lostAtMs = null;
-    this.set({ offlineS: null, presence: "here" });
+    this.liveness.stop();
   }
 
   private broken(): void {
     if (this.get().phase === "over") return;
-    this.lostAtMs ??= this.needs.nowMs();
     this.set({ phase: "joining" });
-    this.look();
+    this.liveness.connectionLost();
   }
 
   private join(): void {
@@ -315,16 +263,13 @@ export class ListenerSession {
         }
         break;
       case "partialCaption":
-        this.presence.speech("partial", this.needs.nowMs());
-        this.look();
+        this.liveness.speech("partial");
         this.captions.showPartial({ ...message, number: message.sequenceNumber });
         break;
       case "broadcastState":
-        this.speakersVolume = message.volume;
-        this.applyVolume();
-        this.presence.toldBy(message.speaker, this.needs.nowMs());
+        this.controls.setSpeakersVolume(message.volume);
+        this.liveness.toldBy(message.speaker);
         this.set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
-        this.look();
         break;
       case "playing":
         this.sound?.sent(message.sequenceNumber, message.duration);
@@ -346,10 +291,9 @@ export class ListenerSession {
     const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
     if (isOtherLanguage) this.captions.clear();
     this.shownLanguage = message.targetLanguage;
-    this.speakersVolume = message.volume ?? 1;
-    this.applyVolume();
-    this.presence.toldBy(message.speaker, this.needs.nowMs());
-    this.lostAtMs = null;
+    this.controls.setSpeakersVolume(message.volume ?? 1);
+    this.liveness.toldBy(message.speaker);
+    this.liveness.connected();
     this.set({
       phase: message.state === "ended" ? "over" : "listening",
       state: message.state,
@@ -357,7 +301,6 @@ export class ListenerSession {
       problem: this.get().hasNoSound ? NO_SOUND : null,
     });
     if (message.targetLanguages.length > 0) this.offer(message.targetLanguages);
-    this.look();
     if (isFirst) {
       // Who comes late reads what was said last and hears what is said from now on.
       for (const past of history) this.captions.show(past, past.skipped ? "missing" : "past");
@@ -371,8 +314,7 @@ export class ListenerSession {
   }
 
   private take(utterance: Utterance): void {
-    this.presence.speech("utterance", this.needs.nowMs());
-    this.look();
+    this.liveness.speech("utterance");
     const isNew = this.sound?.offer(utterance) ?? false;
     this.captions.show(utterance, isNew ? "waiting" : "past");
     this.lastNumber = Math.max(this.lastNumber ?? -1, utterance.sequenceNumber);
@@ -418,11 +360,6 @@ export class ListenerSession {
     }
   }
 
-  private applyVolume(): void {
-    const { volume, muted } = this.get();
-    this.sound?.output.setVolume(muted ? 0 : volume * this.speakersVolume);
-  }
-
   private come(sessionId: string, found: Extract<Found, { kind: "found" }>): void {
     this.offered = found;
     if (found.languages.length === 0) {
@@ -444,18 +381,6 @@ export class ListenerSession {
     const last = this.needs.memory.get("language");
     const ranges = [...(last === null ? [] : [last]), ...this.needs.preferred()];
     this.set(likeliestFirst(languages, ranges, nativeName));
-  }
-
-  /** What changes by time alone. */
-  private look(): void {
-    const nowMs = this.needs.nowMs();
-    const presence = this.presence.at(nowMs);
-    const offlineS =
-      this.lostAtMs === null ? null : Math.max(0, Math.round((nowMs - this.lostAtMs) / 1000));
-    const before = this.get();
-    if (presence !== before.presence || offlineS !== before.offlineS) {
-      this.set({ presence, offlineS });
-    }
   }
 
   private get(): ListenerState {

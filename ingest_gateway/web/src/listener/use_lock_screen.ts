@@ -10,7 +10,7 @@ export function useLockScreen(): void {
     const shown = navigator.mediaSession as MediaSession | undefined;
     if (shown === undefined) return;
     shown.metadata = new MediaMetadata({ title });
-    shown.setActionHandler("play", () => void session.pause(false));
-    shown.setActionHandler("pause", () => void session.pause(true));
+    shown.setActionHandler("play", () => void session.controls.pause(false));
+    shown.setActionHandler("pause", () => void session.controls.pause(true));
   }, [session, title]);
 }
