@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 KEPT = (
     "botocore/data/kinesis/2013-12-02/service-2.json.gz",
     "botocore/data/endpoints.json",
-    "ingest_gateway/aws/lambda_http.py",
+    "ingest_gateway/hosts/aws/lambda_http.py",
     "fastavro/read.py",
 )
 LEFT_OUT = (
@@ -48,8 +48,8 @@ def test_a_package_that_lambda_would_refuse_fails(
 
 
 def test_a_new_aws_service_of_the_code_is_in_the_package() -> None:
-    """The names that ``connectors.amazon_clients`` opens clients by, but those of the job."""
-    source = Path(__file__).parents[2] / "connectors" / "amazon_clients.py"
+    """The names that ``connectors.amazon.clients`` opens clients by, but those of the job."""
+    source = Path(__file__).parents[2] / "connectors" / "amazon" / "clients.py"
     opened = set(re.findall(r'_client\("([\w-]+)"', source.read_text()))
     assert {"dynamodb", "kinesis", "s3", "sts"} <= opened
     assert opened - {"translate", "polly"} <= lambda_package.SERVICES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from connectors.shard_source import ShardRecord
+from connectors.interfaces.shard_source import ShardRecord
 from pipelines.reading.reader import ReadBatch
 from pipelines.session.records import Place, ReadRecord
 from schemas.avro_codec import MAX_RECORD_BYTES, UndecodableRecordError, check_audio, decode
@@ -25,7 +25,7 @@ def decoded(
             continue
         chunk = value if isinstance(value, AudioChunk) else None
         control = None if isinstance(value, AudioChunk) else value
-        read = ReadRecord(place, record.arrived_at_ms, now_ms, chunk, control, batch.after_loss)
+        read = ReadRecord(place, record.arrived_at_ms, now_ms, chunk, control, batch.loss)
         by_session.setdefault(value.session_id, []).append(read)
     return by_session
 

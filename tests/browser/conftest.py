@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from ingest_gateway import pages
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from ingest_gateway.routes import pages
 from schemas.names import clip_key
 from tests.browser.clip_server import ServedClips, tone_clip
 from tests.browser.listener_page import choose_language

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from connectors.notifier import Audience
+from connectors.interfaces.notifier import Audience
 from tests.browser.conftest import Stage
 from tests.browser.listener_page import change_language, pieces, settings
 from tests.browser.udp_relay import UdpRelay

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from connectors.amazon_clients import AwsSettings, boto_options
+from connectors.amazon.clients import AwsSettings, boto_options
 
 _ROLE = "arn:aws:iam::000000000000:role/functions"
 _START_S = 60
@@ -87,7 +87,7 @@ def _uri(function_arn: str) -> str:
 def _function(name: str, settings: AwsSettings, connections: str, token_key: Path) -> str:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("entry.py", f"from ingest_gateway.aws.{name} import handler\n")
+        archive.writestr("entry.py", f"from ingest_gateway.hosts.aws.{name} import handler\n")
     made = _client("lambda", settings).create_function(
         FunctionName=f"{name}-{settings.stage}",
         Runtime="python3.11",

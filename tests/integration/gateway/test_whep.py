@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
-from connectors.mp3 import RATE_HZ as CLIP_HZ
-from connectors.mp3 import encode_clip
+from connectors.audio.mp3 import RATE_HZ as CLIP_HZ
+from connectors.audio.mp3 import encode_clip
 from schemas.names import clip_key
 from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient
 from tests.unit.gateway.opus_tones import level, spoken, strongest_hz, tone, without_silence
@@ -220,7 +220,7 @@ async def test_refusals_leave_nobody_behind(gateway: RunningGateway, client: Web
     tries = [
         ("/whep/no-such-1/es", offer, 404, "NO_SESSION"),
         (f"/whep/{session_id}/xx", offer, 400, "BAD_LANGUAGE"),
-        (f"/whep/{session_id}/es", offer.replace("recvonly", "sendonly"), 422, "BAD_FIELD"),
+        (f"/whep/{session_id}/es", offer.replace("recvonly", "sendonly"), 406, "BAD_FIELD"),
         (f"/whep/{session_id}/es", offer[: offer.index("a=ice-ufrag")], 422, "BAD_FIELD"),
     ]
     async with httpx.AsyncClient(base_url=gateway.url) as http:

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from connectors.memory_document_store import MemoryDocumentStore
-from connectors.policy import Policies
-from ingest_gateway.auth import Identity, InvalidTokenError
-from ingest_gateway.tickets import TICKET_LIFETIME_S, Tickets
+from connectors.calls.policy import Policies
+from connectors.memory.document_store import MemoryDocumentStore
+from ingest_gateway.access.auth import Identity, InvalidTokenError
+from ingest_gateway.access.tickets import TICKET_LIFETIME_S, Tickets
 
 pytestmark = pytest.mark.unit
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from litestar.testing import AsyncTestClient
 
-from connectors.memory_signaling_channels import MemorySignalingAccess, MemorySignalingChannels
-from connectors.session_events import SessionEvent, SessionEventType
-from ingest_gateway.auth import Identity
+from connectors.interfaces.session_events import SessionEvent, SessionEventType
+from connectors.memory.signaling_channels import MemorySignalingAccess, MemorySignalingChannels
+from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Peer
 from ingest_gateway.kvs.events import create_app, session_event
 from ingest_gateway.kvs.viewer import ViewerDependencies
 from ingest_gateway.kvs.worker import KvsWorker
-from ingest_gateway.messages import CreateSession
+from ingest_gateway.protocol.messages import CreateSession
+from ingest_gateway.sessions.hub import Peer
 from ingest_gateway.webrtc.ice import IceSettings
 from tests.integration.gateway.conftest import in_memory
 
