@@ -226,5 +226,5 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
 
 @pytest.fixture(scope="session")
 def axe_source() -> str:
-    path = Path(pages.__file__).with_name("web") / "node_modules" / "axe-core" / "axe.min.js"
+    path = pages.BUILT.parent / "node_modules" / "axe-core" / "axe.min.js"
     return path.read_text()

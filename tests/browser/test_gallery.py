@@ -9,18 +9,17 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page
 
-from ingest_gateway import pages
+from ingest_gateway.routes import pages
 from tests.browser.conftest import PICTURES
 from tests.browser.test_looks import faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-WEB = Path(pages.__file__).with_name("web")
+WEB = pages.BUILT.parent
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 LISTENER = (
     *("asked", "no-such-talk", "languages", "connecting", "empty", "live", "quiet", "away"),

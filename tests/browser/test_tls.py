@@ -88,7 +88,7 @@ async def read_by_a_camera(page: Page) -> str:
     rgba = np.full((*pixels.shape[:2], 4), 255, np.uint8)
     rgba[..., :3] = (pixels[..., :3] * 255).astype(np.uint8)
     height, width = rgba.shape[:2]
-    reader = Path(pages.__file__).with_name("web") / "node_modules" / "jsqr" / "dist" / "jsQR.js"
+    reader = pages.BUILT.parent / "node_modules" / "jsqr" / "dist" / "jsQR.js"
     await page.evaluate(reader.read_text())
     return str(
         await page.evaluate(
