@@ -67,11 +67,14 @@ class SpeechChoice:
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
+
+    ``voice_activity``: ``silero``, ``webrtc``, or "": Silero's where recognition is ``local``.
     """
 
     speech_to_text: str = "offline"
     translation: str = "offline"
     speech_synthesis: str = "offline"
+    voice_activity: str = ""
     scripted_stt: ScriptedSpeechToTextSettings = field(default_factory=ScriptedSpeechToTextSettings)
     scripted_translation: ScriptedTranslatorSettings = field(
         default_factory=ScriptedTranslatorSettings
@@ -95,10 +98,12 @@ class SpeechChoice:
         name = self.speech_to_text
         return own[name]() if name in own else open_plugin("speech_to_text", name)
 
-    def voice_activity(self) -> VoiceActivityFactory:
+    def open_voice_activity(self) -> VoiceActivityFactory:
         """Real detectors rightly hear no voice in scripted words."""
         if self.speech_to_text in ("scripted", "combined"):
             return ScriptedVoiceActivityFactory()
+        if (self.voice_activity or self.speech_to_text) in ("silero", "local"):
+            return self.local.open_voice_activity()
         return WebrtcVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
@@ -163,7 +168,7 @@ class LiveConnectors:
             clip_store=AmazonClipStore(clients),
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
-            voice_activity=self.speech.voice_activity(),
+            voice_activity=self.speech.open_voice_activity(),
             traces=self._open_traces(),
             policies=self.policies,
             on_open=self._loading(speech_to_text, synthesizer),
@@ -226,7 +231,7 @@ class FolderConnectors:
             clip_store=LocalClipStore(self.folder),
             notifier=MemoryNotifier(),
             dead_letters=FolderDeadLetters(self.folder),
-            voice_activity=self.speech.voice_activity(),
+            voice_activity=self.speech.open_voice_activity(),
             policies=self.policies,
         )
 

@@ -112,6 +112,12 @@ class JobOptions(PipelineOptions):
                 default="offline",
                 choices=(*own.get(service, ENGINES), *plugin_names(service)),
             )
+        window.add_argument(
+            "--voice_activity",
+            default="",
+            choices=("", "webrtc", "silero"),
+            help="who tells voice from other sound; empty: silero where recognition is local",
+        )
         add_amazon_arguments(parser)
 
         local = parser.add_argument_group("neural engines of this machine (local)")
@@ -272,6 +278,7 @@ def _speech(given: Any) -> SpeechChoice:
         given.speech_to_text,
         given.translation,
         given.speech_synthesis,
+        given.voice_activity,
         amazon=amazon,
         local=_local_speech(given),
     )
