@@ -19,16 +19,7 @@ from aiortc import RTCDataChannel
 
 from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.messages import (
-    Heard,
-    Heartbeat,
-    HeartbeatAck,
-    JoinSession,
-    Playing,
-    encode,
-)
-from ingest_gateway.protocol import (
+from ingest_gateway.protocol.connection_protocol import (
     Audio,
     ConnectionProtocol,
     Refusal,
@@ -36,7 +27,16 @@ from ingest_gateway.protocol import (
     WebmFragment,
     action_of,
 )
-from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.protocol.messages import (
+    Heard,
+    Heartbeat,
+    HeartbeatAck,
+    JoinSession,
+    Playing,
+    encode,
+)
+from ingest_gateway.sessions.hub import Connection, Peer
+from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line
@@ -88,6 +88,7 @@ class WhepListener:
         self._tracks = tracks
         self._session_id = session_id
         self._language = language
+        self._ice = ice
         self._line = Line(ice)
         self._socket = _TrackSocket(self._line, self._receive)
         self._mine = ListenerTrack(self._begun)
@@ -113,8 +114,8 @@ class WhepListener:
 
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinSession`` does."""
-        offer = prepared(offer, we="send")
-        self._reads_along = "\r\nm=application" in offer
+        wanted_media = prepared(offer, we="send", may_reach=self._ice.may_reach)
+        self._reads_along = wanted_media.has_channel
         capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
         wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
@@ -122,7 +123,7 @@ class WhepListener:
         self._gateway.hub.add(self._connection)
         try:
             sdp = await self._line.answer(
-                offer, send=self._mine, on_channel=self._socket.channel_opened
+                wanted_media, send=self._mine, on_channel=self._socket.channel_opened
             )
         except BaseException:
             await self._leave()

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from aiortc import RTCDataChannel
 
 from connectors.session_tables import PAUSED
-from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.audio_in.speech_cutter import OpusError, SpeechCutter, TimedPcm
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.protocol.frames import AudioFrame, encode_frame
+from ingest_gateway.sessions.hub import Connection, Peer
+from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
 from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
-from ingest_gateway.webrtc.speech_cutter import OpusError, SpeechCutter, TimedPcm
 
 LONGEST_INBOX = 120
 """Chunks (30 s of audio) and messages that wait for a slow stream. RTP cannot be slowed down, so
@@ -48,6 +48,7 @@ class WhipSpeaker:
     def __init__(self, gateway: Gateway, ice: IceSettings, peer: Peer, session_id: str) -> None:
         now_ms = gateway.needs.now_ms()
         self._gateway = gateway
+        self._ice = ice
         self._session_id = session_id
         self._line = Line(ice)
         self._socket = ChannelSocket(self._line)
@@ -79,8 +80,11 @@ class WhipSpeaker:
 
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
+        await self._gateway.speakers.check_speaker(self.peer, self._session_id)
         sdp = await self._line.answer(
-            prepared(offer, we="receive"), on_packet=self._packet, on_channel=self._channel_opened
+            prepared(offer, we="receive", may_reach=self._ice.may_reach),
+            on_packet=self._packet,
+            on_channel=self._channel_opened,
         )
         await self._join("whip-")
         return sdp
