@@ -14,7 +14,7 @@ from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest, TranscribeWire, WireStream
 from connectors.errors import PermanentError, RetryableError, ThrottledError
 from connectors.fair_turns import FairTurns
-from connectors.speech_to_text import SpeechToText
+from connectors.speech_to_text import RecogniserCapabilities, SpeechToText
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)
 
@@ -39,6 +39,10 @@ class AmazonSpeechToText:
         self._turns = FairTurns(self._settings.max_streams, self._settings.starts_per_s)
         self._strangers = itertools.count()
         self._is_closed = False
+
+    @property
+    def capabilities(self) -> RecogniserCapabilities:
+        return RecogniserCapabilities(punctuates=True, marks_stable=True, gives_confidence=True)
 
     @property
     def report_every_s(self) -> float:

@@ -14,13 +14,15 @@ from connectors.speech_to_text import Recognition, Word
 
 @dataclass(frozen=True, slots=True)
 class TranscriptItem:
-    """A word or a punctuation mark; times in seconds of all that was sent."""
+    """A word or a punctuation mark; times in seconds of all that was sent. ``confidence``: 0 to 1;
+    None: not said, as with every partial result."""
 
     content: str
     start_s: float
     end_s: float
     is_punctuation: bool = False
     is_stable: bool = False
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ def words_of(items: tuple[TranscriptItem, ...]) -> tuple[Word, ...]:
     words: list[Word] = []
     for item in items:
         if not item.is_punctuation:
-            words.append(Word(item.content, item.start_s, item.end_s, item.is_stable))
+            words.append(
+                Word(item.content, item.start_s, item.end_s, item.is_stable, item.confidence)
+            )
         elif words:
             word = words[-1]
             words[-1] = replace(
