@@ -19,6 +19,7 @@ setup(
         "schemas",
         "connectors",
         "connectors.local",
+        "connectors.testing",
         "pipelines",
         "pipelines.reading",
         "pipelines.runtime",
@@ -75,6 +76,8 @@ setup(
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
+        # What an author of an engine runs the contract suites with (connectors/testing).
+        "testing": ["jiwer", "pytest", "pytest-asyncio"],
         "dev": [
             "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
             "cryptography",

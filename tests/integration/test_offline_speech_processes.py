@@ -20,7 +20,8 @@ from connectors.offline_speech_synthesis import OfflineSynthesizer
 from connectors.offline_speech_to_text import OfflineSpeechToText, OfflineSpeechToTextSettings
 from connectors.offline_translation import OfflineTranslator, OfflineTranslatorSettings
 from connectors.speech_to_text import Recognition, SpeechStream
-from tests.contracts.test_speech_to_text import final_text, read_speech, recognise
+from connectors.testing.speech_to_text import final_text, recognise
+from tests.contracts.test_speech_to_text import read_speech
 
 pytestmark = pytest.mark.integration
 

@@ -13,10 +13,10 @@ from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizer
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
 from connectors.mp3 import RATE_HZ, decode_clip
 from connectors.speech_synthesis import SpeechSynthesizer
+from connectors.testing.speech_synthesis import TEXTS, SpeechSynthesisContract
+from connectors.testing.speech_to_text import RATE_HZ as SPOKEN_HZ
+from connectors.testing.speech_to_text import final_text, recognise
 from local_stack.talk import word_error_rate
-from tests.contracts.test_speech_synthesis import TEXTS, SpeechSynthesisContract
-from tests.contracts.test_speech_to_text import RATE_HZ as SPOKEN_HZ
-from tests.contracts.test_speech_to_text import final_text, recognise
 
 pytestmark = pytest.mark.speech
 

@@ -10,8 +10,8 @@ import pytest
 
 from connectors.errors import ConnectorError, PermanentError
 from connectors.local.translation import LocalTranslator
+from connectors.testing.translation import TranslationContract
 from connectors.translation import Translator
-from tests.contracts.test_translation import TranslationContract
 
 pytestmark = pytest.mark.speech
 

@@ -10,14 +10,9 @@ import pytest
 from benchmarks.voice_material import NOISES, noise_alone
 from connectors.local.engines import LocalSpeech
 from connectors.local.silero_voice_activity import SileroVoiceActivitySettings
+from connectors.testing.voice_activity import RATE_HZ, KnownVoice, VoiceActivityContract, hear
 from connectors.voice_activity import VoiceActivityFactory
-from tests.contracts.test_voice_activity import (
-    LIBRIVOX,
-    RATE_HZ,
-    KnownVoice,
-    VoiceActivityContract,
-    hear,
-)
+from tests.contracts.test_voice_activity import LIBRIVOX
 
 pytestmark = pytest.mark.speech
 
