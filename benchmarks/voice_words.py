@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tables import save, show
-from benchmarks.voice_material import (
+from benchmarks.engines.voice_material import (
     NOISES,
     QUIET_RMS,
     Material,
@@ -29,10 +28,11 @@ from benchmarks.voice_material import (
     read_with_pauses,
     under_noise,
 )
+from benchmarks.tables import save, show
+from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engines import LocalSpeech
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
-from connectors.voice_activity import VoiceActivityFactory
-from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
+from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from local_stack.talk import word_error_rate
 from pipelines.segmentation.voice_gate import VoiceGate
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from connectors.speech_to_text import Recognition
+from connectors.interfaces.speech_to_text import Recognition
 
 
 @dataclass(frozen=True, slots=True)

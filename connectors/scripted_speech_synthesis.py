@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from connectors.errors import PermanentError
-from connectors.mp3 import RATE_HZ, encode_clip
-from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
+from connectors.audio.mp3 import RATE_HZ, encode_clip
+from connectors.interfaces.errors import PermanentError
+from connectors.testing.faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
 from schemas.values import Clip
 
 _TONE_HZ = 220.0

@@ -10,8 +10,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
 
-from connectors.errors import ConnectorError, PermanentError, ThrottledError
-from connectors.scripted_faults import (
+from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError
+from connectors.interfaces.speech_to_text import Recognition, Word
+from connectors.testing.faults import (
     AT_ONCE,
     Delay,
     Fault,
@@ -19,8 +20,7 @@ from connectors.scripted_faults import (
     ScriptedCalls,
     TailedDelay,
 )
-from connectors.scripted_words import WordReader
-from connectors.speech_to_text import Recognition, Word
+from connectors.testing.words import WordReader
 from schemas.values import SAMPLE_RATE_HZ
 
 _BYTES_PER_S = 2 * SAMPLE_RATE_HZ

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connectors.errors import PermanentError
-from connectors.scripted_faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
+from connectors.interfaces.errors import PermanentError
+from connectors.testing.faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
 
 
 @dataclass(frozen=True, slots=True)

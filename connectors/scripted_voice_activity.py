@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.voice_activity import Voiced
+from connectors.interfaces.voice_activity import Voiced
 from schemas.values import BYTES_PER_SAMPLE
 
 

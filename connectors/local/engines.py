@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 from connectors.local.model_store import FOLDER, MANIFEST, Machine, ModelStore, read_manifest
 from connectors.local.silero_voice_activity import SileroVoiceActivityFactory
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.errors import PermanentError
-from connectors.voice_activity import VoiceActivity
-from connectors.voice_smoothing import FramedVoiceActivity, SmoothingRule
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.voice_activity import VoiceActivity
+from connectors.offline.voice_smoothing import FramedVoiceActivity, SmoothingRule
 from schemas.values import SAMPLE_RATE_HZ
 
 FRAME_SAMPLES = 512

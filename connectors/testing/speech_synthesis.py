@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from connectors.errors import PermanentError
-from connectors.mp3 import RATE_HZ, decode_clip
-from connectors.speech_synthesis import SpeechSynthesizer
+from connectors.audio.mp3 import RATE_HZ, decode_clip
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 
 TEXTS = {
     "ca": "no era un home jove dolent",

@@ -12,9 +12,15 @@ from itertools import pairwise
 import jiwer
 import pytest
 
-from connectors.errors import PermanentError
-from connectors.scripted_words import write_silence
-from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText, Word, capabilities_of
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.speech_to_text import (
+    Recognition,
+    SpeechStream,
+    SpeechToText,
+    Word,
+    capabilities_of,
+)
+from connectors.testing.words import write_silence
 
 RATE_HZ = 16_000
 ONE_FRAME_S = 0.04

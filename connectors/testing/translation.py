@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.errors import PermanentError
-from connectors.translation import Translator
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.translation import Translator
 
 
 class TranslationContract(ABC):

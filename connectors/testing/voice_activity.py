@@ -10,8 +10,8 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from connectors.scripted_words import write_silence
-from connectors.voice_activity import VoiceActivityFactory, Voiced
+from connectors.interfaces.voice_activity import VoiceActivityFactory, Voiced
+from connectors.testing.words import write_silence
 
 RATE_HZ = 16_000
 LONG_PAUSE_S = 1.0

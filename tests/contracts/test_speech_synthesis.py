@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.scripted_faults import Delay
-from connectors.scripted_speech_synthesis import (
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
+from connectors.offline.speech_synthesis import OfflineSynthesizer
+from connectors.testing.faults import Delay
+from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
+    SpeechSynthesisContract,
 )
-from connectors.speech_synthesis import SpeechSynthesizer
-from connectors.testing.speech_synthesis import SpeechSynthesisContract
 from local_stack.amazon_servers.polly import PollyServer
 
 pytestmark = pytest.mark.contract

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_to_text import AmazonSpeechToText
-from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.offline_speech_to_text import OfflineSpeechToText
-from connectors.scripted_speech_to_text import (
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.speech_to_text import AmazonSpeechToText
+from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.interfaces.speech_to_text import SpeechToText
+from connectors.offline.speech_to_text import OfflineSpeechToText
+from connectors.testing.speech_to_text import (
+    KnownSpeech,
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
+    SpeechToTextContract,
 )
-from connectors.scripted_words import write_words
-from connectors.speech_to_text import SpeechToText
-from connectors.testing.speech_to_text import KnownSpeech, SpeechToTextContract
+from connectors.testing.words import write_words
 from local_stack.amazon_servers.transcribe import TranscribeServer
 
 pytestmark = pytest.mark.contract

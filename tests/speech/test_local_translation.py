@@ -8,10 +8,10 @@ import signal
 
 import pytest
 
-from connectors.errors import ConnectorError, PermanentError
+from connectors.interfaces.errors import ConnectorError, PermanentError
+from connectors.interfaces.translation import Translator
 from connectors.local.translation import LocalTranslator
 from connectors.testing.translation import TranslationContract
-from connectors.translation import Translator
 
 pytestmark = pytest.mark.speech
 

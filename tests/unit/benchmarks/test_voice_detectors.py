@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.voice_candidates import Candidate
-from benchmarks.voice_detectors import measure
-from benchmarks.voice_material import NOISES, Material, at_level, noise_alone, under_noise
+from benchmarks.engines.voice_candidates import Candidate
+from benchmarks.engines.voice_detectors import measure
+from benchmarks.engines.voice_material import NOISES, Material, at_level, noise_alone, under_noise
 from benchmarks.voice_words import let_through, words_lost
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
-from connectors.scripted_words import write_silence, write_words
-from connectors.voice_smoothing import SmoothingRule
+from connectors.offline.voice_smoothing import SmoothingRule
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
+from connectors.testing.words import write_silence, write_words
 
 pytestmark = pytest.mark.unit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connectors.confidence import ConfidenceRule, without_invented
-from connectors.offline_decoder_process import decode_result, encode_result
-from connectors.speech_to_text import Recognition, Word
+from connectors.interfaces.speech_to_text import Recognition, Word
+from connectors.offline.decoder_process import decode_result, encode_result
 
 pytestmark = pytest.mark.unit
 
