@@ -4,7 +4,7 @@ python -m benchmarks.engines.voice_detectors
 
 All go through the smoothing that the job uses. ``webrtcvad`` takes part where it is installed
 (``uv pip install webrtcvad-wheels`` into an environment of its own), Silero's after `make models`.
-What a detector means for the words that are recognised: ``benchmarks.voice_words``.
+What a detector means for the words that are recognised: ``benchmarks.engines.voice_words``.
 """
 
 from __future__ import annotations

@@ -1,272 +1,229 @@
-"""What every recogniser keeps."""
+"""A scripted recogniser: reads the words that ``scripted_words`` wrote, late and failing on order.
+
+For tests, chaos runs and benchmarks. Everything happens in memory, and all time is the running
+loop's, so a loop in virtual time can drive it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections import deque
+from dataclasses import dataclass, replace
 
-import jiwer
-import pytest
-
-from connectors.interfaces.errors import PermanentError
-from connectors.interfaces.speech_to_text import (
-    Recognition,
-    SpeechStream,
-    SpeechToText,
-    Word,
-    capabilities_of,
+from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError
+from connectors.interfaces.speech_to_text import Recognition, Word
+from connectors.testing.faults import (
+    AT_ONCE,
+    Delay,
+    Fault,
+    FaultKind,
+    ScriptedCalls,
+    TailedDelay,
 )
-from connectors.testing.words import write_silence
+from connectors.testing.words import WordReader
+from schemas.values import SAMPLE_RATE_HZ
 
-RATE_HZ = 16_000
-ONE_FRAME_S = 0.04
-"""Recognisers look at audio in frames; the longest here is 30 ms."""
+_BYTES_PER_S = 2 * SAMPLE_RATE_HZ
+_SPELL_S = 3.0
+"""How long a stream stays as slow as it is. Drawn for every result, the slowest of a dozen would
+hold up the others, and the mean would be far from the one asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSpeech:
-    """Audio whose words are known, and how many of them an implementation may get wrong."""
+class StreamBreak:
+    """The ``stream``-th stream opened (from 1; None: every one) fails where a result would
+    consider more than ``after_s`` of its audio. Results before that still come."""
 
-    pcm: bytes
-    text: str
-    tolerated_wer: float
+    after_s: float
+    kind: FaultKind = FaultKind.RETRYABLE
+    stream: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedSpeechToTextSettings:
+    """``delay_s``: how long after its audio a result comes; with ``tail`` drawn from that instead,
+    anew for each stream and every 3 s, and never so that one result passes another.
+    ``pause_s``: silence that makes the words before it final. ``unsure_s``: a word that ended less
+    than this ago is first given as another (``w7`` as ``w7?``) which ends a little later, unless
+    it is final. ``confidence``: of every word. ``results_ahead``: results that may
+    wait for their reader before ``send`` waits.
+    """
+
+    languages: tuple[str, ...] = ("ca", "en", "es", "fr")
+    report_every_s: float = 0.25
+    pause_s: float = 0.3
+    delay_s: float = 0.0
+    tail: TailedDelay | None = None
+    unsure_s: float = 0.0
+    confidence: float | None = None
+    open_delay: Delay = AT_ONCE
+    open_faults: tuple[Fault, ...] = ()
+    breaks: tuple[StreamBreak, ...] = ()
+    max_streams: int = 100_000
+    results_ahead: int = 64
+
+
+class ScriptedSpeechToText:
+    def __init__(self, settings: ScriptedSpeechToTextSettings | None = None) -> None:
+        self._settings = settings or ScriptedSpeechToTextSettings()
+        self._opens = ScriptedCalls(self._settings.open_delay, self._settings.open_faults)
+        self._streams: set[ScriptedSpeechStream] = set()
+        self._opened = 0
+        self._is_closed = False
 
     @property
-    def duration_s(self) -> float:
-        return len(self.pcm) / 2 / RATE_HZ
+    def report_every_s(self) -> float:
+        return self._settings.report_every_s
+
+    def can_recognise(self, language: str) -> bool:
+        return language in self._settings.languages
+
+    async def open(self, language: str, *, sample_rate_hz: int) -> ScriptedSpeechStream:
+        if self._is_closed:
+            raise PermanentError("this recogniser is closed")
+        if not self.can_recognise(language):
+            raise PermanentError(f"no scripted recogniser for language {language!r}")
+        if sample_rate_hz != SAMPLE_RATE_HZ:
+            raise PermanentError(f"{sample_rate_hz} Hz; words are written at {SAMPLE_RATE_HZ} Hz")
+        await self._opens.make()
+        if len(self._streams) >= self._settings.max_streams:
+            raise ThrottledError(f"{len(self._streams)} streams are open, which is the limit")
+        self._opened += 1
+        stream = ScriptedSpeechStream(self._settings, self._opened, self._streams)
+        self._streams.add(stream)
+        return stream
+
+    async def close(self) -> None:
+        self._is_closed = True
+        for stream in tuple(self._streams):
+            await stream.close()
 
 
-def word_error_rate(reference: str, recognised: str) -> float:
-    """Substitutions, deletions and insertions per word of ``reference``; case is no error."""
-    return float(jiwer.wer(_plain(reference), _plain(recognised)))
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What the iteration meets at ``at_s`` of the loop's time; None: the end."""
+
+    at_s: float
+    outcome: Recognition | ConnectorError | None
 
 
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+class ScriptedSpeechStream:
+    """``SpeechStream``. Cancelling a wait for a result loses nothing."""
 
-
-async def recognise(
-    stream: SpeechStream, pcm: bytes, *, chunk_samples: int = 1_600
-) -> list[Recognition]:
-    async def speak() -> None:
-        for at in range(0, len(pcm), 2 * chunk_samples):
-            await stream.send(pcm[at : at + 2 * chunk_samples])
-        await stream.finish()
-
-    speaking = asyncio.create_task(speak())
-    results = [result async for result in stream]
-    await speaking
-    await stream.close()
-    return results
-
-
-def final_words(results: list[Recognition]) -> tuple[Word, ...]:
-    return tuple(word for result in results if result.is_final for word in result.words)
-
-
-def final_text(results: list[Recognition]) -> str:
-    return " ".join(word.text for word in final_words(results))
-
-
-class SpeechToTextContract(ABC):
-    LANGUAGE = "en"
-
-    @pytest.fixture
-    @abstractmethod
-    def recogniser(self) -> SpeechToText: ...
-
-    @pytest.fixture
-    @abstractmethod
-    def speech(self) -> KnownSpeech:
-        """A few seconds with at least five words."""
-
-    @pytest.fixture
-    @abstractmethod
-    def other_speech(self) -> KnownSpeech:
-        """Other words, beginning with voice."""
-
-    @pytest.fixture
-    async def stream(self, recogniser: SpeechToText) -> AsyncIterator[SpeechStream]:
-        stream = await recogniser.open(self.LANGUAGE, sample_rate_hz=RATE_HZ)
-        yield stream
-        await stream.close()
-        await recogniser.close()
-
-    async def test_the_words_are_recognised(
-        self, stream: SpeechStream, speech: KnownSpeech
+    def __init__(
+        self,
+        settings: ScriptedSpeechToTextSettings,
+        number: int,
+        registry: set[ScriptedSpeechStream],
     ) -> None:
-        text = final_text(await recognise(stream, speech.pcm))
-        assert word_error_rate(speech.text, text) <= speech.tolerated_wer
-
-    async def test_words_stand_in_order_inside_the_audio(
-        self, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        words = final_words(await recognise(stream, speech.pcm))
-        assert words[0].start_s >= 0
-        assert words[-1].end_s <= speech.duration_s
-        assert all(word.start_s < word.end_s for word in words)
-        assert all(one.end_s <= two.start_s + 1e-6 for one, two in pairwise(words))
-
-    async def test_times_count_from_the_first_sample_of_the_stream(
-        self, recogniser: SpeechToText, speech: KnownSpeech
-    ) -> None:
-        at_once = await recogniser.open(self.LANGUAGE, sample_rate_hz=RATE_HZ)
-        later = await recogniser.open(self.LANGUAGE, sample_rate_hz=RATE_HZ)
-        first = final_words(await recognise(at_once, speech.pcm))
-        shifted = final_words(await recognise(later, write_silence(3.0) + speech.pcm))
-        assert shifted[0].text == first[0].text
-        assert shifted[0].start_s - first[0].start_s == pytest.approx(3.0, abs=0.15)
-        assert shifted[-1].end_s - first[-1].end_s == pytest.approx(3.0, abs=0.15)
-        await recogniser.close()
-
-    async def test_through_follows_the_audio_and_ends_with_it(
-        self, recogniser: SpeechToText, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        pcm = write_silence(1.0) + speech.pcm + write_silence(1.3) + b"\1\0" * 7
-        through = [0.0, *(result.through_s for result in await recognise(stream, pcm))]
-        steps = [later - earlier for earlier, later in pairwise(through)]
-        assert min(steps[:-1]) > 0
-        assert max(steps) <= recogniser.report_every_s + ONE_FRAME_S
-        assert through[-1] == pytest.approx(len(pcm) / 2 / RATE_HZ, abs=1e-6)
-
-    async def test_the_last_result_is_final(
-        self, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        results = await recognise(stream, speech.pcm)
-        assert results[-1].is_final
-
-    async def test_behind_a_final_result_words_start_behind_it(
-        self, stream: SpeechStream, speech: KnownSpeech, other_speech: KnownSpeech
-    ) -> None:
-        pcm = speech.pcm + write_silence(1.0) + other_speech.pcm
-        results = await recognise(stream, pcm)
-        said_until_s = 0.0
-        finals_with_words = 0
-        for result in results:
-            assert all(word.start_s >= said_until_s - 1e-6 for word in result.words)
-            assert all(word.end_s <= result.through_s + 1e-6 for word in result.words)
-            if result.is_final and result.words:
-                said_until_s = result.words[-1].end_s
-                finals_with_words += 1
-        assert finals_with_words >= 2, "a pause of a second makes words final"
-
-    async def test_there_are_words_before_the_end(
-        self, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        results = await recognise(stream, speech.pcm)
-        half = [result for result in results if result.through_s < 0.6 * speech.duration_s]
-        assert any(result.words for result in half)
-
-    async def test_silence_is_reported_and_holds_no_words(self, stream: SpeechStream) -> None:
-        results = await recognise(stream, write_silence(3.0))
-        assert results[-1].through_s == pytest.approx(3.0)
-        assert [result.words for result in results] == [()] * len(results)
-
-    async def test_no_audio_at_all(self, stream: SpeechStream) -> None:
-        assert await recognise(stream, b"") == [Recognition((), is_final=True, through_s=0.0)]
-
-    async def test_how_audio_is_cut_into_chunks_does_not_matter(
-        self, recogniser: SpeechToText, speech: KnownSpeech
-    ) -> None:
-        texts: set[str] = set()
-        for chunk_samples in (333, 1_600, 40_000):
-            stream = await recogniser.open(self.LANGUAGE, sample_rate_hz=RATE_HZ)
-            results = await recognise(stream, speech.pcm, chunk_samples=chunk_samples)
-            texts.add(final_text(results))
-        assert len(texts) == 1
-        await recogniser.close()
-
-    async def test_streams_at_the_same_time_do_not_mix(
-        self, recogniser: SpeechToText, speech: KnownSpeech, other_speech: KnownSpeech
-    ) -> None:
-        streams = [await recogniser.open(self.LANGUAGE, sample_rate_hz=RATE_HZ) for _ in range(3)]
-        spoken = [speech, other_speech, speech]
-        heard = await asyncio.gather(
-            *(recognise(stream, each.pcm) for stream, each in zip(streams, spoken, strict=True))
+        self._settings = settings
+        self._number = number
+        self._opened_at_s = asyncio.get_running_loop().time()
+        self._last_due_s = 0.0
+        self._registry = registry
+        self._break = next(
+            (each for each in settings.breaks if each.stream in (None, number)), None
         )
-        one, other, same = (final_text(results) for results in heard)
-        assert one == same != other
-        await recogniser.close()
+        self._reader = WordReader()
+        self._words: tuple[Word, ...] = ()
+        self._unread = b""
+        self._waiting: deque[_Due] = deque()
+        self._changed = asyncio.Condition()
+        self._next: _Due | None = None
+        self._is_finished = False
+        self._is_broken = False
+        self._is_closed = False
 
-    async def test_a_wait_that_is_given_up_loses_no_result(
-        self, recogniser: SpeechToText, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        await stream.send(speech.pcm[: 2 * RATE_HZ])
-        await stream.finish()
-        results: list[Recognition] = []
-        iterator = aiter(stream)
-        while True:
-            waiting = asyncio.ensure_future(anext(iterator))
-            done, _ = await asyncio.wait([waiting], timeout=0.002)
-            if not done and waiting.cancel():
-                await asyncio.wait([waiting])
-            if waiting.cancelled():
-                continue
-            try:
-                results.append(waiting.result())
-            except StopAsyncIteration:
-                break
-        through = [0.0, *(result.through_s for result in results)]
-        steps = [later - earlier for earlier, later in pairwise(through)]
-        assert min(steps) >= 0
-        assert max(steps) <= recogniser.report_every_s + ONE_FRAME_S
-        assert through[-1] == pytest.approx(1.0)
-        assert results[-1].is_final
+    async def send(self, pcm: bytes) -> None:
+        if self._is_closed or self._is_finished:
+            raise PermanentError("audio behind the end of its stream")
+        if len(pcm) % 2:
+            raise PermanentError("odd number of PCM bytes")
+        self._unread += pcm
+        step = 2 * round(self._settings.report_every_s * SAMPLE_RATE_HZ)
+        if self._settings.pause_s > len(self._unread) / _BYTES_PER_S and self._break is None:
+            step *= len(self._unread) // step  # one report says what several at once would say
+        while step and len(self._unread) >= step:
+            piece, self._unread = self._unread[:step], self._unread[step:]
+            await self._hear(piece, is_last=False)
 
-    async def test_a_closed_stream_ends_and_takes_nothing_more(
-        self, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        await stream.send(speech.pcm[: RATE_HZ // 2])
-        await stream.close()
-        await stream.close()
-        async with asyncio.timeout(5):
-            async for _ in stream:
-                pass
-        with pytest.raises(PermanentError):
-            await stream.send(b"\0\0")
-
-    async def test_audio_behind_the_end_is_refused(self, stream: SpeechStream) -> None:
-        await stream.finish()
-        with pytest.raises(PermanentError):
-            await stream.send(b"\0\0")
-
-    async def test_half_a_sample_is_refused(self, stream: SpeechStream) -> None:
-        with pytest.raises(PermanentError, match="odd"):
-            await stream.send(b"\0\0\0")
-
-    async def test_a_language_that_is_not_offered(self, recogniser: SpeechToText) -> None:
-        assert recogniser.can_recognise(self.LANGUAGE)
-        assert not recogniser.can_recognise("tlh")
-        with pytest.raises(PermanentError, match="tlh"):
-            await recogniser.open("tlh", sample_rate_hz=RATE_HZ)
-        await recogniser.close()
-
-    async def test_a_sample_rate_that_is_not_offered(self, recogniser: SpeechToText) -> None:
-        with pytest.raises(PermanentError, match="11025"):
-            await recogniser.open(self.LANGUAGE, sample_rate_hz=11_025)
-        await recogniser.close()
-
-    async def test_a_closed_recogniser_opens_nothing(self, recogniser: SpeechToText) -> None:
-        await recogniser.close()
-        await recogniser.close()
-        with pytest.raises(PermanentError, match="closed"):
-            await recogniser.open(self.LANGUAGE, sample_rate_hz=RATE_HZ)
-
-    async def test_words_say_no_more_than_the_recogniser_claims(
-        self, recogniser: SpeechToText, stream: SpeechStream, speech: KnownSpeech
-    ) -> None:
-        results = await recognise(stream, speech.pcm)
-        claimed = capabilities_of(recogniser)
-        given = [word.confidence for word in final_words(results)]
-        assert all(each is None or 0.0 <= each <= 1.0 for each in given)
-        assert claimed.gives_confidence or given == [None] * len(given)
-        if not claimed.marks_stable:
+    async def finish(self) -> None:
+        if self._is_finished or self._is_closed:
             return
-        stable: list[str] = []
-        for result in results:
-            assert [word.text for word in result.words[: len(stable)]] == stable
-            stable = [word.text for word in result.words if word.is_stable and not result.is_final]
+        self._is_finished = True
+        piece, self._unread = self._unread, b""
+        await self._hear(piece, is_last=True)
+        await self._put(None)
+
+    def __aiter__(self) -> ScriptedSpeechStream:
+        return self
+
+    async def __anext__(self) -> Recognition:
+        if self._next is None:
+            self._next = await self._take()
+        await asyncio.sleep(self._next.at_s - asyncio.get_running_loop().time())
+        outcome = self._next.outcome
+        if outcome is None or self._is_closed:
+            raise StopAsyncIteration
+        if isinstance(outcome, ConnectorError):
+            raise outcome
+        self._next = None
+        return outcome
+
+    async def close(self) -> None:
+        self._registry.discard(self)
+        async with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    async def _hear(self, pcm: bytes, *, is_last: bool) -> None:
+        if self._is_broken:
+            return
+        if self._break is not None:
+            would_be_through_s = self._reader.through_s + len(pcm) / _BYTES_PER_S
+            if would_be_through_s > self._break.after_s:
+                self._is_broken = True
+                await self._put(self._break.kind.error())
+                return
+        read = self._reader.read(pcm)
+        self._words += tuple(replace(word, confidence=self._settings.confidence) for word in read)
+        through_s = self._reader.through_s
+        is_final = is_last or (
+            bool(self._words) and self._reader.voiceless_s >= self._settings.pause_s
+        )
+        believed = self._words if is_final else tuple(map(self._guess, self._words))
+        if is_final:
+            self._words = ()
+        await self._put(Recognition(believed, is_final, through_s))
+
+    def _guess(self, word: Word) -> Word:
+        through_s = self._reader.through_s
+        if through_s - word.end_s >= self._settings.unsure_s:
+            return replace(word, is_stable=True)
+        return replace(word, text=word.text + "?", end_s=min(word.end_s + 0.05, through_s))
+
+    async def _put(self, outcome: Recognition | ConnectorError | None) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._last_due_s = max(self._last_due_s, now_s + self._delay_s(now_s))
+        due = _Due(self._last_due_s, outcome)
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._is_closed or len(self._waiting) < self._settings.results_ahead
+            )
+            self._waiting.append(due)
+            self._changed.notify_all()
+
+    def _delay_s(self, now_s: float) -> float:
+        if self._settings.tail is None:
+            return self._settings.delay_s
+        spell = int((now_s - self._opened_at_s) / _SPELL_S)
+        return self._settings.tail.of(f"{self._number}/{spell}")
+
+    async def _take(self) -> _Due:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._is_closed or bool(self._waiting))
+            if self._is_closed:
+                return _Due(0.0, None)
+            due = self._waiting.popleft()
+            self._changed.notify_all()
+            return due

@@ -1,105 +1,55 @@
-"""What every translator keeps."""
+"""A scripted translator: ``hello`` becomes ``es:hello``, late and failing on order.
+
+For tests, chaos runs and benchmarks; in memory, in the running loop's time.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-
-import pytest
+from dataclasses import dataclass
 
 from connectors.interfaces.errors import PermanentError
-from connectors.interfaces.translation import Translator
+from connectors.testing.faults import AT_ONCE, Delay, Fault, ScriptedCalls, TailedDelay
 
 
-class TranslationContract(ABC):
-    SOURCE = "en"
-    TARGETS: tuple[str, ...] = ("es", "ca", "fr", "pt")
-    """Two at least, of those that it can translate to."""
+@dataclass(frozen=True, slots=True)
+class ScriptedTranslatorSettings:
+    """Every pair of two different ``languages`` has a route but those in ``without_route``."""
 
-    @pytest.fixture
-    @abstractmethod
-    def opened(self) -> Translator: ...
+    languages: tuple[str, ...] = ("ca", "de", "en", "es", "fr", "gl", "it", "nl", "pl", "pt")
+    without_route: tuple[tuple[str, str], ...] = ()
+    delay: Delay | TailedDelay = AT_ONCE
+    faults: tuple[Fault, ...] = ()
 
-    @pytest.fixture
-    async def translator(self, opened: Translator) -> AsyncIterator[Translator]:
-        yield opened
-        await opened.close()
 
-    async def test_every_target_has_a_text_of_its_own(self, translator: Translator) -> None:
-        texts = await asyncio.gather(
-            *(
-                translator.translate("the young man has a big house", self.SOURCE, target)
-                for target in self.TARGETS
-            )
+class ScriptedTranslator:
+    def __init__(self, settings: ScriptedTranslatorSettings | None = None) -> None:
+        self._settings = settings or ScriptedTranslatorSettings()
+        self._calls = ScriptedCalls(self._settings.delay, self._settings.faults)
+        self._is_closed = False
+
+    @property
+    def calls_made(self) -> int:
+        return self._calls.made
+
+    def can_translate(self, source: str, target: str) -> bool:
+        return (
+            source != target
+            and {source, target} <= set(self._settings.languages)
+            and (source, target) not in self._settings.without_route
         )
-        assert all(translator.can_translate(self.SOURCE, target) for target in self.TARGETS)
-        assert len(set(texts)) == len(self.TARGETS)
-        assert all(texts)
 
-    async def test_answers_belong_to_their_texts(self, translator: Translator) -> None:
-        """A name that no dictionary knows stays as it is, so it names its text."""
-        names, target = [f"qqxz{number}" for number in range(40)], self.TARGETS[0]
-        texts = await asyncio.gather(
-            *(
-                translator.translate(f"the house of {name}", self.SOURCE, self.TARGETS[0])
-                for name in names
-            )
-        )
-        assert [text.split()[-1] for text in texts] == names
+    async def warm(self, source: str, target: str) -> None:
+        """Nothing to load."""
 
-    async def test_the_same_text_gives_the_same_translation(self, translator: Translator) -> None:
-        texts = {
-            await translator.translate("good morning", self.SOURCE, self.TARGETS[0])
-            for _ in range(3)
-        }
-        assert len(texts) == 1
+    async def translate(self, text: str, source: str, target: str) -> str:
+        if self._is_closed:
+            raise PermanentError("this translator is closed")
+        if not self.can_translate(source, target):
+            raise PermanentError(f"no route from {source!r} to {target!r}")
+        if not text.strip():
+            raise PermanentError("no text to translate")
+        await self._calls.make(text)
+        return f"{target}:{text.strip()}"
 
-    async def test_unknown_words_come_out_without_marks(self, translator: Translator) -> None:
-        text = await translator.translate("the qqxz sees a zzxq", self.SOURCE, self.TARGETS[-1])
-        assert {"qqxz", "zzxq"} <= set(text.replace(":", " ").split())
-        assert not set("*@#^$<>\\[]") & set(text)
-
-    @pytest.mark.parametrize(
-        "awkward",
-        [
-            "it costs 5$ [or] {so} ^he$ <said> at\\all / @home #1 *really*",
-            "one\0two",
-            "one\ntwo\r\nthree\tfour",
-            "[<STREAMCMD:FLUSH>] one",
-            "^the/the<det>$ one",
-            "....[][] one",
-            "日本語 one 😀",
-            "one \ud800 two",
-            "\u200b\u00a0one\u2028",
-            "?!... one",
-            "one " * 600,
-        ],
-    )
-    async def test_awkward_text_disturbs_nothing(
-        self, translator: Translator, awkward: str
-    ) -> None:
-        before = await translator.translate("the house", self.SOURCE, self.TARGETS[0])
-        assert (await translator.translate(awkward, self.SOURCE, self.TARGETS[0])).strip()
-        assert await translator.translate("the house", self.SOURCE, self.TARGETS[0]) == before
-
-    async def test_text_without_a_letter_is_not_lost(self, translator: Translator) -> None:
-        assert (await translator.translate("... ?", self.SOURCE, self.TARGETS[0])).strip()
-
-    @pytest.mark.parametrize("nothing", ["", "  ", "\n\t"])
-    async def test_no_text(self, translator: Translator, nothing: str) -> None:
-        with pytest.raises(PermanentError, match="no text"):
-            await translator.translate(nothing, self.SOURCE, self.TARGETS[0])
-
-    @pytest.mark.parametrize("pair", [("en", "tlh"), ("tlh", "en"), ("en", "en"), ("", "")])
-    async def test_no_route(self, translator: Translator, pair: tuple[str, str]) -> None:
-        assert not translator.can_translate(*pair)
-        with pytest.raises(PermanentError, match="no route"):
-            await translator.translate("the house", *pair)
-
-    async def test_a_closed_translator_refuses(self, translator: Translator) -> None:
-        await translator.translate("the house", self.SOURCE, self.TARGETS[0])
-        await translator.close()
-        await translator.close()
-        with pytest.raises(PermanentError, match="closed"):
-            await translator.translate("the house", self.SOURCE, self.TARGETS[0])
+    async def close(self) -> None:
+        self._is_closed = True

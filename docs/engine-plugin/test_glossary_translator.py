@@ -3,7 +3,7 @@
 import pytest
 from glossary_translator import GlossaryTranslator
 
-from connectors.testing.translation import TranslationContract
+from connectors.testing.contracts.translation import TranslationContract
 
 
 class TestGlossaryTranslator(TranslationContract):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from beam_flink_kit.loops import WorkerLoop
 from connectors.calls.policy import RateLimiter, call
-from connectors.confidence import without_invented
+from connectors.interfaces.confidence import without_invented
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.registry import Connectors

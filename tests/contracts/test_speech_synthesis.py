@@ -1,4 +1,4 @@
-"""The contract of ``connectors.testing.speech_synthesis``, kept by every voice here."""
+"""``contracts.speech_synthesis``, kept by every voice here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.offline.speech_synthesis import OfflineSynthesizer
-from connectors.testing.faults import Delay
-from connectors.testing.speech_synthesis import (
+from connectors.testing.contracts.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
     SpeechSynthesisContract,
 )
+from connectors.testing.faults import Delay
 from local_stack.amazon_servers.polly import PollyServer
 
 pytestmark = pytest.mark.contract

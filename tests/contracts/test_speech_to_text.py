@@ -1,4 +1,4 @@
-"""The contract of ``connectors.testing.speech_to_text``, kept by every recogniser here."""
+"""``contracts.speech_to_text``, kept by every recogniser here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connectors.amazon.speech_to_text import AmazonSpeechToText
 from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.interfaces.speech_to_text import SpeechToText
 from connectors.offline.speech_to_text import OfflineSpeechToText
-from connectors.testing.speech_to_text import (
+from connectors.testing.contracts.speech_to_text import (
     KnownSpeech,
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,

@@ -1,4 +1,4 @@
-"""The contract of ``connectors.testing.translation``, kept by every translator here."""
+"""``contracts.translation``, kept by every translator here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from connectors.amazon.clients import AwsSettings
 from connectors.amazon.translation import AmazonTranslator
 from connectors.interfaces.translation import Translator
 from connectors.offline.translation import OfflineTranslator
-from connectors.testing.faults import Delay
-from connectors.testing.translation import (
+from connectors.testing.contracts.translation import (
     ScriptedTranslator,
     ScriptedTranslatorSettings,
     TranslationContract,
 )
+from connectors.testing.faults import Delay
 from local_stack.amazon_servers.translate import TranslateServer
 
 pytestmark = pytest.mark.contract

@@ -1,4 +1,4 @@
-"""The contract of ``connectors.testing.voice_activity``, kept by every voice detector here."""
+"""``contracts.voice_activity``, kept by every voice detector here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connectors.offline.voice_activity import (
     WebrtcVoiceActivityFactory,
     WebrtcVoiceActivitySettings,
 )
-from connectors.testing.voice_activity import (
+from connectors.testing.contracts.voice_activity import (
     RATE_HZ,
     KnownVoice,
     ScriptedVoiceActivityFactory,

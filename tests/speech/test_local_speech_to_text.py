@@ -11,7 +11,7 @@ import pytest
 from connectors.interfaces.errors import RetryableError
 from connectors.interfaces.speech_to_text import Recognition, SpeechToText, capabilities_of
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
-from connectors.testing.speech_to_text import (
+from connectors.testing.contracts.speech_to_text import (
     RATE_HZ,
     KnownSpeech,
     SpeechToTextContract,

@@ -11,7 +11,12 @@ from benchmarks.engines.voice_material import NOISES, noise_alone
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engines import LocalSpeech
 from connectors.local.silero_voice_activity import SileroVoiceActivitySettings
-from connectors.testing.voice_activity import RATE_HZ, KnownVoice, VoiceActivityContract, hear
+from connectors.testing.contracts.voice_activity import (
+    RATE_HZ,
+    KnownVoice,
+    VoiceActivityContract,
+    hear,
+)
 from tests.contracts.test_voice_activity import LIBRIVOX
 
 pytestmark = pytest.mark.speech

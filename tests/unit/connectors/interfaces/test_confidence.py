@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.confidence import ConfidenceRule, without_invented
+from connectors.interfaces.confidence import ConfidenceRule, without_invented
 from connectors.interfaces.speech_to_text import Recognition, Word
 from connectors.offline.decoder_process import decode_result, encode_result
 

@@ -1,6 +1,6 @@
 """What a voice detector means for what is recognised: words lost in speech, words made up in noise.
 
-python -m benchmarks.voice_words    (after `make models`)
+python -m benchmarks.engines.voice_words    (after `make models`)
 
 The audio goes through the detector and the job's gate in chunks of 0.1 s, and what is let through
 to Moonshine. A word is lost when less than half of it is let through; the word error rate is of all
