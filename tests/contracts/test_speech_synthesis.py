@@ -10,13 +10,12 @@ from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.offline.speech_synthesis import OfflineSynthesizer
-from connectors.testing.contracts.speech_synthesis import (
-    ScriptedSynthesizer,
-    ScriptedSynthesizerSettings,
-    SpeechSynthesisContract,
-)
+from connectors.services.openai_speech import OpenAiSettings, OpenAiSynthesizer
+from connectors.testing.contracts.speech_synthesis import TEXTS, SpeechSynthesisContract
 from connectors.testing.faults import Delay
+from connectors.testing.speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
 from local_stack.amazon_servers.polly import PollyServer
+from tests.contracts.openai_server import OpenAiServer
 
 pytestmark = pytest.mark.contract
 
@@ -45,4 +44,15 @@ class TestAmazonSynthesizer(SpeechSynthesisContract):
         yield AmazonSynthesizer(
             AwsSettings.local(server.url, "test"), AmazonSynthesizerSettings(requests_per_s=1_000)
         )
+        await server.close()
+
+
+class TestOpenAiSynthesizer(SpeechSynthesisContract):
+    """An endpoint that answers with bare samples, with the script behind it."""
+
+    @pytest.fixture
+    async def opened(self) -> AsyncIterator[SpeechSynthesizer]:
+        server = OpenAiServer()
+        await server.start()
+        yield OpenAiSynthesizer(OpenAiSettings(server.url, server.key, languages=tuple(TEXTS)))
         await server.close()

@@ -12,16 +12,16 @@ import pytest
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
 from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.calls.line_speech_stream import LineStreamSettings
 from connectors.interfaces.speech_to_text import SpeechToText
 from connectors.offline.speech_to_text import OfflineSpeechToText
-from connectors.testing.contracts.speech_to_text import (
-    KnownSpeech,
-    ScriptedSpeechToText,
-    ScriptedSpeechToTextSettings,
-    SpeechToTextContract,
-)
+from connectors.services.openai_speech import OpenAiSettings, OpenAiSpeechToText
+from connectors.testing.contracts.speech_to_text import KnownSpeech, SpeechToTextContract
+from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from connectors.testing.words import write_words
 from local_stack.amazon_servers.transcribe import TranscribeServer
+from tests.contracts.openai_server import OpenAiServer
 
 pytestmark = pytest.mark.contract
 
@@ -93,4 +93,23 @@ class TestAmazonSpeechToText(TestScriptedSpeechToText):
         return AmazonSpeechToText(
             AwsSettings.local(server.url, "test"),
             AmazonSpeechToTextSettings(ca_file=server.ca_file),
+        )
+
+
+class TestOpenAiSpeechToText(TestScriptedSpeechToText):
+    """An endpoint that transcribes whole recordings, with the script behind it."""
+
+    @pytest.fixture
+    async def server(self) -> AsyncIterator[OpenAiServer]:
+        server = OpenAiServer()
+        await server.start()
+        yield server
+        await server.close()
+
+    @pytest.fixture
+    def recogniser(self, server: OpenAiServer) -> SpeechToText:
+        return OpenAiSpeechToText(
+            OpenAiSettings(server.url, server.key),
+            ScriptedVoiceActivityFactory(),
+            LineStreamSettings(report_every_s=0.5, most_steps=1),
         )

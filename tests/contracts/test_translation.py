@@ -10,12 +10,9 @@ from connectors.amazon.clients import AwsSettings
 from connectors.amazon.translation import AmazonTranslator
 from connectors.interfaces.translation import Translator
 from connectors.offline.translation import OfflineTranslator
-from connectors.testing.contracts.translation import (
-    ScriptedTranslator,
-    ScriptedTranslatorSettings,
-    TranslationContract,
-)
+from connectors.testing.contracts.translation import TranslationContract
 from connectors.testing.faults import Delay
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
 from local_stack.amazon_servers.translate import TranslateServer
 
 pytestmark = pytest.mark.contract

@@ -16,10 +16,10 @@ from connectors.offline.voice_activity import (
 from connectors.testing.contracts.voice_activity import (
     RATE_HZ,
     KnownVoice,
-    ScriptedVoiceActivityFactory,
     VoiceActivityContract,
     hear,
 )
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from connectors.testing.words import write_silence, write_words
 
 pytestmark = pytest.mark.contract
