@@ -32,6 +32,7 @@ from connectors.interfaces.traces import NoTraces, Traces, TraceSettings
 from connectors.interfaces.translation import Translator
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engines import LocalSpeech
+from connectors.local.loudness import level
 from connectors.local.speech_synthesis import LocalSynthesizer
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.notifier import MemoryNotifier
@@ -43,6 +44,11 @@ from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.plugins import open_plugin
 from connectors.registry import Connectors
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.services.openai_speech import (
+    OpenAiSettings,
+    OpenAiSpeechToText,
+    OpenAiSynthesizer,
+)
 from connectors.testing.combined_speech_to_text import CombinedSpeechToText
 from connectors.testing.shard_source import ScriptedShardSource
 from connectors.testing.speech_synthesis import (
@@ -60,7 +66,8 @@ from schemas.values import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
-    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each.
+    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each; of speech
+    ``openai`` too, an endpoint of that kind.
 
     ``local`` are the neural models of `make models`; any other name is an engine of another package
     (``plugins``).
@@ -84,12 +91,14 @@ class SpeechChoice:
     )
     amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
     local: LocalSpeech = field(default_factory=LocalSpeech)
+    openai: OpenAiSettings = field(default_factory=OpenAiSettings)
 
     def open_speech_to_text(self) -> SpeechToText:
         own: dict[str, Callable[[], SpeechToText]] = {
             "offline": lambda: OfflineSpeechToText(),
             "local": self.local.open_speech_to_text,
             "amazon": self.amazon.open_speech_to_text,
+            "openai": lambda: OpenAiSpeechToText(self.openai, self.open_voice_activity()),
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
             "combined": lambda: CombinedSpeechToText(
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
@@ -121,6 +130,7 @@ class SpeechChoice:
             "offline": lambda: OfflineSynthesizer(),
             "local": self.local.open_synthesizer,
             "amazon": self.amazon.open_synthesizer,
+            "openai": lambda: OpenAiSynthesizer(self.openai, finish=level),
             "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
         }
         name = self.speech_synthesis

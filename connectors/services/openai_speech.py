@@ -43,9 +43,10 @@ class OpenAiSettings:
     """``url``: up to ``/v1``, such as http://127.0.0.1:8000/v1. ``key``: sent as Bearer; None: the
     server asks for none. ``languages``: those that its models are good for."""
 
-    url: str
+    url: str = "http://127.0.0.1:8000/v1"
     key: str | None = field(default=None, repr=False)
     model: str = "whisper-1"
+    voice_model: str = "tts-1"
     languages: tuple[str, ...] = ("en",)
     voice: str = "alloy"
     answer_timeout_s: float = 20.0
@@ -187,7 +188,7 @@ class OpenAiSynthesizer:
         if len(clean) > _LONGEST_TEXT:
             raise PermanentError(f"{len(clean)} characters; at most {_LONGEST_TEXT}")
         asked = {
-            "model": self._settings.model,
+            "model": self._settings.voice_model,
             "voice": self._settings.voice,
             "input": clean,
             "response_format": "pcm",

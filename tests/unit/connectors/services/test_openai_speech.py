@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from connectors.calls.line_speech_stream import LineStreamSettings, Transcription
 from connectors.interfaces.errors import (
@@ -15,6 +17,7 @@ from connectors.interfaces.errors import (
     RetryableError,
     ThrottledError,
 )
+from connectors.job_connectors import LiveConnectors
 from connectors.services.openai_speech import (
     OpenAiSettings,
     OpenAiSpeechToText,
@@ -23,6 +26,7 @@ from connectors.services.openai_speech import (
 )
 from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from connectors.testing.words import write_silence, write_words
+from pipelines.options import LiveJob, UsageError, read_options
 from tests.contracts.openai_server import OpenAiServer
 
 pytestmark = pytest.mark.unit
@@ -151,3 +155,49 @@ async def test_a_text_that_is_too_long_is_refused_before_it_is_sent(server: Open
         await voice.synthesize("a" * 5_000, "en")
     assert server.asked == []
     await voice.close()
+
+
+def factory_of(*arguments: str) -> LiveConnectors:
+    job = read_options(PipelineOptions(list(arguments)), "test")
+    assert isinstance(job, LiveJob)
+    factory = job.graph.settings.connectors
+    assert isinstance(factory, LiveConnectors)
+    return factory
+
+
+async def test_the_job_chooses_it_and_reads_its_key_from_a_file(
+    server: OpenAiServer, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{server.key}\n")
+    speech = factory_of(
+        "--speech_to_text=openai",
+        "--speech_synthesis=openai",
+        f"--openai_url={server.url}",
+        f"--openai_key_file={key}",
+        "--openai_languages=en, es",
+        "--openai_voice=nova",
+    ).speech
+    recogniser, voice = speech.open_speech_to_text(), speech.open_synthesizer()
+    assert [recogniser.can_recognise(each) for each in ("en", "es", "fr")] == [True, True, False]
+    assert (await voice.synthesize("hello you", "es")).duration_s > 0
+    assert server.asked[-1] == {
+        "model": "tts-1",
+        "voice": "nova",
+        "input": "hello you",
+        "response_format": "pcm",
+    }
+    await recogniser.close()
+    await voice.close()
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("--openai_key_file=/nowhere/key", "openai_key_file=/nowhere/key: No such file"),
+        ("--openai_url=localhost:8000", "use http://HOST"),
+    ],
+)
+def test_what_cannot_be_is_told_at_the_start(argument: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        factory_of("--speech_to_text=openai", argument)
