@@ -12,6 +12,7 @@ from connectors.local.silero_voice_activity import SileroVoiceActivityFactory
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText
 from connectors.local.translation import LocalTranslator
+from connectors.local.whisper_speech_to_text import WhisperSpeechToText
 
 KINDS = ("recognition", "translation", "voice", "voice_activity")
 
@@ -27,8 +28,13 @@ class LocalSpeech:
     folder: Path | None = None
     voices: tuple[str, ...] | None = None
 
-    def open_speech_to_text(self) -> LocalSpeechToText:
-        return LocalSpeechToText(store=self._store())
+    def open_speech_to_text(self) -> LocalSpeechToText | WhisperSpeechToText:
+        """The model that stands last in the manifest: a user's own comes after the project's."""
+        store = self._store()
+        named = store.manifest.of_kind("recognition")
+        if named and named[-1].engine == "whisper":
+            return WhisperSpeechToText(named[-1], store, self.open_voice_activity())
+        return LocalSpeechToText(store=store)
 
     def open_translator(self) -> LocalTranslator:
         return LocalTranslator(store=self._store())

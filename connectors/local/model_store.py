@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "models.toml"
 FOLDER = ROOT / ".cache" / "models"
 ENGINES = {
-    "recognition": ("moonshine",),
+    "recognition": ("moonshine", "whisper"),
     "translation": ("fxtranslate", "ctranslate2"),
     "voice": ("kokoro",),
     "voice_activity": ("silero",),
