@@ -1,7 +1,7 @@
 """The process that holds a Whisper model for faster-whisper: a line's samples in, its text out.
 
 ``python -m connectors.local.whisper_process FD FOLDER LANGUAGE THREADS``. A request is mono s16le
-at 16 kHz, or nothing, to load ahead; an answer is JSON: text, and how sure the model is of it (0 to 1).
+at 16 kHz; an answer is JSON: a text, and how sure the model is of it (0 to 1).
 """
 
 from __future__ import annotations
