@@ -89,7 +89,16 @@ class SpeechSynthesisContract(ABC):
             await voice.synthesize(text, "es")
 
     @pytest.mark.parametrize(
-        "text", ["uno\0dos", "<break time='5s'/> uno", "[[hello]] uno", "-v uno", "uno \ud800"]
+        "text",
+        [
+            "uno\0dos",
+            "<break time='5s'/> uno",
+            "[[hello]] uno",
+            "-v uno",
+            "uno \ud800",
+            "uno 👩‍👩‍👧‍👦 😀",
+            "uno два 一",
+        ],
     )
     async def test_awkward_text_is_voiced(self, voice: SpeechSynthesizer, text: str) -> None:
         clip = await voice.synthesize(text, "es")

@@ -71,6 +71,9 @@ class TranslationContract(ABC):
             "\u200b\u00a0one\u2028",
             "?!... one",
             "one " * 600,
+            "see https://example.org/a?b=c&d=%20#e one",
+            "one два واحد ένα 一 👩‍👩‍👧‍👦",
+            ("one " * 1_250).strip(),
         ],
     )
     async def test_awkward_text_disturbs_nothing(
