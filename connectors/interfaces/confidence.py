@@ -16,7 +16,7 @@ class ConfidenceRule:
     """``at_least``: the mean confidence of a result's words, weighted by how long they last, below
     which all of them are taken to be invented."""
 
-    at_least: float = 0.4
+    at_least: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.at_least < 1.0:

@@ -32,7 +32,7 @@ def test_a_doubtful_word_in_an_utterance_stays() -> None:
 
 
 def test_long_words_weigh_more() -> None:
-    assert without_invented(result(("a", 0.1, 0.9), ("mumble", 1.0, 0.3))).words == ()
+    assert without_invented(result(("a", 0.1, 0.9), ("mumble", 1.0, 0.2))).words == ()
     assert without_invented(result(("a", 1.0, 0.9), ("mumble", 0.1, 0.3))).words != ()
 
 
