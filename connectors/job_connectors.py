@@ -49,13 +49,13 @@ from connectors.services.openai_speech import (
     OpenAiSpeechToText,
     OpenAiSynthesizer,
 )
-from connectors.testing.combined_speech_to_text import CombinedSpeechToText
 from connectors.testing.shard_source import ScriptedShardSource
 from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
 )
 from connectors.testing.speech_to_text import (
+    CombinedSpeechToText,
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
