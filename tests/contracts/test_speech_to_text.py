@@ -17,7 +17,11 @@ from connectors.interfaces.speech_to_text import SpeechToText
 from connectors.offline.speech_to_text import OfflineSpeechToText
 from connectors.services.openai_speech import OpenAiSettings, OpenAiSpeechToText
 from connectors.testing.contracts.speech_to_text import KnownSpeech, SpeechToTextContract
-from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.testing.speech_to_text import (
+    CombinedSpeechToText,
+    ScriptedSpeechToText,
+    ScriptedSpeechToTextSettings,
+)
 from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from connectors.testing.words import write_words
 from local_stack.amazon_servers.transcribe import TranscribeServer
