@@ -23,7 +23,7 @@ PACKAGES := beam_flink_kit schemas connectors pipelines ingest_gateway deploymen
 DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat apertium-spa-cat \
 	apertium-es-pt espeak-ng pocketsphinx-testdata
 # For the tests in a real browser; without it they are skipped, and say so.
-BROWSER_PACKAGES := chromium
+BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 
 # What hears, translates and speaks in the demo: offline, local (neural models of this machine), or
 # amazon (its adapters, over servers on this machine that speak its protocols).
