@@ -16,7 +16,7 @@ from connectors.amazon.record_sink import AmazonRecordSink
 from connectors.amazon.resources import create_resources
 from connectors.interfaces.errors import PermanentError, ThrottledError
 from connectors.interfaces.record_sink import SinkRecord
-from local_stack.troubles.front import Fault, Front
+from local_stack.proxies import Fault, FaultyProxy
 from tests.conftest import LocalCloud
 
 pytestmark = pytest.mark.integration
@@ -43,8 +43,8 @@ async def echo() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def front(echo: str) -> Iterator[Front]:
-    with Front(echo) as running:
+def front(echo: str) -> Iterator[FaultyProxy]:
+    with FaultyProxy(echo) as running:
         yield running
 
 
@@ -56,13 +56,13 @@ async def asked(method: str, url: str, **options: str) -> tuple[int, str]:
         return got.status, await got.text()
 
 
-async def test_what_is_not_refused_goes_on_as_it_came(front: Front) -> None:
+async def test_what_is_not_refused_goes_on_as_it_came(front: FaultyProxy) -> None:
     host = front.url.removeprefix("http://")
     found = await asked("PUT", f"{front.url}/b/a%20key?x=1%2F2", data="body")
     assert found == (207, f"PUT /b/a%20key?x=1%2F2 {host} body")
 
 
-async def test_only_matching_calls_are_refused_and_only_while_it_lasts(front: Front) -> None:
+async def test_only_matching_calls_are_refused_and_only_while_it_lasts(front: FaultyProxy) -> None:
     with front.with_faults(Fault("GET /listen/*", 403, "AccessDenied")):
         status, text = await asked("GET", f"{front.url}/listen/x")
         assert (status, "<Code>AccessDenied</Code>" in text) == (403, True)
@@ -71,13 +71,13 @@ async def test_only_matching_calls_are_refused_and_only_while_it_lasts(front: Fr
     assert dict(front.refused) == {"GET /listen/x": 1}
 
 
-async def test_every_other_call_can_be_refused(front: Front) -> None:
+async def test_every_other_call_can_be_refused(front: FaultyProxy) -> None:
     with front.with_faults(Fault("*", 500, "InternalFailure", every=2)):
         statuses = [(await asked("GET", f"{front.url}/{n}"))[0] for n in range(4)]
     assert statuses == [207, 500, 207, 500]
 
 
-async def test_a_call_can_be_late_and_answered_all_the_same(front: Front) -> None:
+async def test_a_call_can_be_late_and_answered_all_the_same(front: FaultyProxy) -> None:
     began_s = time.monotonic()
     with front.with_faults(Fault("*", delay_s=0.3)):
         assert (await asked("GET", front.url))[0] == 207
@@ -88,7 +88,7 @@ async def test_a_call_can_be_late_and_answered_all_the_same(front: Front) -> Non
 async def test_clients_take_its_refusals_for_amazons(local_cloud: LocalCloud) -> None:
     direct = local_cloud.settings()
     await create_resources(direct)
-    with Front(local_cloud.endpoint_url) as front:
+    with FaultyProxy(local_cloud.endpoint_url) as front:
         clients = AwsClients(AwsSettings.local(front.url, direct.stage))
         sink, store = AmazonRecordSink(clients), AmazonClipStore(clients)
         try:

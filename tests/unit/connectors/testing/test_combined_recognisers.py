@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 
 from connectors.interfaces.errors import PermanentError
-from connectors.testing.combined_speech_to_text import CombinedSpeechToText
-from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.testing.speech_to_text import (
+    CombinedSpeechToText,
+    ScriptedSpeechToText,
+    ScriptedSpeechToTextSettings,
+)
 from connectors.testing.words import write_words
 
 pytestmark = pytest.mark.unit

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from beam_flink_kit.loops import LiveLoop
-from benchmarks.chaos.fronts import ClientFront, NotifyFront
 from local_stack.ports import free_ports
+from local_stack.proxies import FirstAnswerProxy, TcpProxy
 
 pytestmark = pytest.mark.integration
 
@@ -48,14 +48,14 @@ def loop() -> Iterator[LiveLoop]:
 
 
 @pytest.fixture
-def notify(loop: LiveLoop) -> Iterator[NotifyFront]:
-    front = NotifyFront(loop)
+def notify(loop: LiveLoop) -> Iterator[FirstAnswerProxy]:
+    front = FirstAnswerProxy(loop)
     front.start()
     yield front
     front.stop()
 
 
-async def posted(front: NotifyFront, connection: str) -> tuple[int, str]:
+async def posted(front: FirstAnswerProxy, connection: str) -> tuple[int, str]:
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{front.url}/@connections/{connection}", data=b"hello") as answer,
@@ -63,7 +63,9 @@ async def posted(front: NotifyFront, connection: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def test_a_post_reaches_the_gateway_that_holds_the_connection(notify: NotifyFront) -> None:
+async def test_a_post_reaches_the_gateway_that_holds_the_connection(
+    notify: FirstAnswerProxy,
+) -> None:
     async with gateway("old", "a") as old, gateway("new", "b") as new:
         notify.urls = (f"http://127.0.0.1:{new}", f"http://127.0.0.1:{old}")
         assert await posted(notify, "a") == (200, "old got hello")
@@ -72,7 +74,7 @@ async def test_a_post_reaches_the_gateway_that_holds_the_connection(notify: Noti
 
 
 async def test_a_connection_is_not_gone_while_a_gateway_does_not_answer(
-    notify: NotifyFront,
+    notify: FirstAnswerProxy,
 ) -> None:
     (nobody,) = free_ports(1)
     async with gateway("new", "b") as new:
@@ -88,7 +90,7 @@ async def test_clients_keep_their_gateway_and_new_ones_come_to_the_current(
 ) -> None:
     (port,) = free_ports(1)
     async with gateway("old") as old, gateway("new") as new:
-        front = ClientFront(loop, port, old)
+        front = TcpProxy(loop, port, old)
         front.start()
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as early:
@@ -104,7 +106,7 @@ async def test_clients_keep_their_gateway_and_new_ones_come_to_the_current(
 async def test_clients_that_are_cut_off_come_back_when_it_is_mended(loop: LiveLoop) -> None:
     (port,) = free_ports(1)
     async with gateway("only") as only:
-        front = ClientFront(loop, port, only)
+        front = TcpProxy(loop, port, only)
         front.start()
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
