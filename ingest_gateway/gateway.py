@@ -22,6 +22,7 @@ from connectors.session_tables import SessionTables
 from connectors.signaling_channels import SignalingAccess, SignalingChannels
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
@@ -96,6 +97,7 @@ class Gateway:
     def __init__(self, needs: GatewayDependencies) -> None:
         self.needs = needs
         self.metrics = Metrics()
+        self.security = SecurityEvents(self.metrics, needs.now_ms)
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
         self._sightings = Sightings(self.metrics)
@@ -187,6 +189,7 @@ class Gateway:
             writer=self.writer,
             limits=needs.limits,
             metrics=self.metrics,
+            security=self.security,
             now_ms=needs.now_ms,
         )
         self._background: tuple[asyncio.Task[None], ...] = ()
