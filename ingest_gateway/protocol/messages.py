@@ -27,6 +27,8 @@ class CreateSession(ClientMessage, frozen=True):
     source_language: Language
     target_languages: Annotated[tuple[Language, ...], Meta(max_length=64)] = ()
     quality_tier: Literal["standard", "premium"] = "standard"
+    max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """That may be listened to at a time, where no target languages are named."""
 
 
 class JoinAsSpeaker(ClientMessage, frozen=True):

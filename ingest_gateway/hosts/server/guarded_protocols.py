@@ -19,6 +19,7 @@ from ingest_gateway.protocol.limits import TokenBucket
 if TYPE_CHECKING:
     from asyncio import BaseTransport
 
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from websockets.http11 import Request
 
     from ingest_gateway.access.security_events import EventKind
@@ -67,14 +68,14 @@ class GuardedHttp(H11Protocol):
         super().data_received(data)
         if self.conn.their_state is not before:
             self._since_s = self._guard.now_s()
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering():
             self._guard.asks(self)
 
     def on_response_complete(self) -> None:
         self._since_s = self._guard.now_s()
         self._guard.waits(self)
         super().on_response_complete()
-        if not self.cycle.response_complete:  # of a request that was there already
+        if self._is_answering():  # a request that was there already
             self._guard.asks(self)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
@@ -85,11 +86,15 @@ class GuardedHttp(H11Protocol):
         waited_s = now_s - self._since_s
         if self.conn.their_state is h11.SEND_BODY and waited_s > limits.body_s:
             return "slow_body"
-        has_none = self.cycle is None or self.cycle.response_complete
-        return "slow_request" if has_none and waited_s > limits.request_s else None
+        is_late = waited_s > limits.request_s and not self._is_answering()
+        return "slow_request" if is_late else None
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def _is_answering(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        return cycle is not None and not cycle.response_complete
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
@@ -144,7 +149,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             # Its task runs after this: the application finds it there.
-            cast("dict[str, Any]", self.scope["extensions"])[SEAT] = SocketSeat(self._guard, self)
+            scope = cast("dict[str, Any]", self.scope)
+            scope["extensions"][SEAT] = SocketSeat(self._guard, self)
 
     def handle_ping(self) -> None:
         if self.transport.is_closing():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 from litestar import WebSocket, websocket
 
@@ -76,7 +76,8 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         outbox_limit_bytes=gateway.needs.limits.outbox_bytes_per_connection,
         last_active_at_ms=now_ms,
     )
-    seat: SocketSeat | None = socket.scope.get("extensions", {}).get(SEAT)
+    extensions: dict[str, Any] = cast("Any", socket.scope).get("extensions") or {}
+    seat: SocketSeat | None = extensions.get(SEAT)
     if seat is not None and identity is not None:
         seat.settle()
     elif seat is not None and problem is None and not seat.has_room_for_guest():
