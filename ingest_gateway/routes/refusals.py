@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.exceptions.responses import create_exception_response
 from litestar.types import ExceptionHandlersMap
 
-from connectors.errors import ConnectorError
+from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.auth import presented_token
 from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.gateway import Gateway
