@@ -18,6 +18,7 @@ from connectors.interfaces.notifier import Audience, Delivery
 from connectors.interfaces.session_tables import ConnectionRow, CountChange, ListenerCounts
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from ingest_gateway.sessions.languages import Languages
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 
