@@ -138,7 +138,7 @@ def _flooding(name: str, kind: str, data: bytes, sockets: int, once: bytes = b""
 
 
 def _holding(name: str, kinds: tuple[str, ...], count: int, sent: bytes, drip: bytes) -> Attack:
-    longest_s = 22.0 if "slow_body" in kinds else 12.0  # longer than the gateway waits
+    longest_s = 26.0 if "slow_body" in kinds else 12.0  # longer than the gateway waits
     return Attack(
         name, kinds, lambda place, until_s: _held(place, until_s, count, sent, drip), longest_s
     )
@@ -243,7 +243,7 @@ ATTACKS = (
         "slow bodies",
         ("slow_body", "no_room"),
         300,
-        b"POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n",
+        b"POST /tokens HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n",
         b"x",
     ),
     _holding("idle connections", _SLOW, 3_000, b"", b""),

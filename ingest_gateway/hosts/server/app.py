@@ -12,6 +12,7 @@ from litestar.di import Provide
 
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
+from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
 from ingest_gateway.routes.pages import PAGE_ROUTES
@@ -53,6 +54,7 @@ def create_app(gateway: Gateway) -> Litestar:
         },
         exception_handlers=REFUSALS,
         before_request=before,
+        request_max_body_size=2 * MAX_MESSAGE_BYTES,
         state=State({GATEWAY_OF: lambda: gateway}),
         lifespan=[running],
         openapi_config=None,

@@ -75,6 +75,9 @@ class GuardedHttp(H11Protocol):
         self._since_s = self._guard.now_s()
         self._guard.waits(self)
         super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            # Refused before its body came: nobody will read that.
+            self.transport.close()
         if self._is_answering():  # a request that was there already
             self._guard.asks(self)
 

@@ -128,6 +128,21 @@ async def test_who_does_not_come_to_an_end_is_cut_off(tight: RunningGateway) -> 
     assert (events(tight, "slow_request"), events(tight, "slow_message")) == (1, 1)
 
 
+async def test_a_body_that_was_refused_before_it_came_is_not_waited_for(
+    gateway: RunningGateway,
+) -> None:
+    stranger = await Stranger.connect(gateway, upgrade=False)
+    stranger.writer.write(b"POST /sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\nx")
+    await stranger.cut_off()
+
+
+async def test_no_body_is_read_to_an_end_that_no_route_takes(gateway: RunningGateway) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        ada = {"authorization": f"Bearer {gateway.token()}"}
+        answer = await http.post("/sessions", content=bytes(2_000_000), headers=ada)
+    assert answer.status_code == 413
+
+
 async def test_what_strangers_try_is_counted(gateway: RunningGateway) -> None:
     page, session_id = await gateway.speaker()
     forged = await gateway.connect("eyJhbGciOiJub25lIn0.e30.")
