@@ -206,7 +206,7 @@ def _bundles(session: Sequence[str], sections: Sequence[Section]) -> list[tuple[
     if len(set(mids)) < len(mids):
         raise OfferError(400, "two sections have the same mid")
     for value in _values(session, "group"):
-        semantics, *members = value.split()
+        semantics, *members = value.split() or ("",)
         if semantics != "BUNDLE":
             continue
         for mid in members:

@@ -69,6 +69,10 @@ def test_the_stack_sees_nothing_but_the_opus_of_the_audio() -> None:
     ] + ["a=fmtp:111 x=1"] * 15
 
 
+def test_a_group_without_semantics_is_no_group() -> None:
+    assert prepared(BROWSERS_OFFER.replace("t=0 0", "t=0 0\na=group"), we="receive")
+
+
 def test_a_bomb_of_lines_is_refused_before_it_is_read() -> None:
     with pytest.raises(OfferError, match="more than 1500 lines"):
         prepared(BROWSERS_OFFER + "a=fmtp:111 x=1\r" * 3_000, we="receive")
