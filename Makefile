@@ -34,7 +34,7 @@ say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
 	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
-	chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
+	abuse fuzz chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
 help: ## this list
@@ -124,6 +124,12 @@ soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 
 standby: setup ## what it costs to stand by, with no session and with ten
 	@$(PYTHON) -m benchmarks.endurance.standby
+
+abuse: setup ## an honest speaker, listener and operator beside 21 attacks: five minutes, build/abuse.json [ABUSE="--seconds=20"]
+	@$(PYTHON) -m benchmarks.gateway.abuse $(ABUSE)
+
+fuzz: setup ## hostile bytes for the parsers of the gateway, for minutes where make test spends seconds [EXAMPLES=20000]
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(PYTHON) -m pytest tests/unit/gateway/fuzz
 
 bench: setup ## this job beside the flow that it replaces: lag, overhead, gateway, words, cost
 	@$(PYTHON) -m benchmarks.bench

@@ -28,6 +28,7 @@ setup(
         "connectors.offline",
         "connectors.services",
         "connectors.testing",
+        "connectors.testing.contracts",
         "pipelines",
         "pipelines.reading",
         "pipelines.runtime",
@@ -55,6 +56,7 @@ setup(
         f"apache-beam=={VERSIONS['beam']}",
         "aiobotocore",
         "aiohttp",
+        "aioice",
         "aiortc",
         "amazon-transcribe",
         "av",
@@ -63,6 +65,7 @@ setup(
         "coolname",
         "fastavro",
         "grpcio",
+        "h11",
         "joserfc",
         "litestar",
         "msgspec",
@@ -84,6 +87,8 @@ setup(
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
+        # What an author of an engine runs the contract suites with (connectors/testing).
+        "testing": ["jiwer", "pytest", "pytest-asyncio"],
         "dev": [
             "OmniSTEval",
             "boto3",

@@ -16,7 +16,7 @@ async def serve(settings: GatewaySettings) -> None:
     clients = AwsClients(settings.aws())
     try:
         gateway = Gateway(dependencies(settings, clients))
-        await serve_app(create_app(gateway), settings, "gateway")
+        await serve_app(create_app(gateway), settings, "gateway", gateway.security)
     finally:
         await clients.close()
 

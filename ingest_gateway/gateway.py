@@ -22,7 +22,9 @@ from connectors.memory.document_store import MemoryDocumentStore
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.access.tickets import Tickets
+from ingest_gateway.audio_in.acknowledgements import Acknowledgements
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
@@ -96,6 +98,7 @@ class Gateway:
     def __init__(self, needs: GatewayDependencies) -> None:
         self.needs = needs
         self.metrics = Metrics()
+        self.security = SecurityEvents(self.metrics, needs.now_ms)
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
         self._sightings = Sightings(self.metrics)
@@ -114,7 +117,7 @@ class Gateway:
         )
         self.channels = SessionChannels(needs.channels, needs.channel_access, needs.policies)
         self.request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
-        self.intake = AudioIntake(self.live, needs.limits, self.metrics, needs.now_ms)
+        self.acknowledgements = Acknowledgements(self.live, needs.limits, needs.now_ms)
         self.writer = RecordWriter(
             needs.sink,
             PutQueue(deadline_ms=needs.limits.put_deadline_ms, fraction=needs.fraction),
@@ -122,9 +125,11 @@ class Gateway:
             now_ms=needs.now_ms,
             metrics=self.metrics,
             room_bytes=needs.limits.pending_bytes_per_session,
-            may_declare=self.intake.may_declare,
+            may_declare=self.acknowledgements.may_declare,
         )
-        self.intake.writer = self.writer
+        self.intake = AudioIntake(
+            self.live, self.writer, self.acknowledgements, self.metrics, needs.now_ms
+        )
         self.speakers = Speakers(
             SpeakerDependencies(
                 live=self.live,
@@ -187,6 +192,7 @@ class Gateway:
             writer=self.writer,
             limits=needs.limits,
             metrics=self.metrics,
+            security=self.security,
             now_ms=needs.now_ms,
         )
         self._background: tuple[asyncio.Task[None], ...] = ()
@@ -196,7 +202,7 @@ class Gateway:
 
     def _settled(self, settled: Settled) -> Sequence[SessionControl]:
         self._sightings.stored(settled)
-        return self.intake.settled(settled)
+        return self.acknowledgements.settled(settled)
 
     async def start(self) -> None:
         self.writer.start()

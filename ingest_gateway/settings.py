@@ -77,6 +77,8 @@ class GatewaySettings(BaseSettings):
 
     creates_per_minute: int = _LIMITS.creates_per_minute
     joins_per_minute: int = _LIMITS.joins_per_minute
+    hall_joins_per_minute: int = _LIMITS.hall_joins_per_minute
+    languages_per_session: int = _LIMITS.languages_per_session
     listeners_per_session: int = _LIMITS.listeners_per_session
 
     @model_validator(mode="after")
@@ -136,5 +138,7 @@ class GatewaySettings(BaseSettings):
         return Limits(
             creates_per_minute=self.creates_per_minute,
             joins_per_minute=self.joins_per_minute,
+            hall_joins_per_minute=self.hall_joins_per_minute,
+            languages_per_session=self.languages_per_session,
             listeners_per_session=self.listeners_per_session,
         )

@@ -6,7 +6,10 @@ this ordered connection (refused, or lost with a client that was closed): the ho
 
 **Clock.** A chunk leaves the client when its last sample is there, so received - timestamp -
 duration is the speaker's clock error plus the way; the smallest seen is the best estimate.
-Any constant error is corrected that way, years included. Steps of the speaker's clock:
+Any constant error is corrected that way, years included. A clock that runs slow makes the smallest
+ever seen too small, more from minute to minute: so the estimate rises towards the smallest of the
+last minute, by ``MOST_SLEW`` of the audio's length at most, so that a backlog of half a minute that
+arrives at once does not move it by more than 30 ms. Steps of the speaker's clock:
 forward, the minimum follows by itself; backward, the stream goes on where it was. What still
 lies ``MAX_LAG_MS`` behind or more is taken for a broken clock and starts the estimate anew.
 Corrected times of a session strictly rise, also from stream to stream: clips are named by them.
@@ -19,6 +22,8 @@ from dataclasses import dataclass
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, AudioChunk
 
 MAX_LAG_MS = 15 * 60_000
+MOST_SLEW = 0.001
+WINDOW_MS = 30_000
 MAX_JUMP = 1_000_000
 """Chunks that a hole may span (three days of audio): further on, a number is a client's fault."""
 
@@ -59,6 +64,8 @@ class SpeakerStream:
         self.clock_offset_ms = clock_offset_ms
         self.captured_at_ms = captured_until_ms
         self._expected_timestamp_ms: int | None = None
+        self._recent = _RecentMinimum()
+        self._slew_ms = 0.0
 
     def take(
         self, sequence: int | None, timestamp_ms: int, pcm: bytes, received_at_ms: int
@@ -94,11 +101,50 @@ class SpeakerStream:
             # Half a chunk is the jitter of a clock read per chunk, not a step.
             and timestamp_ms < self._expected_timestamp_ms - max(duration_ms // 2, 100)
         ):
-            offset_ms += self._expected_timestamp_ms - timestamp_ms
-        offset_ms = min(offset_ms, observed_ms)
+            step_ms = self._expected_timestamp_ms - timestamp_ms
+            offset_ms += step_ms
+            self._recent.shift(step_ms)
+        recent_ms = self._recent.add(observed_ms, received_at_ms)
+        offset_ms = min(self._slewed(offset_ms, recent_ms, duration_ms), observed_ms)
         if received_at_ms - (timestamp_ms + offset_ms) > MAX_LAG_MS:
             offset_ms = observed_ms
+            self._recent = _RecentMinimum()
         self.clock_offset_ms = offset_ms
         self._expected_timestamp_ms = timestamp_ms + duration_ms
         self.captured_at_ms = max(self.captured_at_ms + 1, timestamp_ms + offset_ms)
         return self.captured_at_ms
+
+    def _slewed(self, offset_ms: int, recent_ms: int | None, duration_ms: int) -> int:
+        """The estimate moved towards the recent minimum, if that is larger."""
+        if recent_ms is None or recent_ms <= offset_ms:
+            self._slew_ms = 0.0
+            return offset_ms
+        self._slew_ms += MOST_SLEW * duration_ms
+        whole_ms = min(int(self._slew_ms), recent_ms - offset_ms)
+        self._slew_ms -= whole_ms
+        return offset_ms + whole_ms
+
+
+class _RecentMinimum:
+    """The smallest of the values of the last one to two windows."""
+
+    def __init__(self) -> None:
+        self._began_at_ms: int | None = None
+        self._before: int | None = None
+        self._now = 0
+
+    def add(self, value: int, at_ms: int) -> int | None:
+        """None: not known until a window is full."""
+        if self._began_at_ms is None:
+            self._began_at_ms, self._now = at_ms, value
+        elif at_ms - self._began_at_ms >= WINDOW_MS:
+            self._began_at_ms, self._before, self._now = at_ms, self._now, value
+        else:
+            self._now = min(self._now, value)
+        return None if self._before is None else min(self._before, self._now)
+
+    def shift(self, by: int) -> None:
+        """The clock stepped: what was seen before is seen by the new clock."""
+        self._now += by
+        if self._before is not None:
+            self._before += by

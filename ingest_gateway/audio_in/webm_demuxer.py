@@ -10,6 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_ELEMENTS = 1_000
+"""In one piece: MediaRecorder writes 50 a second at most, and each costs some microseconds."""
+_MOST_CHILDREN = 256
+"""Of the tracks: eight tracks with all that a recorder says of them are some eighty."""
+_LONGEST_NUMBER_BYTES = 8
+_LATEST_MS = 10 * 365 * 24 * 3_600_000
 MAX_ELEMENT_BYTES = 64 * 1024
 """Of what must be read whole: a block, the tracks. Far more than MediaRecorder writes."""
 
@@ -64,7 +70,11 @@ class WebmDemuxer:
         self._buffer += data
         blocks: list[Block] = []
         at = 0
+        elements = 0
         while True:
+            elements += 1
+            if elements > MOST_ELEMENTS:
+                raise WebmError(f"send at most {MOST_ELEMENTS} elements of WebM a message")
             skipped = min(self._skip_bytes, len(self._buffer) - at)
             self._skip_bytes -= skipped
             at += skipped
@@ -126,10 +136,12 @@ class WebmDemuxer:
         if content[size + 2] & _LACING:
             raise WebmError("a block with lacing")
         at_ms = (self._cluster_at + offset) * self._scale_ns / _MS_NS
+        if not -_LATEST_MS < at_ms < _LATEST_MS:
+            raise WebmError("a block at a time that no recording has")
         return Block(at_ms, content[size + 3 :])
 
 
-def _element(buffer: bytearray, at: int) -> _Element | None:
+def _element(buffer: bytes | bytearray, at: int) -> _Element | None:
     """The header that begins at ``at``; None: it is not all there yet."""
     if at >= len(buffer):
         return None
@@ -157,6 +169,8 @@ def _width(first: int, longest: int) -> int:
 
 
 def _number(data: bytes | bytearray) -> int:
+    if len(data) > _LONGEST_NUMBER_BYTES:
+        raise WebmError(f"a number of {len(data)} bytes")
     return int.from_bytes(data)
 
 
@@ -175,7 +189,9 @@ def _children(content: bytes) -> list[tuple[int, bytes]]:
     found: list[tuple[int, bytes]] = []
     at = 0
     while at < len(content):
-        element = _element(bytearray(content), at)
+        if len(found) >= _MOST_CHILDREN:
+            raise WebmError("more tracks than a recorder writes")
+        element = _element(content, at)
         if element is None or element.size is None or element.start + element.size > len(content):
             raise WebmError("these bytes are not WebM")
         at = element.start + element.size

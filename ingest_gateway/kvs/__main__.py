@@ -40,7 +40,7 @@ async def serve(settings: WorkerSettings) -> None:
         )
         worker = KvsWorker(needs, settings.viewers)
         app = create_app(gateway, worker, settings.events_key)
-        await serve_app(app, settings, "worker")
+        await serve_app(app, settings, "worker", gateway.security)
     finally:
         await channels.close()
         await clients.close()

@@ -20,6 +20,12 @@ class Metrics:
         self.refused = Counter(
             "gateway_refused", "Frames refused, by error code", ["code"], registry=self.registry
         )
+        self.security_events = Counter(
+            "gateway_security_events",
+            "What was refused or cut off for safety, by kind",
+            ["kind"],
+            registry=self.registry,
+        )
         self.rtp_packets = Counter(
             "gateway_rtp_packets",
             "RTP packets of WHIP speakers, by what became of them",

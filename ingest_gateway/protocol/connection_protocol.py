@@ -135,6 +135,11 @@ class _Head(msgspec.Struct):
 
 _head_decoder = msgspec.json.Decoder(_Head)
 _decoders = {action: msgspec.json.Decoder(kind) for action, kind in ACTIONS.items()}
+_lenient_decoders = {
+    action: msgspec.json.Decoder(kind, strict=False) for action, kind in ACTIONS.items()
+}
+_BYTE_ORDER_MARK = "\ufeff"
+_WHITE_SPACE = str.maketrans("", "", " \t\r\n")
 
 
 class ConnectionProtocol:
@@ -166,6 +171,7 @@ class ConnectionProtocol:
             # Characters are at least a byte each: a cheap test before an exact one.
             if len(text) > MAX_MESSAGE_BYTES or len(text.encode()) > MAX_MESSAGE_BYTES:
                 raise Refusal("TOO_LARGE", f"send at most {MAX_MESSAGE_BYTES} bytes a message")
+            text = text.removeprefix(_BYTE_ORDER_MARK)
             action = _action(text)
             return self._admit(_message(action, text), now_ms)
         except Refusal as refusal:
@@ -269,9 +275,18 @@ def _message(action: str, text: str) -> Command:
     try:
         return cast("Command", decoder.decode(text))
     except msgspec.ValidationError as error:
+        if "got `float`" in str(error):  # 16000.0, as languages without integers write it
+            return _with_whole_floats(action, text)
         raise Refusal("BAD_FIELD", str(error)) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refusal("BAD_JSON", "send one JSON object a text frame") from None
+
+
+def _with_whole_floats(action: str, text: str) -> Command:
+    try:
+        return cast("Command", _lenient_decoders[action].decode(text))
+    except msgspec.ValidationError as error:
+        raise Refusal("BAD_FIELD", str(error)) from None
 
 
 def _pcm_of(message: AudioChunkMessage) -> bytes:
@@ -287,6 +302,10 @@ def _pcm_of(message: AudioChunkMessage) -> bytes:
 def _bytes_of(message: AudioChunkMessage) -> bytes:
     try:
         return base64.b64decode(message.audio_data, validate=True)
+    except (binascii.Error, ValueError):
+        pass  # perhaps because of line breaks: MIME encoders put them in
+    try:
+        return base64.b64decode(message.audio_data.translate(_WHITE_SPACE), validate=True)
     except (binascii.Error, ValueError):
         raise Refusal("BAD_AUDIO", "audioData is not base64", sequence=message.sequence) from None
 

@@ -10,10 +10,15 @@ MAX_MESSAGE_BYTES = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``creates`` and ``joins`` count per person, or per address for guests."""
+    """``creates`` and ``joins`` count per person, or per address for guests. A hall has one
+    address: there ``hall_joins_per_minute`` count per address and session, and
+    ``joins_per_minute`` are the ids that lead nowhere. ``languages_per_session``: with listeners at
+    a time, beside those that its speaker named; a session may have a number of its own."""
 
     creates_per_minute: int = 5
     joins_per_minute: int = 60
+    hall_joins_per_minute: int = 1200
+    languages_per_session: int = 8
     frames_per_s: float = 20.0
     frame_burst: int = 200
     commands_per_s: float = 20.0
@@ -41,14 +46,14 @@ class Tokens:
     left: float
     at_ms: int
 
-    def take(self, per_s: float, burst: int, now_ms: int) -> tuple[Tokens, int]:
-        """(what is left, 0): taken. (the same, milliseconds until the next one): not taken."""
+    def take(self, per_s: float, burst: int, now_ms: int, count: int = 1) -> tuple[Tokens, int]:
+        """(what is left, 0): taken. (the same, milliseconds until there are): not taken."""
         elapsed_ms = max(0, now_ms - self.at_ms)
         left = min(float(burst), self.left + elapsed_ms * per_s / 1000)
         at_ms = max(self.at_ms, now_ms)
-        if left >= 1:
-            return Tokens(left - 1, at_ms), 0
-        return Tokens(left, at_ms), max(1, round((1 - left) * 1000 / per_s))
+        if left >= count:
+            return Tokens(left - count, at_ms), 0
+        return Tokens(left, at_ms), max(1, round((count - left) * 1000 / per_s))
 
 
 class TokenBucket:
@@ -59,7 +64,7 @@ class TokenBucket:
         self._burst = burst
         self._tokens = Tokens(float(burst), now_ms)
 
-    def take(self, now_ms: int) -> int:
-        """0: taken. Otherwise the milliseconds until the next one, and nothing was taken."""
-        self._tokens, wait_ms = self._tokens.take(self._per_s, self._burst, now_ms)
+    def take(self, now_ms: int, count: int = 1) -> int:
+        """0: taken. Otherwise the milliseconds until there are, and nothing was taken."""
+        self._tokens, wait_ms = self._tokens.take(self._per_s, self._burst, now_ms, count)
         return wait_ms

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Id = Annotated[str, Meta(min_length=1, max_length=128)]
+MOST_ID_CHARACTERS = 128
+Id = Annotated[str, Meta(min_length=1, max_length=MOST_ID_CHARACTERS)]
 Language = Annotated[str, Meta(min_length=2, max_length=16)]
 Counter = Annotated[int, Meta(ge=0, lt=2**53)]
 TimestampMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
@@ -26,6 +27,8 @@ class CreateSession(ClientMessage, frozen=True):
     source_language: Language
     target_languages: Annotated[tuple[Language, ...], Meta(max_length=64)] = ()
     quality_tier: Literal["standard", "premium"] = "standard"
+    max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """That may be listened to at a time, where no target languages are named."""
 
 
 class JoinAsSpeaker(ClientMessage, frozen=True):

@@ -27,6 +27,7 @@ def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
         try:
             identity = gateway.needs.verifier.verify(token)
         except InvalidTokenError as error:
+            gateway.security.report("token_refused", address=_address(request))
             raise Refusal("UNAUTHORIZED", str(error)) from None
     return Peer(_address(request), request.headers.get("user-agent", ""), identity)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.exceptions.responses import create_exception_response
 from litestar.types import ExceptionHandlersMap
 
 from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.auth import presented_token
+from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import ErrorCode
@@ -29,7 +33,10 @@ _STATUS: dict[ErrorCode, int] = {
 _log = logging.getLogger(__name__)
 
 
-def _refused(_request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
+def _refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
+    security = _security(request)
+    if security is not None:
+        security.refused(refusal.code, address=_address(request), action=_route(request))
     headers: dict[str, str] = {}
     if refusal.retry_after_ms is not None:
         headers["retry-after"] = str(-(-refusal.retry_after_ms // 1000))
@@ -46,7 +53,42 @@ def _unavailable(request: Request[Any, Any, Any], error: ConnectorError) -> Resp
     return _refused(request, Refusal("INTERNAL", "a service does not answer: try again"))
 
 
-REFUSALS: ExceptionHandlersMap = {Refusal: _refused, ConnectorError: _unavailable}
+def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A fault of ours: whoever asked gets an id to tell us, and nothing else."""
+    if isinstance(error, HTTPException):
+        return create_exception_response(request, error)
+    error_id = secrets.token_hex(6)
+    _log.error("%s %s: error %s", request.method, _route(request), error_id, exc_info=error)
+    security = _security(request)
+    if security is not None:
+        security.report(
+            "internal_error", address=_address(request), route=_route(request), id=error_id
+        )
+    body = {"code": "INTERNAL", "message": f"this failed here; its id is {error_id}"}
+    return Response(msgspec.json.encode(body), status_code=500, media_type=MediaType.JSON)
+
+
+def _security(request: Request[Any, Any, Any]) -> SecurityEvents | None:
+    gateway_of = request.app.state.get(GATEWAY_OF)
+    return None if gateway_of is None else gateway_of().security
+
+
+def _address(request: Request[Any, Any, Any]) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _route(request: Request[Any, Any, Any]) -> str:
+    """The first part of the path: what follows names a session."""
+    return request.url.path.strip("/").partition("/")[0][:32]
+
+
+GATEWAY_OF = "gateway_of"
+"""In an application's state: a function that gives the gateway that answers now."""
+REFUSALS: ExceptionHandlersMap = {
+    Refusal: _refused,
+    ConnectorError: _unavailable,
+    Exception: _failed,
+}
 """How every route answers what it refuses, and what it cannot do now."""
 
 

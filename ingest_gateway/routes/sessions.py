@@ -23,6 +23,7 @@ from schemas.captions import plain_text, web_vtt
 T = TypeVar("T")
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
 _MAX_BODY_BYTES = 16 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class SessionPatch(Struct, frozen=True, rename="camel"):
@@ -43,10 +44,10 @@ async def _body(request: AnyRequest, kind: type[T]) -> T:
     if len(body) > _MAX_BODY_BYTES:
         raise Refusal("TOO_LARGE", f"send at most {_MAX_BODY_BYTES} bytes")
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        return msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK) or b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise Refusal("BAD_FIELD", str(error)) from None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refusal("BAD_JSON", "send one JSON object") from None
 
 

@@ -37,7 +37,7 @@ async def signaling_keys(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     peer = peer_of(request, gateway)
-    await gateway.request_limits.check_join(peer)
+    await gateway.request_limits.check_keys(peer)
     live = await gateway.live.find_going_on(session_id)
     subject = None if peer.identity is None else peer.identity.subject
     given = await gateway.channels.keys(live.row.info, subject)

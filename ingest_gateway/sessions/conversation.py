@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.interfaces.errors import ConnectorError
+from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
@@ -75,6 +76,7 @@ class Desk:
     writer: RecordWriter
     limits: Limits
     metrics: Metrics
+    security: SecurityEvents
     now_ms: Callable[[], int]
 
 
@@ -138,6 +140,10 @@ class Conversation:
 
     def _refuse(self, error: ErrorMessage) -> None:
         self._desk.metrics.refused.labels(error.code).inc()
+        action = error.action if isinstance(error.action, str) else "none"
+        self._desk.security.refused(
+            error.code, address=self._connection.peer.address, action=action
+        )
         self._connection.send(error)
 
     async def _audio(self, audio: Audio) -> None:

@@ -35,9 +35,11 @@ from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from schemas.values import ControlKind
+from schemas.values import ControlKind, SessionInfo
 
 FULL_RETRY_MS = 10_000
+MOST_LANGUAGES = "maxLanguages"
+"""In a session's row (``SessionInfo.extra``), if its owner gave a number."""
 _CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS)
 
 _log = logging.getLogger(__name__)
@@ -65,9 +67,9 @@ class Listeners:
 
     async def join(self, connection: Connection, wanted: JoinSession) -> SessionJoined:
         """Raises Refusal: RATE_LIMITED, NO_SESSION, SESSION_ENDED, BAD_LANGUAGE."""
-        await self._needs.request_limits.check_join(connection.peer)
-        live = await self._live.find_going_on(wanted.session_id)
-        self._check_language(live, wanted.target_language)
+        limits = self._needs.request_limits
+        live = await limits.session_to_join(connection.peer, wanted.session_id)
+        await self._check_language(live, wanted.target_language)
         if connection.session_id not in (None, live.session_id):
             await self.leave(connection)
         capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
@@ -79,7 +81,7 @@ class Listeners:
     ) -> SessionJoined:
         """Raises Refusal: SESSION_ENDED, BAD_LANGUAGE."""
         live = await self._live.find_going_on(wanted.session_id)
-        self._check_language(live, wanted.target_language)
+        await self._check_language(live, wanted.target_language)
         await self._listen(connection, live, wanted.target_language, connection.capabilities)
         return await self._joined(live, wanted.target_language, None)
 
@@ -128,9 +130,17 @@ class Listeners:
             counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
             self._announce(live, counts)
 
-    def _check_language(self, live: LiveSession, language: str) -> None:
+    async def _check_language(self, live: LiveSession, language: str) -> None:
+        """Raises Refusal: BAD_LANGUAGE, also for a language more than the session may have."""
         info = live.row.info
         self._needs.languages.check_target(info.source_language, language, info.target_languages)
+        if info.target_languages or self._hub.listeners(live.session_id, language):
+            return  # its speaker named it, or it is translated already
+        most = most_languages(info, self._needs.limits.languages_per_session)
+        counts = await self._live.ask(lambda: self._live.tables.listener_counts(live.session_id))
+        if language not in counts.languages and len(counts.languages) >= most:
+            there = ", ".join(counts.languages)
+            raise Refusal("BAD_LANGUAGE", f"this talk has its {most} languages: choose of {there}")
 
     async def _listen(
         self,
@@ -214,3 +224,9 @@ class Listeners:
         if live.speaker is not None:
             heard = {language: counts.by_language[language] for language in counts.languages}
             live.speaker.send(ListenerCount(session_id=live.session_id, by_language=heard))
+
+
+def most_languages(info: SessionInfo, default: int) -> int:
+    """How many languages a session may be translated into at a time."""
+    own = info.extra.get(MOST_LANGUAGES, "")
+    return int(own) if own.isdecimal() else default

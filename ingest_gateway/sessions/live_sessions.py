@@ -18,6 +18,7 @@ from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, PAUSED, Progress, SessionRow, SessionTables
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.messages import MOST_ID_CHARACTERS
 from ingest_gateway.sessions.hub import Connection
 from schemas.values import ControlKind, SessionControl
 
@@ -151,10 +152,12 @@ class LiveSessions:
         return live
 
     async def find(self, session_id: str) -> LiveSession:
-        """Raises Refusal: NO_SESSION."""
+        """Raises Refusal: NO_SESSION, BAD_FIELD."""
         live = self._sessions.get(session_id)
         if live is not None:
             return live
+        if not 0 < len(session_id) <= MOST_ID_CHARACTERS:
+            raise Refusal("BAD_FIELD", f"a session's id has 1 to {MOST_ID_CHARACTERS} characters")
         row = await self.ask(lambda: self.tables.get(session_id))
         if row is None:
             raise Refusal("NO_SESSION", "there is no session with that id")

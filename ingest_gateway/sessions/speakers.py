@@ -27,6 +27,7 @@ from ingest_gateway.sessions.channels import SessionChannels
 from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
 from schemas.values import ControlKind, SessionInfo
@@ -75,6 +76,8 @@ class Speakers:
         self._needs.languages.check_source(wanted.source_language)
         for language in wanted.target_languages:
             self._needs.languages.check_target(wanted.source_language, language)
+        most = wanted.max_languages
+        own = {} if most is None else {MOST_LANGUAGES: str(most)}
         for _ in range(_ID_ATTEMPTS):
             session_id = self._needs.new_session_id()
             if self._needs.channels.used and await self._is_taken(session_id):
@@ -88,7 +91,7 @@ class Speakers:
                     quality_tier=wanted.quality_tier,
                     status=ACTIVE,
                     created_at_ms=self._now_ms(),
-                    extra=await self._needs.channels.open(session_id),
+                    extra=await self._needs.channels.open(session_id) | own,
                 )
             )
             try:

@@ -5,6 +5,7 @@ and a WHEP listener a listener like any other: same sessions, same intake, same 
     peers          the open lines of this gateway, by resource id
     offers         which offers are answered, and what of them is let through; pure
     ice            where media is received, STUN and TURN
+    consent        how long one may send, and how long one is heard
     line           one RTCPeerConnection from its answer to its end
     whip           a speaker: RTP in, chunks into the intake, controls over a data channel
     channel_socket the protocol's messages over a data channel

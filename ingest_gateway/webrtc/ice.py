@@ -96,13 +96,18 @@ def keep_to(peer: RTCPeerConnection, address: str | None) -> None:
     that is when there are transports, and none of them has a socket."""
     if address is None:
         return
+    for connection in connections_of(peer):
+        gather = connection.get_component_candidates
+        connection.get_component_candidates = partial(_gather_on, gather, address)
+
+
+def connections_of(peer: RTCPeerConnection) -> list[Any]:
+    """aioice's connections of a peer: one, or one for each section that is not bundled."""
     transports = [one.receiver.transport for one in peer.getTransceivers()]
     if peer.sctp is not None:
         transports.append(peer.sctp.transport)
-    for ice in {id(one.transport): one.transport for one in transports}.values():
-        connection: Any = ice.iceGatherer._connection  # type: ignore[reportPrivateUsage]
-        gather = connection.get_component_candidates
-        connection.get_component_candidates = partial(_gather_on, gather, address)
+    unique = {id(one.transport): one.transport for one in transports}
+    return [ice.iceGatherer._connection for ice in unique.values()]  # type: ignore[reportPrivateUsage]
 
 
 async def _gather_on(gather: Any, address: str, component: int, addresses: list[str]) -> Any:

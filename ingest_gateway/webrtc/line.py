@@ -18,6 +18,7 @@ from aiortc import (
 )
 from aiortc.rtp import RtpPacket
 
+from ingest_gateway.webrtc.consent import Consent
 from ingest_gateway.webrtc.ice import IceSettings, keep_to
 from ingest_gateway.webrtc.offers import OfferError, PreparedOffer
 from ingest_gateway.webrtc.reorder import RtpAudio
@@ -48,6 +49,7 @@ class Line:
         self._ice = ice
         self._peer: RTCPeerConnection | None = None
         self._connected = asyncio.Event()
+        self._consent = Consent(asyncio.get_running_loop().time)
 
     async def answer(
         self,
@@ -68,10 +70,11 @@ class Line:
             audio = peer.addTransceiver("audio", direction="recvonly")
         audio.setCodecPreferences(_OPUS)
         if on_packet is not None:
-            _listen_in(audio.receiver, on_packet)
+            self._listen_in(audio.receiver, on_packet)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             keep_to(peer, self._ice.address)
+            self._consent.keep(peer)
             await peer.setLocalDescription()
             return offer.answered(peer.localDescription.sdp)
         except Exception as error:  # an offer can be wrong in as many ways as the stack has checks
@@ -87,9 +90,10 @@ class Line:
         peer = self._open()
         audio = peer.addTransceiver("audio", direction="recvonly")
         audio.setCodecPreferences(_OPUS)
-        _listen_in(audio.receiver, on_packet)
+        self._listen_in(audio.receiver, on_packet)
         on_channel(peer.createDataChannel("control"))
         keep_to(peer, self._ice.address)
+        self._consent.keep(peer)
         await peer.setLocalDescription()
         return peer.localDescription.sdp
 
@@ -140,17 +144,17 @@ class Line:
         elif state in ("failed", "closed"):
             await self.close()
 
+    def _listen_in(self, receiver: RTCRtpReceiver, on_packet: OnPacket) -> None:
+        """Take packets as they arrive. aiortc's own way waits 80 ms and more for order, decodes in
+        a thread for each speaker, and says nothing of what was lost; it goes on to count for its
+        receiver reports."""
+        inner: Any = receiver
+        handle: Callable[..., Awaitable[None]] = inner._handle_rtp_packet
 
-def _listen_in(receiver: RTCRtpReceiver, on_packet: OnPacket) -> None:
-    """Take packets as they arrive. aiortc's own way waits 80 ms and more for order, decodes in a
-    thread for each speaker, and says nothing of what was lost; it goes on to count for its
-    receiver reports."""
-    inner: Any = receiver
-    handle: Callable[..., Awaitable[None]] = inner._handle_rtp_packet
+        async def handle_packet(packet: RtpPacket, arrival_time_ms: int) -> None:
+            self._consent.packet_came()
+            on_packet(RtpAudio(packet.sequence_number, packet.timestamp, packet.payload))
+            inner._RTCRtpReceiver__stop_decoder()
+            await handle(packet, arrival_time_ms=arrival_time_ms)
 
-    async def handle_packet(packet: RtpPacket, arrival_time_ms: int) -> None:
-        on_packet(RtpAudio(packet.sequence_number, packet.timestamp, packet.payload))
-        inner._RTCRtpReceiver__stop_decoder()
-        await handle(packet, arrival_time_ms=arrival_time_ms)
-
-    inner._handle_rtp_packet = handle_packet
+        inner._handle_rtp_packet = handle_packet

@@ -16,7 +16,7 @@ browser's own checks show where it is. For the same reason the end of candidates
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,7 @@ from aiortc.sdp import SessionDescription
 MAX_OFFER_BYTES = 64 * 1024
 MOST_CANDIDATES = 32
 _MOST_SECTIONS = 32
+_MOST_LINES = 1_500
 _MOST_REPEATS = 16
 """Of header extensions, sources and feedback in a section."""
 
@@ -56,7 +57,8 @@ class OfferError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One ``m=`` section as it was offered. ``lines``: those after the ``m=`` line."""
+    """One ``m=`` section as it was offered. ``lines``: those after the ``m=`` line;
+    ``attributes``: their values by name, read once."""
 
     at: int
     kind: str
@@ -64,12 +66,13 @@ class Section:
     profile: str
     formats: str
     lines: tuple[str, ...]
+    attributes: Mapping[str, Sequence[str]]
 
-    def values(self, name: str) -> Iterator[str]:
-        return _values(self.lines, name)
+    def values(self, name: str) -> Sequence[str]:
+        return self.attributes.get(name, ())
 
     def value(self, name: str) -> str | None:
-        return next(self.values(name), None)
+        return next(iter(self.values(name)), None)
 
     @property
     def mid(self) -> str | None:
@@ -144,6 +147,8 @@ def _parsed(offer: str) -> tuple[tuple[str, ...], tuple[Section, ...]]:
     """The session's lines, and the sections. Raises OfferError."""
     if not offer.startswith("v=0"):
         raise OfferError(400, "the body is not an SDP offer")
+    if len(offer.splitlines()) > _MOST_LINES:
+        raise OfferError(400, f"an offer of more than {_MOST_LINES} lines")
     session, parts = _split(offer)
     if len(parts) > _MOST_SECTIONS:
         raise OfferError(400, f"offer at most {_MOST_SECTIONS} media sections")
@@ -153,7 +158,7 @@ def _parsed(offer: str) -> tuple[tuple[str, ...], tuple[Section, ...]]:
         if found is None:
             raise OfferError(400, f"section {at} does not begin with an m= line of SDP")
         kind, port, profile, formats = found.groups()
-        section = Section(at, kind, int(port), profile, formats, tuple(lines))
+        section = Section(at, kind, int(port), profile, formats, tuple(lines), _read(lines))
         for name in _ONCE:
             if len(set(section.values(name))) > 1:
                 raise OfferError(400, f"{section.name} has more than one a={name}")
@@ -179,6 +184,15 @@ def _name(line: str) -> str:
     return line[2:].partition(":")[0] if line.startswith("a=") else ""
 
 
+def _read(lines: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("a="):
+            name, _, value = line[2:].partition(":")
+            found.setdefault(name, []).append(value.strip())
+    return found
+
+
 def _values(lines: Sequence[str], name: str) -> Iterator[str]:
     for line in lines:
         if _name(line) == name:
@@ -192,7 +206,7 @@ def _bundles(session: Sequence[str], sections: Sequence[Section]) -> list[tuple[
     if len(set(mids)) < len(mids):
         raise OfferError(400, "two sections have the same mid")
     for value in _values(session, "group"):
-        semantics, *members = value.split()
+        semantics, *members = value.split() or ("",)
         if semantics != "BUNDLE":
             continue
         for mid in members:

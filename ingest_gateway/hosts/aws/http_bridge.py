@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from litestar import Litestar, Request
+from litestar.datastructures import State
 from litestar.di import Provide
 
 from connectors.interfaces.open_sockets import OpenSockets
@@ -19,7 +20,7 @@ from ingest_gateway.gateway import Gateway, GatewayDependencies
 from ingest_gateway.hosts.aws.events import HttpCall, http_answer
 from ingest_gateway.hosts.aws.one_event import OneEvent
 from ingest_gateway.routes.pages import offer
-from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for
+from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
 from ingest_gateway.routes.sessions import SESSION_ROUTES, issue_token, jwks, metrics
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 
@@ -44,6 +45,7 @@ class HttpHandlers:
             dependencies={"gateway": Provide(_current, sync_to_thread=False)},
             exception_handlers=REFUSALS,
             before_request=before,
+            state=State({GATEWAY_OF: _current}),
             openapi_config=None,
             logging_config=None,
         )

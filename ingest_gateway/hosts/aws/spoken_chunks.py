@@ -13,7 +13,8 @@ from dataclasses import replace
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError, RetryableError
 from connectors.interfaces.record_sink import SinkRecord
-from ingest_gateway.audio_in.intake import as_broadcast, gap_record, speaking_into
+from ingest_gateway.audio_in.acknowledgements import gap_record
+from ingest_gateway.audio_in.intake import as_broadcast, speaking_into
 from ingest_gateway.audio_in.speaker_stream import MAX_JUMP, Hole, SpeakerStream
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.one_event import OneEvent

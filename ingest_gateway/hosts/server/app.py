@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request
+from litestar.datastructures import State
 from litestar.di import Provide
 
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
+from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
 from ingest_gateway.routes.pages import PAGE_ROUTES
-from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for
+from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
 from ingest_gateway.routes.sessions import SESSION_ROUTES
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 from ingest_gateway.webrtc.peers import WebRtcPeers
@@ -52,6 +54,8 @@ def create_app(gateway: Gateway) -> Litestar:
         },
         exception_handlers=REFUSALS,
         before_request=before,
+        request_max_body_size=2 * MAX_MESSAGE_BYTES,
+        state=State({GATEWAY_OF: lambda: gateway}),
         lifespan=[running],
         openapi_config=None,
         logging_config=None,

@@ -10,14 +10,20 @@ import signal
 import sys
 from collections.abc import Coroutine, Generator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
 from litestar import Litestar
 
+from ingest_gateway.access.security_events import SecurityEvents
+from ingest_gateway.hosts.server.guard import Guard, limits_of_process
+from ingest_gateway.hosts.server.guarded_protocols import guarded_protocols
+from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.settings import GatewaySettings
 
-MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024
+MAX_HEAD_BYTES = 32 * 1024
+MAX_SOCKET_MESSAGE_BYTES = 2 * MAX_MESSAGE_BYTES
 """A message over the protocol's limit is answered with an error; one over this ends its socket."""
 GRACEFUL_S = 10
 _COLLECT_AFTER = (10_000, 10, 5)
@@ -42,14 +48,22 @@ def server_config(
     *,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
+    guard: Guard | None = None,
 ) -> uvicorn.Config:
+    """``guard`` None: peers are not limited (another program's own server)."""
+    http: Any = "h11"
+    websockets: Any = "websockets-sansio"
+    if guard is not None:
+        http, websockets = guarded_protocols(guard)
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
-        ws="websockets-sansio",  # reads no further than the gateway takes: backpressure
+        http=http,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws=websockets,  # reads no further than the gateway takes: backpressure
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         ws_ping_interval=None,  # a pong behind unread audio would be late: heartbeats serve
         ws_per_message_deflate=False,  # audio does not get smaller, and each socket needs 300 KB
@@ -61,16 +75,24 @@ def server_config(
     )
 
 
-async def serve_app(app: Litestar, settings: GatewaySettings, name: str) -> None:
+async def serve_app(
+    app: Litestar, settings: GatewaySettings, name: str, events: SecurityEvents
+) -> None:
     """Until SIGTERM or Ctrl-C; ``name`` says who is ready."""
+    guard = Guard(limits_of_process(), events, asyncio.get_running_loop().time)
+    sweeping = asyncio.create_task(guard.run(), name="guard")
     config = server_config(
         app,
         settings.host,
         settings.port,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
+        guard=guard,
     )
-    await _AnnouncingServer(config, name, settings.public_url).serve()
+    try:
+        await _AnnouncingServer(config, name, settings.public_url).serve()
+    finally:
+        sweeping.cancel()
 
 
 def start_logging(settings: GatewaySettings) -> None:

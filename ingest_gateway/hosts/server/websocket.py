@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 from litestar import WebSocket, websocket
 
 from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.admission import identify
-from ingest_gateway.access.auth import SUBPROTOCOL, Identity, InvalidTokenError
+from ingest_gateway.access.auth import SUBPROTOCOL, Identity, InvalidTokenError, presented_ticket
 from ingest_gateway.gateway import Gateway
+from ingest_gateway.hosts.server.guarded_protocols import SEAT, SocketSeat
 from ingest_gateway.hosts.server.patience import Patience
 from ingest_gateway.protocol.messages import ErrorMessage
 from ingest_gateway.routes.callers import ItsGateway
@@ -30,6 +31,8 @@ from ingest_gateway.sessions.sweeper import CLOSE_SILENT
 AnySocket = WebSocket[Any, Any, Any]
 CLOSE_UNAUTHORIZED = 4401
 CLOSE_LATER = 1013
+FULL_RETRY_MS = 10_000
+MESSAGES_AT_A_STRETCH = 8
 STUCK_S = 20.0
 """One message takes no longer to leave; a listener that far behind is cut off."""
 _CLOSING_S = 1.0
@@ -73,6 +76,17 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         outbox_limit_bytes=gateway.needs.limits.outbox_bytes_per_connection,
         last_active_at_ms=now_ms,
     )
+    extensions: dict[str, Any] = cast("Any", socket.scope).get("extensions") or {}
+    seat: SocketSeat | None = extensions.get(SEAT)
+    if seat is not None and identity is not None:
+        seat.settle()
+    elif seat is not None and problem is None and not seat.has_room_for_guest():
+        gateway.security.report("no_room", address=connection.peer.address)
+        problem = ErrorMessage(
+            code="RATE_LIMITED",
+            message="this gateway has no room for more guests: try again",
+            retry_after_ms=FULL_RETRY_MS,
+        )
     if problem is not None:
         connection.send(problem)
         unauthorized = problem.code == "UNAUTHORIZED"
@@ -82,7 +96,9 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
     silence = Patience(
         gateway.needs.limits.heartbeat_timeout_ms / 1000, lambda: _hang_up(connection, reading)
     )
-    reading = asyncio.create_task(_read(socket, conversation, connection, silence), name="read")
+    reading = asyncio.create_task(
+        _read(socket, conversation, connection, silence, seat), name="read"
+    )
     writing = asyncio.create_task(connection.write(), name="write")
     outgoing.stuck = Patience(STUCK_S, writing.cancel)
     try:
@@ -106,10 +122,19 @@ def _hang_up(connection: Connection, reading: asyncio.Task[None]) -> None:
 
 
 async def _read(
-    socket: AnySocket, conversation: Conversation, connection: Connection, silence: Patience
+    socket: AnySocket,
+    conversation: Conversation,
+    connection: Connection,
+    silence: Patience,
+    seat: SocketSeat | None,
 ) -> None:
-    """Until the client goes away. Silence is what a client does, not our own slowness with it."""
+    """Until the client goes away. Silence is what a client does, not our own slowness with it.
+    Messages that are there already are taken without waiting, so others get their turn between."""
+    taken = 0
     while True:
+        taken += 1
+        if taken % MESSAGES_AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
         silence.begin()
         message = await socket.receive()
         silence.end()
@@ -125,6 +150,9 @@ async def _read(
         except Exception:  # a fault of ours: this client is told, its neighbours notice nothing
             _log.exception("connection %s: a frame could not be handled", connection.connection_id)
             connection.send(ErrorMessage(code="INTERNAL", message="this frame failed: try again"))
+        if seat is not None and conversation.protocol.role is not None:
+            seat.settle()
+            seat = None
 
 
 async def _identify(
@@ -140,6 +168,11 @@ async def _identify(
             subprotocols=offered,
         )
     except InvalidTokenError as error:
+        is_ticket = presented_ticket(socket.query_params, offered) is not None
+        gateway.security.report(
+            "ticket_refused" if is_ticket else "token_refused",
+            address=socket.client.host if socket.client else "unknown",
+        )
         return None, ErrorMessage(code="UNAUTHORIZED", message=str(error))
     except ConnectorError as error:
         _log.warning("a speaker could not be identified: %s", error)

@@ -25,6 +25,7 @@ from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.guard import Guard, GuardLimits
 from ingest_gateway.hosts.server.serving import server_config
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.protocol.limits import Limits
@@ -121,6 +122,7 @@ class RunningGateway:
     socket ends whose speaker goes on in another one."""
 
     json_audio = False
+    guard_limits = GuardLimits()
     taken_over = (4409, "SPEAKER_TAKEN")
 
     def __init__(self, needs: GatewayDependencies) -> None:
@@ -134,7 +136,9 @@ class RunningGateway:
 
     async def start(self, port: int = 0) -> None:
         self.gateway = Gateway(self.needs)
-        config = server_config(create_app(self.gateway), "127.0.0.1", port)
+        loop = asyncio.get_running_loop()
+        self.guard = Guard(self.guard_limits, self.gateway.security, loop.time)
+        config = server_config(create_app(self.gateway), "127.0.0.1", port, guard=self.guard)
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server._serve())
         await until(lambda: self._server.started or self._serving.done())

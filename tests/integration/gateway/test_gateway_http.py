@@ -83,6 +83,9 @@ async def test_only_the_speaker_changes_a_session(host: RunningGateway) -> None:
     ("body", "status", "code"),
     [
         (b"not json", 400, "BAD_JSON"),
+        (b"[" * 8_000 + b"]" * 8_000, 400, "BAD_FIELD"),
+        (b'{"x": ' + b"[" * 8_000 + b"]" * 8_000 + b"}", 400, "BAD_JSON"),
+        (b'\xff\xfe{"sourceLanguage"', 400, "BAD_JSON"),
         (b"[]", 400, "BAD_FIELD"),
         (b"{}", 400, "BAD_FIELD"),
         (b'{"sourceLanguage": 1}', 400, "BAD_FIELD"),
@@ -98,6 +101,18 @@ async def test_bad_bodies_are_refused(
     async with caller(host) as http:
         answer = await http.post("/sessions", content=body)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("path", ["/sessions/{}", "/audio/{}/es", "/transcripts/{}/es.vtt"])
+async def test_an_id_that_no_session_can_have_is_not_looked_up(
+    host: RunningGateway, path: str
+) -> None:
+    async with caller(host) as http:
+        answer = await http.get(path.format("x" * 3_000))
+        assert (answer.status_code, answer.json()["code"]) == (400, "BAD_FIELD")
+        byte_order_mark = b"\xef\xbb\xbf"
+        created = await http.post("/sessions", content=byte_order_mark + b'{"sourceLanguage":"en"}')
+        assert created.status_code == 201
 
 
 async def test_too_many_sessions_are_told_when_to_come_back(start_host: Start) -> None:

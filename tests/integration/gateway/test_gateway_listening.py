@@ -18,6 +18,7 @@ from connectors.interfaces.notifier import Audience, Delivery
 from connectors.interfaces.session_tables import ConnectionRow, CountChange, ListenerCounts
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from ingest_gateway.sessions.languages import Languages
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 
@@ -231,7 +232,9 @@ async def test_unknown_and_ended_sessions_cannot_be_joined(host: RunningGateway)
 
 
 async def test_joins_and_creations_are_limited_by_the_minute(start_host: Start) -> None:
-    limits = replace((await start_host()).needs.limits, joins_per_minute=2, creates_per_minute=1)
+    limits = replace(
+        (await start_host()).needs.limits, hall_joins_per_minute=2, creates_per_minute=1
+    )
     now_ms = T0_MS - T0_MS % 60_000
     host = await start_host(limits, now_ms=lambda: now_ms)
     speaker, session_id = await host.speaker()
@@ -244,6 +247,45 @@ async def test_joins_and_creations_are_limited_by_the_minute(start_host: Start) 
     assert (await guest.ask("joinSession", "error", **join))["code"] == "RATE_LIMITED"
     now_ms += 60_000
     await guest.ask("joinSession", "sessionJoined", **join)
+
+
+async def test_a_hall_behind_one_address_is_seated_and_who_guesses_there_is_held_up(
+    start_host: Start,
+) -> None:
+    host = await start_host(replace((await start_host()).needs.limits, joins_per_minute=3))
+    _, session_id = await host.speaker()
+    guesser = await host.connect()
+    wanted = {"targetLanguage": "es"}
+    codes = [
+        (await guesser.ask("joinSession", "error", sessionId=f"wild-{number}", **wanted))["code"]
+        for number in range(5)
+    ]
+    assert codes[:4] == ["NO_SESSION"] * 3 + ["RATE_LIMITED"]
+    for _ in range(12):
+        await host.listener(session_id)
+
+
+async def test_listeners_switch_on_no_more_languages_than_the_session_may_have(
+    start_host: Start,
+) -> None:
+    """Each is translated and voiced: guests would spend what the speaker pays."""
+    limits = replace((await start_host()).needs.limits, languages_per_session=1)
+    host = await start_host(limits, languages=Languages(*[lambda *_: True] * 3))
+    speaker = await host.connect(host.token())
+    for more, languages in (({}, ["es"]), ({"maxLanguages": 2}, ["es", "ca"])):
+        created = await speaker.ask("createSession", "sessionCreated", sourceLanguage="en", **more)
+        session_id = created["sessionId"]
+        for language in (*languages, languages[0]):
+            await host.listener(session_id, language)
+        guest = await host.connect()
+        join = {"sessionId": session_id, "targetLanguage": "fr"}
+        refused = await guest.ask("joinSession", "error", **join)
+        assert refused["code"] == "BAD_LANGUAGE"
+        assert "es" in refused["message"]
+    named = {"sourceLanguage": "en", "targetLanguages": ["es", "ca", "fr"]}
+    session_id = (await speaker.ask("createSession", "sessionCreated", **named))["sessionId"]
+    for language in ("es", "ca", "fr"):
+        await host.listener(session_id, language)
 
 
 async def test_a_full_session_takes_nobody_more(start_host: Start) -> None:

@@ -150,6 +150,25 @@ def test_a_bad_chunk_is_refused_and_the_next_one_is_taken(
     assert text(speaker, CHUNK) == [Audio(SESSION, 7, 1_790_000_000_000, PCM)]
 
 
+BASE64 = CHUNK["audioData"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        changed(audioData="\r\n".join([BASE64[:5], BASE64[5:], ""])),
+        changed(sampleRate=16000.0, channels=1.0),
+        changed(timestamp=1_790_000_000_000.0, sequence=7.0),
+        "\ufeff" + json.dumps(CHUNK),
+    ],
+    ids=["base64 with line breaks", "whole floats", "floats for counters", "byte order mark"],
+)
+def test_what_other_languages_libraries_write_is_taken(
+    speaker: ConnectionProtocol, message: object
+) -> None:
+    assert text(speaker, message) == [Audio(SESSION, 7, 1_790_000_000_000, PCM)]
+
+
 def test_a_refusal_names_action_and_sequence(speaker: ConnectionProtocol) -> None:
     (refused,) = text(speaker, changed(sampleRate=8000, sequence=12))
     assert isinstance(refused, Refused)

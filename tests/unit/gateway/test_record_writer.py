@@ -13,7 +13,7 @@ import pytest
 from connectors.interfaces.errors import RetryableError, ThrottledError
 from connectors.interfaces.record_sink import RecordSink, SinkRecord
 from connectors.memory.record_sink import MemoryRecordSink
-from ingest_gateway.audio_in.intake import gap_record
+from ingest_gateway.audio_in.acknowledgements import gap_record
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics

@@ -102,6 +102,35 @@ def test_a_backlog_sent_at_once_keeps_the_times_it_was_spoken_at() -> None:
     assert times == [T0_MS + 500 + n * CHUNK_MS for n in range(60)]
 
 
+@pytest.mark.parametrize("ppm", [-450, 0, 450])
+def test_a_clock_that_runs_slow_or_fast_is_followed(ppm: int) -> None:
+    """For 20 minutes; the way takes 40 to 120 ms."""
+    stream = a_stream()
+    early_ms: list[int] = []
+    for number in range(20 * 60 * 4):
+        spoken_ms = T0_MS + number * CHUNK_MS
+        shown_ms = T0_MS + round(number * CHUNK_MS * (1 + ppm / 1e6))
+        arrived_ms = spoken_ms + CHUNK_MS + 40 + number * 37 % 80
+        chunk = taken(stream.take(number, shown_ms, PCM, arrived_ms)).chunk
+        early_ms.append(spoken_ms + 40 - chunk.captured_at_ms)
+    assert max(map(abs, early_ms)) < 45
+
+
+def test_a_backlog_of_two_minutes_hardly_moves_the_clock() -> None:
+    """Taken in as it was spoken, two minutes late, by a network that had been away."""
+    stream = a_stream()
+    late: list[int] = []
+    for number in range(8 * 60 * 4):
+        spoken_ms = T0_MS + number * CHUNK_MS
+        late_ms = 120_000 if 60_000 < number * CHUNK_MS < 180_000 else 40
+        arrived_ms = spoken_ms + CHUNK_MS + late_ms
+        chunk = taken(stream.take(number, spoken_ms, PCM, arrived_ms)).chunk
+        late.append(chunk.captured_at_ms - spoken_ms - 40)
+    assert min(late) >= 0
+    assert max(late) <= 120
+    assert late[-1] == 0
+
+
 @pytest.mark.parametrize("step_ms", [-3_600_000, -5_000, 5_000, 3_600_000])
 def test_a_step_of_the_speakers_clock_does_not_step_the_talk(step_ms: int) -> None:
     stream = a_stream()

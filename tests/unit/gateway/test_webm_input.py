@@ -33,6 +33,7 @@ pytestmark = pytest.mark.unit
 SECONDS = 3.0
 PACKETS = opus_packets(tone(330, SECONDS, OPUS_HZ))
 FILE = header() + clusters(PACKETS)
+BEFORE_TRACKS = header()[: header().index(0x1654AE6B.to_bytes(4))]
 
 
 def payloads(demuxer: WebmDemuxer, pieces: list[bytes]) -> list[bytes]:
@@ -92,6 +93,10 @@ def test_a_recorder_started_anew_on_the_same_connection_is_followed() -> None:
         (header() + b"\xa3" + (1 << 28 | MAX_ELEMENT_BYTES + 1).to_bytes(4), "too large"),
         (header() + b"\xa3" + UNKNOWN, "unknown size"),
         (header()[:30] + block(0, b"early"), "before the tracks"),
+        (BEFORE_TRACKS + element(0x1654AE6B, b"\xec\x80" * 32_000), "more tracks"),
+        (header() + element(0x2AD7B1, b"\xff" * 130), "number of 130"),
+        (header() + element(0x2AD7B1, b"\xff" * 8) + block(5, b"x"), "a time that no"),
+        (header() + b"\xec\x80" * 60_000, "elements"),
     ],
 )
 def test_what_is_not_live_webm_is_refused_in_words(data: bytes, says: str) -> None:

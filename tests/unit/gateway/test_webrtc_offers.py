@@ -60,13 +60,22 @@ def test_names_of_local_networks_are_left_out_and_the_end_is_left_open() -> None
 
 def test_the_stack_sees_nothing_but_the_opus_of_the_audio() -> None:
     """Its parser takes a time that grows with the square of the lines."""
-    more = "".join(f"a=rtpmap:{pt} PCMU/8000\na=fmtp:{pt} x=1\n" for pt in range(96, 127)) * 40
+    more = "".join(f"a=rtpmap:{pt} PCMU/8000\na=fmtp:{pt} x=1\n" for pt in range(96, 127)) * 20
     lines = prepared(BROWSERS_OFFER + more, we="receive").sdp.splitlines()
     assert [line for line in lines if line.startswith(("m=", "a=rtpmap", "a=fmtp"))] == [
         "m=audio 9 UDP/TLS/RTP/SAVPF 111",
         "a=rtpmap:111 opus/48000/2",
         "a=fmtp:111 x=1",
     ] + ["a=fmtp:111 x=1"] * 15
+
+
+def test_a_group_without_semantics_is_no_group() -> None:
+    assert prepared(BROWSERS_OFFER.replace("t=0 0", "t=0 0\na=group"), we="receive")
+
+
+def test_a_bomb_of_lines_is_refused_before_it_is_read() -> None:
+    with pytest.raises(OfferError, match="more than 1500 lines"):
+        prepared(BROWSERS_OFFER + "a=fmtp:111 x=1\r" * 3_000, we="receive")
 
 
 def test_no_more_candidates_than_anybody_has() -> None:

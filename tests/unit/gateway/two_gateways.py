@@ -141,14 +141,14 @@ class Host:
         )
         self.reported: set[tuple[int, int]] = set()
         """(epoch, sequence) of every chunk that this gateway counts as stored, and acknowledges."""
-        settled = self.gateway.intake.settled
+        settled = self.gateway.acknowledgements.settled
 
         def noted(part: Settled) -> Sequence[SessionControl]:
             chunks = [one.value for one in part.stored if isinstance(one.value, AudioChunk)]
             self.reported |= {(chunk.epoch, chunk.sequence) for chunk in chunks}
             return settled(part)
 
-        self.gateway.intake.settled = noted  # type: ignore[method-assign]
+        self.gateway.acknowledgements.settled = noted  # type: ignore[method-assign]
         self.gateway.writer.start()
         self._saving = asyncio.create_task(self._save())
 

@@ -1,0 +1,185 @@
+"""uvicorn's protocols with a budget: HTTP/1.1 by h11, WebSockets by websockets' own state machine.
+
+What a connection sends is measured before it is parsed. The application says when a peer has shown
+a token or has joined, through ``SocketSeat`` in the scope's extensions.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from ingest_gateway.hosts.server.frame_meter import FrameMeter
+from ingest_gateway.protocol.limits import TokenBucket
+
+if TYPE_CHECKING:
+    from asyncio import BaseTransport
+
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
+    from websockets.http11 import Request
+
+    from ingest_gateway.access.security_events import EventKind
+    from ingest_gateway.hosts.server.guard import Guard, GuardLimits
+
+SEAT = "live-translation.seat"
+"""The scope's extension."""
+
+
+class SocketSeat:
+    """What the application tells the guard of its WebSocket."""
+
+    def __init__(self, guard: Guard, protocol: GuardedWebSocket) -> None:
+        self._guard = guard
+        self._protocol = protocol
+
+    def has_room_for_guest(self) -> bool:
+        return self._guard.has_room_for_guest()
+
+    def settle(self) -> None:
+        """It has shown a token, or has joined: it stays, and may send whole messages."""
+        self._protocol.is_settled = True
+        self._guard.is_settled(self._protocol)
+
+
+class GuardedHttp(H11Protocol):
+    def __init__(self, guard: Guard, **given: Any) -> None:
+        super().__init__(**given)
+        self.address = "unknown"
+        self._guard = guard
+        self._since_s = guard.now_s()
+
+    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
+        super().connection_made(cast("Any", transport))
+        self.address = self.client[0] if self.client else "unknown"
+        self._guard.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._guard.closed(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        before = self.conn.their_state
+        super().data_received(data)
+        if self.conn.their_state is not before:
+            self._since_s = self._guard.now_s()
+        if self._is_answering():
+            self._guard.asks(self)
+
+    def on_response_complete(self) -> None:
+        self._since_s = self._guard.now_s()
+        self._guard.waits(self)
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            # Refused before its body came: nobody will read that.
+            self.transport.close()
+        if self._is_answering():  # a request that was there already
+            self._guard.asks(self)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._guard.closed(self)
+        super().handle_websocket_upgrade(event)
+
+    def overdue(self, now_s: float, limits: GuardLimits) -> EventKind | None:
+        waited_s = now_s - self._since_s
+        if self.conn.their_state is h11.SEND_BODY and waited_s > limits.body_s:
+            return "slow_body"
+        is_late = waited_s > limits.request_s and not self._is_answering()
+        return "slow_request" if is_late else None
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def _is_answering(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        return cycle is not None and not cycle.response_complete
+
+
+class GuardedWebSocket(WebSocketsSansIOProtocol):
+    def __init__(self, guard: Guard, **given: Any) -> None:
+        super().__init__(**given)
+        limits, now_ms = guard.limits, _ms(guard)
+        self.address = "unknown"
+        self.is_settled = False
+        self._guard = guard
+        self._meter = FrameMeter()
+        self._small = TokenBucket(limits.small_frames_per_s, limits.small_frame_burst, now_ms)
+        self._control = TokenBucket(limits.control_frames_per_s, limits.control_frame_burst, now_ms)
+        self._opened_at_s = guard.now_s()
+        self._message_since_s: float | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else "unknown"
+        self._guard.opened(self)
+        self._guard.is_guest(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._guard.closed(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self.handshake_initiated:
+            kind = self._over_budget(data)
+            if kind is not None:
+                self._guard.cut_off(self, kind)
+                return
+        super().data_received(data)
+
+    def _over_budget(self, data: bytes) -> EventKind | None:
+        limits, now_ms = self._guard.limits, _ms(self._guard)
+        counted = self._meter.feed(data, limits.small_frame_burst)
+        if counted.small and self._small.take(now_ms, counted.small):
+            return "small_frames"
+        if counted.control and self._control.take(now_ms, counted.control):
+            return "control_frames"
+        if not self.is_settled and counted.message_bytes > limits.guest_message_bytes:
+            return "message_too_large"
+        if self._meter.is_between:
+            self._message_since_s = None
+        elif self._message_since_s is None:
+            self._message_since_s = self._guard.now_s()
+        return None
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            # Its task runs after this: the application finds it there.
+            scope = cast("dict[str, Any]", self.scope)
+            scope["extensions"][SEAT] = SocketSeat(self._guard, self)
+
+    def handle_ping(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() > self._guard.limits.unread_bytes:
+            self._guard.cut_off(self, "unread_answers")
+            return
+        super().handle_ping()
+
+    def overdue(self, now_s: float, limits: GuardLimits) -> EventKind | None:
+        if self.read_paused:  # its frames wait for us
+            self._message_since_s = None if self._message_since_s is None else now_s
+        since_s = self._message_since_s
+        if since_s is not None and now_s - since_s > limits.message_s:
+            return "slow_message"
+        late = not self.is_settled and now_s - self._opened_at_s > limits.join_s
+        return "not_joined" if late else None
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
+def guarded_protocols(guard: Guard) -> tuple[Any, Any]:
+    """Of HTTP and of WebSockets, as uvicorn's configuration takes them."""
+    return partial(GuardedHttp, guard), partial(GuardedWebSocket, guard)
+
+
+def _ms(guard: Guard) -> int:
+    return round(guard.now_s() * 1000)
