@@ -173,7 +173,8 @@ class TranslationCursor:
             new = [Token(new[0].text, spaced=False), *new[1:]]
         text = mark + text_of(new)
         if mark:
-            self._released[-1] = tokens[at - 1]
+            last = self._released[-1]
+            self._released[-1] = Token(last.text + mark, last.spaced)
         self._released += new
         preview = text_of(tokens[at + count :]).strip()
         catches_up = self._catches_up and bool(text)

@@ -66,6 +66,15 @@ def test_a_mark_that_comes_late_goes_with_the_next_release() -> None:
     assert one.released == "la casa, que"
 
 
+def test_a_late_mark_leaves_the_space_in_front_of_its_word() -> None:
+    """The draft begins with the word that was released last."""
+    one = cursor()
+    take(one, "a", "la vieja")
+    take(one, "a b", "la vieja")
+    assert take(one, "a b c.", "vieja.", final=True).text == "."
+    assert one.released == "la vieja."
+
+
 def test_contradicted_words_stand_and_are_counted() -> None:
     one = cursor()
     take(one, "a", "la casa")
