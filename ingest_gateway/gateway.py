@@ -22,13 +22,13 @@ from connectors.memory.document_store import MemoryDocumentStore
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.acknowledgements import Acknowledgements
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDependencies
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import Captions

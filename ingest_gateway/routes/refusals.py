@@ -14,8 +14,8 @@ from litestar.types import ExceptionHandlersMap
 
 from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.auth import presented_token
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.gateway import Gateway
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import ErrorCode
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.interfaces.errors import ConnectorError
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.connection_protocol import (
     Audio,
     Command,

@@ -78,7 +78,7 @@ ROOMS: dict[str, str] = {
             f"benchmarks.{room}"
             for room in (
                 *("baseline", "bench", "browsers", "chaos", "cost", "endurance", "engines"),
-                *("gateway", "lag", "overhead"),
+                *("gateway", "gateway.abuse", "lag", "overhead"),
             )
         ),
         f"{PRODUCT} local_stack.* benchmarks.*",
