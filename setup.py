@@ -28,6 +28,7 @@ setup(
         "connectors.offline",
         "connectors.services",
         "connectors.testing",
+        "connectors.testing.contracts",
         "pipelines",
         "pipelines.reading",
         "pipelines.runtime",
@@ -85,6 +86,8 @@ setup(
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
+        # What an author of an engine runs the contract suites with (connectors/testing).
+        "testing": ["jiwer", "pytest", "pytest-asyncio"],
         "dev": [
             "boto3",
             "boto3-stubs[dynamodb,kinesis,s3]",

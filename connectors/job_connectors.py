@@ -32,6 +32,7 @@ from connectors.interfaces.traces import NoTraces, Traces, TraceSettings
 from connectors.interfaces.translation import Translator
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engines import LocalSpeech
+from connectors.local.loudness import level
 from connectors.local.speech_synthesis import LocalSynthesizer
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.notifier import MemoryNotifier
@@ -43,6 +44,11 @@ from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.plugins import open_plugin
 from connectors.registry import Connectors
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.services.openai_speech import (
+    OpenAiSettings,
+    OpenAiSpeechToText,
+    OpenAiSynthesizer,
+)
 from connectors.testing.shard_source import ScriptedShardSource
 from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
@@ -60,18 +66,22 @@ from schemas.values import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
-    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each.
+    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each; of speech
+    ``openai`` too, an endpoint of that kind.
 
     ``local`` are the neural models of `make models`; any other name is an engine of another package
     (``plugins``).
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
+
+    ``voice_activity``: ``silero``, ``webrtc``, or "": Silero's where recognition is ``local``.
     """
 
     speech_to_text: str = "offline"
     translation: str = "offline"
     speech_synthesis: str = "offline"
+    voice_activity: str = ""
     scripted_stt: ScriptedSpeechToTextSettings = field(default_factory=ScriptedSpeechToTextSettings)
     scripted_translation: ScriptedTranslatorSettings = field(
         default_factory=ScriptedTranslatorSettings
@@ -81,12 +91,14 @@ class SpeechChoice:
     )
     amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
     local: LocalSpeech = field(default_factory=LocalSpeech)
+    openai: OpenAiSettings = field(default_factory=OpenAiSettings)
 
     def open_speech_to_text(self) -> SpeechToText:
         own: dict[str, Callable[[], SpeechToText]] = {
             "offline": lambda: OfflineSpeechToText(),
             "local": self.local.open_speech_to_text,
             "amazon": self.amazon.open_speech_to_text,
+            "openai": lambda: OpenAiSpeechToText(self.openai, self.open_voice_activity()),
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
             "combined": lambda: CombinedSpeechToText(
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)
@@ -95,10 +107,12 @@ class SpeechChoice:
         name = self.speech_to_text
         return own[name]() if name in own else open_plugin("speech_to_text", name)
 
-    def voice_activity(self) -> VoiceActivityFactory:
+    def open_voice_activity(self) -> VoiceActivityFactory:
         """Real detectors rightly hear no voice in scripted words."""
         if self.speech_to_text in ("scripted", "combined"):
             return ScriptedVoiceActivityFactory()
+        if (self.voice_activity or self.speech_to_text) in ("silero", "local"):
+            return self.local.open_voice_activity()
         return WebrtcVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
@@ -116,6 +130,7 @@ class SpeechChoice:
             "offline": lambda: OfflineSynthesizer(),
             "local": self.local.open_synthesizer,
             "amazon": self.amazon.open_synthesizer,
+            "openai": lambda: OpenAiSynthesizer(self.openai, finish=level),
             "scripted": lambda: ScriptedSynthesizer(self.scripted_synthesis),
         }
         name = self.speech_synthesis
@@ -163,7 +178,7 @@ class LiveConnectors:
             clip_store=AmazonClipStore(clients),
             notifier=self._notifier(tables),
             dead_letters=AmazonDeadLetters(clients),
-            voice_activity=self.speech.voice_activity(),
+            voice_activity=self.speech.open_voice_activity(),
             traces=self._open_traces(),
             policies=self.policies,
             on_open=self._loading(speech_to_text, synthesizer),
@@ -226,7 +241,7 @@ class FolderConnectors:
             clip_store=LocalClipStore(self.folder),
             notifier=MemoryNotifier(),
             dead_letters=FolderDeadLetters(self.folder),
-            voice_activity=self.speech.voice_activity(),
+            voice_activity=self.speech.open_voice_activity(),
             policies=self.policies,
         )
 

@@ -26,6 +26,7 @@ from connectors.job_connectors import (
 )
 from connectors.local.engines import LocalSpeech
 from connectors.plugins import plugin_names
+from connectors.services.openai_speech import OpenAiSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions, live, live_windows
 from pipelines.reading.reader import ReadOptions
@@ -105,13 +106,22 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
-        own = {"speech_to_text": (*ENGINES, "combined")}
+        own = {
+            "speech_to_text": (*ENGINES, "combined", "openai"),
+            "speech_synthesis": (*ENGINES, "openai"),
+        }
         for service in ("speech_to_text", "translation", "speech_synthesis"):
             window.add_argument(
                 f"--{service}",
                 default="offline",
                 choices=(*own.get(service, ENGINES), *plugin_names(service)),
             )
+        window.add_argument(
+            "--voice_activity",
+            default="",
+            choices=("", "webrtc", "silero"),
+            help="who tells voice from other sound; empty: silero where recognition is local",
+        )
         add_amazon_arguments(parser)
 
         local = parser.add_argument_group("neural engines of this machine (local)")
@@ -122,6 +132,15 @@ class JobOptions(PipelineOptions):
             default="all",
             help="languages that Kokoro speaks, such as pt,es; espeak-ng speaks the others",
         )
+
+        openai = parser.add_argument_group("an endpoint that speaks OpenAI's API (openai)")
+        usual = OpenAiSettings()
+        openai.add_argument("--openai_url", default=usual.url, help="up to /v1")
+        openai.add_argument("--openai_key_file", default="", help="empty: it asks for no key")
+        openai.add_argument("--openai_languages", default="en", help="such as en,es")
+        openai.add_argument("--openai_model", default=usual.model, help="of recognition")
+        openai.add_argument("--openai_voice_model", default=usual.voice_model)
+        openai.add_argument("--openai_voice", default=usual.voice)
 
         bounded = parser.add_argument_group(
             "bounded run", "a recording instead of the live stream; times count from its beginning"
@@ -272,8 +291,31 @@ def _speech(given: Any) -> SpeechChoice:
         given.speech_to_text,
         given.translation,
         given.speech_synthesis,
+        given.voice_activity,
         amazon=amazon,
         local=_local_speech(given),
+        openai=_openai(given),
+    )
+
+
+def _openai(given: Any) -> OpenAiSettings:
+    key = None
+    if given.openai_key_file:
+        try:
+            key = Path(given.openai_key_file).read_text().strip()
+        except OSError as error:
+            raise UsageError(
+                f"--openai_key_file={given.openai_key_file}: {error.strerror}"
+            ) from None
+    if not re.match(r"https?://", given.openai_url):
+        raise UsageError(f"--openai_url={given.openai_url}: use http://HOST:8000/v1")
+    return OpenAiSettings(
+        given.openai_url,
+        key,
+        given.openai_model,
+        given.openai_voice_model,
+        tuple(each.strip() for each in given.openai_languages.split(",") if each.strip()),
+        given.openai_voice,
     )
 
 

@@ -2,9 +2,9 @@
 
 python -m benchmarks.engines.local [recognition] [translation] [voices] [--live]
 
-Recognition: the demo's talk and, out of Moonshine's package, the opening of A Tale of Two Cities,
-through the engine's process. ``--live`` speaks them in real time and shows how long after a word's
-end it is stable; without it they are spoken as fast as the engine goes, each step decoded.
+Recognition: the recorded talks (``benchmarks.recorded_talks``) through the engine's process.
+``--live`` speaks them in real time and shows how long after a word's end it is stable; without it
+they are spoken as fast as the engine goes, each step decoded.
 Translation: sentences by every route from English. Voices: phrases of three lengths; CPU seconds
 for a second of speech, and seconds until the clip is there. CPU is that of the engine's process.
 """
@@ -20,30 +20,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import av
 import psutil
 
+from benchmarks.recorded_talks import TALKS, overall, words_wrong
 from connectors.interfaces.speech_to_text import Recognition
-from connectors.local.line_agreement import bare
-from connectors.local.model_store import FOLDER
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
 from connectors.local.translation import LocalTranslator
-from local_stack.talk import make_talk, word_error_rate
 from schemas.values import SAMPLE_RATE_HZ
 
 OUTPUT = Path("build/local_engines.json")
 CHUNK_S = 0.1
-CITIES = FOLDER / "moonshine-tiny-en/moonshine_voice/assets/two_cities.wav"
-CITIES_TEXT = (
-    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age"
-    " of foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the"
-    " season of light, it was the season of darkness, it was the spring of hope, it was the winter"
-    " of despair, we had everything before us, we had nothing before us, we were all going direct"
-    " to heaven, we were all going direct the other way, in short, the period was so far like the"
-    " present period, that some of its noisiest authorities insisted on its being received, for"
-    " good or for evil, in the superlative degree of comparison only."
-)
 SENTENCES = (
     "Thank you all for being here so early on a Saturday.",
     "The first two did not change anything.",
@@ -88,13 +75,6 @@ def cpu_s(process_id: int | None) -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def samples_of(recording: Path) -> bytes:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-    with av.open(str(recording)) as container:
-        frames = [done for frame in container.decode(audio=0) for done in resampler.resample(frame)]
-    return b"".join(bytes(frame.planes[0])[: 2 * frame.samples] for frame in frames)
-
-
 async def recognise(what: str, pcm: bytes, reference: str, *, live: bool) -> Spoken:
     settings = LocalSpeechToTextSettings() if live else LocalSpeechToTextSettings(most_steps=1)
     recogniser = LocalSpeechToText(settings)
@@ -129,7 +109,7 @@ async def recognise(what: str, pcm: bytes, reference: str, *, live: bool) -> Spo
     return Spoken(
         what,
         round(seconds, 1),
-        round(word_error_rate(_as_read(reference), _as_read(text)), 4),
+        round(words_wrong(reference, text), 4),
         round(spent_s / seconds, 3),
         round(memory_mb),
         round(statistics.median(waits), 2) if live else None,
@@ -141,10 +121,6 @@ async def recognise(what: str, pcm: bytes, reference: str, *, live: bool) -> Spo
 def _newly_stable(result: Recognition, known: int, now_s: float) -> list[float]:
     words = [word for word in result.words if word.is_stable or result.is_final]
     return [now_s - word.end_s for word in words[known:]]
-
-
-def _as_read(text: str) -> str:
-    return " ".join("mister" if bare(word) == "mr" else word for word in text.split())
 
 
 async def translation() -> list[Cost]:
@@ -198,12 +174,20 @@ async def voices() -> list[Cost]:
 async def run(parts: Sequence[str], *, live: bool) -> dict[str, object]:
     found: dict[str, object] = {"load": psutil.getloadavg()[0]}
     if "recognition" in parts:
-        talk = make_talk(Path("build/local_engines/talk.wav"))
         spoken = [
-            await recognise("talk", samples_of(talk.wav), talk.reference, live=live),
-            await recognise("two cities", samples_of(CITIES), CITIES_TEXT, live=live),
+            await recognise(talk.name, talk.pcm(), talk.reference, live=live)
+            for talk in TALKS.values()
         ]
         found["recognition"] = [asdict(each) for each in spoken]
+        found["words_wrong"] = round(
+            overall(
+                [
+                    (each.wer, len(talk.reference.split()))
+                    for each, talk in zip(spoken, TALKS.values(), strict=True)
+                ]
+            ),
+            4,
+        )
     if "translation" in parts:
         found["translation"] = [asdict(each) for each in await translation()]
     if "voices" in parts:

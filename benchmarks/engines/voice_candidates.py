@@ -1,4 +1,4 @@
-"""The voice detectors that are compared; two of them only where they are installed."""
+"""The voice detectors that are compared; webrtcvad and Silero's only where they are installed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pocketsphinx import Vad
 
+from connectors.interfaces.errors import PermanentError
+from connectors.local.engines import LocalSpeech
+from connectors.local.silero_voice_activity import FrameJudge, Run, SileroVoiceActivitySettings
 from connectors.offline.voice_activity import WebrtcVoiceActivitySettings
 from connectors.offline.voice_smoothing import SmoothingRule
 from schemas.values import SAMPLE_RATE_HZ
@@ -53,10 +55,11 @@ def candidates() -> Iterator[Candidate]:
             chosen.rule,
             partial(_open_webrtcvad, chosen.mode),
         )
-    if _has_silero():
-        open_silero = partial(_open_silero, _load_silero())
-        yield Candidate("silero, 32 ms", 32, _in_frames(chosen, 32), open_silero)
-        yield Candidate("silero, light", 32, SmoothingRule(1, 1, 1, 2, 0), open_silero)
+    run = load_silero()
+    if run is not None:
+        rule = SileroVoiceActivitySettings().rule
+        for threshold in (0.3, 0.5, 0.7):
+            yield Candidate(f"silero {threshold}", 32, rule, partial(FrameJudge, run, threshold))
 
 
 def _in_frames(chosen: WebrtcVoiceActivitySettings, frame_ms: int) -> SmoothingRule:
@@ -85,36 +88,12 @@ def _open_webrtcvad(mode: int) -> Frames:
     return lambda frame: detector.is_speech(frame, SAMPLE_RATE_HZ)
 
 
-def _has_silero() -> bool:
-    return all(importlib.util.find_spec(name) for name in ("silero_vad", "onnxruntime"))
-
-
-def _load_silero() -> Callable[..., Any]:
-    onnx: Any = import_module("onnxruntime")
-    options = onnx.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # silero_vad itself would import torch: only its file is wanted.
-    found = importlib.util.find_spec("silero_vad")
-    assert found is not None
-    assert found.origin is not None
-    model = Path(found.origin).parent / "data" / "silero_vad_16k_op15.onnx"
-    return onnx.InferenceSession(str(model), options, providers=["CPUExecutionProvider"]).run
-
-
-def _open_silero(run: Callable[..., Any]) -> Frames:
-    state = np.zeros((2, 1, 128), dtype=np.float32)
-    before = np.zeros((1, 64), dtype=np.float32)
-    rate = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
-
-    def is_speech(frame: bytes) -> bool:
-        nonlocal state, before
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)[None] / 32768
-        heard = np.concatenate([before, samples], axis=1)
-        before = heard[:, -64:]
-        likely, state = run(None, {"input": heard, "state": state, "sr": rate})
-        return bool(likely[0, 0] >= 0.5)
-
-    return is_speech
+def load_silero() -> Run | None:
+    """None: `make models` has not brought it."""
+    try:
+        return LocalSpeech().open_voice_activity().run
+    except PermanentError:
+        return None
 
 
 def measure_silero_batches(samples: NDArray[np.float64], calls: int = 50) -> dict[int, float]:
@@ -122,9 +101,9 @@ def measure_silero_batches(samples: NDArray[np.float64], calls: int = 50) -> dic
 
     ``samples``: at least ``calls`` of 32 ms. Empty where silero is not installed.
     """
-    if not _has_silero():
+    run = load_silero()
+    if run is None:
         return {}
-    run = _load_silero()
     rate = np.array(SAMPLE_RATE_HZ, dtype=np.int64)
     heard = (samples[: calls * 512].reshape(calls, 512) / 32768).astype(np.float32)
     costs: dict[int, float] = {}

@@ -2,9 +2,9 @@
 
 python -m benchmarks.engines.voice_detectors
 
-All go through the smoothing that the job uses. ``webrtcvad`` and ``silero`` take part where they
-are installed: ``uv pip install webrtcvad-wheels onnxruntime`` and ``uv pip install --no-deps
-silero-vad`` into an environment of its own.
+All go through the smoothing that the job uses. ``webrtcvad`` takes part where it is installed
+(``uv pip install webrtcvad-wheels`` into an environment of its own), Silero's after `make models`.
+What a detector means for the words that are recognised: ``benchmarks.engines.voice_words``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ import psutil
 from numpy.typing import NDArray
 
 from benchmarks.engines.voice_candidates import Candidate, candidates, measure_silero_batches
-from benchmarks.engines.voice_material import NOISES, Material, Span, read_with_pauses, under_noise
+from benchmarks.engines.voice_material import (
+    NOISES,
+    QUIET_RMS,
+    Material,
+    Span,
+    at_level,
+    read_with_pauses,
+    under_noise,
+)
 from benchmarks.tables import save, show
 from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.offline.voice_smoothing import Smoother
@@ -175,7 +183,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="detectors whose name contains this")
     options = parser.parse_args()
     clean = read_with_pauses()
-    materials = [clean, *(under_noise(clean, noise, snr) for noise in NOISES for snr in SNRS_DB)]
+    materials = [
+        clean,
+        *(at_level(clean, rms) for rms in QUIET_RMS),
+        *(under_noise(clean, noise, snr) for noise in NOISES for snr in SNRS_DB),
+    ]
     findings: list[Finding] = []
     hits: list[tuple[object, ...]] = []
     costs: list[tuple[object, ...]] = []

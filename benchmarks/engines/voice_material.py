@@ -1,4 +1,4 @@
-"""Read speech with pauses whose place is known, as it is and under noise.
+"""Read speech with pauses whose place is known, as it is, quiet, and under noise; and noise alone.
 
 Where words stand comes from pocketsphinx' forced alignment with the transcript, not from loudness,
 which is what detectors go by. Pauses are put in between words, of the recording's own quiet.
@@ -24,6 +24,9 @@ Samples = NDArray[np.float64]
 Span = tuple[int, int]
 """First sample, and the one behind the last."""
 
+FULL_SCALE = 32_768
+QUIET_RMS = (0.004, 0.002)
+"""Of microphones that are far away or turned down; the recordings have 0.066."""
 PAUSE_S = 0.4
 BETWEEN_SENTENCES_S = 0.6
 WORDS_A_PAUSE = 4
@@ -109,11 +112,29 @@ def read_with_pauses() -> Material:
 
 def under_noise(clean: Material, noise: str, snr_db: float) -> Material:
     """``noise``: a key of NOISES. The level is that of the words, pauses not counted."""
-    speech = np.concatenate([clean.samples[start:end] for start, end in clean.words])
     made = NOISES[noise](len(clean.samples), np.random.default_rng(0))
-    wanted = math.sqrt(np.mean(speech**2)) / 10 ** (snr_db / 20)
-    made *= wanted / math.sqrt(np.mean(made**2))
+    made *= _rms(_speech_of(clean)) / 10 ** (snr_db / 20) / _rms(made)
     return replace(clean, name=f"{noise} {snr_db:g} dB", samples=clean.samples + made)
+
+
+def at_level(clean: Material, rms: float) -> Material:
+    """``rms``: of the words, in parts of full scale; their noise gets quieter with them."""
+    gain = rms * FULL_SCALE / _rms(_speech_of(clean))
+    return replace(clean, name=f"RMS {rms:g}", samples=clean.samples * gain)
+
+
+def noise_alone(noise: str, duration_s: float, rms: float) -> bytes:
+    """``noise``: a key of NOISES. ``rms``: in parts of full scale. Mono s16le at 16 kHz."""
+    made = NOISES[noise](round(duration_s * SAMPLE_RATE_HZ), np.random.default_rng(1))
+    return Material(noise, made * (rms * FULL_SCALE / _rms(made)), ()).pcm
+
+
+def _speech_of(material: Material) -> Samples:
+    return np.concatenate([material.samples[start:end] for start, end in material.words])
+
+
+def _rms(samples: Samples) -> float:
+    return math.sqrt(np.mean(samples**2))
 
 
 def _align(pcm: bytes, text: str) -> list[Span]:
@@ -164,8 +185,23 @@ def _music(samples: int, chance: np.random.Generator) -> Samples:
     return out
 
 
+def _applause(samples: int, chance: np.random.Generator) -> Samples:
+    """A hall: 120 claps a second, each a burst of noise with the ring of cupped hands."""
+    out = np.zeros(samples)
+    length = SAMPLE_RATE_HZ // 20
+    at_s = np.arange(length) / SAMPLE_RATE_HZ
+    for _ in range(120 * samples // SAMPLE_RATE_HZ):
+        burst = chance.standard_normal(length) * np.exp(-chance.uniform(120, 400) * at_s)
+        ring = np.sin(2 * math.pi * chance.uniform(800, 2500) * at_s) * np.exp(-200 * at_s)
+        first = chance.integers(0, max(samples - length, 1))
+        piece = out[first : first + length]
+        piece += (chance.uniform(0.2, 1.0) * (0.6 * burst + 0.5 * ring))[: len(piece)]
+    return out
+
+
 NOISES: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "white": _white,
     "hum": _hum,
     "music": _music,
+    "applause": _applause,
 }

@@ -112,7 +112,7 @@ def job_run(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> Jo
         speech_to_text=speech.open_speech_to_text(),
         translator=speech.open_translator(),
         synthesizer=speech.open_synthesizer(),
-        voice_activity=speech.voice_activity(),
+        voice_activity=speech.open_voice_activity(),
         policies=PATIENT,
     )
     speculation = SpeculativeDelivery(loop, connectors, is_on=True)

@@ -13,7 +13,7 @@ from connectors.amazon.transcribe_stream import AmazonSpeechStream, AmazonSpeech
 from connectors.amazon.transcribe_wire import StreamRequest, TranscribeWire, WireStream
 from connectors.calls.fair_semaphore import FairSemaphore
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
-from connectors.interfaces.speech_to_text import SpeechToText
+from connectors.interfaces.speech_to_text import RecogniserCapabilities, SpeechToText
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)
 
@@ -38,6 +38,10 @@ class AmazonSpeechToText:
         self._turns = FairSemaphore(self._settings.max_streams, self._settings.starts_per_s)
         self._strangers = itertools.count()
         self._is_closed = False
+
+    @property
+    def capabilities(self) -> RecogniserCapabilities:
+        return RecogniserCapabilities(punctuates=True, marks_stable=True, gives_confidence=True)
 
     @property
     def report_every_s(self) -> float:

@@ -229,6 +229,7 @@ def _result(result: Result) -> TranscriptResult:
             item.end_time or 0.0,
             is_punctuation=item.item_type == "punctuation",
             is_stable=bool(item.stable),
+            confidence=item.confidence,
         )
         for item in (alternatives[0].items if alternatives else ())
     )

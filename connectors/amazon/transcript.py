@@ -20,13 +20,15 @@ that is not final: audio that waits longer than five minutes is refused by the s
 
 @dataclass(frozen=True, slots=True)
 class TranscriptItem:
-    """A word or a punctuation mark; times in seconds of all that was sent."""
+    """A word or a punctuation mark; times in seconds of all that was sent. ``confidence``: 0 to 1;
+    None: not said, as with every partial result."""
 
     content: str
     start_s: float
     end_s: float
     is_punctuation: bool = False
     is_stable: bool = False
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ def words_of(items: tuple[TranscriptItem, ...]) -> tuple[Word, ...]:
     words: list[Word] = []
     for item in items:
         if not item.is_punctuation:
-            words.append(Word(item.content, item.start_s, item.end_s, item.is_stable))
+            words.append(
+                Word(item.content, item.start_s, item.end_s, item.is_stable, item.confidence)
+            )
         elif words:
             word = words[-1]
             words[-1] = replace(

@@ -12,12 +12,14 @@ class Word:
     """A recognised word; times in seconds from the stream's first sample.
 
     ``is_stable``: the recogniser promises not to change it, though its result is not final.
+    ``confidence``: how likely it is right, 0 to 1, by the recogniser; None: it does not say.
     """
 
     text: str
     start_s: float
     end_s: float
     is_stable: bool = False
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,14 @@ class RecogniserCapabilities:
     ago they were spoken; without it a word is taken to be settled once audio behind it was heard.
     ``times_are_estimated``: words are in order and inside the speech they belong to, but where one
     ends is a guess: a gap between two words means nothing.
+    ``gives_confidence``: words of final results have a ``confidence``; without it none is dropped
+    for being invented (``confidence.without_invented``).
     """
 
     punctuates: bool = False
     marks_stable: bool = False
     times_are_estimated: bool = False
+    gives_confidence: bool = False
 
 
 @runtime_checkable

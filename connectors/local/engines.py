@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.interfaces.errors import PermanentError
 from connectors.local.model_store import FOLDER, MANIFEST, Machine, ModelStore, read_manifest
+from connectors.local.silero_voice_activity import SileroVoiceActivityFactory
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText
 from connectors.local.translation import LocalTranslator
+from connectors.local.whisper_speech_to_text import WhisperSpeechToText
 
-KINDS = ("recognition", "translation", "voice")
+KINDS = ("recognition", "translation", "voice", "voice_activity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,27 @@ class LocalSpeech:
     folder: Path | None = None
     voices: tuple[str, ...] | None = None
 
-    def open_speech_to_text(self) -> LocalSpeechToText:
-        return LocalSpeechToText(store=self._store())
+    def open_speech_to_text(self) -> LocalSpeechToText | WhisperSpeechToText:
+        """The model that stands last in the manifest: a user's own comes after the project's."""
+        store = self._store()
+        named = store.manifest.of_kind("recognition")
+        if named and named[-1].engine == "whisper":
+            return WhisperSpeechToText(named[-1], store, self.open_voice_activity())
+        return LocalSpeechToText(store=store)
 
     def open_translator(self) -> LocalTranslator:
         return LocalTranslator(store=self._store())
 
     def open_synthesizer(self) -> LocalSynthesizer:
         return LocalSynthesizer(LocalSynthesizerSettings(only=self.voices), store=self._store())
+
+    def open_voice_activity(self) -> SileroVoiceActivityFactory:
+        """Loads its model, 1.3 MB. PermanentError: it is not on this machine."""
+        store = self._store()
+        models = store.manifest.of_kind("voice_activity")
+        if not models:
+            raise PermanentError("models.toml names no model of kind voice_activity")
+        return SileroVoiceActivityFactory.load(store.require(models[0]))
 
     def check(self, kinds: Iterable[str] = KINDS) -> None:
         """PermanentError that says what to do, before anything is started: a model lacks, or this

@@ -20,9 +20,10 @@ ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "models.toml"
 FOLDER = ROOT / ".cache" / "models"
 ENGINES = {
-    "recognition": ("moonshine",),
+    "recognition": ("moonshine", "whisper"),
     "translation": ("fxtranslate", "ctranslate2"),
     "voice": ("kokoro",),
+    "voice_activity": ("silero",),
 }
 _CHUNK_BYTES = 1 << 20
 _T = TypeVar("_T")
@@ -54,7 +55,8 @@ class ModelFile:
 class Model:
     """A folder with what one engine loads.
 
-    ``languages``: what it recognises or speaks; of a translation (source, target).
+    ``languages``: what it recognises or speaks; of a translation (source, target); none of a voice
+    detector.
     ``path``: the user's own folder; ``address`` and ``sha256``: an archive to fetch instead.
     """
 
@@ -121,6 +123,8 @@ def _model(name: str, table: dict[str, Any], packages: Mapping[str, Package]) ->
         )
     if kind == "translation":
         languages = (_entry(table, where, "source", str), _entry(table, where, "target", str))
+    elif kind == "voice_activity":
+        languages = ()
     else:
         languages = tuple(map(str, _entry(table, where, "languages", list)))
     files = tuple(

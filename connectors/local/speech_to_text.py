@@ -49,7 +49,8 @@ class LocalSpeechToText(ProcessSpeechToText):
         chosen = settings or LocalSpeechToTextSettings()
         self._store = store or ModelStore(read_manifest())
         self._machine = machine
-        models = self._store.manifest.of_kind("recognition")
+        named = self._store.manifest.of_kind("recognition")
+        models = [model for model in named if model.engine == "moonshine"]
         if not models:
             raise PermanentError("models.toml names no model of kind recognition")
         self._model: Model = models[0]

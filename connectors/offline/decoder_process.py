@@ -38,13 +38,17 @@ def frame(content: bytes) -> bytes:
 
 
 def encode_result(result: Recognition) -> bytes:
-    words = [(word.text, word.start_s, word.end_s, word.is_stable) for word in result.words]
+    words = [
+        (word.text, word.start_s, word.end_s, word.is_stable, word.confidence)
+        for word in result.words
+    ]
     return json.dumps((result.is_final, result.through_s, words)).encode()
 
 
 def decode_result(content: bytes) -> Recognition:
     is_final, through_s, words = cast(
-        "tuple[bool, float, list[tuple[str, float, float, bool]]]", json.loads(content)
+        "tuple[bool, float, list[tuple[str, float, float, bool, float | None]]]",
+        json.loads(content),
     )
     return Recognition(tuple(Word(*word) for word in words), is_final, through_s)
 

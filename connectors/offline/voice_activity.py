@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from pocketsphinx import Vad
 
-from connectors.interfaces.voice_activity import Voiced
-from connectors.offline.voice_smoothing import Smoother, SmoothingRule
-from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
+from connectors.interfaces.voice_activity import VoiceActivity
+from connectors.offline.voice_smoothing import FramedVoiceActivity, SmoothingRule
+from schemas.values import SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +52,7 @@ class WebrtcVoiceActivityFactory:
     def __init__(self, settings: WebrtcVoiceActivitySettings | None = None) -> None:
         self._settings = settings or WebrtcVoiceActivitySettings()
 
-    def detector(self) -> WebrtcVoiceActivity:
-        return WebrtcVoiceActivity(self._settings)
-
-
-class WebrtcVoiceActivity:
-    """``VoiceActivity``."""
-
-    def __init__(self, settings: WebrtcVoiceActivitySettings) -> None:
-        self._samples = settings.frame_samples
-        self._bytes = settings.frame_samples * BYTES_PER_SAMPLE
-        self._vad = Vad(settings.mode, SAMPLE_RATE_HZ, settings.frame_ms / 1000)
-        self._smoother = Smoother(settings.rule)
-        self._rest = b""
-        self._through = 0
-
-    @property
-    def through_sample(self) -> int:
-        return self._through
-
-    def hear(self, pcm: bytes) -> tuple[Voiced, ...]:
-        data = self._rest + pcm
-        size, is_speech, smooth = self._bytes, self._vad.is_speech, self._smoother.hear
-        runs: list[Voiced] = []
-        whole = len(data) - len(data) % size
-        for at in range(0, whole, size):
-            for frames, is_voice in smooth(is_speech(data[at : at + size])):
-                self._extend(runs, frames * self._samples, is_voice)
-        self._rest = data[whole:]
-        return tuple(runs)
-
-    def _extend(self, runs: list[Voiced], samples: int, is_voice: bool) -> None:
-        first = self._through
-        self._through += samples
-        if runs and runs[-1].is_voice == is_voice:
-            first = runs.pop().first_sample
-        runs.append(Voiced(first, self._through, is_voice))
+    def detector(self) -> VoiceActivity:
+        chosen = self._settings
+        vad = Vad(chosen.mode, SAMPLE_RATE_HZ, chosen.frame_ms / 1000)
+        return FramedVoiceActivity(vad.is_speech, chosen.frame_samples, chosen.rule)

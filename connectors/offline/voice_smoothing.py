@@ -1,4 +1,4 @@
-"""Frames that are each voice or not, made into runs of voice: the rules, without a detector.
+"""Frames that are each voice or not, made into runs of voice: what all detectors share.
 
 A single frame says little: a click is no speech, and the stop in "hap-py" is no pause.
 """
@@ -6,7 +6,11 @@ A single frame says little: a click is no speech, and the stop in "hap-py" is no
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from connectors.interfaces.voice_activity import Voiced
+from schemas.values import BYTES_PER_SAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,42 @@ class Smoother:
     def _decide(self, frames: int, is_voice: bool) -> tuple[int, bool]:
         self._undecided -= frames
         return frames, is_voice
+
+
+class FramedVoiceActivity:
+    """``VoiceActivity`` of a detector that judges one frame after another.
+
+    ``is_speech`` gets ``frame_samples`` samples (mono s16le) a call, in order.
+    """
+
+    def __init__(
+        self, is_speech: Callable[[bytes], bool], frame_samples: int, rule: SmoothingRule
+    ) -> None:
+        self._is_speech = is_speech
+        self._samples = frame_samples
+        self._bytes = frame_samples * BYTES_PER_SAMPLE
+        self._smoother = Smoother(rule)
+        self._rest = b""
+        self._through = 0
+
+    @property
+    def through_sample(self) -> int:
+        return self._through
+
+    def hear(self, pcm: bytes) -> tuple[Voiced, ...]:
+        data = self._rest + pcm
+        size, is_speech, smooth = self._bytes, self._is_speech, self._smoother.hear
+        runs: list[Voiced] = []
+        whole = len(data) - len(data) % size
+        for at in range(0, whole, size):
+            for frames, is_voice in smooth(is_speech(data[at : at + size])):
+                self._extend(runs, frames * self._samples, is_voice)
+        self._rest = data[whole:]
+        return tuple(runs)
+
+    def _extend(self, runs: list[Voiced], samples: int, is_voice: bool) -> None:
+        first = self._through
+        self._through += samples
+        if runs and runs[-1].is_voice == is_voice:
+            first = runs.pop().first_sample
+        runs.append(Voiced(first, self._through, is_voice))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
@@ -45,7 +45,8 @@ class ScriptedSpeechToTextSettings:
     anew for each stream and every 3 s, and never so that one result passes another.
     ``pause_s``: silence that makes the words before it final. ``unsure_s``: a word that ended less
     than this ago is first given as another (``w7`` as ``w7?``) which ends a little later, unless
-    it is final. ``results_ahead``: results that may wait for their reader before ``send`` waits.
+    it is final. ``confidence``: of every word. ``results_ahead``: results that may
+    wait for their reader before ``send`` waits.
     """
 
     languages: tuple[str, ...] = ("ca", "en", "es", "fr")
@@ -54,6 +55,7 @@ class ScriptedSpeechToTextSettings:
     delay_s: float = 0.0
     tail: TailedDelay | None = None
     unsure_s: float = 0.0
+    confidence: float | None = None
     open_delay: Delay = AT_ONCE
     open_faults: tuple[Fault, ...] = ()
     breaks: tuple[StreamBreak, ...] = ()
@@ -183,7 +185,8 @@ class ScriptedSpeechStream:
                 self._is_broken = True
                 await self._put(self._break.kind.error())
                 return
-        self._words += tuple(self._reader.read(pcm))
+        read = self._reader.read(pcm)
+        self._words += tuple(replace(word, confidence=self._settings.confidence) for word in read)
         through_s = self._reader.through_s
         is_final = is_last or (
             bool(self._words) and self._reader.voiceless_s >= self._settings.pause_s
@@ -196,8 +199,8 @@ class ScriptedSpeechStream:
     def _guess(self, word: Word) -> Word:
         through_s = self._reader.through_s
         if through_s - word.end_s >= self._settings.unsure_s:
-            return Word(word.text, word.start_s, word.end_s, is_stable=True)
-        return Word(word.text + "?", word.start_s, min(word.end_s + 0.05, through_s))
+            return replace(word, is_stable=True)
+        return replace(word, text=word.text + "?", end_s=min(word.end_s + 0.05, through_s))
 
     async def _put(self, outcome: Recognition | ConnectorError | None) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 """An engine of another package: translates word by word out of a glossary, as an example.
 
-``uv pip install docs/engine-plugin``, then ``--translation=glossary``. The contract that it keeps
-is ``connectors.interfaces.translation.Translator``; a subclass of the suite in tests/contracts proves it.
+``uv pip install docs/engine-plugin``, then ``--translation=glossary``. It keeps the
+contract of ``connectors.interfaces.translation.Translator``, as test_glossary_translator.py shows.
 """
 
 from __future__ import annotations

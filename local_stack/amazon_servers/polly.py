@@ -16,14 +16,24 @@ LONGEST_TEXT = 3_000
 VOICES = {
     "Arlet": ("ca-ES", {"neural"}),
     "Bianca": ("it-IT", {"neural", "generative"}),
+    "Burcu": ("tr-TR", {"neural"}),
     "Camila": ("pt-BR", {"neural", "generative"}),
+    "Elin": ("sv-SE", {"neural"}),
+    "Hala": ("ar-AE", {"neural"}),
+    "Ida": ("nb-NO", {"neural"}),
+    "Jitka": ("cs-CZ", {"neural"}),
+    "Kajal": ("hi-IN", {"neural"}),
     "Kazuha": ("ja-JP", {"neural"}),
     "Laura": ("nl-NL", {"neural", "generative"}),
     "Lea": ("fr-FR", {"neural", "generative"}),
     "Lucia": ("es-ES", {"neural", "generative"}),
     "Ola": ("pl-PL", {"neural"}),
     "Ruth": ("en-US", {"neural", "generative"}),
+    "Seoyeon": ("ko-KR", {"neural"}),
+    "Sofie": ("da-DK", {"neural"}),
+    "Suvi": ("fi-FI", {"neural"}),
     "Vicki": ("de-DE", {"neural", "generative"}),
+    "Zhiyu": ("cmn-CN", {"neural"}),
 }
 """What this server offers. Amazon's own list changes: Ola is neural only here, so that what
 happens in a region without its generative voice is tried."""

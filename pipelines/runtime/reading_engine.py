@@ -18,6 +18,7 @@ from typing import TypeVar
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.positions import SupersededError
+from connectors.registry import Connectors
 from pipelines.reading.reader import ReadBatch, ReadOptions, ShardReader
 from pipelines.reading.shards import SavedMarks, ShardProgress
 from pipelines.runtime.session_shell import SessionTools
@@ -34,6 +35,11 @@ LEASE_S = 10.0
 LOOK_EVERY_S = 0.5
 SAVE_EVERY_S = 5.0
 CLAIM_AGAIN_S = 1.0
+
+
+async def claim_generation(connectors: Connectors, job_name: str) -> int:
+    """A generation newer than every earlier one of the job, which may write no more from now on."""
+    return await call(connectors.policies.positions, lambda: connectors.positions.claim(job_name))
 
 
 class ReadingEngine(ABC):
@@ -167,10 +173,7 @@ class ReadingEngine(ABC):
         connectors = self._tools.connectors
         while not self.generation:
             try:
-                self.generation = await call(
-                    connectors.policies.positions,
-                    lambda: connectors.positions.claim(self._options.job_name),
-                )
+                self.generation = await claim_generation(connectors, self._options.job_name)
             except ConnectorError as error:
                 _log.warning("engine %d has no generation yet: %s", self._number, error)
                 await asyncio.sleep(CLAIM_AGAIN_S)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from beam_flink_kit.loops import WorkerLoop
 from connectors.calls.policy import RateLimiter, call
+from connectors.interfaces.confidence import without_invented
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.registry import Connectors
@@ -249,7 +250,8 @@ class _StreamTasks:
         shell, number = self._shell, self._number
         try:
             async for result in stream:
-                shell.event(lambda now, r=result: shell.session.recognised(number, r, now))
+                heard = without_invented(result)
+                shell.event(lambda now, r=heard: shell.session.recognised(number, r, now))
             shell.event(lambda now: shell.session.stream_ended(number, now))
         except Exception as error:
             if not isinstance(error, ConnectorError):

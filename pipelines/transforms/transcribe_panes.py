@@ -26,10 +26,9 @@ from beam_flink_kit.process_scope import ScopedDoFn
 from beam_flink_kit.step_metrics import StepMetrics
 from beam_flink_kit.ticks import TICK, Tick
 from beam_flink_kit.typed_outputs import typed
-from connectors.calls.policy import call
 from pipelines.coders import StateCoder
 from pipelines.reading.shards import SavedMarks
-from pipelines.runtime.reading_engine import emptied
+from pipelines.runtime.reading_engine import claim_generation, emptied
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
@@ -227,15 +226,8 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         return host
 
     def _claimed(self) -> int:
-        connectors, loop = self.scope.connectors, self.scope.loop
-        return loop.wait(
-            loop.start(
-                call(
-                    connectors.policies.positions,
-                    lambda: connectors.positions.claim(self._job_name),
-                )
-            )
-        )
+        loop = self.scope.loop
+        return loop.wait(loop.start(claim_generation(self.scope.connectors, self._job_name)))
 
 
 def _is_kept(host: SessionHost) -> bool:

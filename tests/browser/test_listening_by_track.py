@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from connectors.interfaces.notifier import Audience
-from tests.browser.conftest import Stage
+from tests.browser.conftest import SLOW_MS, Stage
 from tests.browser.listener_page import change_language, pieces, settings
 from tests.browser.udp_relay import UdpRelay
 from tests.integration.gateway.test_gateway_listening import tell_a_talk
@@ -100,7 +100,8 @@ async def test_where_no_track_gets_through_there_are_clips(stage: Stage) -> None
     await relay.attach(page)
     async with settings(page) as drawer:
         await drawer.get_by_label(SWITCH).check()
-        await expect(drawer.get_by_text("does not get through this network")).to_be_visible()
+        kept_out = drawer.get_by_text("does not get through this network")
+        await expect(kept_out).to_be_visible(timeout=SLOW_MS)
         await expect(drawer.get_by_label(SWITCH)).not_to_be_checked()
     await page.locator("main.listener[data-phase=listening]").wait_for()
     await stage.say(session_id, 0, 700)

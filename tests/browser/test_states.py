@@ -236,6 +236,7 @@ async def test_what_a_listener_meets_on_the_way(stage: Stage) -> None:
     await album.take("partial")
     async with settings(page) as drawer:
         await drawer.get_by_label("Text size").fill("5")
+    await page.set_viewport_size({"width": 390, "height": 420})
     await transcript(page).evaluate("box => box.scrollTo(0, 0)")
     await expect(page.get_by_role("button", name="Newest")).to_be_visible()
     await album.take("reads-further-up")

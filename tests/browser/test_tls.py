@@ -73,7 +73,7 @@ async def opened(browser: Browser, url: str) -> Page:
         permissions=["microphone"],
         viewport={"width": 390, "height": 844},
         ignore_https_errors=True,
-        locale="es-ES",
+        locale="en-US",
     )
     context.set_default_timeout(SLOW_MS)
     page = await context.new_page()

@@ -176,11 +176,11 @@ async def test_who_speaks(
     await synthesizer.close()
 
 
-async def test_ten_languages_have_a_voice_that_polly_knows(serve: Serve[PollyServer]) -> None:
+async def test_twenty_languages_have_a_voice_that_polly_knows(serve: Serve[PollyServer]) -> None:
     synthesizer = voice_of(await serve(PollyServer(ScriptedSynthesizer())))
     spoken = [code for code in AMAZON_LANGUAGES if synthesizer.can_speak(code)]
     assert {AMAZON_LANGUAGES[code].neural_voice for code in spoken} == set(VOICES)
-    assert len(spoken) == 10
+    assert len(spoken) == 20
     await synthesizer.close()
 
 

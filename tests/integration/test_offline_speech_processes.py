@@ -20,7 +20,8 @@ from connectors.interfaces.speech_to_text import Recognition, SpeechStream
 from connectors.offline.speech_synthesis import OfflineSynthesizer
 from connectors.offline.speech_to_text import OfflineSpeechToText, OfflineSpeechToTextSettings
 from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
-from tests.contracts.test_speech_to_text import final_text, read_speech, recognise
+from connectors.testing.contracts.speech_to_text import final_text, recognise
+from tests.contracts.test_speech_to_text import read_speech
 
 pytestmark = pytest.mark.integration
 

@@ -13,10 +13,10 @@ from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.local.loudness import TARGET_LUFS, loudness_lufs
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
+from connectors.testing.contracts.speech_synthesis import TEXTS, SpeechSynthesisContract
+from connectors.testing.contracts.speech_to_text import RATE_HZ as SPOKEN_HZ
+from connectors.testing.contracts.speech_to_text import final_text, recognise
 from local_stack.talk import word_error_rate
-from tests.contracts.test_speech_synthesis import TEXTS, SpeechSynthesisContract
-from tests.contracts.test_speech_to_text import RATE_HZ as SPOKEN_HZ
-from tests.contracts.test_speech_to_text import final_text, recognise
 
 pytestmark = pytest.mark.speech
 

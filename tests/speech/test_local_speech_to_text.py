@@ -11,15 +11,15 @@ import pytest
 from connectors.interfaces.errors import RetryableError
 from connectors.interfaces.speech_to_text import Recognition, SpeechToText, capabilities_of
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
-from local_stack.talk import word_error_rate
-from tests.contracts.test_speech_to_text import (
+from connectors.testing.contracts.speech_to_text import (
     RATE_HZ,
     KnownSpeech,
     SpeechToTextContract,
     final_text,
-    read_speech,
     recognise,
 )
+from local_stack.talk import word_error_rate
+from tests.contracts.test_speech_to_text import read_speech
 
 pytestmark = pytest.mark.speech
 

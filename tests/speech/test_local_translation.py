@@ -11,7 +11,7 @@ import pytest
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.translation import Translator
 from connectors.local.translation import LocalTranslator
-from tests.contracts.test_translation import TranslationContract
+from connectors.testing.contracts.translation import TranslationContract
 
 pytestmark = pytest.mark.speech
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from connectors.interfaces.errors import PermanentError
-from connectors.job_connectors import LiveConnectors, SpeechChoice
+from connectors.job_connectors import SpeechChoice
 from connectors.plugins import GROUPS, open_plugin, plugin_names
-from pipelines.options import LiveJob, read_options
+from pipelines.options import read_options
 
 pytestmark = pytest.mark.unit
 
@@ -31,23 +30,6 @@ def install(folder: Path, package: str, name: str, value: str) -> None:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
-
-
-async def test_the_example_is_chosen_by_its_name(site: Path) -> None:
-    shutil.copy(EXAMPLE / "glossary_translator.py", site)
-    declared = (EXAMPLE / "pyproject.toml").read_text()
-    assert f'[project.entry-points."{GROUPS["translation"]}"]' in declared
-    assert 'glossary = "glossary_translator:GlossaryTranslator"' in declared
-    install(site, "glossary", "glossary", "glossary_translator:GlossaryTranslator")
-
-    job = read_options(PipelineOptions(["--translation=glossary"]), "test")
-    assert isinstance(job, LiveJob)
-    factory = job.graph.settings.connectors
-    assert isinstance(factory, LiveConnectors)
-    translator = factory.speech.open_translator()
-
-    assert await translator.translate("Good morning Anna", "en", "es") == "buenos días Anna"
-    await translator.close()
 
 
 def test_the_example_is_short() -> None:

@@ -55,8 +55,10 @@ def test_every_library_that_the_product_imports_is_asked_for_by_name() -> None:
                     continue
                 if is_for_typing_only(file, module):
                     continue
-                local = file.is_relative_to(ROOT / "connectors" / "local")
-                allowed = declared | (of_extras["local"] if local else set[str]())
+                allowed = declared
+                for extra in ("local", "testing"):
+                    if file.is_relative_to(ROOT / "connectors" / extra):
+                        allowed = allowed | of_extras[extra]
                 if not allowed & {distribution(one) for one in providers.get(root, [root])}:
                     missing.add(f"{root} ({file.relative_to(ROOT)})")
     assert missing == set()

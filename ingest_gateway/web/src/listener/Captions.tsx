@@ -19,7 +19,6 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
   const showOriginal = useListener((state) => state.showOriginal);
   const isOver = useListener((state) => state.phase === "over");
   const mode = useListener((state) => state.mode);
-  const textSize = useListener((state) => state.textSize);
   const paragraphs = useMemo(() => paragraphsOf(lines), [lines]);
   const box = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
@@ -27,9 +26,21 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
   const isOwnPartial = partial !== null && partial.language === language;
   const coming = isOwnPartial ? partial.text : preview;
   const said = partial !== null && !isOwnPartial ? partial : null;
+  // Also when the text or the window has another size now.
   useEffect(() => {
-    if (follows) box.current?.scrollTo({ top: box.current.scrollHeight });
-  }, [lines, coming, said, follows, showOriginal, mode, textSize]);
+    const shown = box.current;
+    if (!follows || shown === null) return undefined;
+    const toEnd = () => {
+      shown.scrollTo({ top: shown.scrollHeight });
+    };
+    toEnd();
+    const observer = new ResizeObserver(toEnd);
+    observer.observe(shown);
+    for (const part of shown.children) observer.observe(part);
+    return () => {
+      observer.disconnect();
+    };
+  }, [lines, coming, said, follows, showOriginal, mode]);
   if (mode === "sound") {
     return (
       <div className="captions">

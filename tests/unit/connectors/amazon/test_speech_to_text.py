@@ -348,7 +348,9 @@ def test_what_is_unstable_is_said_to_be(run_virtual: RunVirtual) -> None:
 
 def test_languages_are_those_of_the_table() -> None:
     plain = recogniser_over(Wire())
-    assert all(plain.can_recognise(language) for language in AMAZON_LANGUAGES)
+    assert [language for language in AMAZON_LANGUAGES if not plain.can_recognise(language)] == [
+        "tr"
+    ]
     assert not plain.can_recognise("und")
     assert not recogniser_over(Wire(), identify_among=("en",)).can_recognise("und")
     assert recogniser_over(Wire(), identify_among=("en", "es")).can_recognise("und")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -38,6 +39,11 @@ def test_a_word_is_as_stable_as_its_item() -> None:
         Word("hello", 0.1, 0.5, is_stable=True),
         Word("world", 0.6, 0.9, is_stable=False),
     )
+
+
+def test_a_word_has_the_confidence_of_its_item_and_punctuation_none_of_its_own() -> None:
+    sure = replace(HELLO, confidence=0.93)
+    assert [word.confidence for word in words_of((sure, mark(","), WORLD))] == [0.93, None]
 
 
 def test_punctuation_belongs_to_the_word_before_it() -> None:

@@ -14,6 +14,7 @@ from connectors.local.speech_synthesis import LocalSynthesizer
 from connectors.local.speech_to_text import LocalSpeechToText
 from connectors.local.translation import LocalTranslator
 from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from pipelines.options import LiveJob, read_options
 
 pytestmark = pytest.mark.unit
@@ -42,7 +43,8 @@ async def test_the_three_services_are_opened_without_loading_a_model(tmp_path: P
         speech.open_synthesizer(),
     )
     assert [type(each) for each in opened] == [LocalSpeechToText, LocalTranslator, LocalSynthesizer]
-    assert isinstance(speech.voice_activity(), WebrtcVoiceActivityFactory)
+    with pytest.raises(PermanentError, match=r"silero-vad.*make models"):
+        speech.open_voice_activity()
     assert speech.local == LocalSpeech(folder=tmp_path, voices=("pt",))
     with pytest.raises(PermanentError, match="run `make models`"):
         await opened[0].open("en", sample_rate_hz=16_000)
@@ -52,6 +54,27 @@ async def test_the_three_services_are_opened_without_loading_a_model(tmp_path: P
         await opened[2].synthesize("a casa", "pt")
     for each in opened:
         await each.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        ((), WebrtcVoiceActivityFactory),
+        (("--speech_to_text=amazon",), WebrtcVoiceActivityFactory),
+        (("--speech_to_text=local", "--voice_activity=webrtc"), WebrtcVoiceActivityFactory),
+        (("--speech_to_text=scripted", "--voice_activity=silero"), ScriptedVoiceActivityFactory),
+    ],
+)
+def test_the_voice_detector_follows_recognition_unless_it_is_named(
+    arguments: tuple[str, ...], chosen: type
+) -> None:
+    assert type(factory_of(*arguments).speech.open_voice_activity()) is chosen
+
+
+def test_silero_can_be_chosen_for_any_real_recogniser(tmp_path: Path) -> None:
+    speech = factory_of("--voice_activity=silero", f"--models_folder={tmp_path}").speech
+    with pytest.raises(PermanentError, match=r"silero-vad.*make models"):
+        speech.open_voice_activity()
 
 
 def test_all_languages_that_kokoro_knows_are_its_own_by_default() -> None:

@@ -52,6 +52,19 @@ def test_a_talk_in_chunks_of_any_size(seed: int, duration_s: int, delay_s: float
     assert job.is_done()
 
 
+@pytest.mark.parametrize("confidence", [0.2, 0.9])
+def test_words_that_their_recogniser_doubts_are_not_committed(confidence: float) -> None:
+    """The audio is, as silence: no listener hears what noise was taken for."""
+    stage = Stage(ScriptedSpeechToTextSettings(confidence=confidence))
+    job = Job(stage)
+    talk = talk_of(10, seed=3)
+    perform(stage, job, talk)
+    entries = stage.entries()
+    assert_every_sample_once(entries, talk.samples)
+    assert said(entries) == (talk.words if confidence > 0.5 else ())
+    assert job.is_done()
+
+
 def test_cuts_lie_on_the_grid_and_the_rest_comes_with_the_flush() -> None:
     stage = Stage()
     job = Job(stage)

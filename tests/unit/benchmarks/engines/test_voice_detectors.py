@@ -9,8 +9,11 @@ import pytest
 
 from benchmarks.engines.voice_candidates import Candidate
 from benchmarks.engines.voice_detectors import measure
-from benchmarks.engines.voice_material import Material, under_noise
+from benchmarks.engines.voice_material import NOISES, Material, at_level, noise_alone, under_noise
+from benchmarks.engines.voice_words import let_through, words_lost
 from connectors.offline.voice_smoothing import SmoothingRule
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
+from connectors.testing.words import write_silence, write_words
 
 pytestmark = pytest.mark.unit
 
@@ -73,10 +76,43 @@ def test_a_beginning_that_is_cut() -> None:
     assert found.speech_missed == pytest.approx(140 / 1_400)
 
 
-@pytest.mark.parametrize("noise", ["white", "hum", "music"])
+@pytest.mark.parametrize("noise", NOISES)
 def test_noise_is_as_loud_as_asked_for(noise: str) -> None:
     clean = material()
     made = under_noise(clean, noise, 10).samples - clean.samples
     speech = np.concatenate([clean.samples[a:b] for a, b in clean.words])
     ratio = np.mean(speech**2) / np.mean(made**2)
     assert 10 * math.log10(ratio) == pytest.approx(10)
+
+
+def test_a_quiet_microphone_is_as_quiet_as_asked_for() -> None:
+    clean = material()
+    samples = at_level(clean, 0.002).samples
+    words = np.concatenate([samples[a:b] for a, b in clean.words])
+    assert math.sqrt(np.mean(words**2)) / 32768 == pytest.approx(0.002)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_noise_alone_is_as_loud_and_as_long_as_asked_for(noise: str) -> None:
+    samples = np.frombuffer(noise_alone(noise, 2.0, 0.02), "<i2").astype(np.float64)
+    assert len(samples) == 32_000
+    assert math.sqrt(np.mean(samples**2)) / 32768 == pytest.approx(0.02, rel=0.01)
+
+
+def test_a_word_is_lost_when_less_than_half_of_it_is_let_through() -> None:
+    talk = material()
+    is_sent = np.ones(len(talk.samples), np.bool_)
+    first, end = talk.words[0]
+    is_sent[first : (first + end) // 2] = False
+    assert words_lost(talk, is_sent) == 0
+    is_sent[(first + end) // 2] = False
+    assert words_lost(talk, is_sent) == 1
+
+
+def test_what_is_let_through_is_the_voice_with_what_the_gate_adds() -> None:
+    pcm, words = write_words(1, 3, word_s=0.3, gap_s=0.05)
+    silence = write_silence(2.0)
+    is_sent = let_through(ScriptedVoiceActivityFactory(), silence + pcm + silence)
+    sent = np.flatnonzero(is_sent)
+    begins, ends = 2.0 - 0.3, 2.0 + words[-1].end_s + 0.5
+    assert (sent[0] / 16_000, (sent[-1] + 1) / 16_000) == pytest.approx((begins, ends), abs=0.11)

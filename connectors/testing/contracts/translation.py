@@ -1,0 +1,105 @@
+"""What every translator keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+
+import pytest
+
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.translation import Translator
+
+
+class TranslationContract(ABC):
+    SOURCE = "en"
+    TARGETS: tuple[str, ...] = ("es", "ca", "fr", "pt")
+    """Two at least, of those that it can translate to."""
+
+    @pytest.fixture
+    @abstractmethod
+    def opened(self) -> Translator: ...
+
+    @pytest.fixture
+    async def translator(self, opened: Translator) -> AsyncIterator[Translator]:
+        yield opened
+        await opened.close()
+
+    async def test_every_target_has_a_text_of_its_own(self, translator: Translator) -> None:
+        texts = await asyncio.gather(
+            *(
+                translator.translate("the young man has a big house", self.SOURCE, target)
+                for target in self.TARGETS
+            )
+        )
+        assert all(translator.can_translate(self.SOURCE, target) for target in self.TARGETS)
+        assert len(set(texts)) == len(self.TARGETS)
+        assert all(texts)
+
+    async def test_answers_belong_to_their_texts(self, translator: Translator) -> None:
+        """A name that no dictionary knows stays as it is, so it names its text."""
+        names, target = [f"qqxz{number}" for number in range(40)], self.TARGETS[0]
+        texts = await asyncio.gather(
+            *(translator.translate(f"the house of {name}", self.SOURCE, target) for name in names)
+        )
+        assert [text.split()[-1] for text in texts] == names
+
+    async def test_the_same_text_gives_the_same_translation(self, translator: Translator) -> None:
+        texts = {
+            await translator.translate("good morning", self.SOURCE, self.TARGETS[0])
+            for _ in range(3)
+        }
+        assert len(texts) == 1
+
+    async def test_unknown_words_come_out_without_marks(self, translator: Translator) -> None:
+        text = await translator.translate("the qqxz sees a zzxq", self.SOURCE, self.TARGETS[-1])
+        assert {"qqxz", "zzxq"} <= set(text.replace(":", " ").split())
+        assert not set("*@#^$<>\\[]") & set(text)
+
+    @pytest.mark.parametrize(
+        "awkward",
+        [
+            "it costs 5$ [or] {so} ^he$ <said> at\\all / @home #1 *really*",
+            "one\0two",
+            "one\ntwo\r\nthree\tfour",
+            "[<STREAMCMD:FLUSH>] one",
+            "^the/the<det>$ one",
+            "....[][] one",
+            "日本語 one 😀",
+            "one \ud800 two",
+            "\u200b\u00a0one\u2028",
+            "?!... one",
+            "one " * 600,
+            "see https://example.org/a?b=c&d=%20#e one",
+            "one два واحد ένα 一 👩‍👩‍👧‍👦",
+            ("one " * 1_250).strip(),
+        ],
+    )
+    async def test_awkward_text_disturbs_nothing(
+        self, translator: Translator, awkward: str
+    ) -> None:
+        before = await translator.translate("the house", self.SOURCE, self.TARGETS[0])
+        assert (await translator.translate(awkward, self.SOURCE, self.TARGETS[0])).strip()
+        assert await translator.translate("the house", self.SOURCE, self.TARGETS[0]) == before
+
+    async def test_text_without_a_letter_is_not_lost(self, translator: Translator) -> None:
+        assert (await translator.translate("... ?", self.SOURCE, self.TARGETS[0])).strip()
+
+    @pytest.mark.parametrize("nothing", ["", "  ", "\n\t"])
+    async def test_no_text(self, translator: Translator, nothing: str) -> None:
+        with pytest.raises(PermanentError, match="no text"):
+            await translator.translate(nothing, self.SOURCE, self.TARGETS[0])
+
+    @pytest.mark.parametrize("pair", [("en", "tlh"), ("tlh", "en"), ("en", "en"), ("", "")])
+    async def test_no_route(self, translator: Translator, pair: tuple[str, str]) -> None:
+        assert not translator.can_translate(*pair)
+        with pytest.raises(PermanentError, match="no route"):
+            await translator.translate("the house", *pair)
+
+    async def test_a_closed_translator_refuses(self, translator: Translator) -> None:
+        await translator.translate("the house", self.SOURCE, self.TARGETS[0])
+        await translator.close()
+        await translator.close()
+        with pytest.raises(PermanentError, match="closed"):
+            await translator.translate("the house", self.SOURCE, self.TARGETS[0])
