@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.amazon_clients import AwsSettings
-from connectors.amazon_languages import UNDETERMINED, can_recognise, transcribe_locale
+from connectors.amazon_languages import can_recognise, transcribe_locale
 from connectors.amazon_speech_stream import AmazonSpeechStream
 from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
 from connectors.amazon_transcribe_wire import StreamRequest, TranscribeWire, WireStream
 from connectors.errors import PermanentError, RetryableError, ThrottledError
 from connectors.fair_turns import FairTurns
 from connectors.speech_to_text import SpeechToText
+from schemas.languages import UNDETERMINED
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)
 

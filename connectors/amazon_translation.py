@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connectors.amazon_clients import AwsClients, AwsSettings, aws_errors
-from connectors.amazon_languages import UNDETERMINED, can_translate, translate_code
+from connectors.amazon_languages import can_translate, translate_code
 from connectors.errors import PermanentError, ThrottledError
 from connectors.policy import RateLimiter
 from connectors.text_splitting import bytes_of, readable, split_text
+from schemas.languages import UNDETERMINED
 
 if TYPE_CHECKING:
     from types_aiobotocore_translate.literals import FormalityType

@@ -10,9 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from connectors.errors import PermanentError, RetryableError
-from connectors.languages import LANGUAGES
 from connectors.offline_translation_process import ModePipeline
 from connectors.offline_translation_text import from_stream, match_case, to_stream
+from schemas.languages import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
