@@ -166,11 +166,11 @@ class Conversation:
                 return None
             case JoinSession():
                 joined = await self._desk.listeners.join(self._connection, command)
-                self.protocol.became_listener(command.session_id, command.target_language)
+                self.protocol.became_listener(command.session_id, joined.target_language)
                 return joined
             case ChangeLanguage():
                 changed = await self._desk.listeners.change_language(self._connection, command)
-                self.protocol.became_listener(command.session_id, command.target_language)
+                self.protocol.became_listener(command.session_id, changed.target_language)
                 return changed
             case LeaveSession():
                 left = await self._desk.listeners.leave(self._connection)

@@ -93,7 +93,6 @@ class WhepListener:
         self._mine = ListenerTrack(self._begun)
         self._reads_along = False
         self._protocol = ConnectionProtocol(gateway.needs.limits, "", now_ms)
-        self._protocol.became_listener(session_id, language)
         self._connection = Connection(
             connection_id=new_connection_id(),
             peer=peer,
@@ -108,6 +107,11 @@ class WhepListener:
         return self._connection.connection_id
 
     @property
+    def path(self) -> str:
+        """Of its resource; with the language that was chosen, once it has answered."""
+        return f"{self._session_id}/{self._language}"
+
+    @property
     def peer(self) -> Peer:
         return self._connection.peer
 
@@ -118,6 +122,8 @@ class WhepListener:
         capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
         wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
+        self._language = joined.target_language
+        self._protocol.became_listener(self._session_id, self._language)
         self._socket.waiting.appendleft(encode(joined))
         self._gateway.hub.add(self._connection)
         try:
