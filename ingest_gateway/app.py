@@ -14,6 +14,7 @@ from ingest_gateway.http_connections import CONNECTION_ROUTES
 from ingest_gateway.http_refusals import REFUSALS, fetch_keys_for
 from ingest_gateway.http_sessions import SESSION_ROUTES
 from ingest_gateway.http_signaling import SIGNALING_ROUTES
+from ingest_gateway.openapi import OPENAPI_ROUTES
 from ingest_gateway.operations_routes import OPERATIONS_ROUTES
 from ingest_gateway.pages import PAGE_ROUTES
 from ingest_gateway.webrtc.peers import WebRtcPeers
@@ -44,6 +45,7 @@ def create_app(gateway: Gateway) -> Litestar:
             *CONNECTION_ROUTES,
             *PAGE_ROUTES,
             *OPERATIONS_ROUTES,
+            *OPENAPI_ROUTES,
             WEBRTC_ROUTES,
         ],
         dependencies={
