@@ -15,7 +15,7 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.messages import ErrorCode
 from ingest_gateway.protocol import Refusal
 
-_STATUS: dict[ErrorCode, int] = {
+REFUSAL_STATUS: dict[ErrorCode, int] = {
     "UNAUTHORIZED": 401,
     "FORBIDDEN": 403,
     "NOT_SPEAKER": 403,
@@ -35,7 +35,7 @@ def _refused(_request: Request[Any, Any, Any], refusal: Refusal) -> Response[byt
         headers["retry-after"] = str(-(-refusal.retry_after_ms // 1000))
     return Response(
         msgspec.json.encode({"code": refusal.code, "message": refusal.message}),
-        status_code=_STATUS.get(refusal.code, 400),
+        status_code=REFUSAL_STATUS.get(refusal.code, 400),
         media_type=MediaType.JSON,
         headers=headers,
     )

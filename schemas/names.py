@@ -1,4 +1,4 @@
-"""Every stored name and key format, in one place (``shared/protocol.md``, stored names)."""
+"""Every stored name and key format, in one place (``docs/protocol.md``, stored names)."""
 
 from __future__ import annotations
 
