@@ -29,18 +29,22 @@ def json_lines(page: Path, kind: str) -> list[dict[str, Any]]:
     return [json.loads(line) for block in blocks(page, kind) for line in block.splitlines()]
 
 
-@cache
 def all_pages() -> tuple[Path, ...]:
-    """Every Markdown file that is committed."""
+    return committed("*.md")
+
+
+@cache
+def committed(pattern: str) -> tuple[Path, ...]:
+    """Every such file that git knows or would add."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", pattern],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     found = sorted(ROOT / name for name in listed.split("\0") if name)
-    return tuple(page for page in found if page.exists())
+    return tuple(file for file in found if file.exists())
 
 
 def links(page: Path) -> list[str]:
