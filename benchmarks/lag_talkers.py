@@ -19,10 +19,10 @@ from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.amazon_record_sink import AmazonRecordSink
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.session_tables import ACTIVE, ConnectionRow, SessionRow, count_change
-from ingest_gateway.limits import Limits
-from ingest_gateway.metrics import Metrics
-from ingest_gateway.put_queue import PutQueue, Settled
-from ingest_gateway.record_writer import RecordWriter
+from ingest_gateway.audio_in.put_queue import PutQueue, Settled
+from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.protocol.limits import Limits
 from schemas.values import (
     SAMPLE_RATE_HZ,
     AudioChunk,

@@ -36,15 +36,15 @@ from connectors.memory_record_sink import MemoryRecordSink
 from connectors.memory_session_tables import MemorySessionTables
 from connectors.offline_speech_to_text import OfflineSpeechToText
 from connectors.record_sink import SinkRecord
-from ingest_gateway.auth import Identity, LocalIssuer
+from ingest_gateway.access.auth import Identity, LocalIssuer
+from ingest_gateway.audio_in.speech_cutter import CHUNK_SAMPLES, OPUS_RATE_HZ, SpeechCutter
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
-from ingest_gateway.hub import Peer
-from ingest_gateway.languages import Languages
-from ingest_gateway.messages import CreateSession
+from ingest_gateway.protocol.messages import CreateSession
+from ingest_gateway.sessions.hub import Peer
+from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.webrtc.ice import IceSettings, keep_to
 from ingest_gateway.webrtc.peers import WebRtcPeers
 from ingest_gateway.webrtc.reorder import Reorder, RtpAudio
-from ingest_gateway.webrtc.speech_cutter import CHUNK_SAMPLES, OPUS_RATE_HZ, SpeechCutter
 from local_stack.talk import make_talk, word_error_rate
 from schemas.avro_codec import decode
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic_settings import CliApp
 
 from connectors.amazon_clients import AwsClients
-from ingest_gateway.app import create_app
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.serving import run, serve_app, start_logging
+from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.serving import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
 
 

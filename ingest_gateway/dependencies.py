@@ -16,10 +16,10 @@ from connectors.amazon_record_sink import AmazonRecordSink
 from connectors.amazon_session_events import AmazonSessionEvents
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
-from ingest_gateway.auth import LocalIssuer
-from ingest_gateway.cognito import cognito_verifier
+from ingest_gateway.access.auth import LocalIssuer
+from ingest_gateway.access.cognito import cognito_verifier
 from ingest_gateway.gateway import GatewayDependencies, wall_clock_ms
-from ingest_gateway.languages import Languages
+from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.settings import GatewaySettings
 
 

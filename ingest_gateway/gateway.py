@@ -20,27 +20,27 @@ from connectors.record_sink import RecordSink
 from connectors.session_events import SessionEvents
 from connectors.session_tables import SessionTables
 from connectors.signaling_channels import SignalingAccess, SignalingChannels
-from ingest_gateway.audio_intake import AudioIntake
-from ingest_gateway.auth import LocalIssuer, TokenVerifier
-from ingest_gateway.captions import Captions
-from ingest_gateway.cognito import SignIn
-from ingest_gateway.conversation import Conversation, Desk
-from ingest_gateway.hub import Connection, Hub
-from ingest_gateway.languages import Languages
-from ingest_gateway.limits import Limits
-from ingest_gateway.listeners import ListenerDependencies, Listeners
-from ingest_gateway.live_sessions import LiveSessions
-from ingest_gateway.metrics import Metrics
-from ingest_gateway.operations_watch import OperationsWatch, Sightings, WatchDependencies
-from ingest_gateway.put_queue import PutQueue, Settled
-from ingest_gateway.record_writer import RecordWriter
-from ingest_gateway.request_limits import RequestLimits
-from ingest_gateway.session_channels import SessionChannels
-from ingest_gateway.session_ids import NewId, memorable_id
-from ingest_gateway.speakers import SpeakerDependencies, Speakers
-from ingest_gateway.sweeper import Sweeper
-from ingest_gateway.talk import Talk
-from ingest_gateway.tickets import Tickets
+from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
+from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.tickets import Tickets
+from ingest_gateway.audio_in.intake import AudioIntake
+from ingest_gateway.audio_in.put_queue import PutQueue, Settled
+from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDependencies
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.read_side.talk import Talk
+from ingest_gateway.sessions.channels import SessionChannels
+from ingest_gateway.sessions.conversation import Conversation, Desk
+from ingest_gateway.sessions.hub import Connection, Hub
+from ingest_gateway.sessions.ids import NewId, memorable_id
+from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.listeners import ListenerDependencies, Listeners
+from ingest_gateway.sessions.live_sessions import LiveSessions
+from ingest_gateway.sessions.request_limits import RequestLimits
+from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
+from ingest_gateway.sessions.sweeper import Sweeper
 from ingest_gateway.webrtc.ice import IceSettings
 from schemas.values import SessionControl
 

@@ -16,11 +16,11 @@ import msgspec
 from litestar import MediaType, Response, get
 
 from connectors.notifier import Audience
-from ingest_gateway.http_connections import Delivery
-from ingest_gateway.http_sessions import SessionPatch, TokenWish
-from ingest_gateway.http_signaling import KeysView
-from ingest_gateway.messages import CreateSession, ErrorCode, SessionView
-from ingest_gateway.pages import Offer
+from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionView
+from ingest_gateway.routes.connections import Delivery
+from ingest_gateway.routes.pages import Offer
+from ingest_gateway.routes.sessions import SessionPatch, TokenWish
+from ingest_gateway.routes.signaling import KeysView
 
 Method = Literal["get", "post", "patch", "delete"]
 Body = type[msgspec.Struct] | str

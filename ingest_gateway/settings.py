@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon_clients import AwsSettings
-from ingest_gateway.cognito import SignIn, UserPool
-from ingest_gateway.limits import Limits
+from ingest_gateway.access.cognito import SignIn, UserPool
+from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_resources import create_resources
-from ingest_gateway.auth import OPERATOR, LocalIssuer
+from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from local_stack.flink import ROOT, FlinkSettings
 from local_stack.job import SUBMISSION, JobSettings, LiveJob
 from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials

@@ -45,7 +45,7 @@ from benchmarks.browsers.sweep import Arrived, Way, sweep, way
 from benchmarks.tables import save
 from connectors.amazon_clients import AwsClients, AwsSettings
 from connectors.errors import ConnectorError
-from ingest_gateway import pages as built_pages
+from ingest_gateway.routes import pages as built_pages
 from local_stack.flink import ROOT
 from local_stack.latency import percentile, spread
 from local_stack.processes import ProcessError, Processes, stop_on_terminate

@@ -22,12 +22,12 @@ from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_session_tables import MemorySessionTables
 from connectors.record_sink import SinkRecord
-from ingest_gateway.app import create_app
-from ingest_gateway.auth import LocalIssuer
+from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
-from ingest_gateway.languages import Languages
-from ingest_gateway.limits import Limits
-from ingest_gateway.serving import run, server_config
+from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.serving import run, server_config
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.sessions.languages import Languages
 
 _UNLIMITED = 10**9
 

@@ -13,8 +13,8 @@ import msgspec
 from benchmarks.gateway_load.chunk_stamp import CHUNK_S, stamped_pcm
 from benchmarks.gateway_load.histogram import Histogram
 from benchmarks.gateway_load.wire import LightSocket, open_socket
-from ingest_gateway.auth import SUBPROTOCOL, TOKEN_SUBPROTOCOL
-from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.access.auth import SUBPROTOCOL, TOKEN_SUBPROTOCOL
+from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 
 _ANSWER_S = 30.0
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 KEPT = (
     "botocore/data/kinesis/2013-12-02/service-2.json.gz",
     "botocore/data/endpoints.json",
-    "ingest_gateway/aws/lambda_http.py",
+    "ingest_gateway/hosts/aws/lambda_http.py",
     "fastavro/read.py",
 )
 LEFT_OUT = (

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from ingest_gateway.auth import SUBPROTOCOL, TOKEN_SUBPROTOCOL
+from ingest_gateway.access.auth import SUBPROTOCOL, TOKEN_SUBPROTOCOL
 from ingest_gateway.client.account import GatewayRefusedError, socket_url
 from ingest_gateway.client.reports import ReceivedMessage
 

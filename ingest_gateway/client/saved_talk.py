@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ingest_gateway.client.reports import ReceivedClip, ReceivedMessage
-from ingest_gateway.mp3_join import JoinedMp3
+from ingest_gateway.read_side.mp3_join import JoinedMp3
 from schemas.captions import Cue, web_vtt
 
 

@@ -19,7 +19,7 @@ from ingest_gateway.client.account import (
 from ingest_gateway.client.account import end_session as end_session_over_http
 from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
 from ingest_gateway.client.reports import ReceivedMessage, SpeakReport
-from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 CHUNK_SAMPLES = 4096

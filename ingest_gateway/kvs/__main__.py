@@ -14,11 +14,11 @@ from connectors.amazon_signaling_channels import (
 )
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway, wall_clock_ms
+from ingest_gateway.hosts.server.serving import run, serve_app, start_logging
 from ingest_gateway.kvs.events import create_app
 from ingest_gateway.kvs.settings import WorkerSettings
 from ingest_gateway.kvs.viewer import ViewerDependencies
 from ingest_gateway.kvs.worker import KvsWorker
-from ingest_gateway.serving import run, serve_app, start_logging
 
 
 async def serve(settings: WorkerSettings) -> None:

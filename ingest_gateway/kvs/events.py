@@ -14,9 +14,9 @@ from litestar.di import NamedDependency, Provide
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from connectors.session_events import DETAIL_TYPE, SOURCE, SessionEvent, event_of
-from ingest_gateway.callers import is_on_this_machine
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.kvs.worker import KvsWorker
+from ingest_gateway.routes.callers import is_on_this_machine
 
 KEY_HEADER = "x-events-key"
 _MAX_BODY_BYTES = 256 * 1024

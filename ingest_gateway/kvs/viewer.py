@@ -17,9 +17,8 @@ from connectors.errors import ConnectorError
 from connectors.policy import call
 from connectors.session_tables import SessionRow
 from connectors.signaling_channels import Role, SignalingAccess, SignalingChannels
-from ingest_gateway.auth import Identity
+from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Peer
 from ingest_gateway.kvs.connection import signaling
 from ingest_gateway.kvs.follow import Next, followed, goes_on, what_next
 from ingest_gateway.kvs.ice import with_servers
@@ -27,9 +26,10 @@ from ingest_gateway.kvs.keys import RefreshedKeys
 from ingest_gateway.kvs.signals import Notice, SdpAnswer, offer_message, read
 from ingest_gateway.kvs.signing import signed_url
 from ingest_gateway.kvs.speaker import KvsSpeaker
-from ingest_gateway.protocol import Refusal
-from ingest_gateway.session_channels import channel_of
-from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.sessions.channels import channel_of
+from ingest_gateway.sessions.hub import Peer
+from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.offers import OfferError
 

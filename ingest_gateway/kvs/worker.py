@@ -7,7 +7,7 @@ import logging
 
 from connectors.session_events import SessionEvent, SessionEventType
 from ingest_gateway.kvs.viewer import Viewer, ViewerDependencies
-from ingest_gateway.session_channels import channel_of
+from ingest_gateway.sessions.channels import channel_of
 
 MOST_VIEWERS = 200
 

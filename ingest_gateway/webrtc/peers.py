@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Peer
-from ingest_gateway.protocol import Refusal
-from ingest_gateway.session_ids import new_connection_id
-from ingest_gateway.speakers import known
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.sessions.hub import Peer
+from ingest_gateway.sessions.ids import new_connection_id
+from ingest_gateway.sessions.speakers import known
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.whep import TalkTracks, WhepListener
 from ingest_gateway.webrtc.whip import WhipSpeaker

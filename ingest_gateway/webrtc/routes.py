@@ -16,9 +16,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from ingest_gateway.callers import AnyRequest, ItsGateway, peer_of
-from ingest_gateway.protocol import Refusal
-from ingest_gateway.speakers import known
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
+from ingest_gateway.sessions.speakers import known
 from ingest_gateway.webrtc.offers import MAX_OFFER_BYTES, OfferError
 from ingest_gateway.webrtc.peers import Answer, Kind, WebRtcPeers
 

@@ -19,16 +19,7 @@ from aiortc import RTCDataChannel
 
 from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.messages import (
-    Heard,
-    Heartbeat,
-    HeartbeatAck,
-    JoinSession,
-    Playing,
-    encode,
-)
-from ingest_gateway.protocol import (
+from ingest_gateway.protocol.connection_protocol import (
     Audio,
     ConnectionProtocol,
     Refusal,
@@ -36,7 +27,16 @@ from ingest_gateway.protocol import (
     WebmFragment,
     action_of,
 )
-from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.protocol.messages import (
+    Heard,
+    Heartbeat,
+    HeartbeatAck,
+    JoinSession,
+    Playing,
+    encode,
+)
+from ingest_gateway.sessions.hub import Connection, Peer
+from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line

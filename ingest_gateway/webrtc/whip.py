@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from aiortc import RTCDataChannel
 
 from connectors.session_tables import PAUSED
-from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.audio_in.speech_cutter import OpusError, SpeechCutter, TimedPcm
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.session_ids import new_connection_id
+from ingest_gateway.protocol.frames import AudioFrame, encode_frame
+from ingest_gateway.sessions.hub import Connection, Peer
+from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
 from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
-from ingest_gateway.webrtc.speech_cutter import OpusError, SpeechCutter, TimedPcm
 
 LONGEST_INBOX = 120
 """Chunks (30 s of audio) and messages that wait for a slow stream. RTP cannot be slowed down, so

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from connectors.amazon_clients import AwsSettings
 from connectors.amazon_resources import create_resources
-from ingest_gateway.auth import OPERATOR, LocalIssuer
+from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from local_stack.amazon_speech import amazon_speech
 from local_stack.flink import FlinkSettings
 from local_stack.job import JobSettings, LiveJob

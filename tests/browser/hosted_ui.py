@@ -15,8 +15,8 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from ingest_gateway.auth import OPERATOR
-from ingest_gateway.cognito import CognitoVerifier, SignIn, UserPool, cognito_verifier
+from ingest_gateway.access.auth import OPERATOR
+from ingest_gateway.access.cognito import CognitoVerifier, SignIn, UserPool, cognito_verifier
 
 CLIENT = "pages"
 POOL_ID = "eu-central-1_Browser"

@@ -11,7 +11,7 @@ import pytest_asyncio
 from litestar import Litestar, Response, post
 from playwright.async_api import Browser, Page
 
-from ingest_gateway.pages import asset, listener_page, speaker_page
+from ingest_gateway.routes.pages import asset, listener_page, speaker_page
 from schemas.values import AudioChunk
 from tests.browser.conftest import end_talk
 from tests.integration.gateway.conftest import ISSUER, RunningHandlers, in_memory, running, until

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from ingest_gateway.auth import OPERATOR
+from ingest_gateway.access.auth import OPERATOR
 from ingest_gateway.gateway import wall_clock_ms
 from schemas.names import RECOGNISED_STAGES
 from tests.browser.conftest import T0_MS, Stage

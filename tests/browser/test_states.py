@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from connectors.notifier import Audience
-from ingest_gateway.auth import OPERATOR
+from ingest_gateway.access.auth import OPERATOR
 from schemas.names import clip_key
 from tests.browser.conftest import SLOW_MS, T0_MS, Stage, end_talk, unplug
 from tests.integration.gateway.conftest import ISSUER

@@ -18,10 +18,10 @@ from matplotlib.image import imread
 from playwright.async_api import Browser, Page, expect
 
 from connectors.memory_record_sink import MemoryRecordSink
-from ingest_gateway import pages
-from ingest_gateway.app import create_app
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.serving import server_config
+from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.routes import pages
 from local_stack.ports import free_ports
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from connectors.amazon_clients import boto_options
-from ingest_gateway.auth import InvalidTokenError
-from ingest_gateway.cognito import UserPool, cognito_verifier
+from ingest_gateway.access.auth import InvalidTokenError
+from ingest_gateway.access.cognito import UserPool, cognito_verifier
 
 if TYPE_CHECKING:
     from tests.conftest import LocalCloud

@@ -21,9 +21,9 @@ from connectors.amazon_fan_out_source import AmazonFanOutSource
 from connectors.amazon_record_sink import AmazonRecordSink
 from connectors.amazon_shard_source import AmazonShardSource
 from connectors.shard_source import Shard, StartAt, StartKind
-from ingest_gateway.metrics import Metrics
-from ingest_gateway.put_queue import PutQueue, Settled
-from ingest_gateway.record_writer import RecordWriter
+from ingest_gateway.audio_in.put_queue import PutQueue, Settled
+from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.operations.metrics import Metrics
 from pipelines.session.coverage import Coverage
 from pipelines.session.order import Order
 from pipelines.session.records import Chunk, Listeners, ReadRecord

@@ -20,12 +20,12 @@ import msgspec
 
 from connectors.errors import GoneError
 from connectors.memory_document_store import MemoryDocumentStore
-from ingest_gateway.aws.authorizer import authorize
-from ingest_gateway.aws.events import handshake, http_call, socket_event
-from ingest_gateway.aws.http_bridge import HttpHandlers
-from ingest_gateway.aws.socket_handlers import SocketHandlers
+from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.gateway import GatewayDependencies
-from ingest_gateway.tickets import Tickets
+from ingest_gateway.hosts.aws.authorizer import authorize
+from ingest_gateway.hosts.aws.events import handshake, http_call, socket_event
+from ingest_gateway.hosts.aws.http_bridge import HttpHandlers
+from ingest_gateway.hosts.aws.socket_handlers import SocketHandlers
 
 MOST_MESSAGE_BYTES = 128 * 1024
 OVERLAP_S = 0.05

@@ -22,13 +22,13 @@ from connectors.memory_document_store import MemoryDocumentStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.memory_session_tables import MemorySessionTables
-from ingest_gateway.app import create_app
-from ingest_gateway.auth import LocalIssuer
-from ingest_gateway.frames import AudioFrame, encode_frame
+from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
-from ingest_gateway.languages import Languages
-from ingest_gateway.limits import Limits
-from ingest_gateway.serving import server_config
+from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.protocol.frames import AudioFrame, encode_frame
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.sessions.languages import Languages
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
 from tests.integration.gateway.api_gateway import OVERLAP_S, ApiGateway

@@ -87,7 +87,7 @@ def _uri(function_arn: str) -> str:
 def _function(name: str, settings: AwsSettings, connections: str, token_key: Path) -> str:
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("entry.py", f"from ingest_gateway.aws.{name} import handler\n")
+        archive.writestr("entry.py", f"from ingest_gateway.hosts.aws.{name} import handler\n")
     made = _client("lambda", settings).create_function(
         FunctionName=f"{name}-{settings.stage}",
         Runtime="python3.11",

@@ -12,7 +12,7 @@ from connectors.errors import RetryableError
 from connectors.memory_session_events import MemorySessionEvents
 from connectors.policy import Policies, Policy
 from connectors.session_events import SessionEvent
-from ingest_gateway.tickets import TICKET_LIFETIME_S
+from ingest_gateway.access.tickets import TICKET_LIFETIME_S
 from tests.integration.gateway.conftest import RunningGateway, RunningHandlers
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.notifier import Audience
 from ingest_gateway.client import listen, received_numbers
 from ingest_gateway.client.__main__ import app
-from ingest_gateway.messages import Caption
+from ingest_gateway.protocol.messages import Caption
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway

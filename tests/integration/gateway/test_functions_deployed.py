@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from connectors.amazon_record_sink import AmazonRecordSink
-from ingest_gateway.auth import LocalIssuer
+from ingest_gateway.access.auth import LocalIssuer
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
 from tests.integration.gateway.conftest import Client

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from ingest_gateway import pages
-from ingest_gateway.cognito import SignIn
+from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.routes import pages
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start

@@ -17,7 +17,7 @@ from connectors.amazon_clients import AwsClients
 from connectors.amazon_dead_letters import AmazonDeadLetters
 from connectors.amazon_session_tables import AmazonSessionTables
 from connectors.session_tables import ListenerCounts
-from ingest_gateway.auth import OPERATOR, LocalIssuer
+from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from ingest_gateway.client import ReceivedMessage, create_session, fetch_token, listen, speak
 from ingest_gateway.gateway import wall_clock_ms
 from schemas.avro_codec import decode

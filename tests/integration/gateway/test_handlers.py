@@ -18,10 +18,10 @@ from connectors.memory_session_tables import MemorySessionTables
 from connectors.policy import Policies, Policy
 from connectors.record_sink import SinkRecord
 from connectors.session_tables import ConnectionRow, ListenerCounts
-from ingest_gateway.aws.open_connections import LIFETIME_MS
-from ingest_gateway.aws.stream_standing import HOLE_WAIT_MS
-from ingest_gateway.aws.sweep import sweep
 from ingest_gateway.client import ReceivedMessage, create_session, speak
+from ingest_gateway.hosts.aws.open_connections import LIFETIME_MS
+from ingest_gateway.hosts.aws.stream_standing import HOLE_WAIT_MS
+from ingest_gateway.hosts.aws.sweep import sweep
 from tests.integration.gateway.conftest import (
     LIMITS,
     RunningHandlers,
@@ -33,7 +33,7 @@ from tests.settable_clock import SettableClock
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ingest_gateway.limits import Limits
+    from ingest_gateway.protocol.limits import Limits
 
     StartHandlers = Callable[..., Awaitable[RunningHandlers]]
 
@@ -143,8 +143,8 @@ async def test_who_joins_while_the_stream_is_away_is_told_to_come_again(
     start: StartHandlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No audio may stand on the stream before the opening that it belongs to."""
-    monkeypatch.setattr("ingest_gateway.aws.socket_handlers._OPENED_WITHIN_S", 0.2)
-    monkeypatch.setattr("ingest_gateway.aws.one_event.DRAIN_S", 0.1)
+    monkeypatch.setattr("ingest_gateway.hosts.aws.socket_handlers._OPENED_WITHIN_S", 0.2)
+    monkeypatch.setattr("ingest_gateway.hosts.aws.one_event.DRAIN_S", 0.1)
     away = True
 
     def script(_call: int, records: Sequence[SinkRecord]) -> list[str | None]:

@@ -19,10 +19,10 @@ from connectors.amazon_signaling_channels import AmazonOwnKeys, AmazonSignalingC
 from connectors.session_events import DETAIL_TYPE, SOURCE
 from connectors.session_tables import SessionRow
 from connectors.signaling_channels import Role
-from ingest_gateway.auth import Identity
+from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway, wall_clock_ms
-from ingest_gateway.hub import Peer
-from ingest_gateway.messages import CreateSession
+from ingest_gateway.protocol.messages import CreateSession
+from ingest_gateway.sessions.hub import Peer
 from tests.integration.gateway.conftest import in_memory
 from tests.integration.gateway.webrtc_clients import RATE_HZ, SampleTrack
 from tests.kvs_server.master import Master

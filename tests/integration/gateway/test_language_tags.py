@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from connectors.session_tables import ListenerCounts
-from ingest_gateway.languages import Languages
-from ingest_gateway.protocol import Refusal
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.sessions.languages import Languages
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 from tests.integration.gateway.webrtc_clients import WebRtcClient

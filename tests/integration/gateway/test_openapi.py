@@ -10,8 +10,8 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from ingest_gateway.app import create_app
 from ingest_gateway.gateway import Gateway
+from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.openapi import OPERATIONS, document
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from connectors.memory_dead_letters import MemoryDeadLetters
 from connectors.memory_ledger import MemoryLedger
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.policy import Policies, Policy
-from ingest_gateway.auth import OPERATOR, LocalIssuer
+from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from ingest_gateway.gateway import wall_clock_ms
-from ingest_gateway.operations_backlog import ASK_AFTER_MS
+from ingest_gateway.operations.backlog import ASK_AFTER_MS
 from schemas.values import DeadLetter, EntryKind, LedgerEntry
 from tests.integration.gateway.conftest import ISSUER
 

@@ -18,7 +18,7 @@ from benchmarks.gateway_load.one_run import Load, Measured
 from benchmarks.gateway_load.stand_in_sink import StandInSink
 from benchmarks.gateway_load.wire import client_head, take_frame
 from connectors.record_sink import SinkRecord
-from ingest_gateway.frames import AudioFrame, decode_frame, encode_frame
+from ingest_gateway.protocol.frames import AudioFrame, decode_frame, encode_frame
 from schemas.avro_codec import encode
 from schemas.values import AudioChunk
 

@@ -10,8 +10,8 @@ from connectors.amazon_languages import (
     can_speak,
     can_translate,
 )
-from ingest_gateway.languages import Languages
-from ingest_gateway.protocol import Refusal
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.sessions.languages import Languages
 from schemas.languages import AmazonLanguage
 
 pytestmark = pytest.mark.unit

@@ -11,10 +11,10 @@ import pytest
 from connectors.memory_clip_store import MemoryClipStore
 from connectors.memory_ledger import MemoryLedger
 from connectors.policy import Policies
-from ingest_gateway.captions import KEPT_PER_LANGUAGE, Captions
-from ingest_gateway.limits import Limits
-from ingest_gateway.metrics import Metrics
-from ingest_gateway.operations_windows import LagWindows, PassedUtterance
+from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.windows import LagWindows, PassedUtterance
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.read_side.captions import KEPT_PER_LANGUAGE, Captions
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 from tests.settable_clock import T0_MS, SettableClock

@@ -15,8 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from connectors.errors import RetryableError
-from ingest_gateway.auth import Identity, InvalidTokenError
-from ingest_gateway.cognito import (
+from ingest_gateway.access.auth import Identity, InvalidTokenError
+from ingest_gateway.access.cognito import (
     KEYS_ASKED_EVERY_S,
     KEYS_KEPT_S,
     CognitoVerifier,

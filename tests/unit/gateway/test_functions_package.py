@@ -16,7 +16,7 @@ HANDLERS = ("lambda_authorizer", "lambda_http", "lambda_sweeper", "lambda_websoc
 HEAVY = {"aiortc", "apache_beam", "av", "numpy", "pocketsphinx", "uvicorn", "uvloop", "websockets"}
 IMPORT = """
 import importlib, sys
-importlib.import_module("ingest_gateway.aws." + sys.argv[1])
+importlib.import_module("ingest_gateway.hosts.aws." + sys.argv[1])
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingest_gateway.auth import Identity, InvalidTokenError
-from ingest_gateway.aws.authorizer import authorize, identity_of
-from ingest_gateway.aws.events import (
+from ingest_gateway.access.auth import Identity, InvalidTokenError
+from ingest_gateway.access.tickets import Tickets
+from ingest_gateway.hosts.aws.authorizer import authorize, identity_of
+from ingest_gateway.hosts.aws.events import (
     Frame,
     Handshake,
     HangUp,
@@ -19,7 +20,6 @@ from ingest_gateway.aws.events import (
     http_call,
     socket_event,
 )
-from ingest_gateway.tickets import Tickets
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from ingest_gateway.cognito import SignIn
+from ingest_gateway.access.cognito import SignIn
 from ingest_gateway.settings import GatewaySettings
 
 pytestmark = pytest.mark.unit

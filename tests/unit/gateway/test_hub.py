@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingest_gateway.hub import POSTS_AT_A_STRETCH, Connection, Hub, Peer
-from ingest_gateway.metrics import Metrics
+from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.sessions.hub import POSTS_AT_A_STRETCH, Connection, Hub, Peer
 
 pytestmark = pytest.mark.unit
 

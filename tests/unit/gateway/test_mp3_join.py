@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from connectors.mp3 import RATE_HZ, decode_clip, encode_clip
-from ingest_gateway.mp3_join import JoinedMp3, audio_frames
+from ingest_gateway.read_side.mp3_join import JoinedMp3, audio_frames
 
 pytestmark = pytest.mark.unit
 

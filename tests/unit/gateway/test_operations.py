@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from connectors.dead_letter_archive import FoundLetters
-from ingest_gateway.operations import (
+from ingest_gateway.operations.backlog import Waiting
+from ingest_gateway.operations.document import (
     LetterWatch,
     Point,
     SessionNow,
@@ -19,8 +20,7 @@ from ingest_gateway.operations import (
     point_of,
     points_since,
 )
-from ingest_gateway.operations_backlog import Waiting
-from ingest_gateway.operations_windows import LanguageLag, Spread
+from ingest_gateway.operations.windows import LanguageLag, Spread
 from schemas.values import DeadLetter
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.operations_backlog import (
+from ingest_gateway.operations.backlog import (
     ASK_AFTER_MS,
     KEPT_AFTER_END_MS,
     ROUTED_WITHIN_MS,
@@ -16,7 +16,7 @@ from ingest_gateway.operations_backlog import (
     Backlog,
     Waiting,
 )
-from ingest_gateway.operations_windows import PassedUtterance
+from ingest_gateway.operations.windows import PassedUtterance
 from schemas.values import AudioChunk, EntryKind, LedgerEntry, Route
 
 pytestmark = pytest.mark.unit

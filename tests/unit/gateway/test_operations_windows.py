@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest_gateway.operations_windows import LagWindows, LanguageLag, PassedUtterance, Spread
+from ingest_gateway.operations.windows import LagWindows, LanguageLag, PassedUtterance, Spread
 
 pytestmark = pytest.mark.unit
 

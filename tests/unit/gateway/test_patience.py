@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest_gateway.patience import Patience
+from ingest_gateway.hosts.server.patience import Patience
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.frames import AudioFrame, FrameError, decode_frame, encode_frame
-from ingest_gateway.limits import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Limits
-from ingest_gateway.messages import (
+from ingest_gateway.protocol.connection_protocol import (
+    MAX_PCM_BYTES,
+    Audio,
+    ConnectionProtocol,
+    Event,
+    Refused,
+    action_of,
+)
+from ingest_gateway.protocol.frames import AudioFrame, FrameError, decode_frame, encode_frame
+from ingest_gateway.protocol.limits import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, Limits
+from ingest_gateway.protocol.messages import (
     ACTIONS,
     Heartbeat,
     JoinAsSpeaker,
@@ -21,14 +29,6 @@ from ingest_gateway.messages import (
     LeaveSession,
     PauseBroadcast,
     SetVolume,
-)
-from ingest_gateway.protocol import (
-    MAX_PCM_BYTES,
-    Audio,
-    ConnectionProtocol,
-    Event,
-    Refused,
-    action_of,
 )
 
 pytestmark = pytest.mark.unit

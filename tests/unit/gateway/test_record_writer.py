@@ -13,10 +13,10 @@ import pytest
 from connectors.errors import RetryableError, ThrottledError
 from connectors.memory_record_sink import MemoryRecordSink
 from connectors.record_sink import RecordSink, SinkRecord
-from ingest_gateway.audio_intake import gap_record
-from ingest_gateway.metrics import Metrics
-from ingest_gateway.put_queue import PutQueue, Settled
-from ingest_gateway.record_writer import RecordWriter
+from ingest_gateway.audio_in.intake import gap_record
+from ingest_gateway.audio_in.put_queue import PutQueue, Settled
+from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.operations.metrics import Metrics
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.speaker_stream import (
+from ingest_gateway.audio_in.speaker_stream import (
     MAX_JUMP,
     MAX_LAG_MS,
     Hole,

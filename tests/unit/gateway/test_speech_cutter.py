@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ingest_gateway.webrtc.concealment import LONGEST_SAMPLES, TAIL_SAMPLES, concealed
+from ingest_gateway.audio_in.concealment import LONGEST_SAMPLES, TAIL_SAMPLES, concealed
+from ingest_gateway.audio_in.speech_cutter import OpusError, SpeechCutter, TimedPcm
 from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
-from ingest_gateway.webrtc.speech_cutter import OpusError, SpeechCutter, TimedPcm
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.opus_tones import (
     FRAME_MS,

@@ -13,7 +13,7 @@ from connectors.mp3 import RATE_HZ, decode_clip, encode_clip
 from connectors.policy import Policies
 from ingest_gateway.client.reports import ReceivedClip
 from ingest_gateway.client.saved_talk import SavedTalk
-from ingest_gateway.talk import Talk
+from ingest_gateway.read_side.talk import Talk
 from schemas.captions import Cue, web_vtt
 from schemas.names import clip_key
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route

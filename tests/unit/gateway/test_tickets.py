@@ -8,8 +8,8 @@ import pytest
 
 from connectors.memory_document_store import MemoryDocumentStore
 from connectors.policy import Policies
-from ingest_gateway.auth import Identity, InvalidTokenError
-from ingest_gateway.tickets import TICKET_LIFETIME_S, Tickets
+from ingest_gateway.access.auth import Identity, InvalidTokenError
+from ingest_gateway.access.tickets import TICKET_LIFETIME_S, Tickets
 
 pytestmark = pytest.mark.unit
 

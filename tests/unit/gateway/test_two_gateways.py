@@ -21,14 +21,14 @@ from connectors.memory_ledger import MemoryLedger
 from connectors.memory_session_tables import MemorySessionTables
 from connectors.record_sink import SinkRecord
 from connectors.session_tables import Progress, SessionRow
-from ingest_gateway.auth import Identity, LocalIssuer
+from ingest_gateway.access.auth import Identity, LocalIssuer
+from ingest_gateway.audio_in.put_queue import Settled
 from ingest_gateway.gateway import Gateway, GatewayDependencies
-from ingest_gateway.hub import Connection, Peer
-from ingest_gateway.languages import Languages
-from ingest_gateway.limits import Limits
-from ingest_gateway.protocol import Audio, Refusal
-from ingest_gateway.put_queue import Settled
-from ingest_gateway.sweeper import SAVE_EVERY_S
+from ingest_gateway.protocol.connection_protocol import Audio, Refusal
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.sessions.hub import Connection, Peer
+from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.sweeper import SAVE_EVERY_S
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, ControlKind, SessionControl, SessionInfo
 

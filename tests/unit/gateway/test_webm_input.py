@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.protocol import Audio, Refusal, WebmFragment
-from ingest_gateway.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer, WebmError
-from ingest_gateway.webm_input import WebmInput
+from ingest_gateway.audio_in.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer, WebmError
+from ingest_gateway.audio_in.webm_input import WebmInput
+from ingest_gateway.protocol.connection_protocol import Audio, Refusal, WebmFragment
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.opus_tones import (
     FRAME_MS,

@@ -12,13 +12,13 @@ from litestar.testing import AsyncTestClient
 
 from connectors.memory_signaling_channels import MemorySignalingAccess, MemorySignalingChannels
 from connectors.session_events import SessionEvent, SessionEventType
-from ingest_gateway.auth import Identity
+from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hub import Peer
 from ingest_gateway.kvs.events import create_app, session_event
 from ingest_gateway.kvs.viewer import ViewerDependencies
 from ingest_gateway.kvs.worker import KvsWorker
-from ingest_gateway.messages import CreateSession
+from ingest_gateway.protocol.messages import CreateSession
+from ingest_gateway.sessions.hub import Peer
 from ingest_gateway.webrtc.ice import IceSettings
 from tests.integration.gateway.conftest import in_memory
 

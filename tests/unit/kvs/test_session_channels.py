@@ -12,11 +12,11 @@ from connectors.memory_session_tables import MemorySessionTables
 from connectors.memory_signaling_channels import MemorySignalingAccess, MemorySignalingChannels
 from connectors.policy import Policies, Policy
 from connectors.session_tables import SessionRow
-from ingest_gateway.auth import Identity
+from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway, wall_clock_ms
-from ingest_gateway.hub import Peer
-from ingest_gateway.messages import CreateSession
-from ingest_gateway.protocol import Refusal
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.messages import CreateSession
+from ingest_gateway.sessions.hub import Peer
 from tests.integration.gateway.conftest import in_memory
 
 pytestmark = pytest.mark.unit

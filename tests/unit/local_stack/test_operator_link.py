@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_gateway.auth import OPERATOR, LocalIssuer
+from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from local_stack.stack import LocalStack, StackSettings
 
 pytestmark = pytest.mark.unit

@@ -1,0 +1,1 @@
+"""Who somebody is: tokens, tickets, and the user pool behind them."""

@@ -1,0 +1,1 @@
+"""What a gateway runs in: a server, or functions behind API Gateway."""

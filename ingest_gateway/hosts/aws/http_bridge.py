@@ -1,0 +1,102 @@
+"""An HTTP API's event through the server's own routes.
+
+An application serves one event at a time a process, but its tests many: whose gateway answers is
+told by the context that a route runs in. No library for this (Mangum): clients of AWS live on the
+loop that opened them, so every event must run on that loop, and as its caller.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from litestar import Litestar, Request
+from litestar.di import Provide
+
+from connectors.open_sockets import OpenSockets
+from ingest_gateway.gateway import Gateway, GatewayDependencies
+from ingest_gateway.hosts.aws.events import HttpCall, http_answer
+from ingest_gateway.hosts.aws.one_event import OneEvent
+from ingest_gateway.routes.pages import offer
+from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for
+from ingest_gateway.routes.sessions import SESSION_ROUTES, issue_token, jwks, metrics
+from ingest_gateway.routes.signaling import SIGNALING_ROUTES
+
+MOST_ANSWER_BYTES = 4_400_000
+"""Lambda answers with 6 MB at most, audio in base64."""
+_OF_A_SERVER = (issue_token, jwks, metrics)
+_TELLS_ALL = frozenset({"PATCH", "DELETE"})
+_gateway: ContextVar[Gateway] = ContextVar("gateway")
+
+
+class HttpHandlers:
+    def __init__(self, needs: GatewayDependencies, sockets: OpenSockets) -> None:
+        self._needs = replace(needs, binary_frames=False)  # API Gateway hangs up on them
+        self._sockets = sockets
+        routes = [route for route in SESSION_ROUTES if route not in _OF_A_SERVER]
+
+        async def before(request: Request[Any, Any, Any]) -> None:
+            await fetch_keys_for(request, _gateway.get())
+
+        self._app = Litestar(
+            route_handlers=[*routes, *SIGNALING_ROUTES, offer],
+            dependencies={"gateway": Provide(_current, sync_to_thread=False)},
+            exception_handlers=REFUSALS,
+            before_request=before,
+            openapi_config=None,
+            logging_config=None,
+        )
+
+    async def handle(self, call: HttpCall) -> dict[str, Any]:
+        event = OneEvent(self._needs, self._sockets)
+        _gateway.set(event.gateway)
+        async with event.running():
+            kind, _, session_id = call.path.strip("/").partition("/")
+            if call.method in _TELLS_ALL and kind == "sessions":
+                await event.assemble(session_id)
+            return await _through(self._app, call)
+
+
+def _current() -> Gateway:
+    return _gateway.get()
+
+
+async def _through(app: Litestar, call: HttpCall) -> dict[str, Any]:
+    """One request and its whole answer, by ASGI."""
+    body = bytearray()
+    status, headers = 500, dict[str, str]()
+    unread = [{"type": "http.request", "body": call.body, "more_body": False}]
+
+    async def receive() -> Any:
+        return unread.pop() if unread else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = int(message["status"])
+            headers.update({k.decode().lower(): v.decode() for k, v in message["headers"]})
+        elif message["type"] == "http.response.body":
+            body.extend(message.get("body", b""))
+
+    scope: Any = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "https",
+        "method": call.method,
+        "path": call.path,
+        "raw_path": call.path.encode(),
+        "root_path": "",
+        "query_string": call.query_string.encode(),
+        "headers": [(k.encode(), v.encode()) for k, v in call.headers.items()],
+        "client": (call.address, 0),
+        "server": None,
+        "state": {},
+    }
+    await app(scope, receive, send)
+    if len(body) > MOST_ANSWER_BYTES:
+        refusal = b'{"code":"TOO_LARGE","message":"this talk is too long for one answer"}'
+        return http_answer(413, {"content-type": "application/json"}, refusal)
+    headers.pop("content-length", None)  # API Gateway counts for itself
+    return http_answer(status, headers, bytes(body))

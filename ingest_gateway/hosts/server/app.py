@@ -1,0 +1,60 @@
+"""The gateway as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Request
+from litestar.di import Provide
+
+from ingest_gateway.gateway import Gateway
+from ingest_gateway.hosts.server.websocket import talk_and_listen
+from ingest_gateway.openapi import OPENAPI_ROUTES
+from ingest_gateway.routes.connections import CONNECTION_ROUTES
+from ingest_gateway.routes.operations import OPERATIONS_ROUTES
+from ingest_gateway.routes.pages import PAGE_ROUTES
+from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for
+from ingest_gateway.routes.sessions import SESSION_ROUTES
+from ingest_gateway.routes.signaling import SIGNALING_ROUTES
+from ingest_gateway.webrtc.peers import WebRtcPeers
+from ingest_gateway.webrtc.routes import WEBRTC_ROUTES
+
+
+def create_app(gateway: Gateway) -> Litestar:
+    peers = WebRtcPeers(gateway, gateway.needs.ice)
+
+    @asynccontextmanager
+    async def running(_app: Litestar) -> AsyncGenerator[None, None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await peers.close()
+            await gateway.stop()
+
+    async def before(request: Request[Any, Any, Any]) -> None:
+        await fetch_keys_for(request, gateway)
+
+    return Litestar(
+        route_handlers=[
+            talk_and_listen,
+            *SESSION_ROUTES,
+            *SIGNALING_ROUTES,
+            *CONNECTION_ROUTES,
+            *PAGE_ROUTES,
+            *OPERATIONS_ROUTES,
+            *OPENAPI_ROUTES,
+            WEBRTC_ROUTES,
+        ],
+        dependencies={
+            "gateway": Provide(lambda: gateway, sync_to_thread=False),
+            "peers": Provide(lambda: peers, sync_to_thread=False),
+        },
+        exception_handlers=REFUSALS,
+        before_request=before,
+        lifespan=[running],
+        openapi_config=None,
+        logging_config=None,
+    )

@@ -1,0 +1,1 @@
+"""What operators see: metrics, the backlog, the document of their page."""

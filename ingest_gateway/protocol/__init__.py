@@ -1,0 +1,1 @@
+"""What goes over the wire, and the state machine of one connection. Pure."""

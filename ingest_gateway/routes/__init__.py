@@ -1,0 +1,1 @@
+"""HTTP routes that both hosts share, and those of the server alone."""

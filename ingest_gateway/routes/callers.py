@@ -1,0 +1,59 @@
+"""Who calls over HTTP, and who may make the job's calls."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from typing import Any
+
+from litestar import Request
+from litestar.di import NamedDependency
+
+from ingest_gateway.access.auth import InvalidTokenError, presented_token
+from ingest_gateway.gateway import Gateway
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.sessions.hub import Peer
+
+AnyRequest = Request[Any, Any, Any]
+ItsGateway = NamedDependency[Gateway]
+JOB_TOKEN_HEADER = "x-job-token"  # noqa: S105 - the name of a header
+
+
+def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
+    """Raises Refusal: UNAUTHORIZED, for a token that is not valid."""
+    token = presented_token(request.headers, request.query_params, [])
+    identity = None
+    if token is not None:
+        try:
+            identity = gateway.needs.verifier.verify(token)
+        except InvalidTokenError as error:
+            raise Refusal("UNAUTHORIZED", str(error)) from None
+    return Peer(_address(request), request.headers.get("user-agent", ""), identity)
+
+
+def is_on_this_machine(request: AnyRequest) -> bool:
+    """A direct connection over loopback: what a proxy passes on is not."""
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(_address(request)).is_loopback
+    except ValueError:
+        return False
+
+
+def is_the_job(request: AnyRequest, gateway: Gateway) -> bool:
+    """May call ``/@connections`` and ``/notify``: holds the job's token (as Bearer, or in
+    ``x-job-token`` where ``Authorization`` carries AWS's signature), or is on this machine and
+    not a browser, whose pages send an Origin."""
+    secret = gateway.needs.job_token
+    shown = [
+        request.headers.get(JOB_TOKEN_HEADER, ""),
+        request.headers.get("authorization", "").removeprefix("Bearer "),
+    ]
+    if secret and any(hmac.compare_digest(one.encode(), secret.encode()) for one in shown):
+        return True
+    return is_on_this_machine(request) and "origin" not in request.headers
+
+
+def _address(request: AnyRequest) -> str:
+    return request.client.host if request.client else "unknown"

@@ -1,0 +1,151 @@
+"""The browsers' pages as Vite built them, and what the pages ask before they have a session."""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from litestar import MediaType, Response, get
+from litestar.params import FromPath
+
+from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.routes.callers import AnyRequest, ItsGateway
+from ingest_gateway.sessions.languages import Languages
+from schemas.languages import LANGUAGES
+
+BUILT = Path(__file__).parents[1] / "web" / "dist"
+NOT_BUILT = "The pages are not built: run `make setup`, then open this address again.\n"
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_ASK_EACH_TIME = "no-cache"
+_PAGE_HEADERS = {
+    # Clips come from wherever the store is; everything else from here.
+    "content-security-policy": (
+        "default-src 'self'; connect-src 'self' http: https: ws: wss:; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class LanguageName(msgspec.Struct, frozen=True, rename="camel"):
+    """How a page writes a language: its name in English and as its speakers write it, and the
+    direction of its text (``ltr`` or ``rtl``)."""
+
+    name: str
+    native_name: str
+    direction: str
+
+
+NAMES = {
+    tag: LanguageName(row.name, row.native_name, row.direction) for tag, row in LANGUAGES.items()
+}
+
+
+class Offer(msgspec.Struct, frozen=True, rename="camel"):
+    """``languages``: spoken language to those it can be heard in. ``names``: of every language of
+    the table, offered or not. ``public_url``: where others
+    reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
+    may come in those, or in messages only. ``sign_in``: where people get their token; None: here,
+    or they bring one."""
+
+    languages: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, LanguageName]
+    public_url: str | None
+    binary_frames: bool
+    sign_in: SignIn | None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes
+    gzipped: bytes
+    media_type: str
+
+
+_read: dict[Path, _File] = {}
+
+
+def _file(path: Path) -> _File | None:
+    """Read once: what is built anew is served after a restart."""
+    if path not in _read:
+        if not path.is_file():
+            return None
+        body = path.read_bytes()
+        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        _read[path] = _File(body, gzip.compress(body, mtime=0), media_type)
+    return _read[path]
+
+
+def _served(file: _File, request: AnyRequest, cache: str) -> Response[bytes]:
+    headers = {"cache-control": cache, "vary": "accept-encoding", **_PAGE_HEADERS}
+    body = file.body
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body = file.gzipped
+        headers["content-encoding"] = "gzip"
+    return Response(body, media_type=file.media_type, headers=headers)
+
+
+def page(name: str, request: AnyRequest) -> Response[bytes]:
+    """One of the pages by its file's name."""
+    file = _file(BUILT / name)
+    if file is None:
+        return Response(NOT_BUILT.encode(), status_code=503, media_type=MediaType.TEXT)
+    return _served(file, request, _ASK_EACH_TIME)
+
+
+@get("/")
+async def speaker_page(request: AnyRequest) -> Response[bytes]:
+    return page("index.html", request)
+
+
+@get(["/listen", "/listen/{session_id:str}"])
+async def listener_page(request: AnyRequest) -> Response[bytes]:
+    """The page itself reads the session from its address."""
+    return page("listen.html", request)
+
+
+@get("/assets/{name:str}")
+async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
+    """What the pages load. Names hold a hash of the content: they never change."""
+    file = _file(BUILT / "assets" / Path(name).name)
+    if file is None:
+        return Response(b"", status_code=404, media_type=MediaType.TEXT)
+    return _served(file, request, _FOR_EVER)
+
+
+@get("/offer")
+async def offer(gateway: ItsGateway) -> Response[bytes]:
+    languages = offered(gateway.needs.languages)
+    needs = gateway.needs
+    found = Offer(languages, NAMES, needs.public_url, needs.binary_frames, needs.sign_in)
+    body = msgspec.json.encode(found)
+    return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
+
+
+def offered(languages: Languages) -> dict[str, tuple[str, ...]]:
+    """Each language that can be spoken, with those that it can be heard in."""
+    offer: dict[str, tuple[str, ...]] = {}
+    for source in LANGUAGES:
+        if not languages.can_hear(source):
+            continue
+        targets = tuple(one for one in LANGUAGES if _can_be_heard(languages, source, one))
+        if targets:
+            offer[source] = targets
+    return offer
+
+
+def _can_be_heard(languages: Languages, source: str, target: str) -> bool:
+    try:
+        return languages.choose_target(source, target) == target
+    except Refusal:
+        return False
+
+
+PAGE_ROUTES = [speaker_page, listener_page, asset, offer]

@@ -1,0 +1,1 @@
+"""Sessions, their speakers and listeners, and the connections of both."""

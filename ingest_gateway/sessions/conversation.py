@@ -1,0 +1,218 @@
+"""One WebSocket from its first frame to its last: the protocol's events carried out in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connectors.errors import ConnectorError
+from ingest_gateway.audio_in.intake import AudioIntake
+from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.protocol.connection_protocol import (
+    Audio,
+    Command,
+    ConnectionProtocol,
+    Event,
+    Refusal,
+    Refused,
+    Speaking,
+    WebmFragment,
+    action_of,
+)
+from ingest_gateway.protocol.limits import Limits, TokenBucket
+from ingest_gateway.protocol.messages import (
+    BroadcastState,
+    ChangeLanguage,
+    CreateSession,
+    EndSession,
+    ErrorMessage,
+    GetSessionStatus,
+    Heard,
+    Heartbeat,
+    HeartbeatAck,
+    JoinAsSpeaker,
+    JoinSession,
+    LeaveSession,
+    MuteBroadcast,
+    PauseBroadcast,
+    RefreshUrl,
+    ResumeBroadcast,
+    ServerMessage,
+    SetVolume,
+    UnmuteBroadcast,
+)
+from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.sessions.hub import Connection
+from ingest_gateway.sessions.listeners import Listeners
+from ingest_gateway.sessions.speakers import Speakers, known
+from ingest_gateway.sessions.views import session_created
+
+if TYPE_CHECKING:
+    from ingest_gateway.audio_in.webm_input import WebmInput
+
+_CONTROL_NAMES = {
+    PauseBroadcast: "pause",
+    ResumeBroadcast: "resume",
+    MuteBroadcast: "mute",
+    UnmuteBroadcast: "unmute",
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that a conversation turns to."""
+
+    intake: AudioIntake
+    speakers: Speakers
+    listeners: Listeners
+    captions: Captions
+    writer: RecordWriter
+    limits: Limits
+    metrics: Metrics
+    now_ms: Callable[[], int]
+
+
+class Conversation:
+    def __init__(self, connection: Connection, desk: Desk) -> None:
+        self._connection = connection
+        self._desk = desk
+        now_ms = desk.now_ms()
+        self.protocol = ConnectionProtocol(
+            desk.limits, f"stream-{connection.connection_id}", now_ms
+        )
+        self._webm: WebmInput | None = None  # most speakers send samples
+        self._frames = TokenBucket(desk.limits.frames_per_s, desk.limits.frame_burst, now_ms)
+
+    async def receive(self, frame: str | bytes) -> None:
+        """Carry out one frame; while this waits, the socket is not read."""
+        now_ms = self._desk.now_ms()
+        self._connection.last_active_at_ms = now_ms
+        if isinstance(frame, str):
+            events = self.protocol.receive_text(frame, now_ms)
+        else:
+            events = self.protocol.receive_binary(frame)
+        for event in events:
+            if not await self._carry_out(event):
+                break
+
+    async def closed(self) -> None:
+        """The socket is gone: leave what was joined."""
+        role = self.protocol.role
+        try:
+            if isinstance(role, Speaking):
+                await self._desk.speakers.disconnected(self._connection, role.session_id)
+            await self._desk.listeners.leave(self._connection)
+        except ConnectorError as error:
+            # The row expires by itself and the counter is mended.
+            _log.warning("connection %s: %s", self._connection.connection_id, error)
+
+    async def _carry_out(self, event: Event) -> bool:
+        """Whether what follows from the same frame may go on."""
+        if isinstance(event, Refused):
+            self._refuse(event.error)
+            return False
+        action = "audioChunk" if isinstance(event, Audio | WebmFragment) else action_of(event)
+        try:
+            if isinstance(event, Audio):
+                await self._audio(event)
+            elif isinstance(event, WebmFragment):
+                await self._webm_fragment(event)
+            else:
+                answer = await self._command(event)
+                if answer is not None:
+                    self._connection.send(answer)
+        except Refusal as refusal:
+            self._refuse(refusal.answer(action))
+            return False
+        except ConnectorError as error:
+            _log.warning("%s failed: %s", action, error)
+            self._refuse(Refusal("INTERNAL", "a service does not answer: try again").answer(action))
+            return False
+        return True
+
+    def _refuse(self, error: ErrorMessage) -> None:
+        self._desk.metrics.refused.labels(error.code).inc()
+        self._connection.send(error)
+
+    async def _audio(self, audio: Audio) -> None:
+        self._desk.intake.take(self._connection, audio)
+        if not self._desk.writer.has_room(audio.session_id):
+            self._desk.intake.slow_down(self._connection, audio.session_id)
+            await self._desk.writer.wait_for_room(audio.session_id)
+        while wait_ms := self._frames.take(self._desk.now_ms()):
+            self._desk.intake.slow_down(self._connection, audio.session_id)
+            await asyncio.sleep(wait_ms / 1000)
+
+    async def _webm_fragment(self, fragment: WebmFragment) -> None:
+        # Not above: functions, which refuse these messages, have no codec.
+        from ingest_gateway.audio_in.webm_input import WebmInput
+
+        self._webm = self._webm or WebmInput()
+        for audio in self._webm.take(fragment):
+            await self._audio(audio)
+
+    async def _command(self, command: Command) -> ServerMessage | None:
+        match command:
+            case Heartbeat():
+                return HeartbeatAck()
+            case Heard():
+                self._heard(command)
+                return None
+            case JoinSession():
+                joined = await self._desk.listeners.join(self._connection, command)
+                self.protocol.became_listener(command.session_id, joined.target_language)
+                return joined
+            case ChangeLanguage():
+                changed = await self._desk.listeners.change_language(self._connection, command)
+                self.protocol.became_listener(command.session_id, changed.target_language)
+                return changed
+            case LeaveSession():
+                left = await self._desk.listeners.leave(self._connection)
+                self.protocol.became_nobody()
+                return left
+            case RefreshUrl():
+                return await self._desk.listeners.refresh_url(command)
+            case _:
+                return await self._speakers_command(command)
+
+    async def _speakers_command(self, command: Command) -> ServerMessage | None:
+        speakers = self._desk.speakers
+        match command:
+            case CreateSession():
+                row = await speakers.create(self._connection.peer, command)
+                return session_created(row.info)
+            case JoinAsSpeaker():
+                joined = await speakers.join(
+                    self._connection, command.session_id, command.stream_id
+                )
+                self.protocol.became_speaker(command.session_id, command.stream_id)
+                return joined
+            case GetSessionStatus():
+                return await speakers.status(command.session_id)
+            case EndSession():
+                live = await speakers.end(known(self._connection.peer), command.session_id)
+            case SetVolume():
+                live = await speakers.set_volume(
+                    known(self._connection.peer), command.session_id, command.volume
+                )
+            case PauseBroadcast() | ResumeBroadcast() | MuteBroadcast() | UnmuteBroadcast():
+                name = _CONTROL_NAMES[type(command)]
+                live = await speakers.control(
+                    known(self._connection.peer), command.session_id, name
+                )
+            case _:
+                raise AssertionError(f"a listener's command came here: {type(command).__name__}")
+        if live.speaker is self._connection:
+            return None  # it was told with everyone else
+        return BroadcastState(session_id=live.session_id, state=live.state, volume=live.row.volume)
+
+    def _heard(self, command: Heard) -> None:
+        session_id, language = self._connection.session_id, self._connection.language
+        if session_id is not None and language is not None:
+            self._desk.captions.heard(session_id, language, command.sequence_number)

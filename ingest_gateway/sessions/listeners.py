@@ -1,0 +1,213 @@
+"""The listeners' side: joins, changes and leaves, counted so that the job knows who hears what.
+
+A connection's row is written before it is counted and removed before it is counted down, and
+only whoever removed the row counts down: a job that met a closed connection may be that one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connectors.errors import ConnectorError
+from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.session_tables import ConnectionRow, CountChange, ListenerCounts, count_change
+from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.protocol.messages import (
+    ChangeLanguage,
+    ClipUrl,
+    JoinSession,
+    ListenerCount,
+    RefreshUrl,
+    SessionJoined,
+    SessionLeft,
+)
+from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.sessions.hub import Connection, Hub
+from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.request_limits import RequestLimits
+from schemas.values import ControlKind
+
+FULL_RETRY_MS = 10_000
+_CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerDependencies:
+    live: LiveSessions
+    hub: Hub
+    captions: Captions
+    languages: Languages
+    request_limits: RequestLimits
+    limits: Limits
+    writer: RecordWriter
+    gateway_id: str
+    now_ms: Callable[[], int]
+
+
+class Listeners:
+    def __init__(self, needs: ListenerDependencies) -> None:
+        self._needs = needs
+        self._live = needs.live
+        self._hub = needs.hub
+        self._now_ms = needs.now_ms
+
+    async def join(self, connection: Connection, wanted: JoinSession) -> SessionJoined:
+        """Raises Refusal: RATE_LIMITED, NO_SESSION, SESSION_ENDED, BAD_LANGUAGE."""
+        await self._needs.request_limits.check_join(connection.peer)
+        live = await self._live.find_going_on(wanted.session_id)
+        language = self._choose_language(live, wanted.target_language)
+        if connection.session_id not in (None, live.session_id):
+            await self.leave(connection)
+        capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
+        await self._listen(connection, live, language, capabilities)
+        return await self._joined(live, language, wanted.since_sequence)
+
+    async def change_language(
+        self, connection: Connection, wanted: ChangeLanguage
+    ) -> SessionJoined:
+        """Raises Refusal: SESSION_ENDED, BAD_LANGUAGE."""
+        live = await self._live.find_going_on(wanted.session_id)
+        language = self._choose_language(live, wanted.target_language)
+        await self._listen(connection, live, language, connection.capabilities)
+        return await self._joined(live, language, None)
+
+    async def leave(self, connection: Connection) -> SessionLeft:
+        """Also for a connection that was lost. One that does not listen has left already."""
+        session_id = connection.session_id
+        if session_id is None:
+            return SessionLeft(session_id="")
+        self._hub.stop_listening(connection)
+        await self.forget(session_id, connection.connection_id)
+        return SessionLeft(session_id=session_id)
+
+    async def forget(self, session_id: str, connection_id: str) -> None:
+        """Remove a connection's row and count it down, unless somebody else did."""
+        removed = await self._live.ask(lambda: self._live.tables.remove_connection(connection_id))
+        if removed is not None:
+            await self._count(session_id, count_change(removed, None))
+            return
+        # The job counted it down, but only a gateway writes into the session's stream.
+        counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+        self._announce(await self._live.find(session_id), counts)
+
+    async def refresh_url(self, wanted: RefreshUrl) -> ClipUrl:
+        live = await self._live.find(wanted.session_id)
+        # Also a language that the session was offered in before: its clips are there.
+        source = live.row.info.source_language
+        language = self._needs.languages.choose_target(source, wanted.target_language)
+        url = await self._needs.captions.url(wanted.session_id, language, wanted.sequence_number)
+        if url is None:
+            raise Refusal(
+                "BAD_FIELD", "there is no such utterance", sequence=wanted.sequence_number
+            )
+        return ClipUrl(
+            session_id=wanted.session_id,
+            target_language=language,
+            sequence_number=wanted.sequence_number,
+            url=url,
+        )
+
+    async def mend(self, session_id: str) -> None:
+        """Compare the counter with the connections and announce what changed by it."""
+        live = self._live.loaded(session_id)
+        if live is None or live.ended:
+            return
+        before = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+        now = await self._live.ask(lambda: self._live.tables.listeners(session_id))
+        if now.revision != before.revision:
+            counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+            self._announce(live, counts)
+
+    def _choose_language(self, live: LiveSession, tag: str) -> str:
+        info = live.row.info
+        return self._needs.languages.choose_target(info.source_language, tag, info.target_languages)
+
+    async def _listen(
+        self,
+        connection: Connection,
+        live: LiveSession,
+        language: str,
+        capabilities: tuple[str, ...],
+    ) -> None:
+        before = None
+        if connection.session_id == live.session_id and connection.language is not None:
+            before = self._row(connection, live.session_id, connection.language)
+            if (connection.language, connection.capabilities) == (language, capabilities):
+                return
+        limit = self._needs.limits.listeners_per_session
+        if before is None and len(self._hub.listeners(live.session_id)) >= limit:
+            raise Refusal(
+                "RATE_LIMITED",
+                f"this session has its {limit} listeners",
+                retry_after_ms=FULL_RETRY_MS,
+            )
+        self._hub.start_listening(connection, live.session_id, language, capabilities)
+        row = self._row(connection, live.session_id, language)
+        try:
+            await self._live.ask(lambda: self._live.tables.add_connection(row))
+        except ConnectorError:
+            self._hub.stop_listening(connection)
+            raise
+        change = count_change(before, row)
+        if change:
+            await self._count(live.session_id, change)
+
+    def _row(self, connection: Connection, session_id: str, language: str) -> ConnectionRow:
+        return ConnectionRow(
+            connection_id=connection.connection_id,
+            session_id=session_id,
+            language=language,
+            gateway_id=self._needs.gateway_id,
+            connected_at_ms=connection.connected_at_ms,
+            expires_at_ms=self._now_ms() + 2 * self._needs.limits.heartbeat_timeout_ms,
+            capabilities=connection.capabilities,
+        )
+
+    async def _joined(self, live: LiveSession, language: str, since: int | None) -> SessionJoined:
+        info = live.row.info
+        return SessionJoined(
+            session_id=live.session_id,
+            source_language=info.source_language,
+            target_language=language,
+            target_languages=info.target_languages,
+            state=live.state,
+            volume=live.row.volume,
+            history=await self._needs.captions.history(live.session_id, language, since),
+        )
+
+    async def _count(self, session_id: str, change: CountChange) -> None:
+        counts = await self._live.ask(
+            lambda: self._live.tables.count_listeners(session_id, change, self._now_ms())
+        )
+        live = await self._live.find(session_id)
+        # The row changes at once, so exactly one change sees a language's first listener come
+        # and one its last listener go, whichever gateway it comes through.
+        if counts.begins_or_ends(change):
+            self._announce(live, counts)
+        self._tell_speaker(live, counts)
+
+    def _announce(self, live: LiveSession, counts: ListenerCounts) -> None:
+        if live.ended:
+            return
+        self._needs.writer.add(
+            live.control(
+                ControlKind.LISTENERS,
+                self._now_ms(),
+                revision=counts.revision,
+                languages=counts.languages,
+                partial_languages=counts.partial_languages,
+            )
+        )
+        _log.info("session %s: heard in %s", live.session_id, ",".join(counts.languages) or "none")
+
+    def _tell_speaker(self, live: LiveSession, counts: ListenerCounts) -> None:
+        if live.speaker is not None:
+            heard = {language: counts.by_language[language] for language in counts.languages}
+            live.speaker.send(ListenerCount(session_id=live.session_id, by_language=heard))

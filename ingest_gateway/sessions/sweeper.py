@@ -1,0 +1,131 @@
+"""What happens without anybody asking: lifetimes, heartbeats, saved progress, mended counters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from connectors.errors import ConnectorError
+from connectors.session_tables import ENDED, SessionRow
+from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.sessions.hub import Hub
+from ingest_gateway.sessions.listeners import Listeners
+from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.speakers import Speakers
+
+CLOSE_SILENT = 4408
+SAVE_EVERY_S = 2.0
+SWEEP_EVERY_S = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    live: LiveSessions
+    hub: Hub
+    captions: Captions
+    speakers: Speakers
+    listeners: Listeners
+    limits: Limits
+    gateway_id: str
+    now_ms: Callable[[], int]
+
+    async def recover(self) -> None:
+        """At the start: the connections of this gateway's earlier life are gone; count them out."""
+        rows = await self.live.ask(lambda: self.live.tables.connections_of_gateway(self.gateway_id))
+        for row in rows:
+            await self.listeners.forget(row.session_id, row.connection_id)
+        if rows:
+            _log.info("counted out %d connections of an earlier life", len(rows))
+
+    async def run(self) -> None:
+        await asyncio.gather(
+            _repeat(SAVE_EVERY_S, self.save_progress), _repeat(SWEEP_EVERY_S, self.sweep)
+        )
+
+    async def save_progress(self) -> None:
+        """Of every session. Others' turns come between two of them: a thousand at a stretch
+        would hold up the audio."""
+        for live in self.live.all():
+            await _tolerate(self.live.save_progress(live))
+            await asyncio.sleep(0)
+
+    async def sweep(self) -> None:
+        await self.keep_connections()
+        await self.end_expired_sessions()
+        for session_id in self.hub.listened_sessions():
+            await _tolerate(self.listeners.mend(session_id))
+        self.forget_ended_sessions()
+        await self.speakers.delete_left_channels()
+
+    async def keep_connections(self) -> None:
+        """Put off the expiry of the rows of everybody who is still here."""
+        expires_at_ms = self.now_ms() + 2 * self.limits.heartbeat_timeout_ms
+        here = [one.connection_id for one in self.hub.all() if one.session_id is not None]
+        for connection_id in here:
+            await _tolerate(
+                self.live.ask(
+                    lambda connection_id=connection_id: self.live.tables.keep_connection(
+                        connection_id, expires_at_ms
+                    )
+                )
+            )
+
+    async def end_expired_sessions(self) -> None:
+        """Those too old or too long without speaker, whichever gateway they began on."""
+        rows = await self.live.ask(self.live.tables.live_sessions)
+        for row in rows:
+            if self.is_over(row):
+                await _tolerate(self.speakers.end_by_itself(self.live.add(row)))
+        going_on = {row.session_id for row in rows}
+        for live in self.live.all():
+            if live.speaker is None and not live.ended and live.session_id not in going_on:
+                await _tolerate(self._learn_of_end(live))
+
+    async def _learn_of_end(self, live: LiveSession) -> None:
+        """Another gateway may have ended it, of which nobody told us: it would stay for good."""
+        row = await self.live.ask(lambda: self.live.tables.get(live.session_id))
+        if row is None:
+            live.row = live.row.with_status(ENDED, self.now_ms())
+        elif row.info.status == ENDED:
+            live.row = row
+
+    def forget_ended_sessions(self) -> None:
+        listened = set(self.hub.listened_sessions())
+        for live in self.live.all():
+            if live.ended and live.speaker is None and live.session_id not in listened:
+                self.live.forget(live.session_id)
+        self.captions.keep_only({live.session_id for live in self.live.all()})
+
+    def is_over(self, row: SessionRow) -> bool:
+        """Whether it is to end by itself: too old, or too long without speaker."""
+        now_ms = self.now_ms()
+        if now_ms - row.info.created_at_ms >= self.limits.session_lifetime_ms:
+            return True
+        live = self.live.loaded(row.session_id)
+        if live is not None and live.speaker is not None:
+            return False
+        seen_at_ms = max(
+            row.info.created_at_ms,
+            row.speaker_seen_at_ms or 0,
+            (live.row.speaker_seen_at_ms or 0) if live is not None else 0,
+        )
+        return now_ms - seen_at_ms >= self.limits.without_speaker_ms
+
+
+async def _repeat(every_s: float, once: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        await _tolerate(once())
+
+
+async def _tolerate(doing: Awaitable[object]) -> None:
+    """What fails now is done at the next turn."""
+    try:
+        await doing
+    except ConnectorError as error:
+        _log.warning("sweep: %s", error)
