@@ -18,7 +18,7 @@ class KvsSpeaker(WhipSpeaker):
 
     async def accept(self, answer: str) -> None:
         """Speak from now on. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
-        await self._line.accept(prepared(answer, we="receive"))
+        await self._line.accept(prepared(answer, we="receive").sdp)
         await self._join(STREAM_PREFIX)
 
     async def add_candidate(self, candidate: RTCIceCandidate) -> None:

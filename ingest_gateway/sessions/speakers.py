@@ -102,6 +102,12 @@ class Speakers:
                 return row
         raise Refusal("INTERNAL", "no free session id was found: try again")
 
+    async def check_speaker(self, peer: Peer, session_id: str) -> None:
+        """Whether ``peer`` may speak into the session, before anything is built for it. Raises
+        Refusal as ``join`` does."""
+        identity = known(peer)
+        self._must_be_speaker(await self._live.find_going_on(session_id), identity)
+
     async def join(self, connection: Connection, session_id: str, stream_id: str) -> SpeakerJoined:
         """Raises Refusal: UNAUTHORIZED, NO_SESSION, SESSION_ENDED, FORBIDDEN."""
         identity = known(connection.peer)

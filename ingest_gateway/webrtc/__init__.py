@@ -9,9 +9,9 @@ and a WHEP listener a listener like any other: same sessions, same intake, same 
     whip           a speaker: RTP in, chunks into the intake, controls over a data channel
     channel_socket the protocol's messages over a data channel
     reorder        RTP packets in order, lost ones counted; pure
-    speech_cutter  Opus packets to chunks of 16 kHz samples that keep time (also for WebM); pure
-    concealment    what stands in for lost sound; pure
     whep           a listener: its connection and its track
     talk_track     one Opus stream per session and language, for all its listeners
     playout        which samples are next: clips in order, joined without clicks; pure
+
+Opus packets become samples in ``audio_in.speech_cutter``, which recorders' files share.
 """

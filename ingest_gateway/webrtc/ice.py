@@ -48,6 +48,25 @@ class IceSettings:
             bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
         )
 
+    def may_reach(self, address: str) -> bool:
+        """Whether media and checks may be sent there. A client names the addresses, so those of
+        this machine and of private networks count only for a gateway that is on such a one itself;
+        who has another one is found by its own checks."""
+        try:
+            theirs = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        if theirs.is_multicast or theirs.is_unspecified or theirs.is_reserved:
+            return False
+        if theirs.is_global:
+            return True
+        if self.address is None:
+            return False
+        own = ipaddress.ip_address(self.address)
+        if theirs.is_loopback:
+            return own.is_loopback
+        return own.is_private and not theirs.is_link_local
+
     def links(self) -> str:
         """As clients are told of them (``Link``, RFC 9725). TURN is left out: the gateway's own
         relay is reachable for them, and its password is nobody's business."""

@@ -19,7 +19,7 @@ from aiortc import (
 from aiortc.rtp import RtpPacket
 
 from ingest_gateway.webrtc.ice import IceSettings, keep_to
-from ingest_gateway.webrtc.offers import OfferError
+from ingest_gateway.webrtc.offers import OfferError, PreparedOffer
 from ingest_gateway.webrtc.reorder import RtpAudio
 
 CONNECT_S = 15.0
@@ -37,18 +37,21 @@ OnPacket = Callable[[RtpAudio], None]
 
 
 class Line:
-    """``closed`` is set once, for whatever reason it ends: the client went, or we closed it."""
+    """``closed`` is set once, for whatever reason it ends: the client went, or we closed it.
+
+    Nothing is built for it before ``answer`` or ``offer``: a certificate and sockets cost more than
+    a refusal may.
+    """
 
     def __init__(self, ice: IceSettings) -> None:
         self.closed = asyncio.Event()
         self._ice = ice
-        self._peer = RTCPeerConnection(ice.configuration())
+        self._peer: RTCPeerConnection | None = None
         self._connected = asyncio.Event()
-        self._peer.on("connectionstatechange", self._state_changed)
 
     async def answer(
         self,
-        offer: str,
+        offer: PreparedOffer,
         *,
         send: MediaStreamTrack | None = None,
         on_packet: OnPacket | None = None,
@@ -56,45 +59,44 @@ class Line:
     ) -> str:
         """Our SDP, with every candidate in it. ``send``: what the other side hears; ``on_packet``:
         told of each RTP packet of its audio. Raises OfferError."""
+        peer = self._open()
         if on_channel is not None:
-            self._peer.on("datachannel", on_channel)
+            peer.on("datachannel", on_channel)
         if send is not None:
-            audio = self._peer.addTransceiver(send, direction="sendonly")
+            audio = peer.addTransceiver(send, direction="sendonly")
         else:
-            audio = self._peer.addTransceiver("audio", direction="recvonly")
+            audio = peer.addTransceiver("audio", direction="recvonly")
         audio.setCodecPreferences(_OPUS)
         if on_packet is not None:
             _listen_in(audio.receiver, on_packet)
         try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            for other in self._peer.getTransceivers():
-                if other is not audio:
-                    other.direction = "inactive"
-            keep_to(self._peer, self._ice.address)
-            await self._peer.setLocalDescription()
+            await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            keep_to(peer, self._ice.address)
+            await peer.setLocalDescription()
+            return offer.answered(peer.localDescription.sdp)
         except Exception as error:  # an offer can be wrong in as many ways as the stack has checks
             _log.info("an offer could not be answered: %s", error)
             await self.close()
             raise OfferError(422, "this offer cannot be served") from error
-        return self._peer.localDescription.sdp
 
     async def offer(
         self, *, on_packet: OnPacket, on_channel: Callable[[RTCDataChannel], None]
     ) -> str:
         """Our SDP, with every candidate in it, to somebody who has audio for us and waits to be
         asked for it. The data channel is ours too. ``accept`` what comes back."""
-        audio = self._peer.addTransceiver("audio", direction="recvonly")
+        peer = self._open()
+        audio = peer.addTransceiver("audio", direction="recvonly")
         audio.setCodecPreferences(_OPUS)
         _listen_in(audio.receiver, on_packet)
-        on_channel(self._peer.createDataChannel("control"))
-        keep_to(self._peer, self._ice.address)
-        await self._peer.setLocalDescription()
-        return self._peer.localDescription.sdp
+        on_channel(peer.createDataChannel("control"))
+        keep_to(peer, self._ice.address)
+        await peer.setLocalDescription()
+        return peer.localDescription.sdp
 
     async def accept(self, answer: str) -> None:
         """Raises OfferError."""
         try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            await self._offered.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except Exception as error:  # as with offers
             _log.info("an answer could not be taken: %s", error)
             await self.close()
@@ -102,7 +104,7 @@ class Line:
 
     async def add_candidate(self, candidate: RTCIceCandidate) -> None:
         """Where else the other side may be, behind its description."""
-        await self._peer.addIceCandidate(candidate)
+        await self._offered.addIceCandidate(candidate)
 
     async def watch(self) -> None:
         """Until it is closed; close it if the client does not come."""
@@ -115,12 +117,24 @@ class Line:
         await self.closed.wait()
 
     async def close(self) -> None:
-        await self._peer.close()
+        if self._peer is not None:
+            await self._peer.close()
         self.closed.set()
         self._connected.set()
 
+    def _open(self) -> RTCPeerConnection:
+        self._peer = RTCPeerConnection(self._ice.configuration())
+        self._peer.on("connectionstatechange", self._state_changed)
+        return self._peer
+
+    @property
+    def _offered(self) -> RTCPeerConnection:
+        if self._peer is None:
+            raise AssertionError("nothing was offered yet")
+        return self._peer
+
     async def _state_changed(self) -> None:
-        state = self._peer.connectionState
+        state = self._offered.connectionState
         if state == "connected":
             self._connected.set()
         elif state in ("failed", "closed"):

@@ -88,6 +88,7 @@ class WhepListener:
         self._tracks = tracks
         self._session_id = session_id
         self._language = language
+        self._ice = ice
         self._line = Line(ice)
         self._socket = _TrackSocket(self._line, self._receive)
         self._mine = ListenerTrack(self._begun)
@@ -117,8 +118,8 @@ class WhepListener:
 
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinSession`` does."""
-        offer = prepared(offer, we="send")
-        self._reads_along = "\r\nm=application" in offer
+        wanted_media = prepared(offer, we="send", may_reach=self._ice.may_reach)
+        self._reads_along = wanted_media.has_channel
         capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
         wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
@@ -128,7 +129,7 @@ class WhepListener:
         self._gateway.hub.add(self._connection)
         try:
             sdp = await self._line.answer(
-                offer, send=self._mine, on_channel=self._socket.channel_opened
+                wanted_media, send=self._mine, on_channel=self._socket.channel_opened
             )
         except BaseException:
             await self._leave()

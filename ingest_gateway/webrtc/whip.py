@@ -48,6 +48,7 @@ class WhipSpeaker:
     def __init__(self, gateway: Gateway, ice: IceSettings, peer: Peer, session_id: str) -> None:
         now_ms = gateway.needs.now_ms()
         self._gateway = gateway
+        self._ice = ice
         self._session_id = session_id
         self._line = Line(ice)
         self._socket = ChannelSocket(self._line)
@@ -84,8 +85,11 @@ class WhipSpeaker:
 
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
+        await self._gateway.speakers.check_speaker(self.peer, self._session_id)
         sdp = await self._line.answer(
-            prepared(offer, we="receive"), on_packet=self._packet, on_channel=self._channel_opened
+            prepared(offer, we="receive", may_reach=self._ice.may_reach),
+            on_packet=self._packet,
+            on_channel=self._channel_opened,
         )
         await self._join("whip-")
         return sdp

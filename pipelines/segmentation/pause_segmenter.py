@@ -74,22 +74,23 @@ class PauseSegmenter:
         )
 
     def predicted_commit(self, resume_sample: int, hypothesis: Hypothesis) -> str:
-        """All words, once the voice has stopped behind the last one for so long that a cut there is
-        likely, or the utterance is about to get too long."""
+        """What the next segment would say if no other word came: where speech that is about to run
+        on for too long would be cut, once that is behind a clause's length; or all words, once the
+        voice has stopped after the last one for so long that a cut there is likely."""
         words = words_after(resume_sample, hypothesis.words)
         if not words or hypothesis.voice is None:
             return ""
-        last = words[-1]
-        lasted = last.end_sample - words[0].start_sample
-        if lasted < self.likely_run_on_samples:
-            enough = (
-                self.clause_gap_samples
-                if lasted >= self.clause_samples
-                else self.likely_pause_samples
-            )
-            pause = hypothesis.voice.pause_after(int(last.middle_sample), enough)
-            if pause is None or pause[0] > last.end_sample + self.likely_pause_samples:
-                return ""
+        onset, last = words[0].start_sample, words[-1]
+        if hypothesis.through_sample - onset >= self.likely_run_on_samples:
+            through = max(hypothesis.through_sample, onset + self.run_on_samples)
+            cut = self._running_on(words, len(words), replace(hypothesis, through_sample=through))
+            is_long = cut is not None and cut.resume_sample >= onset + self.clause_samples
+            return cut.text if cut is not None and is_long else ""
+        may_end = last.end_sample - onset >= self.clause_samples
+        enough = self.clause_gap_samples if may_end else self.likely_pause_samples
+        pause = hypothesis.voice.pause_after(int(last.middle_sample), enough)
+        if pause is None or pause[0] > last.end_sample + self.likely_pause_samples:
+            return ""
         return text_of(words)
 
     def whole_words(self, resume_sample: int, hypothesis: Hypothesis) -> Segment | None:

@@ -300,7 +300,7 @@ class Recogniser:
             position.end_sample, position.resume_sample, hypothesis
         )
         if segment is not None:
-            return _spoken(segment)
+            return _spoken(segment if stream is None else stream.as_reported(segment))
         if languages:
             predicted = self._segmenter.predicted_commit(position.resume_sample, hypothesis)
             if predicted:

@@ -6,11 +6,12 @@ The stream itself is opened, fed and read by the shell (``runtime.session_shell`
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from pipelines.segmentation.segmenter import Hypothesis, TimedWord
+from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
 from pipelines.session.audio import UncommittedAudio
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
@@ -71,6 +72,8 @@ class RecognitionStream:
         self._sent_samples = 0
         self._pieces = [(0, 0)]
         """Where the stream's samples lie in the epoch: silence may have been left out."""
+        self._reports: list[int] = []
+        """``through_sample`` after each result, of what is not committed."""
         self._final: list[TimedWord] = []
         self._partial: list[TimedWord] = []
 
@@ -110,9 +113,20 @@ class RecognitionStream:
         else:
             self._partial = words
         self.through_sample = max(self.through_sample, self._sample(result.through_s, 1))
+        self._reports.append(self.through_sample)
+
+    def as_reported(self, segment: Segment) -> Segment:
+        """The segment, with what its decision needed told in whole results. A recogniser reports
+        every so often, and often in the middle of a chunk: the first result that considered
+        ``needed_sample`` needed its own last sample. As it was where no result has."""
+        at = bisect_left(self._reports, segment.needed_sample)
+        if at == len(self._reports):
+            return segment
+        return replace(segment, needed_sample=self._reports[at])
 
     def forget_words_before(self, sample: int) -> None:
         self._final = [word for word in self._final if word.end_sample > sample]
+        del self._reports[: bisect_left(self._reports, sample)]
         if len(self._pieces) > 1:
             behind = bisect_right(self._pieces, sample, key=lambda each: each[1]) - 1
             del self._pieces[: max(behind, 0)]

@@ -11,8 +11,8 @@ from litestar.di import Provide
 
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
-from ingest_gateway.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
+from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
 from ingest_gateway.routes.pages import PAGE_ROUTES
 from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for

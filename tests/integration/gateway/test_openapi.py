@@ -12,7 +12,7 @@ from litestar.routes import HTTPRoute
 
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.openapi import OPERATIONS, document
+from ingest_gateway.routes.openapi import OPERATIONS, document
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway

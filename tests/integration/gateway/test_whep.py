@@ -220,7 +220,7 @@ async def test_refusals_leave_nobody_behind(gateway: RunningGateway, client: Web
     tries = [
         ("/whep/no-such-1/es", offer, 404, "NO_SESSION"),
         (f"/whep/{session_id}/xx", offer, 400, "BAD_LANGUAGE"),
-        (f"/whep/{session_id}/es", offer.replace("recvonly", "sendonly"), 422, "BAD_FIELD"),
+        (f"/whep/{session_id}/es", offer.replace("recvonly", "sendonly"), 406, "BAD_FIELD"),
         (f"/whep/{session_id}/es", offer[: offer.index("a=ice-ufrag")], 422, "BAD_FIELD"),
     ]
     async with httpx.AsyncClient(base_url=gateway.url) as http:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway
 
 pytestmark = pytest.mark.integration
+OFFERS = Path(__file__).parents[2] / "unit" / "gateway" / "offers"
 
 
 @pytest.fixture
@@ -90,8 +92,8 @@ async def test_refusals_say_what_is_wrong(gateway: RunningGateway, client: WebRt
             (path, "hello", sdp | ada, 400, "BAD_FIELD"),
             (path, b"\xff\xfe", sdp | ada, 400, "BAD_FIELD"),
             (path, offer[: offer.index("a=ice-ufrag")], sdp | ada, 422, "BAD_FIELD"),
-            (path, no_opus, sdp | ada, 422, "BAD_FIELD"),
-            (path, offer.replace("a=sendonly", "a=recvonly"), sdp | ada, 422, "BAD_FIELD"),
+            (path, no_opus, sdp | ada, 406, "BAD_FIELD"),
+            (path, offer.replace("a=sendonly", "a=recvonly"), sdp | ada, 406, "BAD_FIELD"),
             (path, offer + "a=x\r\n" * 30_000, sdp | ada, 413, "TOO_LARGE"),
         ]
         for to, body, headers, status, code in tries:
@@ -101,3 +103,45 @@ async def test_refusals_say_what_is_wrong(gateway: RunningGateway, client: WebRt
     await page.frame(0)  # nobody was thrown out
     await page.acknowledged(0)
     assert len(psutil.Process().net_connections("udp")) == 1  # the client's own
+
+
+async def test_a_stranger_is_refused_before_anything_is_built_for_the_connection(
+    gateway: RunningGateway, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate, sockets and candidates cost 20 ms of the loop."""
+
+    def built(*_: object) -> None:
+        raise AssertionError("a connection was built")
+
+    page, session_id = await gateway.speaker()
+    client.speak(tone(440, 1.0, RATE_HZ))
+    offer = await client.offer()
+    monkeypatch.setattr("ingest_gateway.webrtc.line.RTCPeerConnection", built)
+    headers = {
+        "content-type": "application/sdp",
+        "authorization": f"Bearer {gateway.token('eve')}",
+    }
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        refused = await http.post(f"/whip/{session_id}", content=offer, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
+    await page.frame(0)
+    await page.acknowledged(0)
+
+
+@pytest.mark.parametrize("name", ["obs_av1", "no_bundle", "video_port0", "no_direction"])
+async def test_offers_of_public_clients_are_answered(gateway: RunningGateway, name: str) -> None:
+    session_id = await a_session(gateway)
+    headers = {"content-type": "application/sdp", "authorization": f"Bearer {gateway.token()}"}
+    offer = (OFFERS / f"whip_{name}.sdp").read_text()
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.post(f"/whip/{session_id}", content=offer, headers=headers)
+        assert answer.status_code == 201, answer.text
+        listening = await http.post(
+            f"/whep/{session_id}/es", content=offer.replace("sendonly", "recvonly"), headers=headers
+        )
+        assert listening.status_code == 201, listening.text
+    for text in (answer.text, listening.text):
+        assert text.count("m=") == offer.count("m=")
+        assert ("BUNDLE" in text) == ("BUNDLE" in offer)
+        assert ("m=video 0 " in text) == ("m=video" in offer)
+        assert "opus/48000" in text

@@ -16,11 +16,11 @@ from connectors.amazon_layout import tables
 from connectors.amazon_ledger import EXPIRES_AT, from_item, outcome_value, to_item
 from connectors.letter_format import letter_json, letter_key, letter_of
 from connectors.session_events import SessionEventType, event_of
-from ingest_gateway.openapi import document
 from ingest_gateway.protocol.connection_protocol import ConnectionProtocol, Refused
 from ingest_gateway.protocol.frames import AudioFrame, decode_frame, encode_frame
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import ACTIONS, ErrorCode, ServerMessage, encode
+from ingest_gateway.routes.openapi import document
 from ingest_gateway.routes.refusals import REFUSAL_STATUS
 from pipelines.session.messages import own_caption, partial_caption, skipped, translated_audio
 from schemas import avro_codec

@@ -165,9 +165,27 @@ def test_a_voice_that_goes_on_behind_the_last_word_makes_nothing_likely() -> Non
     assert LIKELY.predicted_commit(0, Hypothesis(words, 70, 105, voice=track)) == ""
 
 
+def likely_of_going_on(words: Sequence[TimedWord], through: int, *, resume: int = 0) -> str:
+    """A word that is not reported yet is being spoken."""
+    track = voice_of(words, words[-1].end_sample)
+    track.extend(through, is_voice=True)
+    heard = Hypothesis(words, through, through, voice=track)
+    assert LIKELY.next_segment(0, resume, heard) is None, "there is nothing to predict"
+    return LIKELY.predicted_commit(resume, heard)
+
+
 def test_what_runs_on_is_likely_before_it_is_too_long() -> None:
-    words = words_at(("one", 0, 70), ("two", 70, 149))
-    assert likely_of(words, 150) == ""
-    words = words_at(("one", 0, 70), ("two", 70, 150))
-    assert likely_of(words, 150) == "one two"
-    assert likely_of(words, 150, resume=70) == "", "what was said is not said again"
+    words = words_at(("one", 0, 70), ("two", 70, 140))
+    assert likely_of_going_on(words, 149) == ""
+    assert likely_of_going_on(words, 150) == "one two"
+    assert likely_of_going_on(words, 160, resume=70) == "", "what was said is not said again"
+
+
+def test_what_runs_on_is_likely_up_to_where_it_would_be_cut() -> None:
+    words = words_at(("one", 0, 70), ("two", 70, 120), ("three", 124, 145))
+    assert likely_of_going_on(words, 150) == "one two", "the widest gap after a clause's length"
+
+
+def test_what_runs_on_is_not_likely_while_it_is_shorter_than_a_clause() -> None:
+    """The word that is being spoken will most probably belong to it."""
+    assert likely_of_going_on(words_at(("one", 0, 90)), 150) == ""

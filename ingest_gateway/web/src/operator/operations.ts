@@ -1,5 +1,5 @@
-// The gateway's document for operators (`ingest_gateway/operations/document.py`), and how it is asked for.
-// Times are the gateway's, in milliseconds; what is null is not known.
+// The gateway's document for operators (`ingest_gateway/operations/document.py`), and how it is
+// asked for. Times are the gateway's, in milliseconds; what is null is not known.
 import { asked } from "../speaker/account";
 
 export interface Session {
