@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_every_link_leads_somewhere() -> None:
     pages = {str(page.relative_to(ROOT)): broken(page) for page in all_pages()}
     assert "README.md" in pages
     assert {name: found for name, found in pages.items() if found} == {}
+
+
+def test_a_link_that_shows_a_files_name_leads_to_that_file() -> None:
+    wrong = [
+        f"{page.name}: {label} -> {target}"
+        for page in all_pages()
+        for label, target in re.findall(r"\[([\w-]+\.\w+)\]\(([^)]+)\)", page.read_text())
+        if Path(target.partition("#")[0]).name != label and "://" not in target
+    ]
+    assert wrong == []
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
