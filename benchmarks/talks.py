@@ -1,6 +1,6 @@
 """Talks with the rhythm of speech, whose every word has a known time: what the lag is measured on.
 
-A talk is written with ``connectors.scripted_words``, so a scripted recogniser hears its words, and
+A talk is written with ``connectors.testing.words``, so a scripted recogniser hears its words, and
 is a function of its number and length alone: everybody can speak the same hundred talks.
 
 The rhythm follows what is published about read and spontaneous speech:
@@ -24,8 +24,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.scripted_words import WORDS_BEFORE_REPEAT, word_text, write_silence, write_word
-from connectors.speech_to_text import Word
+from connectors.interfaces.speech_to_text import Word
+from connectors.testing.words import WORDS_BEFORE_REPEAT, word_text, write_silence, write_word
 from schemas.values import SAMPLE_RATE_HZ
 
 LONG_TALK_S = 1_200.0

@@ -9,52 +9,52 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_dead_letters import AmazonDeadLetters
-from connectors.amazon_fan_out_source import AmazonFanOutSource
-from connectors.amazon_ledger import AmazonLedger
-from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
-from connectors.amazon_positions import AmazonPositions
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.amazon_speech import AmazonSpeech
-from connectors.combined_speech_to_text import CombinedSpeechToText
-from connectors.errors import PermanentError
-from connectors.folder_dead_letters import FolderDeadLetters
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.listener_connections import TableListenerConnections
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.clip_store import AmazonClipStore
+from connectors.amazon.dead_letters import AmazonDeadLetters
+from connectors.amazon.fan_out_source import AmazonFanOutSource
+from connectors.amazon.ledger import AmazonLedger
+from connectors.amazon.notifier import AmazonNotifier, AmazonNotifierSettings
+from connectors.amazon.positions import AmazonPositions
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.amazon.speech import AmazonSpeech
+from connectors.calls.policy import PATIENT, Policies
+from connectors.files.clip_store import LocalClipStore
+from connectors.files.dead_letters import FolderDeadLetters
+from connectors.files.recorded_sessions import RecordedSessions
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.listener_connections import TableListenerConnections
+from connectors.interfaces.notifier import Notifier
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
+from connectors.interfaces.speech_to_text import SpeechToText
+from connectors.interfaces.traces import NoTraces, Traces, TraceSettings
+from connectors.interfaces.translation import Translator
+from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engines import LocalSpeech
 from connectors.local.speech_synthesis import LocalSynthesizer
-from connectors.local_clip_store import LocalClipStore
-from connectors.memory_ledger import MemoryLedger
-from connectors.memory_notifier import MemoryNotifier
-from connectors.memory_positions import MemoryPositions
-from connectors.notifier import Notifier
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.offline_speech_to_text import OfflineSpeechToText
-from connectors.offline_translation import OfflineTranslator
+from connectors.memory.ledger import MemoryLedger
+from connectors.memory.notifier import MemoryNotifier
+from connectors.memory.positions import MemoryPositions
+from connectors.offline.speech_synthesis import OfflineSynthesizer
+from connectors.offline.speech_to_text import OfflineSpeechToText
+from connectors.offline.translation import OfflineTranslator
+from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.plugins import open_plugin
-from connectors.policy import PATIENT, Policies
-from connectors.recorded_sessions import RecordedSessions
 from connectors.registry import Connectors
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import (
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.testing.combined_speech_to_text import CombinedSpeechToText
+from connectors.testing.shard_source import ScriptedShardSource
+from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
 )
-from connectors.scripted_speech_to_text import (
+from connectors.testing.speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
-from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
-from connectors.speech_synthesis import SpeechSynthesizer
-from connectors.speech_to_text import SpeechToText
-from connectors.traces import NoTraces, Traces, TraceSettings
-from connectors.translation import Translator
-from connectors.voice_activity import VoiceActivityFactory
-from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from schemas.values import SAMPLE_RATE_HZ
 
 
@@ -186,7 +186,7 @@ class LiveConnectors:
         if not self.traces.endpoint_url:
             return NoTraces()
         # OpenTelemetry is a third of a second to import, which a worker without traces is spared.
-        module = importlib.import_module("connectors.otlp_traces")
+        module = importlib.import_module("connectors.services.otlp_traces")
         traces: Traces = module.OtlpTraces(self.traces, self.aws.stage)
         return traces
 

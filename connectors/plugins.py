@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 
 GROUPS = {
     "speech_to_text": "live_speech_translation.speech_to_text",

@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from connectors.clip_store import ClipStore
-from connectors.dead_letters import DeadLetters
-from connectors.ledger import Ledger
-from connectors.notifier import Notifier
-from connectors.policy import Policies
-from connectors.positions import Positions
-from connectors.session_directory import SessionDirectory
-from connectors.shard_source import ShardSource
-from connectors.speech_synthesis import SpeechSynthesizer
-from connectors.speech_to_text import SpeechToText
-from connectors.traces import NoTraces, Traces
-from connectors.translation import Translator
-from connectors.voice_activity import VoiceActivityFactory
+from connectors.calls.policy import Policies
+from connectors.interfaces.clip_store import ClipStore
+from connectors.interfaces.dead_letters import DeadLetters
+from connectors.interfaces.ledger import Ledger
+from connectors.interfaces.notifier import Notifier
+from connectors.interfaces.positions import Positions
+from connectors.interfaces.session_directory import SessionDirectory
+from connectors.interfaces.shard_source import ShardSource
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
+from connectors.interfaces.speech_to_text import SpeechToText
+from connectors.interfaces.traces import NoTraces, Traces
+from connectors.interfaces.translation import Translator
+from connectors.interfaces.voice_activity import VoiceActivityFactory
 
 
 @dataclass(frozen=True)

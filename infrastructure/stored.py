@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_kinesis, aws_s3
 from constructs import Construct
 
-from connectors import amazon_layout as layout
+from connectors.amazon import layout as layout
 from infrastructure.exceptions import accept
 from infrastructure.stage import LOG_FILES_KEPT_DAYS, Stage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import CliApp
 
-from connectors.amazon_clients import AwsClients
+from connectors.amazon.clients import AwsClients
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app

@@ -6,16 +6,16 @@ and no speech engines (``infrastructure/lambda-requirements.in``).
 
 from __future__ import annotations
 
-from connectors import amazon_languages
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_dead_letter_archive import AmazonDeadLetterArchive
-from connectors.amazon_document_store import AmazonDocumentStore
-from connectors.amazon_ledger import AmazonLedger
-from connectors.amazon_record_sink import AmazonRecordSink
-from connectors.amazon_session_events import AmazonSessionEvents
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
+from connectors.amazon import languages as amazon_languages
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.clip_store import AmazonClipStore
+from connectors.amazon.dead_letter_archive import AmazonDeadLetterArchive
+from connectors.amazon.document_store import AmazonDocumentStore
+from connectors.amazon.ledger import AmazonLedger
+from connectors.amazon.record_sink import AmazonRecordSink
+from connectors.amazon.session_events import AmazonSessionEvents
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.amazon.signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
 from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.access.cognito import cognito_verifier
 from ingest_gateway.gateway import GatewayDependencies, wall_clock_ms
@@ -70,8 +70,8 @@ def _languages(settings: GatewaySettings) -> Languages:
             amazon_languages.can_speak,
         )
     # Not above: the engines need packages that a function's does not hold.
-    from connectors.offline_speech_synthesis import OfflineSynthesizer
-    from connectors.offline_translation import OfflineTranslator
+    from connectors.offline.speech_synthesis import OfflineSynthesizer
+    from connectors.offline.translation import OfflineTranslator
 
     return Languages(
         can_hear=lambda source: source == "en",  # the one model in pocketsphinx's wheel

@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.clip_store import ClipStore
-from connectors.dead_letter_archive import DeadLetterArchive
-from connectors.document_store import DocumentStore
-from connectors.ledger import Ledger
-from connectors.memory_document_store import MemoryDocumentStore
-from connectors.memory_session_events import MemorySessionEvents
-from connectors.policy import Policies
-from connectors.record_sink import RecordSink
-from connectors.session_events import SessionEvents
-from connectors.session_tables import SessionTables
-from connectors.signaling_channels import SignalingAccess, SignalingChannels
+from connectors.calls.policy import Policies
+from connectors.interfaces.clip_store import ClipStore
+from connectors.interfaces.dead_letter_archive import DeadLetterArchive
+from connectors.interfaces.document_store import DocumentStore
+from connectors.interfaces.ledger import Ledger
+from connectors.interfaces.record_sink import RecordSink
+from connectors.interfaces.session_events import SessionEvents
+from connectors.interfaces.session_tables import SessionTables
+from connectors.interfaces.signaling_channels import SignalingAccess, SignalingChannels
+from connectors.memory.document_store import MemoryDocumentStore
+from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
 from ingest_gateway.access.tickets import Tickets

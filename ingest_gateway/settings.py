@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from connectors.amazon_clients import AwsSettings
+from connectors.amazon.clients import AwsSettings
 from ingest_gateway.access.cognito import SignIn, UserPool
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.errors import RetryableError
-from connectors.ledger import Ledger
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.ledger import Ledger
 from ingest_gateway.client import (
     ListenReport,
     ReceivedClip,

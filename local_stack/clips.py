@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 
-from connectors.mp3 import RATE_HZ, decode_clip
+from connectors.audio.mp3 import RATE_HZ, decode_clip
 
 
 def decoded_s(body: bytes) -> float | None:

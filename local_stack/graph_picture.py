@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.pipeline import AppliedPTransform
 
 from beam_flink_kit.async_dofn import DEAD_LETTERS
-from local_stack.cluster_state import live_pipeline
+from local_stack.cluster.state import live_pipeline
 from schemas.values import DeadLetter
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-it-works.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 from connectors.local.engines import LocalSpeech
 from local_stack.processes import ProcessError
 from local_stack.stack import StackSettings

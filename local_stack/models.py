@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 from connectors.local.model_store import (
     FOLDER,
     MANIFEST,

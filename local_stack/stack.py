@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_resources import create_resources
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.resources import create_resources
 from ingest_gateway.access.auth import OPERATOR, LocalIssuer
+from local_stack.cloud.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.flink import ROOT, FlinkSettings
 from local_stack.job import SUBMISSION, JobSettings, LiveJob
-from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running
 

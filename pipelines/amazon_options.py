@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from connectors.amazon_speech import AmazonSpeech
-from connectors.amazon_speech_synthesis import AmazonSynthesizerSettings
-from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.amazon_translation import AmazonTranslatorSettings
+from connectors.amazon.speech import AmazonSpeech
+from connectors.amazon.speech_synthesis import AmazonSynthesizerSettings
+from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.translation import AmazonTranslatorSettings
 
 
 def add_amazon_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,9 +15,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import TimestampedValue
 
 from beam_flink_kit.process_scope import held
+from connectors.files.stored_chunks import StoredAudio, StoredAudioError, read_stored_audio
+from connectors.files.talk_files import write_talk_files
 from connectors.registry import Connectors
-from connectors.stored_chunks import StoredAudio, StoredAudioError, read_stored_audio
-from connectors.talk_files import write_talk_files
 from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
 from pipelines.session.records import Place, ReadRecord

@@ -15,7 +15,7 @@ import apache_beam as beam
 
 from beam_flink_kit.async_calls import CallPolicy
 from beam_flink_kit.async_dofn import DEAD_LETTERS, AsyncDoFn, CallAsync, Tick
-from connectors.errors import ConnectorError
+from connectors.interfaces.errors import ConnectorError
 from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter

@@ -14,7 +14,10 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_flink_kit.loops import TimeMode
-from connectors.amazon_clients import AwsSettings
+from connectors.amazon.clients import AwsSettings
+from connectors.files.stored_chunks import PIPE
+from connectors.interfaces.shard_source import StartAt, StartKind
+from connectors.interfaces.traces import TraceSettings
 from connectors.job_connectors import (
     FolderConnectors,
     LiveConnectors,
@@ -23,9 +26,6 @@ from connectors.job_connectors import (
 )
 from connectors.local.engines import LocalSpeech
 from connectors.plugins import plugin_names
-from connectors.shard_source import StartAt, StartKind
-from connectors.stored_chunks import PIPE
-from connectors.traces import TraceSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions, live, live_windows
 from pipelines.reading.reader import ReadOptions

@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_resources import create_resources
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.resources import create_resources
 
 CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "speech", "browser"})
 T = TypeVar("T")

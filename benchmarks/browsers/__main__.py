@@ -43,8 +43,8 @@ from benchmarks.browsers.pages import (
 from benchmarks.browsers.report import IN_WORDS, Found, WordToSound, report
 from benchmarks.browsers.sweep import Arrived, Way, sweep, way
 from benchmarks.tables import save
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.errors import ConnectorError
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.routes import pages as built_pages
 from local_stack.flink import ROOT
 from local_stack.latency import percentile, spread

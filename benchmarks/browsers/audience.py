@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import msgspec
 import psutil
 
-from benchmarks.gateway_load.histogram import Histogram
-from benchmarks.gateway_load.listening import INLINE_AUDIO, message
-from benchmarks.gateway_load.wire import LightSocket, open_socket
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.notifier import Audience
+from benchmarks.gateway.histogram import Histogram
+from benchmarks.gateway.listening import INLINE_AUDIO, message
+from benchmarks.gateway.wire import LightSocket, open_socket
+from connectors.interfaces.notifier import Audience
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import create_session, fetch_token
 from ingest_gateway.client.account import socket_url
 from local_stack.flink import ROOT
@@ -127,7 +127,7 @@ async def measure(listeners: int, seconds: float, processes: Processes) -> Deliv
     url = f"http://127.0.0.1:{port}"
     server = processes.start(
         "gateway-of-500",
-        [sys.executable, "-m", "benchmarks.gateway_load.servers", "gateway", f"--port={port}"],
+        [sys.executable, "-m", "benchmarks.gateway.servers", "gateway", f"--port={port}"],
         cwd=ROOT,
     )
     try:

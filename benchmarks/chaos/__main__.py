@@ -20,8 +20,8 @@ from benchmarks.chaos.settings import DIRECTORY, LANGUAGES, ChaosSettings, Form
 from benchmarks.chaos.system import System, chaos_system
 from benchmarks.crowd import Crowd, Held, scripted_talk
 from benchmarks.tables import save, show
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_ledger import AmazonLedger
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.ledger import AmazonLedger
 from local_stack.processes import run_command
 
 RESULT = DIRECTORY.with_suffix(".json")

@@ -16,8 +16,8 @@ from benchmarks.chaos.reshard import merge_shards, split_shard
 from benchmarks.chaos.schedule import ActKind, PlannedAct, Touched
 from benchmarks.chaos.settings import Form
 from benchmarks.chaos.system import System
+from local_stack.cloud.table_faults import TableFault
 from local_stack.processes import ProcessError, frozen
-from local_stack.table_faults import TableFault
 
 T = TypeVar("T")
 _BOTH = frozenset(Form)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from local_stack.cluster_job import ClusterJob
+from local_stack.cluster.job import ClusterJob
 from local_stack.flink import FlinkError, FlinkSettings
 from local_stack.job import JobSettings, LiveJob
 from local_stack.ports import free_ports

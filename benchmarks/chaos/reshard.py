@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from connectors.amazon_clients import AwsSettings, boto_config, boto_options
+from connectors.amazon.clients import AwsSettings, boto_config, boto_options
 from local_stack.processes import ProcessError
 
 

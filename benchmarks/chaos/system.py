@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from benchmarks.chaos.gateways import Gateways
 from benchmarks.chaos.jobs import ClusteredJob, EmbeddedJob, Job
 from benchmarks.chaos.settings import STAGE, ChaosSettings, Form
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_resources import create_resources
-from local_stack.cluster_flink import ClusterSettings
-from local_stack.cluster_job import ClusterJob
-from local_stack.cluster_stack import BUNDLE_MS
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.resources import create_resources
+from local_stack.cloud.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
+from local_stack.cloud.table_faults import TableFaults
+from local_stack.cluster.flink import ClusterSettings
+from local_stack.cluster.job import ClusterJob
+from local_stack.cluster.stack import BUNDLE_MS
 from local_stack.job import JobSettings
-from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.ports import free_ports
 from local_stack.processes import Processes
-from local_stack.table_faults import TableFaults
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from benchmarks.overhead.notes import NoteTail
 from benchmarks.overhead.stand_ins import StandIns
 from benchmarks.overhead.talkers import CHUNK_MS, Talkers, TalkersSource
 from benchmarks.tables import show
-from connectors.shard_source import StartAt, StartKind
+from connectors.interfaces.shard_source import StartAt, StartKind
 from local_stack.flink import ROOT
 from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.engine import Engine

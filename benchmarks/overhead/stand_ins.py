@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.overhead.talkers import Talkers, TalkersSource
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.memory_ledger import MemoryLedger
-from connectors.memory_positions import MemoryPositions
-from connectors.notifier import Audience, Delivery
-from connectors.policy import PATIENT, Policies
+from connectors.calls.policy import PATIENT, Policies
+from connectors.interfaces.notifier import Audience, Delivery
+from connectors.interfaces.voice_activity import VoiceActivityFactory, Voiced
+from connectors.memory.dead_letters import MemoryDeadLetters
+from connectors.memory.ledger import MemoryLedger
+from connectors.memory.positions import MemoryPositions
+from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.registry import Connectors
-from connectors.scripted_faults import Delay
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
-from connectors.scripted_speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
-from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
-from connectors.voice_activity import VoiceActivityFactory, Voiced
-from connectors.webrtc_voice_activity import WebrtcVoiceActivityFactory
+from connectors.testing.faults import Delay
+from connectors.testing.speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
+from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from schemas.values import ListenerLanguages, SessionInfo
 
 RECOGNITION_S, TRANSLATION_S, SPEECH_S = 0.30, 0.15, 0.31

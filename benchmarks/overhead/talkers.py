@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from benchmarks.talks import write_talk
-from connectors.shard_source import (
+from connectors.interfaces.shard_source import (
     MAX_HASH_KEY,
     RecordBatch,
     Shard,

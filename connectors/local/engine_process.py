@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.errors import PermanentError, RetryableError
+from connectors.interfaces.errors import PermanentError, RetryableError
 
 _LENGTH = struct.Struct(">I")
 _DONE = b"d"

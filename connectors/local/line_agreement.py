@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.speech_to_text import Recognition, Word
+from connectors.interfaces.speech_to_text import Recognition, Word
 
 LOUDNESS_FRAME_S = 0.02
 SHORTEST_WORD_S = 0.02

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "models.toml"

@@ -11,7 +11,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from connectors.errors import PermanentError, RetryableError
+from connectors.interfaces.errors import PermanentError, RetryableError
 
 VOCABULARY = {
     sign: number

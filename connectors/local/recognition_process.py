@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.local.moonshine import SAMPLE_RATE_HZ, Moonshine, RenewedStream
-from connectors.offline_decoder_process import (
+from connectors.offline.decoder_process import (
     LENGTH,
     READY,
     STREAM_REQUEST,

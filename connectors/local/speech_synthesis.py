@@ -9,13 +9,13 @@ import os
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from connectors.errors import PermanentError, RetryableError
+from connectors.interfaces.errors import PermanentError, RetryableError
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.local.engine_process import EngineProcess
 from connectors.local.loudness import level
 from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
 from connectors.local.voice_process import VOICES, read_answer
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.speech_synthesis import SpeechSynthesizer
+from connectors.offline.speech_synthesis import OfflineSynthesizer
 from schemas.values import Clip
 
 _log = logging.getLogger(__name__)

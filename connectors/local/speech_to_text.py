@@ -6,14 +6,14 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.speech_to_text import RecogniserCapabilities
 from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
-from connectors.process_speech_to_text import (
+from connectors.offline.process_speech_to_text import (
     ProcessSpeechToText,
     ProcessSpeechToTextSettings,
     RecogniserProgram,
 )
-from connectors.speech_to_text import RecogniserCapabilities
 
 CORES_A_SPEAKER = 0.55
 """Measured 0.41 to 0.45 with updates every 0.5 s (docs/engines.md), and room for the rest."""

@@ -7,12 +7,12 @@ import json
 import unicodedata
 from dataclasses import dataclass
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.translation import Translator
 from connectors.local.engine_process import EngineProcess
 from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
 from connectors.local.routes import NEURAL, Route, Step, find_route
-from connectors.offline_translation import OfflineTranslator
-from connectors.translation import Translator
+from connectors.offline.translation import OfflineTranslator
 
 
 @dataclass(frozen=True, slots=True)

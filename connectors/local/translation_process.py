@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 from connectors.local.engine_process import serve
 
 NLLB_CODES = {

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.errors import PermanentError
+from connectors.audio.mp3 import RATE_HZ, encode_clip
+from connectors.interfaces.errors import PermanentError
 from connectors.local.engine_process import serve
 from connectors.local.loudness import level
 from connectors.local.phonemes import Phonemizer, batches, tokens
-from connectors.mp3 import RATE_HZ, encode_clip
-from connectors.offline_speech_synthesis import trimmed
+from connectors.offline.speech_synthesis import trimmed
 from schemas.languages import LANGUAGES
 from schemas.values import Clip
 

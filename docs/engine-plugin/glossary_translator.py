@@ -1,12 +1,12 @@
 """An engine of another package: translates word by word out of a glossary, as an example.
 
 ``uv pip install docs/engine-plugin``, then ``--translation=glossary``. The contract that it keeps
-is ``connectors.translation.Translator``; a subclass of the suite in tests/contracts proves it.
+is ``connectors.interfaces.translation.Translator``; a subclass of the suite in tests/contracts proves it.
 """
 
 from __future__ import annotations
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 
 GLOSSARY = {
     ("en", "es"): {"good": "buenos", "morning": "días", "the": "la", "house": "casa"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.amazon_layout import EXPIRES_AT, STORED_DAYS, Table, tables
+from connectors.amazon.layout import EXPIRES_AT, STORED_DAYS, Table, tables
 from infrastructure.tests.written import Templates
 from schemas.names import Names
 

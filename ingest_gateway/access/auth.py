@@ -47,7 +47,7 @@ class Identity:
 
 class TokenVerifier(Protocol):
     async def prepare(self, token: str) -> None:
-        """Fetch what ``verify`` needs for this token. Raises ``connectors.errors.*``."""
+        """Fetch what ``verify`` needs for this token. Raises ``connectors.interfaces.errors.*``."""
         ...
 
     def verify(self, token: str) -> Identity:

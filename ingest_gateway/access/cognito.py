@@ -20,7 +20,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from connectors.errors import ConnectorError, RetryableError
+from connectors.interfaces.errors import ConnectorError, RetryableError
 from ingest_gateway.access.auth import CLOCK_LEEWAY_S, Identity, InvalidTokenError, roles_of
 
 KEYS_KEPT_S = 24 * 3600.0

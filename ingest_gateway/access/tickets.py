@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connectors.document_store import DocumentStore
-from connectors.policy import Policies, call
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.document_store import DocumentStore
 from ingest_gateway.access.auth import Identity, InvalidTokenError
 
 TICKET_LIFETIME_S = 30

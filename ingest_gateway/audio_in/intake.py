@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from connectors.session_tables import PAUSED
+from connectors.interfaces.session_tables import PAUSED
 from ingest_gateway.audio_in.put_queue import Pending, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SequenceJumpError, SpeakerStream

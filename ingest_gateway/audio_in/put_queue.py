@@ -26,7 +26,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from connectors.record_sink import MAX_BYTES_PER_CALL, MAX_RECORDS_PER_CALL, SinkRecord
+from connectors.interfaces.record_sink import MAX_BYTES_PER_CALL, MAX_RECORDS_PER_CALL, SinkRecord
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord
 
 FIRST_WAIT_MS = 50

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Protocol
 
-from connectors.errors import ConnectorError, PermanentError, ThrottledError, UnsentError
-from connectors.record_sink import RecordSink, SinkRecord
+from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError, UnsentError
+from connectors.interfaces.record_sink import RecordSink, SinkRecord
 from ingest_gateway.audio_in.put_queue import Batch, Pending, PutQueue, Settled
 from ingest_gateway.operations.metrics import Metrics
 from schemas.avro_codec import encode

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from connectors.recorded_audio import read_recording
+from connectors.audio.recorded_audio import read_recording
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.listener import listen
 from ingest_gateway.client.reports import ReceivedClip, ReceivedMessage

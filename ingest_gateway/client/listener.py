@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
 from ingest_gateway.client.received_numbers import ReceivedNumbers

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.recorded_audio import read_recording
+from connectors.audio.recorded_audio import read_recording
 from ingest_gateway.client.account import (
     GatewayRefusedError,
     create_session,

@@ -6,8 +6,8 @@ import ssl
 
 from pydantic_settings import CliApp
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_signaling_channels import (
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.signaling_channels import (
     AmazonOwnKeys,
     AmazonSignalingAccess,
     AmazonSignalingChannels,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from connectors.errors import RetryableError
+from connectors.interfaces.errors import RetryableError
 
 OPEN_S = 10.0
 _MOST_MESSAGE_BYTES = 64 * 1024

@@ -13,7 +13,7 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from connectors.session_events import DETAIL_TYPE, SOURCE, SessionEvent, event_of
+from connectors.interfaces.session_events import DETAIL_TYPE, SOURCE, SessionEvent, event_of
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.kvs.worker import KvsWorker
 from ingest_gateway.routes.callers import is_on_this_machine

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from connectors.session_tables import ENDED, SessionRow
+from connectors.interfaces.session_tables import ENDED, SessionRow
 
 STREAM_PREFIX = "kvs-"
 """What the names of streams that came through a signaling channel begin with."""

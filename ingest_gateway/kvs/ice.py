@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aiortc.rtcicetransport import parse_stun_turn_uri
 
-from connectors.signaling_channels import IceServer
+from connectors.interfaces.signaling_channels import IceServer
 from ingest_gateway.webrtc.ice import IceSettings
 
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from connectors.errors import ConnectorError
-from connectors.signaling_channels import TemporaryCredentials
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.signaling_channels import TemporaryCredentials
 
 EARLY_MS = 5 * 60_000
 

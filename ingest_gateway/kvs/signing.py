@@ -8,7 +8,7 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from connectors.signaling_channels import TemporaryCredentials
+from connectors.interfaces.signaling_channels import TemporaryCredentials
 
 SERVICE = "kinesisvideo"
 GOOD_FOR_S = 299

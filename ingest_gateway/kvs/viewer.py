@@ -13,10 +13,10 @@ from aiortc import RTCIceCandidate
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from connectors.errors import ConnectorError
-from connectors.policy import call
-from connectors.session_tables import SessionRow
-from connectors.signaling_channels import Role, SignalingAccess, SignalingChannels
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.session_tables import SessionRow
+from connectors.interfaces.signaling_channels import Role, SignalingAccess, SignalingChannels
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.kvs.connection import signaling

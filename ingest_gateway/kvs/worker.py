@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from connectors.session_events import SessionEvent, SessionEventType
+from connectors.interfaces.session_events import SessionEvent, SessionEventType
 from ingest_gateway.kvs.viewer import Viewer, ViewerDependencies
 from ingest_gateway.sessions.channels import channel_of
 

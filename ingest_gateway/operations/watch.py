@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from prometheus_client import Histogram
 
-from connectors.dead_letter_archive import DeadLetterArchive
-from connectors.errors import ConnectorError
-from connectors.ledger import Ledger
-from connectors.policy import Policies, call
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.dead_letter_archive import DeadLetterArchive
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.ledger import Ledger
 from ingest_gateway.audio_in.put_queue import Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.backlog import Backlog, Waiting

@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from connectors.clip_store import ClipStore
-from connectors.errors import ConnectorError
-from connectors.ledger import Ledger
-from connectors.policy import Policies, call
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.clip_store import ClipStore
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.ledger import Ledger
 from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.windows import PassedUtterance
 from ingest_gateway.protocol.limits import Limits

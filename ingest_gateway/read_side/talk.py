@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
-from connectors.clip_store import ClipStore
-from connectors.ledger import Ledger
-from connectors.policy import Policies, call
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.clip_store import ClipStore
+from connectors.interfaces.ledger import Ledger
 from ingest_gateway.read_side.mp3_join import JoinedMp3
 from schemas.captions import Cue, entry_cue, source_cues, spoken_entries
 from schemas.names import clip_key

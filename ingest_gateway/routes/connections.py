@@ -14,14 +14,14 @@ import msgspec
 from litestar import MediaType, Response, delete, get, post
 from litestar.params import FromPath, FromQuery
 
-from connectors.notifier import INLINE_AUDIO, Audience
+from connectors.interfaces.notifier import INLINE_AUDIO, Audience
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_the_job
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """As ``connectors.notifier.Delivery``; ``inline``: how many of the language take clips inside
+    """As ``connectors.interfaces.notifier.Delivery``; ``inline``: how many of the language take clips inside
     messages, in the audience or not."""
 
     delivered: int

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import MediaType, Response, get
 
-from connectors.notifier import Audience
+from connectors.interfaces.notifier import Audience
 from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionView
 from ingest_gateway.routes.connections import Delivery
 from ingest_gateway.routes.pages import Offer

@@ -9,7 +9,7 @@ import msgspec
 from litestar import MediaType, Request, Response
 from litestar.types import ExceptionHandlersMap
 
-from connectors.errors import ConnectorError
+from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.auth import presented_token
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal

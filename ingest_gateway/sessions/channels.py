@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from connectors.errors import ConnectorError
-from connectors.policy import Policies, call
-from connectors.signaling_channels import (
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.signaling_channels import (
     ChannelLimitError,
     Endpoints,
     IceServer,

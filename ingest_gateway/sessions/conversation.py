@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.errors import ConnectorError
+from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics

@@ -10,9 +10,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.errors import ConnectorError
-from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
-from connectors.session_tables import ConnectionRow, CountChange, ListenerCounts, count_change
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.session_tables import (
+    ConnectionRow,
+    CountChange,
+    ListenerCounts,
+    count_change,
+)
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.limits import Limits

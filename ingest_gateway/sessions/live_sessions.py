@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from connectors.errors import ConnectorError
-from connectors.policy import Policies, call
-from connectors.session_tables import ENDED, PAUSED, Progress, SessionRow, SessionTables
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.session_tables import ENDED, PAUSED, Progress, SessionRow, SessionTables
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.sessions.hub import Connection

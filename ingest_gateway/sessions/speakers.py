@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from connectors.errors import ConnectorError
-from connectors.policy import Policies, call
-from connectors.session_events import SessionEvent, SessionEvents, SessionEventType
-from connectors.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.session_events import SessionEvent, SessionEvents, SessionEventType
+from connectors.interfaces.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream

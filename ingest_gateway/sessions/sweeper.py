@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from connectors.errors import ConnectorError
-from connectors.session_tables import ENDED, SessionRow
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.session_tables import ENDED, SessionRow
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.sessions.hub import Hub

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
-from connectors.session_tables import ENDED
+from connectors.interfaces.session_tables import ENDED
 from ingest_gateway.protocol.messages import SessionCreated, SessionView, SignalingEndpoints
 from ingest_gateway.sessions.channels import channel_of
 from schemas.values import SessionInfo

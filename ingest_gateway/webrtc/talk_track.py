@@ -16,9 +16,9 @@ import msgspec
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from connectors.errors import ConnectorError
-from connectors.mp3 import decode_clip
-from connectors.policy import call
+from connectors.audio.mp3 import decode_clip
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.webrtc.playout import (
     FRAME_SAMPLES,

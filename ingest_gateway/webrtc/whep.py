@@ -17,7 +17,7 @@ from functools import lru_cache
 import msgspec
 from aiortc import RTCDataChannel
 
-from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import (
     Audio,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from aiortc import RTCDataChannel
 
-from connectors.session_tables import PAUSED
+from connectors.interfaces.session_tables import PAUSED
 from ingest_gateway.audio_in.speech_cutter import OpusError, SpeechCutter, TimedPcm
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame

@@ -14,12 +14,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.offline_speech_to_text import OfflineSpeechToText
-from connectors.offline_translation import OfflineTranslator
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer
-from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.scripted_translation import ScriptedTranslator
+from connectors.offline.speech_synthesis import OfflineSynthesizer
+from connectors.offline.speech_to_text import OfflineSpeechToText
+from connectors.offline.translation import OfflineTranslator
+from connectors.testing.speech_synthesis import ScriptedSynthesizer
+from connectors.testing.speech_to_text import ScriptedSpeechToText
+from connectors.testing.translation import ScriptedTranslator
 from local_stack.amazon_servers.polly import PollyServer
 from local_stack.amazon_servers.transcribe import TranscribeServer
 from local_stack.amazon_servers.translate import TranslateServer

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.errors import PermanentError
-from connectors.speech_synthesis import SpeechSynthesizer
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from local_stack.amazon_servers.http_service import HttpService, ServiceError
 
 LONGEST_TEXT = 3_000

@@ -25,7 +25,7 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError, StreamClosedError
 
-from connectors.speech_to_text import SpeechToText
+from connectors.interfaces.speech_to_text import SpeechToText
 from local_stack.amazon_servers.certificates import Certificates, make_certificates
 from local_stack.amazon_servers.signatures import (
     BadSignatureError,

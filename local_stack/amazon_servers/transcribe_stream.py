@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.eventstream import EventStreamBuffer
 
-from connectors.errors import ConnectorError
-from connectors.speech_to_text import Recognition, SpeechStream, Word
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.speech_to_text import Recognition, SpeechStream, Word
 from local_stack.amazon_servers.event_stream import encode_message
 from local_stack.amazon_servers.signatures import EventChain
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.translation import Translator
+from connectors.interfaces.translation import Translator
 from local_stack.amazon_servers.http_service import HttpService, ServiceError
 
 LONGEST_TEXT_BYTES = 10_000

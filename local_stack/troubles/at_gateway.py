@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from connectors.scripted_words import write_words
+from connectors.testing.words import write_words
 from ingest_gateway.client import create_session, end_session, fetch_token, speak
 from local_stack.troubles.case import Case, NotShownError, until
 from local_stack.troubles.front import Fault, Front

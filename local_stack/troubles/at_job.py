@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from connectors.amazon_clients import AwsClients
+from connectors.amazon.clients import AwsClients
 from local_stack.flink import FlinkError
 from local_stack.troubles.case import Case, NotShownError, until
 from local_stack.troubles.front import Fault

@@ -10,13 +10,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_resources import create_resources
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.resources import create_resources
 from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from local_stack.amazon_speech import amazon_speech
+from local_stack.cloud.local_cloud import start_local_cloud, use_local_credentials
 from local_stack.flink import FlinkSettings
 from local_stack.job import JobSettings, LiveJob
-from local_stack.local_cloud import start_local_cloud, use_local_credentials
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running
 from local_stack.stack import start_gateway

@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_ledger import AmazonLedger
-from connectors.scripted_words import write_silence, write_talk
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.ledger import AmazonLedger
+from connectors.testing.words import write_silence, write_talk
 from ingest_gateway.client import ReceivedClip, create_session, fetch_token, speak
 from local_stack.audience import Audience, promised, settled
 from local_stack.completeness import judge

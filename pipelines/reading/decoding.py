@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from connectors.shard_source import ShardRecord
+from connectors.interfaces.shard_source import ShardRecord
 from pipelines.reading.reader import ReadBatch
 from pipelines.session.records import Place, ReadRecord
 from schemas.avro_codec import MAX_RECORD_BYTES, UndecodableRecordError, check_audio, decode

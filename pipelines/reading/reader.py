@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from beam_flink_kit.loops import WorkerLoop
-from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentError
-from connectors.policy import call
-from connectors.positions import ShardPosition
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError, ExpiredIteratorError, PermanentError
+from connectors.interfaces.positions import ShardPosition
+from connectors.interfaces.shard_source import Shard, ShardRecord, StartAt
 from connectors.registry import Connectors
-from connectors.shard_source import Shard, ShardRecord, StartAt
 from pipelines.reading.shards import (
     ShardProgress,
     discovered,

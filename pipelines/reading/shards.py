@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from connectors.positions import ShardPosition
-from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind, hash_key
+from connectors.interfaces.positions import ShardPosition
+from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind, hash_key
 
 _AT = "@"
 

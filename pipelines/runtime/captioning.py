@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from connectors.errors import ConnectorError
-from connectors.notifier import Audience
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.notifier import Audience
 from connectors.registry import Connectors
 from pipelines.session.caption_queue import Caption, CaptionQueue
 from pipelines.session.messages import own_caption, partial_caption

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from connectors.errors import ConnectorError
-from connectors.policy import call
-from connectors.positions import SupersededError
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.positions import SupersededError
 from pipelines.reading.reader import ReadBatch, ReadOptions, ShardReader
 from pipelines.reading.shards import SavedMarks, ShardProgress
 from pipelines.runtime.session_shell import SessionTools

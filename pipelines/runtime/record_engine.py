@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connectors.errors import ConnectorError
-from connectors.ledger import Ledger
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.ledger import Ledger
 from pipelines.reading.decoding import decoded
 from pipelines.reading.reader import ReadBatch, ReadOptions
 from pipelines.reading.shards import SavedMarks

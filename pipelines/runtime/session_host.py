@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.errors import ConnectorError, PermanentError
-from connectors.policy import call
-from connectors.speech_to_text import for_session
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError, PermanentError
+from connectors.interfaces.speech_to_text import for_session
 from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 from pipelines.segmentation.segmenter import Segmenter

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from beam_flink_kit.loops import WorkerLoop
-from connectors.errors import ConnectorError, PermanentError
-from connectors.policy import RateLimiter, call
+from connectors.calls.policy import RateLimiter, call
+from connectors.interfaces.errors import ConnectorError, PermanentError
+from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.registry import Connectors
-from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText
 from pipelines.runtime.captioning import Captioner
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.supervision import Supervised

@@ -20,8 +20,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from beam_flink_kit.loops import WorkerLoop
-from connectors.errors import ConnectorError
-from connectors.policy import call
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError
 from connectors.registry import Connectors
 from schemas.values import Clip, EntryKind, LedgerEntry
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Iterable
 
 from beam_flink_kit.loops import WorkerLoop
-from connectors.errors import ConnectorError
-from connectors.policy import call
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError
 from connectors.registry import Connectors
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from schemas.values import SAMPLE_RATE_HZ
 
 
 class DecidedVoice(Protocol):
-    """The part of ``connectors.voice_activity.Voiced`` that is used here."""
+    """The part of ``connectors.interfaces.voice_activity.Voiced`` that is used here."""
 
     @property
     def end_sample(self) -> int: ...

@@ -15,13 +15,13 @@ from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, Timeline
 
 
 class Detector(Protocol):
-    """The part of ``connectors.voice_activity.VoiceActivity`` that is used here."""
+    """The part of ``connectors.interfaces.voice_activity.VoiceActivity`` that is used here."""
 
     def hear(self, pcm: bytes) -> Iterable[DecidedVoice]: ...
 
 
 class Detectors(Protocol):
-    """The part of ``connectors.voice_activity.VoiceActivityFactory`` that is used here."""
+    """The part of ``connectors.interfaces.voice_activity.VoiceActivityFactory`` that is used here."""
 
     def detector(self) -> Detector: ...
 

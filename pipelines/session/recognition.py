@@ -35,7 +35,7 @@ GIVE_UP_AFTER_S = 60.0
 
 
 class RecognisedWord(Protocol):
-    """The part of ``connectors.speech_to_text.Word`` that is used here: seconds of the stream."""
+    """The part of ``connectors.interfaces.speech_to_text.Word`` that is used here: seconds of the stream."""
 
     @property
     def text(self) -> str: ...
@@ -48,7 +48,7 @@ class RecognisedWord(Protocol):
 
 
 class Recognised(Protocol):
-    """The part of ``connectors.speech_to_text.Recognition`` that is used here."""
+    """The part of ``connectors.interfaces.speech_to_text.Recognition`` that is used here."""
 
     @property
     def words(self) -> Sequence[RecognisedWord]: ...

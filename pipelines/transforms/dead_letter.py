@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from beam_flink_kit.async_calls import LostCall
-from connectors.policy import call
+from connectors.calls.policy import call
 from pipelines.runtime.worker import CallSite
 from schemas.values import DeadLetter
 

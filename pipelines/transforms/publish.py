@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import quote
 
-from connectors.errors import ConnectorError, RetryableError
-from connectors.notifier import Audience, Delivery
-from connectors.policy import call
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError, RetryableError
+from connectors.interfaces.notifier import Audience, Delivery
 from pipelines.runtime.worker import CallSite
 from pipelines.session.messages import inline_audio, skipped, translated_audio
 from schemas.names import clip_key

@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from beam_flink_kit.async_dofn import DEAD_LETTERS
-from connectors.speech_to_text import SharedSpeechToText
+from connectors.interfaces.speech_to_text import SharedSpeechToText
 from pipelines.reading.reader import ReadOptions
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.engine import Engine

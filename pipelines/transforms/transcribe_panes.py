@@ -21,7 +21,7 @@ from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn
-from connectors.policy import call
+from connectors.calls.policy import call
 from pipelines.coders import ValueCoder
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import emptied

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from connectors.errors import ConnectorError
+from connectors.interfaces.errors import ConnectorError
 from pipelines.runtime.worker import CallSite
 from schemas.values import (
     DeadLetter,

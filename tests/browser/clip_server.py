@@ -7,8 +7,8 @@ from collections import defaultdict
 import numpy as np
 from aiohttp import web
 
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.mp3 import RATE_HZ, encode_clip
+from connectors.audio.mp3 import RATE_HZ, encode_clip
+from connectors.memory.clip_store import MemoryClipStore
 
 
 def tone_clip(hz: int, duration_s: float = 0.6) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.routes import pages
 from schemas.names import clip_key
 from tests.browser.clip_server import ServedClips, tone_clip

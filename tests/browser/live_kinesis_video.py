@@ -20,10 +20,10 @@ import httpx
 import pytest
 from playwright.async_api import Page
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_ledger import AmazonLedger
-from connectors.offline_translation import OfflineTranslator
-from connectors.session_events import DETAIL_TYPE, SOURCE
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.ledger import AmazonLedger
+from connectors.interfaces.session_events import DETAIL_TYPE, SOURCE
+from connectors.offline.translation import OfflineTranslator
 from ingest_gateway.client import ReceivedClip, create_session, fetch_token
 from local_stack.audience import Audience, is_playable, settled
 from local_stack.completeness import Acknowledged, judge

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, async_playwright
 
-from benchmarks.speech_engines import recognise
-from connectors.offline_speech_to_text import OfflineSpeechToText
+from benchmarks.engines.offline import recognise
+from connectors.offline.speech_to_text import OfflineSpeechToText
 from local_stack.talk import LIBRIVOX
 from schemas.values import SAMPLE_RATE_HZ
 from tests.browser.conftest import CHROMIUM, SLOW_MS

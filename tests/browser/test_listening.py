@@ -7,7 +7,7 @@ import base64
 import pytest
 from playwright.async_api import expect
 
-from connectors.notifier import Audience
+from connectors.interfaces.notifier import Audience
 from schemas.names import clip_key
 from tests.browser.clip_server import tone_clip
 from tests.browser.conftest import T0_MS, Stage, tones

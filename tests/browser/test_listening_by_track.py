@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from connectors.notifier import Audience
+from connectors.interfaces.notifier import Audience
 from tests.browser.conftest import Stage
 from tests.browser.udp_relay import UdpRelay
 from tests.integration.gateway.test_gateway_listening import tell_a_talk

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from connectors.notifier import Audience
+from connectors.interfaces.notifier import Audience
 from ingest_gateway.access.auth import OPERATOR
 from schemas.names import clip_key
 from tests.browser.conftest import SLOW_MS, T0_MS, Stage, end_talk, unplug

@@ -17,7 +17,7 @@ import uvicorn
 from matplotlib.image import imread
 from playwright.async_api import Browser, Page, expect
 
-from connectors.memory_record_sink import MemoryRecordSink
+from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.serving import server_config

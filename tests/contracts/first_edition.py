@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.positions import ShardPosition
+from connectors.interfaces.positions import ShardPosition
 from schemas.values import EntryKind, LedgerEntry, Route
 
 Item = Mapping[str, Any]

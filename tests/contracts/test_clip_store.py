@@ -12,12 +12,12 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_clip_store import AmazonClipStore
-from connectors.clip_store import ClipStore
-from connectors.errors import PermanentError
-from connectors.local_clip_store import LocalClipStore
-from connectors.memory_clip_store import MemoryClipStore
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.clip_store import AmazonClipStore
+from connectors.files.clip_store import LocalClipStore
+from connectors.interfaces.clip_store import ClipStore
+from connectors.interfaces.errors import PermanentError
+from connectors.memory.clip_store import MemoryClipStore
 
 pytestmark = pytest.mark.contract
 

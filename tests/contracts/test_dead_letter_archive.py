@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from connectors import amazon_dead_letter_archive
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_dead_letter_archive import AmazonDeadLetterArchive
-from connectors.amazon_dead_letters import AmazonDeadLetters
-from connectors.dead_letter_archive import DeadLetterArchive, FoundLetters
-from connectors.dead_letters import DeadLetters
-from connectors.errors import RetryableError
-from connectors.memory_dead_letters import MemoryDeadLetters
+from connectors.amazon import dead_letter_archive as amazon_dead_letter_archive
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.dead_letter_archive import AmazonDeadLetterArchive
+from connectors.amazon.dead_letters import AmazonDeadLetters
+from connectors.interfaces.dead_letter_archive import DeadLetterArchive, FoundLetters
+from connectors.interfaces.dead_letters import DeadLetters
+from connectors.interfaces.errors import RetryableError
+from connectors.memory.dead_letters import MemoryDeadLetters
 from schemas.values import DeadLetter
 from tests.contracts.test_dead_letters import UNDECODED, UNVOICED
 

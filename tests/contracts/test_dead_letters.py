@@ -11,15 +11,15 @@ from typing import Any, NoReturn
 
 import pytest
 
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_dead_letters import AmazonDeadLetters
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.dead_letters import DeadLetters
-from connectors.errors import RetryableError
-from connectors.folder_dead_letters import FolderDeadLetters
-from connectors.letter_format import letter_json
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.shard_source import StartAt, StartKind
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.dead_letters import AmazonDeadLetters
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.files.dead_letters import FolderDeadLetters
+from connectors.interfaces.dead_letters import DeadLetters
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.letter_format import letter_json
+from connectors.interfaces.shard_source import StartAt, StartKind
+from connectors.memory.dead_letters import MemoryDeadLetters
 from schemas.names import Names
 from schemas.values import DeadLetter
 

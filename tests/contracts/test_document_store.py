@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_document_store import AmazonDocumentStore
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.document_store import Document, DocumentStore
-from connectors.memory_document_store import MemoryDocumentStore
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.document_store import AmazonDocumentStore
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.interfaces.document_store import Document, DocumentStore
+from connectors.memory.document_store import MemoryDocumentStore
 from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.contract

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ledger_cost import UNIT_BYTES, stored_bytes
+from benchmarks.cost.ledger import UNIT_BYTES, stored_bytes
 from benchmarks.overhead.stand_ins import ShortLedger
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_ledger import AmazonLedger
-from connectors.errors import PermanentError
-from connectors.ledger import Ledger
-from connectors.memory_ledger import MemoryLedger
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.ledger import AmazonLedger
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.ledger import Ledger
+from connectors.memory.ledger import MemoryLedger
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Route
 from tests.contracts import first_edition
 

@@ -12,20 +12,25 @@ from typing import Protocol
 import pytest
 from aiohttp import web
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
-from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.listener_connections import Listener
-from connectors.memory_notifier import MemoryNotifier
-from connectors.notifier import (
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.notifier import AmazonNotifier, AmazonNotifierSettings
+from connectors.calls.policy import Policy
+from connectors.interfaces.errors import (
+    ConnectorError,
+    PermanentError,
+    RetryableError,
+    ThrottledError,
+)
+from connectors.interfaces.listener_connections import Listener
+from connectors.interfaces.notifier import (
     INLINE_AUDIO,
     PARTIAL_CAPTIONS,
     Audience,
     Delivery,
     Notifier,
 )
-from connectors.policy import Policy
+from connectors.memory.notifier import MemoryNotifier
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 
 pytestmark = pytest.mark.contract
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_positions import AmazonPositions
-from connectors.memory_positions import MemoryPositions
-from connectors.positions import Positions, ShardPosition, SupersededError
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.positions import AmazonPositions
+from connectors.interfaces.positions import Positions, ShardPosition, SupersededError
+from connectors.memory.positions import MemoryPositions
 from tests.contracts import first_edition
 
 pytestmark = pytest.mark.contract

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_record_sink import AmazonRecordSink
-from connectors.errors import PermanentError
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.record_sink import RecordSink, SinkRecord
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.record_sink import AmazonRecordSink
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.record_sink import RecordSink, SinkRecord
+from connectors.memory.record_sink import MemoryRecordSink
 
 pytestmark = pytest.mark.contract
 

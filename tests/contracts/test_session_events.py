@@ -11,11 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
-from connectors.amazon_clients import AwsClients, boto_options
-from connectors.amazon_session_events import AmazonSessionEvents
-from connectors.errors import PermanentError, RetryableError
-from connectors.memory_session_events import MemorySessionEvents
-from connectors.session_events import (
+from connectors.amazon.clients import AwsClients, boto_options
+from connectors.amazon.session_events import AmazonSessionEvents
+from connectors.interfaces.errors import PermanentError, RetryableError
+from connectors.interfaces.session_events import (
     DETAIL_TYPE,
     SOURCE,
     SessionEvent,
@@ -23,6 +22,7 @@ from connectors.session_events import (
     SessionEventType,
     event_of,
 )
+from connectors.memory.session_events import MemorySessionEvents
 
 pytestmark = pytest.mark.contract
 

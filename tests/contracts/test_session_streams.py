@@ -11,10 +11,16 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from connectors.amazon_clients import AwsClients, error_code
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.session_tables import ENDED, MOST_STREAMS, KnownStream, Progress, SessionTables
+from connectors.amazon.clients import AwsClients, error_code
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.interfaces.session_tables import (
+    ENDED,
+    MOST_STREAMS,
+    KnownStream,
+    Progress,
+    SessionTables,
+)
+from connectors.memory.session_tables import MemorySessionTables
 from tests.contracts.test_session_tables import new_row
 from tests.settable_clock import T0_MS, SettableClock
 

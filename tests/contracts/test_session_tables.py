@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
-from connectors.session_tables import (
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.session_tables import (
     ACTIVE,
     ENDED,
     PAUSED,
@@ -26,6 +25,7 @@ from connectors.session_tables import (
     SessionRow,
     SessionTables,
 )
+from connectors.memory.session_tables import MemorySessionTables
 from schemas.values import ListenerLanguages, SessionInfo
 from tests.settable_clock import T0_MS, SettableClock
 

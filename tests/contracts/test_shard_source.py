@@ -10,18 +10,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_fan_out_source import AmazonFanOutSource
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.errors import ConnectorError, ExpiredIteratorError, PermanentError
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.shard_source import (
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.fan_out_source import AmazonFanOutSource
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.interfaces.errors import ConnectorError, ExpiredIteratorError, PermanentError
+from connectors.interfaces.shard_source import (
     MAX_HASH_KEY,
     RecordBatch,
     ShardSource,
     StartAt,
     StartKind,
 )
+from connectors.testing.shard_source import ScriptedShardSource
 
 pytestmark = pytest.mark.contract
 

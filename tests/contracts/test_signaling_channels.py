@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
-from connectors.errors import PermanentError, RetryableError, ThrottledError
-from connectors.memory_signaling_channels import MemorySignalingAccess, MemorySignalingChannels
-from connectors.signaling_channels import (
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
+from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
+from connectors.interfaces.signaling_channels import (
     MESSAGE_TTL_S,
     ChannelLimitError,
     IceServer,
@@ -23,6 +22,7 @@ from connectors.signaling_channels import (
     SignalingAccess,
     SignalingChannels,
 )
+from connectors.memory.signaling_channels import MemorySignalingAccess, MemorySignalingChannels
 from local_stack.amazon_servers.http_service import ServiceError
 from tests.kvs_server.server import KvsServer, kvs_server
 

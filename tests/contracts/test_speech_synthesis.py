@@ -11,17 +11,17 @@ import av
 import numpy as np
 import pytest
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
-from connectors.errors import PermanentError
-from connectors.mp3 import RATE_HZ, decode_clip
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.scripted_faults import Delay
-from connectors.scripted_speech_synthesis import (
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
+from connectors.audio.mp3 import RATE_HZ, decode_clip
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
+from connectors.offline.speech_synthesis import OfflineSynthesizer
+from connectors.testing.faults import Delay
+from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
 )
-from connectors.speech_synthesis import SpeechSynthesizer
 from local_stack.amazon_servers.polly import PollyServer
 
 pytestmark = pytest.mark.contract

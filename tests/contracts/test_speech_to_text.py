@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_to_text import AmazonSpeechToText
-from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.errors import PermanentError
-from connectors.offline_speech_to_text import OfflineSpeechToText
-from connectors.scripted_speech_to_text import (
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.speech_to_text import AmazonSpeechToText
+from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
+from connectors.offline.speech_to_text import OfflineSpeechToText
+from connectors.testing.speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
-from connectors.scripted_words import write_silence, write_words
-from connectors.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
+from connectors.testing.words import write_silence, write_words
 from local_stack.amazon_servers.transcribe import TranscribeServer
 from local_stack.talk import word_error_rate
 

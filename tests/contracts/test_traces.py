@@ -13,9 +13,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from connectors.memory_traces import MemoryTraces
-from connectors.otlp_traces import OtlpTraces
-from connectors.traces import NoTraces, Traces, TraceSettings
+from connectors.interfaces.traces import NoTraces, Traces, TraceSettings
+from connectors.memory.traces import MemoryTraces
+from connectors.services.otlp_traces import OtlpTraces
 from schemas.values import Outcome, Timeline
 
 pytestmark = pytest.mark.contract

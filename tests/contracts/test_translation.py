@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_translation import AmazonTranslator
-from connectors.errors import PermanentError
-from connectors.offline_translation import OfflineTranslator
-from connectors.scripted_faults import Delay
-from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
-from connectors.translation import Translator
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.translation import AmazonTranslator
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.translation import Translator
+from connectors.offline.translation import OfflineTranslator
+from connectors.testing.faults import Delay
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
 from local_stack.amazon_servers.translate import TranslateServer
 
 pytestmark = pytest.mark.contract

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
-from connectors.scripted_words import write_silence, write_words
-from connectors.voice_activity import VoiceActivityFactory, Voiced
-from connectors.webrtc_voice_activity import (
+from connectors.interfaces.voice_activity import VoiceActivityFactory, Voiced
+from connectors.offline.voice_activity import (
     WebrtcVoiceActivityFactory,
     WebrtcVoiceActivitySettings,
 )
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
+from connectors.testing.words import write_silence, write_words
 
 pytestmark = pytest.mark.contract
 
@@ -187,7 +187,7 @@ class TestWebrtcVoiceActivity(VoiceActivityContract):
 
     @pytest.fixture
     def voice(self) -> KnownVoice:
-        """Where its words stand is by forced alignment: ``benchmarks.voice_material``."""
+        """Where its words stand is by forced alignment: ``benchmarks.engines.voice_material``."""
         with wave.open(str(LIBRIVOX / "sense_and_sensibility_01_austen_64kb-0930.wav")) as source:
             pcm = source.readframes(source.getnframes())
         return KnownVoice(pcm, begins=round(0.21 * RATE_HZ), ends=round(3.02 * RATE_HZ))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_layout import tables
-from connectors.amazon_resources import create_resources
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.clip_store import AmazonClipStore
+from connectors.amazon.layout import tables
+from connectors.amazon.resources import create_resources
 from schemas.names import LISTENERS_INDEX
 
 pytestmark = pytest.mark.integration

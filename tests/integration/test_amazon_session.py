@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from beam_flink_kit.loops import LiveLoop
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_to_text import AmazonSpeechToText
-from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.memory_ledger import MemoryLedger
-from connectors.scripted_connectors import scripted_connectors
-from connectors.scripted_speech_to_text import (
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.speech_to_text import AmazonSpeechToText
+from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.memory.ledger import MemoryLedger
+from connectors.testing.connectors import scripted_connectors
+from connectors.testing.speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
@@ -30,13 +30,13 @@ from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session.records import ReadRecord
 from schemas.values import LedgerEntry
-from tests.unit.runtime.session_stage import (
+from tests.unit.pipelines.runtime.session_stage import (
     assert_every_sample_once,
     flush,
     said,
     talk_of,
 )
-from tests.unit.session.records_of import SESSION
+from tests.unit.pipelines.session.records_of import SESSION
 
 pytestmark = pytest.mark.integration
 

@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_speech_to_text import AmazonSpeechToText
-from connectors.amazon_speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
-from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.scripted_words import write_silence, write_words
-from connectors.speech_to_text import Recognition, SpeechStream
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.speech_to_text import AmazonSpeechToText
+from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.interfaces.errors import (
+    ConnectorError,
+    PermanentError,
+    RetryableError,
+    ThrottledError,
+)
+from connectors.interfaces.speech_to_text import Recognition, SpeechStream
+from connectors.testing.speech_to_text import ScriptedSpeechToText
+from connectors.testing.words import write_silence, write_words
 from local_stack.amazon_servers.transcribe import Refusal, TranscribeScript, TranscribeServer
 from local_stack.amazon_servers.transcribe_stream import Ending
 

@@ -9,14 +9,19 @@ from typing import TypeVar
 import pytest
 from aiohttp import web
 
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_languages import AMAZON_LANGUAGES
-from connectors.amazon_speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
-from connectors.amazon_translation import AmazonTranslator, AmazonTranslatorSettings
-from connectors.errors import ConnectorError, PermanentError, RetryableError, ThrottledError
-from connectors.mp3 import RATE_HZ, decode_clip
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer
-from connectors.scripted_translation import ScriptedTranslator
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.languages import AMAZON_LANGUAGES
+from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
+from connectors.amazon.translation import AmazonTranslator, AmazonTranslatorSettings
+from connectors.audio.mp3 import RATE_HZ, decode_clip
+from connectors.interfaces.errors import (
+    ConnectorError,
+    PermanentError,
+    RetryableError,
+    ThrottledError,
+)
+from connectors.testing.speech_synthesis import ScriptedSynthesizer
+from connectors.testing.translation import ScriptedTranslator
 from local_stack.amazon_servers.http_service import HttpService, ServiceError
 from local_stack.amazon_servers.polly import VOICES, PollyServer
 from local_stack.amazon_servers.translate import TranslateServer

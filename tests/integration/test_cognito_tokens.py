@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from connectors.amazon_clients import boto_options
+from connectors.amazon.clients import boto_options
 from ingest_gateway.access.auth import InvalidTokenError
 from ingest_gateway.access.cognito import UserPool, cognito_verifier
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.errors import PermanentError, RetryableError
+from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.local.engine_process import EngineProcess
 
 pytestmark = pytest.mark.integration
 
-MODULE = "tests.unit.local_engines.played_engine"
+MODULE = "tests.unit.connectors.local.played_engine"
 
 
 @pytest.fixture

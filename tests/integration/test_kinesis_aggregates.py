@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from benchmarks.polling import TICK_S, Polling
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_fan_out_source import AmazonFanOutSource
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.shard_source import MAX_HASH_KEY, StartAt, StartKind, hash_key
+from benchmarks.kinesis.polling import TICK_S, Polling
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.fan_out_source import AmazonFanOutSource
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.interfaces.shard_source import MAX_HASH_KEY, StartAt, StartKind, hash_key
 from pipelines.session.records import ReadRecord
 from schemas.avro_codec import encode
 from schemas.values import AudioChunk, DeadLetter
-from tests.unit.connectors.kpl_aggregates import aggregate
+from tests.unit.connectors.amazon.kpl_aggregates import aggregate
 
 pytestmark = pytest.mark.integration
 

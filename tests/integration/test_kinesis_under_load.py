@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from benchmarks.polling import TICK_S, Polling
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_fan_out_source import AmazonFanOutSource
-from connectors.amazon_record_sink import AmazonRecordSink
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.shard_source import Shard, StartAt, StartKind
+from benchmarks.kinesis.polling import TICK_S, Polling
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.fan_out_source import AmazonFanOutSource
+from connectors.amazon.record_sink import AmazonRecordSink
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.interfaces.shard_source import Shard, StartAt, StartKind
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_ledger import AmazonLedger
-from connectors.amazon_positions import AmazonPositions
-from connectors.errors import RetryableError
-from connectors.positions import ShardPosition
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.ledger import AmazonLedger
+from connectors.amazon.positions import AmazonPositions
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.positions import ShardPosition
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead
 
 pytestmark = pytest.mark.integration

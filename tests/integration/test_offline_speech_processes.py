@@ -15,11 +15,11 @@ import numpy as np
 import psutil
 import pytest
 
-from connectors.errors import RetryableError, ThrottledError
-from connectors.offline_speech_synthesis import OfflineSynthesizer
-from connectors.offline_speech_to_text import OfflineSpeechToText, OfflineSpeechToTextSettings
-from connectors.offline_translation import OfflineTranslator, OfflineTranslatorSettings
-from connectors.speech_to_text import Recognition, SpeechStream
+from connectors.interfaces.errors import RetryableError, ThrottledError
+from connectors.interfaces.speech_to_text import Recognition, SpeechStream
+from connectors.offline.speech_synthesis import OfflineSynthesizer
+from connectors.offline.speech_to_text import OfflineSpeechToText, OfflineSpeechToTextSettings
+from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
 from tests.contracts.test_speech_to_text import final_text, read_speech, recognise
 
 pytestmark = pytest.mark.integration
@@ -29,8 +29,8 @@ SENTENCES = ("0870", "0880", "0890", "0920", "0930")
 
 OPENS_ALL_ENGINES = """
 import asyncio, sys
-from connectors.offline_speech_to_text import OfflineSpeechToText
-from connectors.offline_translation import OfflineTranslator
+from connectors.offline.speech_to_text import OfflineSpeechToText
+from connectors.offline.translation import OfflineTranslator
 
 async def main():
     recogniser, translator = OfflineSpeechToText(), OfflineTranslator()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.amazon_resources import create_resources
+from connectors.amazon.resources import create_resources
 from tests.conftest import LocalCloud
 from tests.integration.gateway.conftest import ISSUER
 from tests.kvs_server.world import kvs_world

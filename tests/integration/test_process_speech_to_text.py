@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.errors import RetryableError
-from connectors.process_speech_to_text import (
+from connectors.interfaces.errors import RetryableError
+from connectors.offline.process_speech_to_text import (
     ProcessSpeechToText,
     ProcessSpeechToTextSettings,
     RecogniserProgram,
@@ -19,7 +19,7 @@ SETTINGS = ProcessSpeechToTextSettings(hangs_after_s=0.3, ahead_bytes=RATE_HZ)
 
 def played(behaviour: str) -> ProcessSpeechToText:
     program = RecogniserProgram(
-        "played", "tests.unit.local_engines.played_recogniser", frozenset({"en"}), (behaviour,)
+        "played", "tests.unit.connectors.local.played_recogniser", frozenset({"en"}), (behaviour,)
     )
     return ProcessSpeechToText(program, SETTINGS)
 

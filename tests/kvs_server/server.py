@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.amazon_clients import AwsSettings
+from connectors.amazon.clients import AwsSettings
 from local_stack.amazon_servers.certificates import make_certificates
 from local_stack.amazon_servers.http_service import ServiceError
 from local_stack.amazon_servers.signatures import BadSignatureError

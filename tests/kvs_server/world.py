@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.memory_session_events import MemorySessionEvents
-from connectors.signaling_channels import TemporaryCredentials
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
+from connectors.interfaces.signaling_channels import TemporaryCredentials
+from connectors.memory.record_sink import MemoryRecordSink
+from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.gateway import Gateway, wall_clock_ms
 from ingest_gateway.kvs.viewer import Patience, ViewerDependencies
 from ingest_gateway.kvs.worker import KvsWorker

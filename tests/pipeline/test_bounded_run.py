@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from connectors.mp3 import decode_clip
-from connectors.scripted_words import write_silence, write_words
+from connectors.audio.mp3 import decode_clip
+from connectors.testing.words import write_silence, write_words
 from local_stack.talk import LIBRIVOX
 from pipelines.main import main
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local_stack.cluster_state import KeptState, kept_state, live_graph
+from local_stack.cluster.state import KeptState, kept_state, live_graph
 
 pytestmark = pytest.mark.pipeline
 

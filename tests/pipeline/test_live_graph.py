@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import pytest
 
-from connectors.scripted_faults import Fault, FaultKind
-from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
-from connectors.scripted_translation import ScriptedTranslatorSettings
-from connectors.scripted_words import write_silence, write_words
-from connectors.session_tables import CountChange
-from connectors.shard_source import StartAt, StartKind
-from connectors.speech_to_text import Word
+from connectors.interfaces.session_tables import CountChange
+from connectors.interfaces.shard_source import StartAt, StartKind
+from connectors.interfaces.speech_to_text import Word
+from connectors.testing.faults import Fault, FaultKind
+from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
+from connectors.testing.translation import ScriptedTranslatorSettings
+from connectors.testing.words import write_silence, write_words
 from schemas.values import ControlKind, EntryKind, LedgerEntry
 from tests.pipeline.world import START_MS, World, ms
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.policy import Policies
-from connectors.scripted_faults import Delay
-from connectors.scripted_speech_synthesis import ScriptedSynthesizerSettings
-from connectors.scripted_speech_to_text import ScriptedSpeechToTextSettings
-from connectors.scripted_translation import ScriptedTranslatorSettings
-from connectors.scripted_words import write_silence, write_talk
+from connectors.calls.policy import Policies
+from connectors.testing.faults import Delay
+from connectors.testing.speech_synthesis import ScriptedSynthesizerSettings
+from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
+from connectors.testing.translation import ScriptedTranslatorSettings
+from connectors.testing.words import write_silence, write_talk
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from schemas.values import ControlKind
 from tests.pipeline.world import World

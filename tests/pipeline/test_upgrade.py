@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.amazon_ledger import from_item, head_item, to_item
-from connectors.positions import ShardPosition
-from connectors.scripted_words import write_silence, write_words
-from connectors.shard_source import ShardRecord, StartAt, StartKind
-from connectors.speech_to_text import Word
+from connectors.amazon.ledger import from_item, head_item, to_item
+from connectors.interfaces.positions import ShardPosition
+from connectors.interfaces.shard_source import ShardRecord, StartAt, StartKind
+from connectors.interfaces.speech_to_text import Word
+from connectors.testing.words import write_silence, write_words
 from pipelines.session.coverage import Coverage
 from pipelines.session.outbox import coverage_of
 from schemas.avro_codec import decode

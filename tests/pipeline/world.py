@@ -18,27 +18,27 @@ from apache_beam.transforms.window import TimestampedValue
 
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import held
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.memory_ledger import MemoryLedger
-from connectors.memory_notifier import MemoryNotifier
-from connectors.memory_positions import MemoryPositions
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.policy import PATIENT, Policies
+from connectors.calls.policy import PATIENT, Policies
+from connectors.interfaces.session_tables import ListenerCounts
+from connectors.interfaces.shard_source import StartAt, StartKind
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.dead_letters import MemoryDeadLetters
+from connectors.memory.ledger import MemoryLedger
+from connectors.memory.notifier import MemoryNotifier
+from connectors.memory.positions import MemoryPositions
+from connectors.memory.session_tables import MemorySessionTables
 from connectors.registry import Connectors
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import (
+from connectors.testing.shard_source import ScriptedShardSource
+from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
 )
-from connectors.scripted_speech_to_text import (
+from connectors.testing.speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
-from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
-from connectors.session_tables import ListenerCounts
-from connectors.shard_source import StartAt, StartKind
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from pipelines.coders import register_coders
 from pipelines.live_translation import GraphOptions, live, live_windows
 from pipelines.reading.reader import ReadOptions

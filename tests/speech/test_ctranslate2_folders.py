@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 from connectors.local.model_store import Manifest, Model, ModelStore
 from connectors.local.translation import LocalTranslator
 from connectors.local.translation_process import load_ctranslate2

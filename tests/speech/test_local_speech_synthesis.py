@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
+from connectors.audio.mp3 import RATE_HZ, decode_clip
+from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.local.loudness import TARGET_LUFS, loudness_lufs
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
-from connectors.mp3 import RATE_HZ, decode_clip
-from connectors.speech_synthesis import SpeechSynthesizer
 from local_stack.talk import word_error_rate
 from tests.contracts.test_speech_synthesis import TEXTS, SpeechSynthesisContract
 from tests.contracts.test_speech_to_text import RATE_HZ as SPOKEN_HZ

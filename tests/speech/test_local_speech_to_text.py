@@ -8,9 +8,9 @@ import signal
 
 import pytest
 
-from connectors.errors import RetryableError
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.speech_to_text import Recognition, SpeechToText, capabilities_of
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
-from connectors.speech_to_text import Recognition, SpeechToText, capabilities_of
 from local_stack.talk import word_error_rate
 from tests.contracts.test_speech_to_text import (
     RATE_HZ,

@@ -8,9 +8,9 @@ import signal
 
 import pytest
 
-from connectors.errors import ConnectorError, PermanentError
+from connectors.interfaces.errors import ConnectorError, PermanentError
+from connectors.interfaces.translation import Translator
 from connectors.local.translation import LocalTranslator
-from connectors.translation import Translator
 from tests.contracts.test_translation import TranslationContract
 
 pytestmark = pytest.mark.speech

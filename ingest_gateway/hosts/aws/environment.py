@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal, TypeVar
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_document_store import AmazonDocumentStore
-from connectors.amazon_open_sockets import AmazonOpenSockets
-from connectors.document_store import DocumentStore
-from connectors.open_sockets import OpenSockets
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.document_store import AmazonDocumentStore
+from connectors.amazon.open_sockets import AmazonOpenSockets
+from connectors.interfaces.document_store import DocumentStore
+from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.settings import GatewaySettings

@@ -14,7 +14,7 @@ from typing import Any
 from litestar import Litestar, Request
 from litestar.di import Provide
 
-from connectors.open_sockets import OpenSockets
+from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.gateway import Gateway, GatewayDependencies
 from ingest_gateway.hosts.aws.events import HttpCall, http_answer
 from ingest_gateway.hosts.aws.one_event import OneEvent

@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from connectors.errors import ConnectorError, GoneError
-from connectors.open_sockets import OpenSockets
-from connectors.policy import Policies, call
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.errors import ConnectorError, GoneError
+from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.gateway import DRAIN_S, Gateway, GatewayDependencies
 from ingest_gateway.hosts.aws.open_connections import OpenConnection

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from connectors.document_store import DocumentStore
-from connectors.errors import RetryableError
-from connectors.policy import Policies, call
+from connectors.calls.policy import Policies, call
+from connectors.interfaces.document_store import DocumentStore
+from connectors.interfaces.errors import RetryableError
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.hosts.aws.stream_standing import StreamStanding
 from ingest_gateway.protocol.connection_protocol import Listening, Speaking

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.document_store import DocumentStore
-from connectors.errors import ConnectorError, GoneError
-from connectors.open_sockets import OpenSockets
+from connectors.interfaces.document_store import DocumentStore
+from connectors.interfaces.errors import ConnectorError, GoneError
+from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.access.auth import SUBPROTOCOL
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.authorizer import identity_of

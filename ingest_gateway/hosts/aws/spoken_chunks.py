@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from connectors.errors import ConnectorError, RetryableError
-from connectors.policy import call
-from connectors.record_sink import SinkRecord
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError, RetryableError
+from connectors.interfaces.record_sink import SinkRecord
 from ingest_gateway.audio_in.intake import as_broadcast, gap_record, speaking_into
 from ingest_gateway.audio_in.speaker_stream import MAX_JUMP, Hole, SpeakerStream
 from ingest_gateway.gateway import GatewayDependencies

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from connectors.errors import ConnectorError
-from connectors.open_sockets import OpenSockets
+from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.one_event import OneEvent
 

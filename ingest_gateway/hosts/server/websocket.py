@@ -15,7 +15,7 @@ from typing import Any
 
 from litestar import WebSocket, websocket
 
-from connectors.errors import ConnectorError
+from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.admission import identify
 from ingest_gateway.access.auth import SUBPROTOCOL, Identity, InvalidTokenError
 from ingest_gateway.gateway import Gateway

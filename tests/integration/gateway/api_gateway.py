@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.errors import GoneError
-from connectors.memory_document_store import MemoryDocumentStore
+from connectors.interfaces.errors import GoneError
+from connectors.memory.document_store import MemoryDocumentStore
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.authorizer import authorize
@@ -72,7 +72,7 @@ class ApiGateway:
             tuple(one for one in self.front_paths if one != "/")
         )
 
-    # What handlers are given: connectors.open_sockets
+    # What handlers are given: connectors.interfaces.open_sockets
 
     async def post(self, connection_id: str, text: str) -> None:
         held = self._held.get(connection_id)

@@ -16,12 +16,12 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.memory_document_store import MemoryDocumentStore
-from connectors.memory_ledger import MemoryLedger
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.memory_session_tables import MemorySessionTables
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.dead_letters import MemoryDeadLetters
+from connectors.memory.document_store import MemoryDocumentStore
+from connectors.memory.ledger import MemoryLedger
+from connectors.memory.record_sink import MemoryRecordSink
+from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from connectors.amazon_clients import AwsSettings, boto_options
+from connectors.amazon.clients import AwsSettings, boto_options
 
 _ROLE = "arn:aws:iam::000000000000:role/functions"
 _START_S = 60

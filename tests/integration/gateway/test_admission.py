@@ -8,10 +8,10 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from connectors.errors import RetryableError
-from connectors.memory_session_events import MemorySessionEvents
-from connectors.policy import Policies, Policy
-from connectors.session_events import SessionEvent
+from connectors.calls.policy import Policies, Policy
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.session_events import SessionEvent
+from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S
 from tests.integration.gateway.conftest import RunningGateway, RunningHandlers
 

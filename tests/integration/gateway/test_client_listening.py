@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.notifier import Audience
+from connectors.interfaces.notifier import Audience
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import listen, received_numbers
 from ingest_gateway.client.__main__ import app
 from ingest_gateway.protocol.messages import Caption

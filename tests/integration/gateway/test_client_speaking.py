@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connectors.scripted_words import write_words
+from connectors.testing.words import write_words
 from ingest_gateway.client import speak, speaker
 from ingest_gateway.client.line import Line, open_line
 from ingest_gateway.client.reports import ReceivedMessage

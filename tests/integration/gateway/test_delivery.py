@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beam_flink_kit.loops import LiveLoop
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_notifier import AmazonNotifier, AmazonNotifierSettings
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.listener_connections import TableListenerConnections
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.notifier import Notifier
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.notifier import AmazonNotifier, AmazonNotifierSettings
+from connectors.interfaces.listener_connections import TableListenerConnections
+from connectors.interfaces.notifier import Notifier
+from connectors.memory.clip_store import MemoryClipStore
 from connectors.registry import Connectors
-from connectors.scripted_connectors import scripted_connectors
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.testing.connectors import scripted_connectors
 from pipelines.runtime.captioning import Captioner
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.worker import CallSite

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from connectors.amazon_record_sink import AmazonRecordSink
+from connectors.amazon.record_sink import AmazonRecordSink
 from ingest_gateway.access.auth import LocalIssuer
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
@@ -21,7 +21,7 @@ from tests.integration.gateway.conftest import Client
 from tests.integration.gateway.deployed_functions import DeployedFunctions, deploy
 
 if TYPE_CHECKING:
-    from connectors.amazon_clients import AwsClients
+    from connectors.amazon.clients import AwsClients
 
 pytestmark = pytest.mark.integration
 

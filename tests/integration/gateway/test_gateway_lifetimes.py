@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import (
     GatewayRefusedError,
     ReceivedMessage,
@@ -18,7 +18,7 @@ from ingest_gateway.client import (
     speak,
 )
 from tests.settable_clock import SettableClock
-from tests.unit.connectors.wav_files import EXTENSIBLE, fmt, wav
+from tests.unit.connectors.audio.wav_files import EXTENSIBLE, fmt, wav
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.listener_connections import TableListenerConnections
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.notifier import Audience, Delivery
-from connectors.session_tables import ConnectionRow, CountChange, ListenerCounts
+from connectors.interfaces.listener_connections import TableListenerConnections
+from connectors.interfaces.notifier import Audience, Delivery
+from connectors.interfaces.session_tables import ConnectionRow, CountChange, ListenerCounts
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from schemas.names import clip_key
 from schemas.values import EntryKind, LedgerEntry, Route
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_dead_letters import AmazonDeadLetters
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.session_tables import ListenerCounts
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.dead_letters import AmazonDeadLetters
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.interfaces.session_tables import ListenerCounts
 from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from ingest_gateway.client import ReceivedMessage, create_session, fetch_token, listen, speak
 from ingest_gateway.gateway import wall_clock_ms

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connectors.errors import RetryableError
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.record_sink import SinkRecord
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.record_sink import SinkRecord
+from connectors.memory.record_sink import MemoryRecordSink
 from schemas.values import AudioChunk, ControlKind, SessionControl
 
 if TYPE_CHECKING:

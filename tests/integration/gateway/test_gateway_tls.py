@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from connectors.amazon_clients import AwsClients
+from connectors.amazon.clients import AwsClients
 from schemas.values import AudioChunk
 from tests.integration.gateway.test_gateway_process import records
 

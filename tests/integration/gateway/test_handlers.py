@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from connectors.errors import RetryableError
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.memory_session_events import MemorySessionEvents
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.policy import Policies, Policy
-from connectors.record_sink import SinkRecord
-from connectors.session_tables import ConnectionRow, ListenerCounts
+from connectors.calls.policy import Policies, Policy
+from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.record_sink import SinkRecord
+from connectors.interfaces.session_tables import ConnectionRow, ListenerCounts
+from connectors.memory.record_sink import MemoryRecordSink
+from connectors.memory.session_events import MemorySessionEvents
+from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.client import ReceivedMessage, create_session, speak
 from ingest_gateway.hosts.aws.open_connections import LIFETIME_MS
 from ingest_gateway.hosts.aws.stream_standing import HOLE_WAIT_MS

@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connectors.amazon_clients import AwsClients
-from connectors.amazon_session_tables import AmazonSessionTables
-from connectors.amazon_signaling_channels import AmazonOwnKeys, AmazonSignalingChannels
-from connectors.session_events import DETAIL_TYPE, SOURCE
-from connectors.session_tables import SessionRow
-from connectors.signaling_channels import Role
+from connectors.amazon.clients import AwsClients
+from connectors.amazon.session_tables import AmazonSessionTables
+from connectors.amazon.signaling_channels import AmazonOwnKeys, AmazonSignalingChannels
+from connectors.interfaces.session_events import DETAIL_TYPE, SOURCE
+from connectors.interfaces.session_tables import SessionRow
+from connectors.interfaces.signaling_channels import Role
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway, wall_clock_ms
 from ingest_gateway.protocol.messages import CreateSession

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from connectors.session_tables import ListenerCounts
+from connectors.interfaces.session_tables import ListenerCounts
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.sessions.languages import Languages
 from schemas.names import clip_key

@@ -9,13 +9,13 @@ import httpx
 import pytest
 from joserfc import jwt
 
-from connectors.dead_letter_archive import FoundLetters
-from connectors.errors import RetryableError
-from connectors.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.memory_dead_letters import MemoryDeadLetters
-from connectors.memory_ledger import MemoryLedger
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.policy import Policies, Policy
+from connectors.calls.policy import Policies, Policy
+from connectors.interfaces.dead_letter_archive import FoundLetters
+from connectors.interfaces.errors import RetryableError
+from connectors.memory.dead_letters import MemoryDeadLetters
+from connectors.memory.ledger import MemoryLedger
+from connectors.memory.record_sink import MemoryRecordSink
+from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from ingest_gateway.gateway import wall_clock_ms
 from ingest_gateway.operations.backlog import ASK_AFTER_MS
@@ -25,7 +25,7 @@ from tests.integration.gateway.conftest import ISSUER
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from connectors.record_sink import SinkRecord
+    from connectors.interfaces.record_sink import SinkRecord
     from tests.integration.gateway.conftest import RunningGateway, Start
 
 pytestmark = pytest.mark.integration

@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
-from connectors.mp3 import RATE_HZ as CLIP_HZ
-from connectors.mp3 import encode_clip
+from connectors.audio.mp3 import RATE_HZ as CLIP_HZ
+from connectors.audio.mp3 import encode_clip
 from schemas.names import clip_key
 from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient
 from tests.unit.gateway.opus_tones import level, spoken, strongest_hz, tone, without_silence

@@ -13,8 +13,8 @@ import httpx
 import numpy as np
 import pytest
 
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.record_sink import SinkRecord
+from connectors.interfaces.record_sink import SinkRecord
+from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.webrtc import whip
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk
 from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient, a_session

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.brought_python import BroughtPython
+from deployment.bundled_python import BroughtPython
 from local_stack.flink import JOB_SERVER_JAR
 
 pytestmark = [

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from local_stack import cluster_job
-from local_stack.cluster_flink import ClusterSettings
-from local_stack.cluster_job import ClusterJob, Restored
+from local_stack.cluster import job as cluster_job
+from local_stack.cluster.flink import ClusterSettings
+from local_stack.cluster.job import ClusterJob, Restored
 from local_stack.ports import free_ports
 from local_stack.processes import ProcessError, Processes, Running
 

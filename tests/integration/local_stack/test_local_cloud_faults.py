@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_resources import create_resources
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
-from local_stack.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.resources import create_resources
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
+from local_stack.cloud.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
+from local_stack.cloud.table_faults import TableFault, TableFaults
 from local_stack.ports import free_ports
 from local_stack.processes import Processes
-from local_stack.table_faults import TableFault, TableFaults
 
 pytestmark = pytest.mark.integration
 

@@ -10,12 +10,12 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from connectors.amazon_clients import AwsClients, AwsSettings
-from connectors.amazon_clip_store import AmazonClipStore
-from connectors.amazon_record_sink import AmazonRecordSink
-from connectors.amazon_resources import create_resources
-from connectors.errors import PermanentError, ThrottledError
-from connectors.record_sink import SinkRecord
+from connectors.amazon.clients import AwsClients, AwsSettings
+from connectors.amazon.clip_store import AmazonClipStore
+from connectors.amazon.record_sink import AmazonRecordSink
+from connectors.amazon.resources import create_resources
+from connectors.interfaces.errors import PermanentError, ThrottledError
+from connectors.interfaces.record_sink import SinkRecord
 from local_stack.troubles.front import Fault, Front
 from tests.conftest import LocalCloud
 

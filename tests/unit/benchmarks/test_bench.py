@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench
-from benchmarks.bench_bars import BARS, SERVICES, STOOD_IN, Bar
-from benchmarks.bench_parts import FULL, QUICK, Part, Result, Size, clear, lag_keys, parts, run_part
-from benchmarks.bench_pictures import draw_lag, draw_load, draw_stages, smoothed
+from benchmarks.bench import __main__ as bench
+from benchmarks.bench.bars import BARS, SERVICES, STOOD_IN, Bar
+from benchmarks.bench.parts import FULL, QUICK, Part, Result, Size, clear, lag_keys, parts, run_part
+from benchmarks.bench.pictures import draw_lag, draw_load, draw_stages, smoothed
 
 pytestmark = pytest.mark.unit
 

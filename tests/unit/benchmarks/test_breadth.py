@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.breadth import judge
-from benchmarks.breadth_audience import Listener
-from benchmarks.gateway_load.wire import LightSocket
-from benchmarks.lag import SpokenWord
+from benchmarks.gateway.wire import LightSocket
+from benchmarks.lag.breadth import judge
+from benchmarks.lag.breadth_audience import Listener
+from benchmarks.lag.word_lags import SpokenWord
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cost import (
+from benchmarks.cost.__main__ import figures
+from benchmarks.cost.charges import (
     PRICE_FILE,
     Prices,
     billed_s,
@@ -16,9 +17,8 @@ from benchmarks.cost import (
     voiced_stretches_s,
     window_usage,
 )
-from benchmarks.cost_table import figures
 from benchmarks.talks import write_talk
-from connectors.speech_to_text import Word
+from connectors.interfaces.speech_to_text import Word
 
 pytestmark = pytest.mark.unit
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.counted_recognition import (
+from benchmarks.lag.counted_recognition import (
     CountedConnectors,
     CountedSpeechToText,
     Request,
     read_requests,
 )
-from connectors.amazon_clients import AwsSettings
+from connectors.amazon.clients import AwsSettings
 from connectors.job_connectors import LiveConnectors, NotifyChoice, SpeechChoice
-from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.scripted_words import write_words
+from connectors.testing.speech_to_text import ScriptedSpeechToText
+from connectors.testing.words import write_words
 from schemas.values import SAMPLE_RATE_HZ
 
 pytestmark = pytest.mark.unit

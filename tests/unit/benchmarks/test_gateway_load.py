@@ -11,13 +11,13 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 
-from benchmarks.gateway_load.__main__ import flat
-from benchmarks.gateway_load.chunk_stamp import PCM_BYTES, sent_ns, stamped_pcm
-from benchmarks.gateway_load.histogram import Histogram
-from benchmarks.gateway_load.one_run import Load, Measured
-from benchmarks.gateway_load.stand_in_sink import StandInSink
-from benchmarks.gateway_load.wire import client_head, take_frame
-from connectors.record_sink import SinkRecord
+from benchmarks.gateway.__main__ import flat
+from benchmarks.gateway.chunk_stamp import PCM_BYTES, sent_ns, stamped_pcm
+from benchmarks.gateway.histogram import Histogram
+from benchmarks.gateway.one_run import Load, Measured
+from benchmarks.gateway.stand_in_sink import StandInSink
+from benchmarks.gateway.wire import client_head, take_frame
+from connectors.interfaces.record_sink import SinkRecord
 from ingest_gateway.protocol.frames import AudioFrame, decode_frame, encode_frame
 from schemas.avro_codec import encode
 from schemas.values import AudioChunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.kinesis_reading import CHUNK_BYTES, CHUNKS_A_S, SESSIONS_A_SHARD, Load, loads_of
+from benchmarks.kinesis.reading import CHUNK_BYTES, CHUNKS_A_S, SESSIONS_A_SHARD, Load, loads_of
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kit_calls_job import Plan, Way, plan_of
-from benchmarks.kit_latency import Call, Load, calls_in, quantile, row_of
+from benchmarks.kit.calls_job import Plan, Way, plan_of
+from benchmarks.kit.latency import Call, Load, calls_in, quantile, row_of
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.lag import Arrival, SpokenWord, WordLags, spoken_words, summary, word_lags
-from connectors.speech_to_text import Word
+from benchmarks.lag.word_lags import Arrival, SpokenWord, WordLags, spoken_words, summary, word_lags
+from connectors.interfaces.speech_to_text import Word
 
 pytestmark = pytest.mark.unit
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from benchmarks import lag_run
-from benchmarks.counted_recognition import CountedConnectors, Request
-from benchmarks.lag import Arrival, spoken_words
-from benchmarks.lag_collector import Collector, Note, read_notes
-from benchmarks.lag_flows import Heard
-from benchmarks.lag_run import Judged, comparison, judge, ratios, recognition, sessions
-from benchmarks.lag_talkers import Session, Spoken, chunks
-from benchmarks.profiled_job import with_count, with_services
-from benchmarks.service_profiles import PROFILES
+from benchmarks.lag import __main__ as lag_run
+from benchmarks.lag.__main__ import Judged, comparison, judge, ratios, recognition, sessions
+from benchmarks.lag.collector import Collector, Note, read_notes
+from benchmarks.lag.counted_recognition import CountedConnectors, Request
+from benchmarks.lag.flows import Heard
+from benchmarks.lag.profiled_job import with_count, with_services
+from benchmarks.lag.service_profiles import PROFILES
+from benchmarks.lag.talkers import Session, Spoken, chunks
+from benchmarks.lag.word_lags import Arrival, spoken_words
 from benchmarks.talks import Talk
+from connectors.interfaces.notifier import Audience
+from connectors.interfaces.speech_to_text import Word
 from connectors.job_connectors import LiveConnectors
-from connectors.notifier import Audience
-from connectors.speech_to_text import Word
 from local_stack.processes import ProcessError
 from pipelines.options import LiveJob, read_options
 from schemas.values import AudioChunk

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.ledger_cost import (
+from benchmarks.cost.ledger import (
     UNIT_BYTES,
     head_units,
     rows,

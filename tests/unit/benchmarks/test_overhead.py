@@ -12,7 +12,7 @@ from benchmarks.overhead.measure import SIMULATED_MS, Checkpoints, Heard, Machin
 from benchmarks.overhead.notes import NoteTail, Told
 from benchmarks.overhead.scale import at_parallelism, parallelism_for
 from benchmarks.overhead.talkers import CHUNK_MS, Talkers, TalkersSource
-from connectors.shard_source import StartAt, StartKind
+from connectors.interfaces.shard_source import StartAt, StartKind
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, ControlKind, SessionControl
 

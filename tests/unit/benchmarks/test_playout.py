@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lag import Arrival, SpokenWord
-from benchmarks.playout import (
+from benchmarks.lag.playout import (
     FASTEST,
     HURRIED_S,
     RELAXED_S,
@@ -20,6 +19,7 @@ from benchmarks.playout import (
     played,
     playout_summary,
 )
+from benchmarks.lag.word_lags import Arrival, SpokenWord
 
 pytestmark = pytest.mark.unit
 

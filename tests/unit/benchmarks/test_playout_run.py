@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.lag import Arrival, SpokenWord, spoken_words, word_lags
-from benchmarks.playout_flows import START_MS, Arrivals, baseline_arrivals, job_arrivals
-from benchmarks.playout_run import figures, longer
-from benchmarks.service_profiles import PROFILES
+from benchmarks.lag.playout_flows import START_MS, Arrivals, baseline_arrivals, job_arrivals
+from benchmarks.lag.playout_run import figures, longer
+from benchmarks.lag.service_profiles import PROFILES
+from benchmarks.lag.word_lags import Arrival, SpokenWord, spoken_words, word_lags
 from benchmarks.talks import write_talk
 
 pytestmark = pytest.mark.unit

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from benchmarks.recognition import Said, Score, Talk, score, words_cut
-from benchmarks.session_alone import AnsweringSpeechToText, hear_session
-from connectors.scripted_speech_to_text import (
+from benchmarks.engines.recognition import Said, Score, Talk, score, words_cut
+from benchmarks.engines.session_alone import AnsweringSpeechToText, hear_session
+from connectors.testing.speech_to_text import (
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
-from connectors.scripted_voice_activity import ScriptedVoiceActivityFactory
-from connectors.scripted_words import write_silence, write_talk, write_words
+from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
+from connectors.testing.words import write_silence, write_talk, write_words
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter

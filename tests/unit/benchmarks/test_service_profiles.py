@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.lag.service_profiles import PROFILES, TEN_LANGUAGES
 from benchmarks.overhead.stand_ins import RECOGNITION_S, SPEECH_S, TRANSLATION_S
-from benchmarks.service_profiles import PROFILES, TEN_LANGUAGES
-from connectors.scripted_faults import Delay, TailedDelay
-from connectors.scripted_speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
-from connectors.scripted_words import write_words
+from connectors.testing.faults import Delay, TailedDelay
+from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.testing.words import write_words
 from local_stack.latency import percentile
 
 pytestmark = pytest.mark.unit

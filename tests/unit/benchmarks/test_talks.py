@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 
 from benchmarks.talks import Talk, write_talk
-from connectors.scripted_words import WordReader
+from connectors.testing.words import WordReader
 
 pytestmark = pytest.mark.unit
 

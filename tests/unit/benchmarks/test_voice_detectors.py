@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.voice_candidates import Candidate
-from benchmarks.voice_detectors import measure
-from benchmarks.voice_material import Material, under_noise
-from connectors.voice_smoothing import SmoothingRule
+from benchmarks.engines.voice_candidates import Candidate
+from benchmarks.engines.voice_detectors import measure
+from benchmarks.engines.voice_material import Material, under_noise
+from connectors.offline.voice_smoothing import SmoothingRule
 
 pytestmark = pytest.mark.unit
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.window_batches import BatchWindow, shards_by_bytes, shards_for, spread_sessions
-from connectors.shard_source import MAX_HASH_KEY, ShardRecord, hash_key
+from benchmarks.baseline.batches import BatchWindow, shards_by_bytes, shards_for, spread_sessions
+from connectors.interfaces.shard_source import MAX_HASH_KEY, ShardRecord, hash_key
 
 pytestmark = pytest.mark.unit
 

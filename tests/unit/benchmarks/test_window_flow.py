@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.window_flow import FlowReport, WindowFlow
-from benchmarks.window_saying import FlowConnectors
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.notifier import Delivery
-from connectors.scripted_faults import Delay, Fault, FaultKind
-from connectors.scripted_shard_source import ScriptedShardSource
-from connectors.scripted_speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
-from connectors.scripted_speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
-from connectors.scripted_translation import ScriptedTranslator, ScriptedTranslatorSettings
-from connectors.scripted_words import write_words
+from benchmarks.baseline.flow import FlowReport, WindowFlow
+from benchmarks.baseline.saying import FlowConnectors
+from connectors.interfaces.notifier import Delivery
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.session_tables import MemorySessionTables
+from connectors.testing.faults import Delay, Fault, FaultKind
+from connectors.testing.shard_source import ScriptedShardSource
+from connectors.testing.speech_synthesis import ScriptedSynthesizer, ScriptedSynthesizerSettings
+from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
+from connectors.testing.words import write_words
 from schemas.avro_codec import encode
 from schemas.values import AudioChunk, ControlKind, SessionControl
 

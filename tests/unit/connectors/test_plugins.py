@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from connectors.errors import PermanentError
+from connectors.interfaces.errors import PermanentError
 from connectors.job_connectors import LiveConnectors, SpeechChoice
 from connectors.plugins import GROUPS, open_plugin, plugin_names
 from pipelines.options import LiveJob, read_options

@@ -8,9 +8,9 @@ import tracemalloc
 import msgspec
 import pytest
 
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_ledger import MemoryLedger
-from connectors.policy import Policies
+from connectors.calls.policy import Policies
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.ledger import MemoryLedger
 from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.windows import LagWindows, PassedUtterance
 from ingest_gateway.protocol.limits import Limits

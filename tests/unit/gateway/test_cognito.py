@@ -14,7 +14,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from connectors.errors import RetryableError
+from connectors.interfaces.errors import RetryableError
 from ingest_gateway.access.auth import Identity, InvalidTokenError
 from ingest_gateway.access.cognito import (
     KEYS_ASKED_EVERY_S,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from connectors.mp3 import RATE_HZ, decode_clip, encode_clip
+from connectors.audio.mp3 import RATE_HZ, decode_clip, encode_clip
 from ingest_gateway.read_side.mp3_join import JoinedMp3, audio_frames
 
 pytestmark = pytest.mark.unit

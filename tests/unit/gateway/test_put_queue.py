@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from connectors.record_sink import SinkRecord
+from connectors.interfaces.record_sink import SinkRecord
 from ingest_gateway.audio_in.intake import gap_record
 from ingest_gateway.audio_in.put_queue import FIRST_WAIT_MS, Pending, PutQueue, Settled
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord

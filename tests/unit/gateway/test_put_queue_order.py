@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.record_sink import SinkRecord
+from connectors.interfaces.record_sink import SinkRecord
 from ingest_gateway.audio_in.intake import gap_record
 from ingest_gateway.audio_in.put_queue import LONGEST_WAIT_MS, Batch, Pending, PutQueue, Settled
 from schemas.values import AudioChunk, ControlKind, SessionControl, StreamRecord

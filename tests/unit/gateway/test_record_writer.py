@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import RetryableError, ThrottledError
-from connectors.memory_record_sink import MemoryRecordSink
-from connectors.record_sink import RecordSink, SinkRecord
+from connectors.interfaces.errors import RetryableError, ThrottledError
+from connectors.interfaces.record_sink import RecordSink, SinkRecord
+from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.audio_in.intake import gap_record
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter

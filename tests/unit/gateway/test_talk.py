@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.mp3 import RATE_HZ, decode_clip, encode_clip
-from connectors.policy import Policies
+from connectors.audio.mp3 import RATE_HZ, decode_clip, encode_clip
+from connectors.calls.policy import Policies
+from connectors.memory.clip_store import MemoryClipStore
 from ingest_gateway.client.reports import ReceivedClip
 from ingest_gateway.client.saved_talk import SavedTalk
 from ingest_gateway.read_side.talk import Talk

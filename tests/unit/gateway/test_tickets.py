@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from connectors.memory_document_store import MemoryDocumentStore
-from connectors.policy import Policies
+from connectors.calls.policy import Policies
+from connectors.memory.document_store import MemoryDocumentStore
 from ingest_gateway.access.auth import Identity, InvalidTokenError
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S, Tickets
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from connectors.errors import ConnectorError, RetryableError
-from connectors.memory_clip_store import MemoryClipStore
-from connectors.memory_ledger import MemoryLedger
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.record_sink import SinkRecord
-from connectors.session_tables import Progress, SessionRow
+from connectors.interfaces.errors import ConnectorError, RetryableError
+from connectors.interfaces.record_sink import SinkRecord
+from connectors.interfaces.session_tables import Progress, SessionRow
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.ledger import MemoryLedger
+from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import Identity, LocalIssuer
 from ingest_gateway.audio_in.put_queue import Settled
 from ingest_gateway.gateway import Gateway, GatewayDependencies

@@ -10,7 +10,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
-from local_stack.cluster_state import live_pipeline
+from local_stack.cluster.state import live_pipeline
 from local_stack.graph_picture import PAGE, PICTURES, drawn, with_pictures
 from schemas.values import DeadLetter
 from tests.unit.house.pages import links

@@ -27,7 +27,7 @@ CONNECTOR_INTERFACES = {
     )
 }
 # Retries, deadlines and rates, around any connector whatever it is.
-CONNECTOR_POLICY = "connectors.policy"
+CONNECTOR_POLICY = "connectors.calls.policy"
 # What reaches outside the process, or waits for it. (importlib.resources reads the schemas.)
 STANDARD_IO = {
     "asyncio",

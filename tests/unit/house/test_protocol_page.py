@@ -11,11 +11,11 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from connectors import session_items
-from connectors.amazon_layout import tables
-from connectors.amazon_ledger import EXPIRES_AT, from_item, outcome_value, to_item
-from connectors.letter_format import letter_json, letter_key, letter_of
-from connectors.session_events import SessionEventType, event_of
+from connectors.amazon import session_items
+from connectors.amazon.layout import tables
+from connectors.amazon.ledger import EXPIRES_AT, from_item, outcome_value, to_item
+from connectors.interfaces.letter_format import letter_json, letter_key, letter_of
+from connectors.interfaces.session_events import SessionEventType, event_of
 from ingest_gateway.protocol.connection_protocol import ConnectionProtocol, Refused
 from ingest_gateway.protocol.frames import AudioFrame, decode_frame, encode_frame
 from ingest_gateway.protocol.limits import Limits

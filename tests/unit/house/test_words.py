@@ -93,7 +93,7 @@ def test_offences_are_found(source: str, found: list[str]) -> None:
         ("connectors/captioning.py", True),
         ("connectors/hearing/__init__.py", True),
         ("connectors/testing/__init__.py", False),
-        ("connectors/signaling_channels.py", False),
+        ("connectors/interfaces/signaling_channels.py", False),
         ("connectors/ring.py", False),
     ],
 )

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from litestar.testing import AsyncTestClient
 
-from connectors.memory_signaling_channels import MemorySignalingAccess, MemorySignalingChannels
-from connectors.session_events import SessionEvent, SessionEventType
+from connectors.interfaces.session_events import SessionEvent, SessionEventType
+from connectors.memory.signaling_channels import MemorySignalingAccess, MemorySignalingChannels
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.kvs.events import create_app, session_event

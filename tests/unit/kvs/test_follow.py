@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.session_tables import ENDED, PAUSED, SessionRow
+from connectors.interfaces.session_tables import ENDED, PAUSED, SessionRow
 from ingest_gateway.kvs.follow import SEEN_WITHIN_MS, Next, followed, goes_on, what_next
 from schemas.values import SessionInfo
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from connectors.errors import PermanentError, RetryableError
-from connectors.memory_signaling_channels import MemorySignalingAccess
-from connectors.signaling_channels import Role, TemporaryCredentials
+from connectors.interfaces.errors import PermanentError, RetryableError
+from connectors.interfaces.signaling_channels import Role, TemporaryCredentials
+from connectors.memory.signaling_channels import MemorySignalingAccess
 from ingest_gateway.kvs.keys import EARLY_MS, RefreshedKeys
 
 pytestmark = pytest.mark.unit

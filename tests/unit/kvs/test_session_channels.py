@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import PermanentError, RetryableError
-from connectors.memory_session_tables import MemorySessionTables
-from connectors.memory_signaling_channels import MemorySignalingAccess, MemorySignalingChannels
-from connectors.policy import Policies, Policy
-from connectors.session_tables import SessionRow
+from connectors.calls.policy import Policies, Policy
+from connectors.interfaces.errors import PermanentError, RetryableError
+from connectors.interfaces.session_tables import SessionRow
+from connectors.memory.session_tables import MemorySessionTables
+from connectors.memory.signaling_channels import MemorySignalingAccess, MemorySignalingChannels
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway, wall_clock_ms
 from ingest_gateway.protocol.connection_protocol import Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.signaling_channels import IceServer
+from connectors.interfaces.signaling_channels import IceServer
 from ingest_gateway.kvs.ice import amazon_stun, with_servers
 from ingest_gateway.webrtc.ice import IceSettings
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local_stack import cluster_demo
-from local_stack.cluster_demo import Plan, all_that_comes, looped
-from local_stack.cluster_job import Restored
+from local_stack.cluster import demo as cluster_demo
+from local_stack.cluster.demo import Plan, all_that_comes, looped
+from local_stack.cluster.job import Restored
 from local_stack.processes import ProcessError
 from local_stack.talk import Talk
 

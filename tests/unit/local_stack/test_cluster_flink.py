@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.cluster_flink import FLINK_HOME, ClusterSettings, java_options
-from local_stack.cluster_stack import ClusterStackSettings
+from local_stack.cluster.flink import FLINK_HOME, ClusterSettings, java_options
+from local_stack.cluster.stack import ClusterStackSettings
 from local_stack.processes import ProcessError
 
 pytestmark = pytest.mark.unit

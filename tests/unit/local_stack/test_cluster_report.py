@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from local_stack.cluster_report import (
+from local_stack.cluster.report import (
     LOOK_BEHIND_MS,
     Act,
     Blow,

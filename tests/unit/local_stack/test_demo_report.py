@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from connectors.mp3 import RATE_HZ, encode_clip
+from connectors.audio.mp3 import RATE_HZ, encode_clip
 from ingest_gateway.client import ListenReport, ReceivedClip, SpeakReport
-from local_stack.demo_report import Evidence, make_report
+from local_stack.demo.report import Evidence, make_report
 from local_stack.talk import Talk
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
 

@@ -6,10 +6,10 @@ import pickle
 
 import pytest
 
-from connectors.amazon_speech import AmazonSpeech
-from connectors.amazon_speech_synthesis import AmazonSynthesizer
-from connectors.amazon_speech_to_text import AmazonSpeechToText
-from connectors.amazon_translation import AmazonTranslator
+from connectors.amazon.speech import AmazonSpeech
+from connectors.amazon.speech_synthesis import AmazonSynthesizer
+from connectors.amazon.speech_to_text import AmazonSpeechToText
+from connectors.amazon.translation import AmazonTranslator
 from connectors.job_connectors import LiveConnectors
 from pipelines.options import JobOptions, LiveJob, UsageError, read_options
 

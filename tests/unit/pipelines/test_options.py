@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from beam_flink_kit.loops import TimeMode
-from connectors.amazon_clients import AwsSettings
-from connectors.amazon_fan_out_source import AmazonFanOutSource
-from connectors.amazon_shard_source import AmazonShardSource
-from connectors.errors import PermanentError
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.fan_out_source import AmazonFanOutSource
+from connectors.amazon.shard_source import AmazonShardSource
+from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.shard_source import ShardSource, StartAt, StartKind
+from connectors.interfaces.traces import NoTraces, Traces
 from connectors.job_connectors import FolderConnectors, LiveConnectors, NotifyChoice, SpeechChoice
-from connectors.memory_notifier import MemoryNotifier
-from connectors.otlp_traces import OtlpTraces
-from connectors.scripted_speech_to_text import ScriptedSpeechToText
-from connectors.shard_source import ShardSource, StartAt, StartKind
-from connectors.traces import NoTraces, Traces
+from connectors.memory.notifier import MemoryNotifier
+from connectors.services.otlp_traces import OtlpTraces
+from connectors.testing.speech_to_text import ScriptedSpeechToText
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 

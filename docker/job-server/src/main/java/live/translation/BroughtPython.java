@@ -24,7 +24,7 @@ import org.apache.beam.sdk.options.PipelineOptions;
  *
  * <p>Some clusters let nothing be installed on their TaskManagers. Of all code that comes in the jar,
  * Beam's operators call this first, before they ask for a Python worker: they look for file systems.
- * It has none to offer. Jars without a Python (see local_stack/brought_python.py) are left alone.
+ * It has none to offer. Jars without a Python (see deployment/bundled_python.py) are left alone.
  */
 public final class BroughtPython implements FileSystemRegistrar {
   private static final String ARCHIVE = "/brought-python/python.zip";

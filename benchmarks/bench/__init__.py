@@ -1,0 +1,1 @@
+"""``make bench``: every part in one run, its bars and its pictures."""

@@ -1,0 +1,1 @@
+"""What the services charge for an hour of one speaker."""

@@ -1,0 +1,122 @@
+"""``python -m benchmarks.cost``: units and dollars of an hour of one speaker, by both flows.
+
+Reckoned from seeded talks and ``prices.toml``, which is yours to edit. How much silence the job
+leaves out depends on its segmentation; both ends are shown: a stream that is sent everything, and
+one that is sent speech alone, with a quarter of a second at its edges. The ledger's column counts
+writes by the KB. What the job's guesses cost
+(``pipelines.runtime.speculation``) is the share of a talk that goes through it in virtual time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from benchmarks.cost.charges import (
+    Prices,
+    Usage,
+    dollars,
+    read_prices,
+    stream_usage,
+    voiced_stretches_s,
+    window_usage,
+)
+from benchmarks.lag.playout_flows import job_run
+from benchmarks.lag.service_profiles import PROFILES
+from benchmarks.tables import show
+from benchmarks.talks import Talk, write_talk
+from local_stack.flink import ROOT
+
+HEARD = (0, 2, 10)
+TALKS = 10
+TALK_S = 600.0
+PAD_S, BRIDGED_S = 0.25, 0.5
+FLOWS = ("baseline", "stream", "speech_only")
+VOICES = ("neural", "generative")
+UNITS = ("billed_s", "translated_characters", "spoken_characters", "ledger_units")
+
+
+def hourly(talk: Talk, languages: int, prices: Prices, in_vain: float = 0.0) -> Mapping[str, Usage]:
+    """By flow, of a speaker's hour; ``languages``: how many are heard; ``in_vain``: see
+    ``stream_usage``."""
+    stretches_s = voiced_stretches_s(talk.words, pad_s=PAD_S, bridged_s=BRIDGED_S)
+    found = {
+        "baseline": window_usage(talk.words, talk.duration_s, languages, prices),
+        "stream": stream_usage([talk.duration_s], talk.words, languages, prices, in_vain),
+        "speech_only": stream_usage([sum(stretches_s)], talk.words, languages, prices, in_vain),
+    }
+    return {flow: usage.per_hour(talk.duration_s) for flow, usage in found.items()}
+
+
+def guessed_in_vain(talk: Talk) -> float:
+    """Translations begun on words that were not committed so, to those that were."""
+    counts = job_run(talk, ("es",), PROFILES["current"]).speculated
+    return counts.wasted / (counts.begun - counts.wasted)
+
+
+def figures(prices: Prices, talks: Sequence[Talk], in_vain: float = 0.0) -> dict[str, float]:
+    """Flat keys, means over the talks; ``reckoned_stt_seconds_ratio``: billed seconds, job over
+    baseline. What was really sent is counted by ``benchmarks.lag``."""
+    found: dict[str, float] = {}
+    for heard in HEARD:
+        by_talk = [hourly(talk, heard, prices, in_vain) for talk in talks]
+        for flow in by_talk[0]:
+            usages = [each[flow] for each in by_talk]
+            key = f"{flow}_{heard}_heard"
+            found |= {
+                f"{key}_billed_s": _mean([usage.billed_s for usage in usages]),
+                f"{key}_translated_characters": _mean(
+                    [one.translated_characters for one in usages]
+                ),
+                f"{key}_spoken_characters": _mean([usage.spoken_characters for usage in usages]),
+                f"{key}_ledger_units": _mean([usage.ledger_units for usage in usages]),
+                f"{key}_neural_dollars": _mean(
+                    [dollars(usage, prices, generative=False) for usage in usages]
+                ),
+                f"{key}_generative_dollars": _mean(
+                    [dollars(usage, prices, generative=True) for usage in usages]
+                ),
+            }
+    baseline_s = found["baseline_0_heard_billed_s"]
+    return found | {
+        "reckoned_stt_seconds_ratio": found["stream_0_heard_billed_s"] / baseline_s,
+        "reckoned_stt_seconds_ratio_speech_only": found["speech_only_0_heard_billed_s"]
+        / baseline_s,
+    }
+
+
+def main() -> None:
+    talks = [write_talk(number, TALK_S) for number in range(TALKS)]
+    in_vain = guessed_in_vain(talks[0])
+    found = figures(read_prices(), talks, in_vain) | {"guessed_in_vain_share": in_vain}
+    rows = [
+        (
+            flow,
+            heard,
+            *(round(found[f"{flow}_{heard}_heard_{unit}"]) for unit in UNITS),
+            *(f"{found[f'{flow}_{heard}_heard_{voice}_dollars']:.2f}" for voice in VOICES),
+        )
+        for heard in HEARD
+        for flow in FLOWS
+    ]
+    show(
+        "cost: an hour of one speaker, n of 10 languages heard",
+        ("flow", "heard", "billed s", "translated", "spoken", "ledger", "neural $", "gen. $"),
+        rows,
+    )
+    print(f"the job's share guessed in vain, contained in its characters: {in_vain:.3f}")
+    print("list prices as once known: check them, and edit benchmarks/cost/prices.toml")
+    file = ROOT / "build" / "cost.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(found, indent=2) + "\n")
+    print(f"see {file}")
+    ratio = found["reckoned_stt_seconds_ratio"]
+    print(f"cost: recognition billed at {ratio:.2f} of the baseline's seconds, as reckoned")
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+if __name__ == "__main__":
+    main()

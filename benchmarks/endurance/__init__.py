@@ -1,0 +1,1 @@
+"""What the whole system needs over time: 300 sessions, and standing by."""

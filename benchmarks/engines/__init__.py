@@ -1,0 +1,1 @@
+"""What speech engines cost and how well they do, by themselves."""

@@ -1,0 +1,1 @@
+"""From a put to the reader: polling against enhanced fan-out."""

@@ -1,0 +1,1 @@
+"""What ``beam_flink_kit`` adds to a call."""

@@ -1,0 +1,1 @@
+"""The interfaces on Amazon's services."""

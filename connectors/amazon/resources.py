@@ -1,0 +1,181 @@
+"""Create every table, stream and bucket of a stage, for local clouds and tests.
+
+On AWS the CDK app does this; both take names from ``schemas.names`` and shapes from
+``amazon_layout``. Repeating it changes nothing, so a demo can always call it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from connectors.amazon.clients import AwsClients, AwsSettings, aws_errors, error_code
+from connectors.amazon.layout import EXPIRES_AT, STORED_DAYS, Key, Table, tables
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_kinesis import KinesisClient
+    from types_aiobotocore_s3 import S3Client
+
+_EXISTS = frozenset(
+    {
+        "BucketAlreadyOwnedByYou",
+        "BucketAlreadyExists",
+        "ResourceInUseException",
+    }
+)
+_READY_POLL_S = 0.2
+_READY_TIMEOUT_S = 60
+
+
+async def create_resources(settings: AwsSettings, *, shards: int = 2) -> None:
+    """Create what is missing and wait until it can be used. ``shards``: of the audio stream."""
+    clients = AwsClients(settings)
+    names = settings.names
+    try:
+        dynamodb, kinesis, s3 = await asyncio.gather(
+            clients.dynamodb(), clients.kinesis(), clients.s3()
+        )
+        await asyncio.gather(
+            *(_create_table(dynamodb, table) for table in tables(names)),
+            _create_stream(kinesis, names.audio_stream, shards),
+            _create_stream(kinesis, names.dead_letter_stream, 1),
+            _create_bucket(s3, names.clip_bucket, settings),
+            _create_bucket(s3, names.audio_bucket, settings),
+        )
+        await _let_pages_fetch(s3, names.clip_bucket)
+    finally:
+        await clients.close()
+
+
+async def _unless_there(action: str, creating: Awaitable[Any]) -> None:
+    with aws_errors(action):
+        try:
+            await creating
+        except ClientError as error:
+            if error_code(error) not in _EXISTS:
+                raise
+
+
+async def _create_table(dynamodb: DynamoDBClient, table: Table) -> None:
+    request = _table_request(table)
+    await _unless_there(f"create table {table.name}", dynamodb.create_table(**request))
+
+    async def is_active() -> bool:
+        with aws_errors(f"describe table {table.name}"):
+            described = await dynamodb.describe_table(TableName=table.name)
+        return described["Table"].get("TableStatus") == "ACTIVE"
+
+    await _until(is_active)
+    with aws_errors(f"set the TTL of {table.name}"):
+        described = await dynamodb.describe_time_to_live(TableName=table.name)
+        status = described["TimeToLiveDescription"].get("TimeToLiveStatus", "DISABLED")
+        if status == "DISABLED":
+            await dynamodb.update_time_to_live(
+                TableName=table.name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES_AT},
+            )
+
+
+def _table_request(table: Table) -> Any:
+    keys = [key for key in (table.partition, table.sort) if key is not None]
+    indexed = [key for pair in table.indexes.values() for key in pair]
+    attributes = {key.name: key.type for key in (*keys, *indexed)}
+    request: dict[str, Any] = {
+        "TableName": table.name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()
+        ],
+        "KeySchema": _key_schema(keys),
+    }
+    if table.indexes:
+        request["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": name,
+                "KeySchema": _key_schema(list(pair)),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for name, pair in table.indexes.items()
+        ]
+    return request
+
+
+def _key_schema(keys: list[Key]) -> list[dict[str, str]]:
+    roles = ("HASH", "RANGE")
+    return [
+        {"AttributeName": key.name, "KeyType": role} for key, role in zip(keys, roles, strict=False)
+    ]
+
+
+async def _create_stream(kinesis: KinesisClient, name: str, shards: int) -> None:
+    creating = kinesis.create_stream(StreamName=name, ShardCount=shards)
+    await _unless_there(f"create stream {name}", creating)
+
+    async def is_active() -> bool:
+        with aws_errors(f"describe stream {name}"):
+            described = await kinesis.describe_stream_summary(StreamName=name)
+        return described["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE"
+
+    await _until(is_active)
+
+
+async def _until(ready: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(_READY_TIMEOUT_S):
+        while True:
+            if await ready():
+                return
+            await asyncio.sleep(_READY_POLL_S)
+
+
+async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None:
+    location: dict[str, Any] = {}
+    if settings.region != "us-east-1":  # the one region that refuses to be named
+        location = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
+    await _unless_there(f"create bucket {name}", s3.create_bucket(Bucket=name, **location))
+    with aws_errors(f"configure bucket {name}"):
+        await s3.put_public_access_block(
+            Bucket=name,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+        await s3.put_bucket_lifecycle_configuration(
+            Bucket=name,
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "expire",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": ""},
+                        "Expiration": {"Days": STORED_DAYS},
+                    }
+                ]
+            },
+        )
+        await s3.put_bucket_encryption(
+            Bucket=name,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+        )
+
+
+async def _let_pages_fetch(s3: S3Client, bucket: str) -> None:
+    """Pages decode clips themselves, so they must be let read them. What may be fetched is still
+    only what a signed link leads to."""
+    with aws_errors(f"let pages fetch from {bucket}"):
+        await s3.put_bucket_cors(
+            Bucket=bucket,
+            CORSConfiguration={
+                "CORSRules": [
+                    {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 3600}
+                ]
+            },
+        )

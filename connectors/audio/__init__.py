@@ -1,0 +1,1 @@
+"""Formats of audio: WAV in, 16 kHz samples, MP3 out."""

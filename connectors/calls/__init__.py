@@ -1,0 +1,1 @@
+"""What adapters share around one outside call: retries, deadlines, rates, caches."""

@@ -1,0 +1,1 @@
+"""What bounded runs read and write: recordings, clips, dead letters and captions in folders."""

@@ -1,0 +1,1 @@
+"""Adapters of protocols that belong to no vendor: this project's gateway, OpenTelemetry."""

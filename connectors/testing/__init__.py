@@ -1,0 +1,1 @@
+"""Scripted implementations whose every answer, delay and failure is known beforehand."""

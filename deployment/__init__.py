@@ -1,0 +1,1 @@
+"""What is packaged for production: the job as one jar, and a Python that travels in it."""

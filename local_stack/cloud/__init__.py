@@ -1,0 +1,1 @@
+"""Amazon's services on this machine: MiniStack, patched, and the faults it is given."""

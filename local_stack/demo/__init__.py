@@ -1,0 +1,1 @@
+"""``make demo``: a real talk, spoken live, heard in three languages."""

@@ -1,0 +1,65 @@
+"""``local`` as a choice of the job, and what is checked before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from connectors.interfaces.errors import PermanentError
+from connectors.job_connectors import LiveConnectors
+from connectors.local.engines import LocalSpeech
+from connectors.local.speech_synthesis import LocalSynthesizer
+from connectors.local.speech_to_text import LocalSpeechToText
+from connectors.local.translation import LocalTranslator
+from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
+from pipelines.options import LiveJob, read_options
+
+pytestmark = pytest.mark.unit
+
+ALL_LOCAL = (
+    "--speech_to_text=local",
+    "--translation=local",
+    "--speech_synthesis=local",
+)
+
+
+def factory_of(*arguments: str) -> LiveConnectors:
+    job = read_options(PipelineOptions(list(arguments)), "test")
+    assert isinstance(job, LiveJob)
+    factory = job.graph.settings.connectors
+    assert isinstance(factory, LiveConnectors)
+    return factory
+
+
+async def test_the_three_services_are_opened_without_loading_a_model(tmp_path: Path) -> None:
+    """A worker opens them before it knows whether anybody speaks."""
+    speech = factory_of(*ALL_LOCAL, f"--models_folder={tmp_path}", "--local_voices=pt").speech
+    opened = (
+        speech.open_speech_to_text(),
+        speech.open_translator(),
+        speech.open_synthesizer(),
+    )
+    assert [type(each) for each in opened] == [LocalSpeechToText, LocalTranslator, LocalSynthesizer]
+    assert isinstance(speech.voice_activity(), WebrtcVoiceActivityFactory)
+    assert speech.local == LocalSpeech(folder=tmp_path, voices=("pt",))
+    with pytest.raises(PermanentError, match="run `make models`"):
+        await opened[0].open("en", sample_rate_hz=16_000)
+    with pytest.raises(PermanentError, match="run `make models`"):
+        await opened[1].translate("the house", "en", "pt")
+    with pytest.raises(PermanentError, match="run `make models`"):
+        await opened[2].synthesize("a casa", "pt")
+    for each in opened:
+        await each.close()
+
+
+def test_all_languages_that_kokoro_knows_are_its_own_by_default() -> None:
+    assert factory_of(*ALL_LOCAL).speech.local.voices is None
+
+
+def test_what_lacks_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match=r"moonshine-tiny-en.*make models"):
+        LocalSpeech(folder=tmp_path).check()
+    with pytest.raises(PermanentError, match=r"models\.toml is missing"):
+        LocalSpeech(manifest=tmp_path / "models.toml").check()

@@ -1,0 +1,354 @@
+"""A clip on its way to its listeners: who is told when, and what is left when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
+from connectors.interfaces.notifier import INLINE_AUDIO, Audience, Delivery
+from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.notifier import MemoryNotifier
+from connectors.memory.traces import MemoryTraces
+from pipelines.session.messages import INLINE_AUDIO_BYTES, inline_audio
+from pipelines.transforms.publish import PublishClip
+from schemas.names import clip_key
+from schemas.values import (
+    Clip,
+    DeadLetter,
+    EntryKind,
+    FixedOutcome,
+    LedgerEntry,
+    Outcome,
+    Route,
+    Timeline,
+    Translation,
+    VoicedTranslation,
+)
+from tests.unit.pipelines.runtime.session_stage import Stage, run_to_end
+from tests.unit.pipelines.session.records_of import SESSION, START_MS
+
+pytestmark = pytest.mark.unit
+
+KEY = clip_key(SESSION, "es", START_MS - 3_000)
+URL = f"memory://{KEY}?expires=600"
+UPLOAD_S = 0.5
+SMALL = Clip(b"\xff\xfb" + bytes(1_000), 1.5)
+BIG = Clip(bytes(INLINE_AUDIO_BYTES), 60.0)
+
+
+class SlowClipStore(MemoryClipStore):
+    """Uploads take half a second, or fail then."""
+
+    error: ConnectorError | None = None
+
+    async def put(
+        self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        await asyncio.sleep(UPLOAD_S)
+        if self.error is not None:
+            raise self.error
+        await super().put(key, body, content_type=content_type, metadata=metadata)
+
+
+class TimedNotifier(MemoryNotifier):
+    """Knows what it was told and when; ``errors`` by audience."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[float, str]] = []
+        self.errors: dict[Audience, ConnectorError] = {}
+
+    async def notify(
+        self,
+        session_id: str,
+        language: str,
+        message: dict[str, object],
+        *,
+        audience: Audience = Audience.ALL,
+    ) -> Delivery:
+        if audience in self.errors:
+            raise self.errors[audience]
+        self.calls.append((asyncio.get_running_loop().time(), audience.value))
+        return await super().notify(session_id, language, message, audience=audience)
+
+
+@dataclass
+class Publishing:
+    """One clip is published at time 0 of the stage, in virtual time."""
+
+    store: SlowClipStore = field(default_factory=SlowClipStore)
+    notifier: TimedNotifier = field(default_factory=TimedNotifier)
+    traces: MemoryTraces = field(default_factory=MemoryTraces)
+    stage: Stage = field(default_factory=Stage)
+    fixed: tuple[FixedOutcome, ...] = ()
+    """What another engine has fixed."""
+
+    @property
+    def outcome(self) -> FixedOutcome | None:
+        (entry,) = self.stage.entries()
+        return entry.outcome("es")
+
+    def publish(self, clip: Clip | None = SMALL, skipped: str | None = None) -> list[object]:
+        stage = self.stage
+        ledger = stage.ledger
+        stage.loop.wait(stage.loop.start(ledger.commit(ENTRY)))
+        for outcome in self.fixed:
+            stage.loop.wait(stage.loop.start(ledger.fix(SESSION, 7, outcome)))
+        connectors = replace(
+            stage.connectors,
+            clip_store=self.store,
+            notifier=self.notifier,
+            traces=self.traces,
+        )
+        started_s = stage.loop.wait(stage.loop.start(_now_s()))
+        item = VoicedTranslation(replace(TRANSLATION, skipped=skipped), clip)
+        running = run_to_end(PublishClip(), item, replace(stage.call_site, connectors=connectors))
+        answers = stage.loop.wait(stage.loop.start(running))
+        self.notifier.calls = [
+            (round(at_s - started_s, 3), audience) for at_s, audience in self.notifier.calls
+        ]
+        return answers
+
+    def listen(self) -> None:
+        self.notifier.connect(SESSION, "es", "inline", [INLINE_AUDIO])
+        self.notifier.connect(SESSION, "es", "link")
+        self.notifier.connect(SESSION, "es", "link-too")
+
+    def got(self, connection_id: str) -> list[dict[str, object]]:
+        return self.notifier.inboxes[connection_id]
+
+
+@pytest.fixture
+def publishing() -> Publishing:
+    return Publishing()
+
+
+async def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+ENTRY = LedgerEntry(
+    session_id=SESSION,
+    number=7,
+    epoch=0,
+    kind=EntryKind.SPEECH,
+    first_sample=0,
+    end_sample=48_000,
+    text="so",
+    language="en",
+    captured_at_ms=START_MS - 3_000,
+    committed_at_ms=START_MS - 200,
+    writer="w",
+    resume_sample=48_000,
+    resume_sequence=12,
+    resume_sequence_sample=48_000,
+)
+TRANSLATION = Translation(
+    ENTRY, Route("es", 6), "así", Timeline(START_MS - 3_000, START_MS, (("synthesize", 200),))
+)
+
+
+def test_who_takes_clips_inside_messages_does_not_wait_for_the_upload(
+    publishing: Publishing,
+) -> None:
+    publishing.listen()
+    (outcome,) = publishing.publish()
+    assert publishing.notifier.calls == [(0.0, "inline"), (UPLOAD_S, "link")]
+    (inline,) = publishing.got("inline")
+    assert base64.b64decode(str(inline["audio"])) == SMALL.body
+    assert (inline["url"], inline["stages"]) == (URL, {"synthesize": 200, "publish": 0})
+    (link,) = publishing.got("link")
+    assert link == {name: value for name, value in inline.items() if name != "audio"} | {
+        "stages": {"synthesize": 200, "publish": 500}
+    }
+    assert asyncio.run(publishing.store.get(KEY)) == SMALL.body
+    assert isinstance(outcome, Outcome)
+    assert (outcome.clip_key, outcome.skipped) == (KEY, None)
+    assert (outcome.notified, outcome.listeners) == (3, 3)
+    assert outcome.timeline.as_dict()["publish"] == 500
+
+
+def test_an_outcome_is_as_late_as_the_last_message_that_somebody_got(
+    publishing: Publishing,
+) -> None:
+    publishing.notifier.connect(SESSION, "es", "inline", [INLINE_AUDIO])
+    (outcome,) = publishing.publish()
+    assert isinstance(outcome, Outcome)
+    assert (outcome.notified, outcome.timeline.as_dict()["publish"]) == (1, 0)
+
+
+def test_nobody_takes_clips_inside_messages(publishing: Publishing) -> None:
+    publishing.notifier.connect(SESSION, "es", "link")
+    (outcome,) = publishing.publish()
+    assert publishing.notifier.calls == [(UPLOAD_S, "all")]
+    assert "audio" not in publishing.got("link")[0]
+    assert isinstance(outcome, Outcome)
+    assert (outcome.notified, outcome.listeners) == (1, 1)
+
+
+def test_a_clip_that_is_too_big_goes_by_its_link_only(publishing: Publishing) -> None:
+    publishing.listen()
+    (outcome,) = publishing.publish(BIG)
+    assert publishing.notifier.calls == [(UPLOAD_S, "all")]
+    assert ["audio" in message for message in publishing.got("inline")] == [False]
+    assert isinstance(outcome, Outcome)
+    assert (outcome.notified, outcome.listeners) == (3, 3)
+
+
+def test_what_fits_into_a_message() -> None:
+    fits = Clip(bytes(INLINE_AUDIO_BYTES // 4 * 3), 1.0)
+    assert len(inline_audio(fits) or "") == INLINE_AUDIO_BYTES
+    assert inline_audio(Clip(fits.body + b"\0", 1.0)) is None
+
+
+def test_a_failed_upload_takes_back_nothing_and_the_others_are_told(
+    publishing: Publishing,
+) -> None:
+    publishing.listen()
+    publishing.store.error = PermanentError("no such bucket")
+    letter, outcome = publishing.publish()
+    assert [message["type"] for message in publishing.got("inline")] == ["translatedAudio"]
+    (notice,) = publishing.got("link")
+    assert (notice["type"], notice["reason"], notice["sequenceNumber"]) == ("skipped", "failed", 7)
+    assert isinstance(letter, DeadLetter)
+    assert (letter.stage, letter.cause, letter.key) == (
+        "publish",
+        "PermanentError",
+        f"{SESSION}/7/es",
+    )
+    assert isinstance(outcome, Outcome)
+    assert (outcome.clip_key, outcome.skipped) == (None, None)
+    assert (outcome.notified, outcome.listeners) == (3, 3)
+
+
+def test_a_failed_upload_that_nobody_had_inline_is_a_skipped_utterance(
+    publishing: Publishing,
+) -> None:
+    publishing.notifier.connect(SESSION, "es", "link")
+    publishing.store.error = PermanentError("no such bucket")
+    letter, outcome = publishing.publish()
+    assert isinstance(letter, DeadLetter)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.clip_key, outcome.skipped) == (None, "failed")
+    assert (outcome.notified, outcome.listeners) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("failing", "reached"), [(Audience.INLINE, "link"), (Audience.LINK, "inline")]
+)
+def test_one_audience_out_of_reach_does_not_cost_the_other_its_clip(
+    publishing: Publishing, failing: Audience, reached: str
+) -> None:
+    publishing.listen()
+    publishing.notifier.errors[failing] = RetryableError("broken")
+    letter, outcome = publishing.publish()
+    assert publishing.notifier.calls == [(0.0 if reached == "inline" else UPLOAD_S, reached)]
+    assert isinstance(letter, DeadLetter)
+    assert letter.cause == "RetryableError"
+    assert isinstance(outcome, Outcome)
+    there = 1 if reached == "inline" else 2
+    assert (outcome.clip_key, outcome.notified, outcome.listeners) == (KEY, there, there)
+
+
+def test_a_gateway_out_of_reach_is_a_dead_letter(publishing: Publishing) -> None:
+    publishing.listen()
+    for audience in Audience:
+        publishing.notifier.errors[audience] = RetryableError("broken")
+    (letter,) = publishing.publish()
+    assert isinstance(letter, DeadLetter)
+    assert letter.cause == "RetryableError"
+
+
+def test_a_skipped_utterance_is_told_to_all(publishing: Publishing) -> None:
+    publishing.listen()
+    (outcome,) = publishing.publish(None, skipped="late")
+    assert publishing.notifier.calls == [(0.0, "all")]
+    assert publishing.got("inline") == publishing.got("link")
+    assert isinstance(outcome, Outcome)
+    assert (outcome.clip_key, outcome.skipped, outcome.notified) == (None, "late", 3)
+
+
+def test_a_repeat_has_the_same_key_and_link(publishing: Publishing) -> None:
+    publishing.listen()
+    first, second = publishing.publish(), publishing.publish()
+    assert len(first) == len(second) == 1
+    told = [publishing.got("inline")[0]["audio"], publishing.got("inline")[1]["audio"]]
+    assert told[0] == told[1]
+    assert [message["url"] for message in publishing.got("link")] == [URL, URL]
+
+
+def test_what_listeners_were_told_is_traced(publishing: Publishing) -> None:
+    publishing.listen()
+    late = Publishing(traces=publishing.traces)
+    answers = publishing.publish() + late.publish(None, skipped="late")
+    assert publishing.traces.told == answers
+    assert [outcome.skipped for outcome in publishing.traces.told] == [None, "late"]
+
+
+def test_an_outcome_is_fixed_before_it_is_told(publishing: Publishing) -> None:
+    publishing.listen()
+    seen: list[FixedOutcome | None] = []
+    notify = publishing.notifier.notify
+
+    async def noted(*arguments: Any, **more: Any) -> Delivery:
+        (entry,) = await publishing.stage.ledger.after(SESSION, -1)
+        seen.append(entry.outcome("es"))
+        return await notify(*arguments, **more)
+
+    publishing.notifier.notify = noted  # type: ignore[method-assign]
+    publishing.publish()
+    assert [each and each.text for each in seen] == ["así", "así"]
+    assert publishing.stage.settled == [(SESSION, 7, "es", True)]
+
+
+def test_what_another_engine_has_fixed_is_told_to_the_letter(publishing: Publishing) -> None:
+    publishing.listen()
+    publishing.fixed = (FixedOutcome("es", "de este modo", None, 0),)
+    publishing.publish()
+    (link,) = publishing.got("link")
+    assert link["transcript"] == "de este modo"
+    assert asyncio.run(publishing.store.get(KEY)) != SMALL.body, "the clip says the same words"
+    assert publishing.outcome == publishing.fixed[0]
+
+
+def test_what_another_engine_has_skipped_is_skipped(publishing: Publishing) -> None:
+    publishing.listen()
+    publishing.fixed = (FixedOutcome("es", "de este modo", "late", 0),)
+    (outcome,) = publishing.publish()
+    assert [message["type"] for message in publishing.got("link")] == ["skipped"]
+    assert [message["reason"] for message in publishing.got("inline")] == ["late"]
+    assert isinstance(outcome, Outcome)
+    assert (outcome.clip_key, outcome.skipped) == (None, "late")
+
+
+def test_nobody_is_told_while_the_ledger_is_away(publishing: Publishing) -> None:
+    publishing.listen()
+    ledger, loop = publishing.stage.ledger, publishing.stage.loop
+    fix, tries = ledger.fix, list[float]()
+
+    async def away(*arguments: Any) -> FixedOutcome:
+        tries.append(loop.now_s())
+        if loop.now_s() < 20.0:
+            raise RetryableError("scripted: ledger unreachable")
+        return await fix(*arguments)
+
+    ledger.fix = away  # type: ignore[method-assign]
+    publishing.publish()
+    assert len(tries) > 5
+    assert min(at_s for at_s, _ in publishing.notifier.calls) >= 19.0
+    assert publishing.stage.settled == [(SESSION, 7, "es", True)]
+
+
+def test_what_reached_nobody_stays_owed(publishing: Publishing) -> None:
+    publishing.listen()
+    for audience in Audience:
+        publishing.notifier.errors[audience] = RetryableError("broken")
+    publishing.publish()
+    assert publishing.outcome is not None
+    assert publishing.stage.settled == [(SESSION, 7, "es", False)]
