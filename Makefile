@@ -17,7 +17,7 @@ KVS_SDK := .cache/kvs-sdk
 FLINK := .cache/flink-venv
 BROUGHT_PYTHON := .cache/brought-python
 FLINK_OPERATOR := .cache/flink-operator/flinkdeployments.yml
-PACKAGES := beam_flink_kit schemas connectors pipelines ingest_gateway local_stack benchmarks tests setup.py
+PACKAGES := beam_flink_kit schemas connectors pipelines ingest_gateway deployment local_stack benchmarks tests setup.py
 
 # Offline speech: translation, voices, and the demo's talk.
 DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat apertium-spa-cat \

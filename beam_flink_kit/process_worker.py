@@ -8,8 +8,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from beam_flink_kit.waiting_worker import prepare, work
 from beam_flink_kit.worker_provision import worker_environment
+from beam_flink_kit.worker_template import prepare, work
 
 
 def main(arguments: Sequence[str]) -> None:

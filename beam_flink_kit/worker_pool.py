@@ -2,9 +2,9 @@
 
 Does for the EXTERNAL environment what ``apache_beam.runners.worker.worker_pool_main`` does, with
 differences that matter here: it listens on the loopback interface only, hands the job's options to
-the worker (state cache, log level), never lets a worker wait on a pipe nobody reads, keeps one
-worker waiting that has imported everything already, and serves two jobs of one TaskManager: Flink
-counts the workers of each job from 1-1.
+the worker (state cache, log level), never lets a worker wait on a pipe that is not read, forks its
+workers from one process that has imported everything already, and serves two jobs of one
+TaskManager: Flink counts the workers of each job from 1-1.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import contextlib
 import json
 import logging
+import os
+import select
 import signal
 import socket
 import subprocess
@@ -30,13 +32,81 @@ from beam_flink_kit.worker_provision import worker_environment
 _LOG = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 STOP_GRACE_S = 5.0
-PREPARE_AFTER_S = 15.0
+FORK_WITHIN_S = 60.0
+"""The first one waits until everything is imported."""
 LOOK_AGAIN_AFTER_S = 10.0
 _CONNECT_WITHIN_S = 0.5
 
 
+class Worker:
+    """A worker process: not a child of this process, but of the template that it was forked from.
+
+    ProcessLookupError: there is no process of this id.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._pidfd = os.pidfd_open(pid)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # there was no such process
+            os.close(self._pidfd)
+
+    def has_ended(self, within_s: float = 0.0) -> bool:
+        """Whether it has ended, or does so within that time."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
+
+    def stop(self) -> None:
+        """Ask it to end, and end it after ``STOP_GRACE_S``."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+            if self.has_ended(STOP_GRACE_S):
+                return
+
+
+class Template:
+    """The process that workers are forked from (``worker_template``); started at once."""
+
+    def __init__(self, preloaded: tuple[str, ...]) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(FORK_WITHIN_S)
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "beam_flink_kit.worker_template",
+                    str(theirs.fileno()),
+                    *preloaded,
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self._answers = self._socket.makefile("r")
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def fork(self, environment: dict[str, str]) -> Worker:
+        """OSError: the template has ended, or does not answer."""
+        self._socket.sendall(json.dumps(environment).encode() + b"\n")
+        answer = self._answers.readline()
+        if not answer:
+            raise BrokenPipeError("the process that workers are forked from has ended")
+        return Worker(int(answer))
+
+    def close(self) -> None:
+        self._answers.close()
+        self._socket.close()
+        self._process.kill()  # it holds nothing
+        self._process.wait()
+
+
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
-    """Worker processes, and one that waits for an id.
+    """Worker processes, and the template that they are forked from.
 
     A worker is known by the id that Flink gave it and by the address that its job is provisioned
     from: ids are unique within a job only, and each run of a job has a server of its own.
@@ -44,17 +114,17 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def __init__(self, preloaded: tuple[str, ...]) -> None:
         self._preloaded = preloaded
-        self._workers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+        self._workers: dict[tuple[str, str], Worker] = {}
         self._lock = threading.Lock()
-        self._waiting: subprocess.Popen[bytes] | None = None
+        self._forking = threading.Lock()
+        self._template: Template | None = None
         self._is_closed = False
         self.prepare()
 
     def prepare(self) -> None:
-        """Have a worker waiting, unless there is one."""
-        with self._lock:
-            if not self._is_closed and (self._waiting is None or self._waiting.poll() is not None):
-                self._waiting = self._import_ahead()
+        """Have a template, unless there is one."""
+        with self._forking:
+            self._running_template()
 
     def StartWorker(  # noqa: N802 (named by Beam's service)
         self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
@@ -62,7 +132,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         endpoint = request.provision_endpoint.url
         try:
             environment = worker_environment(request.worker_id, endpoint)
-            worker = self._tell_waiting(environment)
+            worker = self._fork(environment)
         except (grpc.RpcError, OSError) as error:
             return beam_fn_api_pb2.StartWorkerResponse(error=repr(error))
         # Its Flink was killed, and a new one counts from the start again.
@@ -71,27 +141,32 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             before = self._workers.pop((request.worker_id, endpoint), None)
             self._workers[request.worker_id, endpoint] = worker
         if before is not None:
-            _stop(before)
+            before.stop()
         _LOG.info("worker %s is process %d", request.worker_id, worker.pid)
         return beam_fn_api_pb2.StartWorkerResponse()
 
-    def _tell_waiting(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        self.prepare()
-        with self._lock:
-            worker, self._waiting = self._waiting, None
-        if worker is None or worker.stdin is None:
-            raise BrokenPipeError("the worker pool is closed")
-        worker.stdin.write(json.dumps(environment).encode() + b"\n")
-        worker.stdin.close()
-        # Not at once: starting up is when the processor is wanted most.
-        _later(PREPARE_AFTER_S, self.prepare)
-        return worker
+    def _fork(self, environment: dict[str, str]) -> Worker:
+        with self._forking:
+            try:
+                return self._running_template().fork(environment)
+            except OSError:
+                self._close_template()
+                return self._running_template().fork(environment)
 
-    def _import_ahead(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "beam_flink_kit.waiting_worker", *self._preloaded],
-            stdin=subprocess.PIPE,
-        )
+    def _running_template(self) -> Template:
+        """Another one where it was killed."""
+        if self._is_closed:
+            raise BrokenPipeError("the worker pool is closed")
+        if self._template is not None and self._template.has_ended():
+            self._close_template()
+        if self._template is None:
+            self._template = Template(self._preloaded)
+        return self._template
+
+    def _close_template(self) -> None:
+        template, self._template = self._template, None
+        if template is not None:
+            template.close()
 
     def StopWorker(  # noqa: N802 (named by Beam's service)
         self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
@@ -120,15 +195,17 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             found = [self._workers.pop(key, None) for key in keys]
         for worker in found:
             if worker is not None:
-                _stop(worker)
+                worker.stop()
 
     def stop_all(self) -> None:
-        with self._lock:
+        with self._forking:
             self._is_closed = True
-            waiting, self._waiting = self._waiting, None
-        for worker in (*self._workers.values(), *([waiting] if waiting else [])):
-            _stop(worker)
-        self._workers.clear()
+        with self._lock:
+            workers, self._workers = self._workers, {}
+        for worker in workers.values():
+            worker.stop()
+        with self._forking:
+            self._close_template()  # the last one: it is told of the workers' ends
 
 
 def _later(after_s: float, call: Callable[[], None]) -> None:
@@ -145,15 +222,6 @@ def _is_served(endpoint: str) -> bool:
             return True
     except (OSError, ValueError):
         return False
-
-
-def _stop(worker: subprocess.Popen[bytes]) -> None:
-    worker.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        worker.wait(STOP_GRACE_S)
-        return
-    worker.kill()
-    worker.wait()
 
 
 def serve(host: str, port: int, preloaded: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ import psutil
 _ROLES = (
     ("flink", "flink-job-server.jar"),
     ("worker pool", "beam_flink_kit.worker_pool"),
-    ("worker", "beam_flink_kit.waiting_worker"),
+    ("worker", "beam_flink_kit.worker_template"),
     ("worker", "beam-worker"),
     ("local cloud", "ministack"),
     ("gateway", "ingest_gateway"),

@@ -26,7 +26,7 @@ from local_stack.processes import ProcessError
 
 INTERPRETER = ROOT / ".cache" / "brought-python"
 """Made by the Makefile; ``bin/python3.11`` and ``lib/python3.11`` are in it."""
-REQUIREMENTS = Path(__file__).with_name("brought-requirements.in")
+REQUIREMENTS = Path(__file__).with_name("bundled-requirements.in")
 OURS = ("beam_flink_kit", "schemas", "connectors", "pipelines")
 LEFT_OUT = ("pyarrow",)
 """Packages that come along and that Beam imports for its own sources and sinks alone, if at all."""

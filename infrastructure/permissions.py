@@ -1,6 +1,6 @@
 """What each part may do on AWS: each action that its code calls, on the resources it is called on.
 
-A test compares the actions with the calls in ``connectors/amazon_*.py``.
+A test compares the actions with the calls in ``connectors/amazon/``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import psutil
 
-from beam_flink_kit.waiting_worker import WORKER_NAME
+from beam_flink_kit.worker_template import WORKER_NAME
 from local_stack.flink import (
     JOB_MODULES,
     ROOT,

@@ -1,8 +1,8 @@
 """One listener of every session and language, in a process of its own: notes what arrives and when.
 
 ``python -m benchmarks.lag.collector --port PORT --notes FILE`` answers what
-``connectors.services.gateway_notifier`` posts, as the gateway does, and writes a line of JSON for each
-``translatedAudio`` or ``skipped``.
+``connectors.services.gateway_notifier`` posts, as the gateway does, and writes a line of JSON for
+each ``translatedAudio`` or ``skipped``.
 """
 
 from __future__ import annotations

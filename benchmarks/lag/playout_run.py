@@ -1,4 +1,4 @@
-"""``python -m benchmarks.lag.playout_run``: how far behind a listener is after a talk of 20 minutes.
+"""``python -m benchmarks.lag.playout_run``: how far behind a listener is after 20 minutes.
 
 Both flows over the same talk, in virtual time (``playout_flows``), so that it takes a minute and
 nothing else on the machine has a say. Clips are played one after the other, by a player that never

@@ -58,7 +58,7 @@ class PushedRead:
 
 
 Subscribe = Callable[[StartAt], AsyncGenerator[ShardEvent, None]]
-"""Pushes behind a position until the service ends it. Raises errors of ``connectors.interfaces.errors``."""
+"""Pushes behind a position until the service ends it. Raises ``interfaces.errors.*``."""
 
 
 class _State(Enum):

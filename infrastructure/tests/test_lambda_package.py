@@ -49,7 +49,7 @@ def test_a_package_that_lambda_would_refuse_fails(
 
 def test_a_new_aws_service_of_the_code_is_in_the_package() -> None:
     """The names that ``connectors.amazon.clients`` opens clients by, but those of the job."""
-    source = Path(__file__).parents[2] / "connectors" / "amazon_clients.py"
+    source = Path(__file__).parents[2] / "connectors" / "amazon" / "clients.py"
     opened = set(re.findall(r'_client\("([\w-]+)"', source.read_text()))
     assert {"dynamodb", "kinesis", "s3", "sts"} <= opened
     assert opened - {"translate", "polly"} <= lambda_package.SERVICES

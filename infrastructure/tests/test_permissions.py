@@ -21,30 +21,30 @@ SERVICES = {
     "sts": "sts",
 }
 OF_ONE_MODULE = {
-    "amazon_signaling_channels.py": "kinesisvideo",
-    "amazon_speech_synthesis.py": "polly",
-    "amazon_translation.py": "translate",
-    "amazon_transcribe_wire.py": "transcribe",
+    "signaling_channels.py": "kinesisvideo",
+    "speech_synthesis.py": "polly",
+    "translation.py": "translate",
+    "transcribe_wire.py": "transcribe",
 }
 """Where a service's client is just called ``client``."""
 S3_ACTIONS = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
-SETS_UP = {"amazon_resources.py"}
+SETS_UP = {"resources.py"}
 """For local clouds only."""
 OF_THE_JOB_ALONE = {
-    "amazon_shard_source.py",
-    "amazon_fan_out_source.py",
-    "amazon_positions.py",
-    "amazon_dead_letters.py",
-    "amazon_speech_synthesis.py",
-    "amazon_translation.py",
-    "amazon_transcribe_wire.py",
+    "shard_source.py",
+    "fan_out_source.py",
+    "positions.py",
+    "dead_letters.py",
+    "speech_synthesis.py",
+    "translation.py",
+    "transcribe_wire.py",
 }
 OF_THE_GATEWAY_ALONE = {
-    "amazon_record_sink.py",
-    "amazon_session_events.py",
-    "amazon_signaling_channels.py",
-    "amazon_dead_letter_archive.py",
-    "amazon_document_store.py",
+    "record_sink.py",
+    "session_events.py",
+    "signaling_channels.py",
+    "dead_letter_archive.py",
+    "document_store.py",
 }
 KNOW_NO_RESOURCES = {
     "ec2:CreateNetworkInterface",
@@ -84,10 +84,10 @@ def actions_of(templates: Templates, fragment: str) -> set[str]:
 
 
 def calls(modules: set[str]) -> set[str]:
-    """Actions of IAM that the calls in these modules of ``connectors`` need."""
+    """Actions of IAM that the calls in these modules of ``connectors.amazon`` need."""
     found: set[str] = set()
     for name in modules:
-        for client, method in CALL.findall((ROOT / "connectors" / name).read_text()):
+        for client, method in CALL.findall((ROOT / "connectors" / "amazon" / name).read_text()):
             service = SERVICES.get(client) or OF_ONE_MODULE.get(name)
             if service is None or method == "close" or method.startswith("generate_"):
                 continue
@@ -99,7 +99,7 @@ def calls(modules: set[str]) -> set[str]:
 
 
 def modules() -> set[str]:
-    return {file.name for file in (ROOT / "connectors").glob("amazon_*.py")} - SETS_UP
+    return {file.name for file in (ROOT / "connectors" / "amazon").glob("*.py")} - SETS_UP
 
 
 def test_calls_are_found_in_the_code() -> None:
@@ -117,7 +117,7 @@ def test_the_job_may_do_all_that_its_code_does(templates: Templates) -> None:
 
 @pytest.mark.parametrize(
     ("table", "module"),
-    [("Positions", "amazon_positions.py"), ("Utterances", "amazon_ledger.py")],
+    [("Positions", "positions.py"), ("Utterances", "ledger.py")],
 )
 def test_the_job_may_do_it_on_the_very_table(templates: Templates, table: str, module: str) -> None:
     """An action that is allowed on another table only would pass the test above."""

@@ -21,7 +21,7 @@ from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_the_job
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """As ``connectors.interfaces.notifier.Delivery``; ``inline``: how many of the language take clips inside
+    """As ``interfaces.notifier.Delivery``; ``inline``: how many of the language take clips inside
     messages, in the audience or not."""
 
     delivered: int

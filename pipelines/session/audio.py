@@ -21,7 +21,7 @@ class Detector(Protocol):
 
 
 class Detectors(Protocol):
-    """The part of ``connectors.interfaces.voice_activity.VoiceActivityFactory`` that is used here."""
+    """The part of ``interfaces.voice_activity.VoiceActivityFactory`` that is used here."""
 
     def detector(self) -> Detector: ...
 

@@ -35,7 +35,7 @@ GIVE_UP_AFTER_S = 60.0
 
 
 class RecognisedWord(Protocol):
-    """The part of ``connectors.interfaces.speech_to_text.Word`` that is used here: seconds of the stream."""
+    """The part of ``interfaces.speech_to_text.Word`` that is used here: seconds of the stream."""
 
     @property
     def text(self) -> str: ...

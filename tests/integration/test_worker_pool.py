@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
+import psutil
 import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 
 from beam_flink_kit import worker_pool
-from beam_flink_kit.worker_pool import WorkerPool
+from beam_flink_kit.worker_pool import Worker, WorkerPool
+from beam_flink_kit.worker_template import WORKER_NAME
+from tests.integration import sleeping_sdk_worker
 
 pytestmark = pytest.mark.integration
 
@@ -22,20 +28,27 @@ class SleepingWorkers(WorkerPool):
     """Its workers sleep; ``started`` are all of them, in order."""
 
     def __init__(self) -> None:
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[Worker] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
         super().__init__(())
 
     def prepare(self) -> None:
-        """None waits."""
+        """No template."""
 
-    def _tell_waiting(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        self.started.append(subprocess.Popen(["sleep", "600"]))
+    def _fork(self, environment: dict[str, str]) -> Worker:
+        self._processes.append(subprocess.Popen(["sleep", "600"]))
+        self.started.append(Worker(self._processes[-1].pid))
         return self.started[-1]
+
+    def stop_all(self) -> None:
+        super().stop_all()
+        for process in self._processes:
+            process.wait()
 
 
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[SleepingWorkers]:
-    monkeypatch.setattr(worker_pool, "worker_environment", lambda *_: {})
+    monkeypatch.setattr(worker_pool, "worker_environment", told)
     monkeypatch.setattr(worker_pool, "LOOK_AGAIN_AFTER_S", 0.05)
     pool = SleepingWorkers()
     yield pool
@@ -54,7 +67,7 @@ def other_job() -> Iterator[socket.socket]:
         yield server
 
 
-def start(pool: SleepingWorkers, job: socket.socket) -> subprocess.Popen[bytes]:
+def start(pool: SleepingWorkers, job: socket.socket) -> Worker:
     """A worker for the job that is provisioned from there."""
     host, port = job.getsockname()
     endpoint = endpoints_pb2.ApiServiceDescriptor(url=f"{host}:{port}")
@@ -68,8 +81,8 @@ def stop(pool: SleepingWorkers) -> None:
     pool.StopWorker(request, None)  # type: ignore[arg-type]
 
 
-def runs(worker: subprocess.Popen[bytes]) -> bool:
-    return worker.poll() is None
+def runs(worker: Worker) -> bool:
+    return not worker.has_ended()
 
 
 def test_a_second_job_does_not_end_the_first_ones_worker(
@@ -113,5 +126,71 @@ def test_of_two_jobs_the_one_that_ends_ends_its_own_worker(
     stop(pool)  # the first one's, by what the pool is told as good as the second one's
     assert runs(first)
     job.close()
-    first.wait(5.0)
+    assert first.has_ended(5.0)
     assert runs(second)
+
+
+class TestTemplate:
+    """Real workers, but for ``sdk_worker_main``, in the place of which they write and sleep."""
+
+    @pytest.fixture
+    def forking(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WorkerPool]:
+        monkeypatch.setenv(sleeping_sdk_worker.FOLDER, str(tmp_path))
+        monkeypatch.setattr(worker_pool, "worker_environment", told)
+        pool = WorkerPool(("tests.integration.sleeping_sdk_worker",))
+        yield pool
+        pool.stop_all()
+
+    @staticmethod
+    def start(pool: WorkerPool, worker_id: str) -> int:
+        """Its process, once it works."""
+        endpoint = endpoints_pb2.ApiServiceDescriptor(url="127.0.0.1:1")
+        request = beam_fn_api_pb2.StartWorkerRequest(
+            worker_id=worker_id, provision_endpoint=endpoint
+        )
+        assert not pool.StartWorker(request, None).error  # type: ignore[arg-type]
+        eventually(lambda: worker_id in sleeping_sdk_worker.written())
+        return sleeping_sdk_worker.written()[worker_id]
+
+    def test_workers_are_processes_of_one_template_each_with_its_own_environment(
+        self, forking: WorkerPool
+    ) -> None:
+        first, second = (psutil.Process(self.start(forking, each)) for each in ("1-1", "1-2"))
+        assert first.ppid() == second.ppid()
+        assert psutil.Process(first.ppid()).ppid() == os.getpid()
+        assert first.name() == second.name() == WORKER_NAME
+
+    def test_a_pool_that_ends_leaves_no_process(self, forking: WorkerPool) -> None:
+        worker = psutil.Process(self.start(forking, WORKER))
+        template = worker.parent()
+        assert template is not None
+        forking.stop_all()
+        assert not works(worker)
+        assert not works(template)
+
+    def test_another_template_takes_the_place_of_a_killed_one(self, forking: WorkerPool) -> None:
+        first = psutil.Process(self.start(forking, "1-1"))
+        template = first.parent()
+        assert template is not None
+        template.kill()
+        second = psutil.Process(self.start(forking, "1-2"))
+        assert second.ppid() != template.pid
+        assert works(first)
+        forking.stop_all()
+        assert not works(first)
+
+
+def works(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def told(worker_id: str, _endpoint: str) -> dict[str, str]:
+    """In the place of what the provisioning service of a job tells."""
+    return {"WORKER_ID": worker_id}
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 20.0
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)

@@ -85,7 +85,7 @@ def test_the_worker_pool_starts_from_the_product_alone(tmp_path: Path) -> None:
         shutil.copytree(ROOT / folder, tmp_path / folder)
     entry = re.search(r'"-m", "(beam_flink_kit\.\w+)"', dockerfile_of("worker-pool"))
     assert entry is not None, "the image starts another module"
-    code = f"import {entry[1]} as pool, beam_flink_kit.waiting_worker; print(pool.__file__)"
+    code = f"import {entry[1]} as pool, beam_flink_kit.worker_template; print(pool.__file__)"
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )

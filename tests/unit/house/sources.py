@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = ("beam_flink_kit", "schemas", "connectors", "pipelines", "ingest_gateway")
-PROJECT = (*PRODUCT, "local_stack", "benchmarks")
+PROJECT = (*PRODUCT, "deployment", "local_stack", "benchmarks")
 
 
 def modules_under(folder: str) -> list[Path]:
