@@ -40,7 +40,7 @@ def test_a_link_that_shows_a_files_name_leads_to_that_file() -> None:
     wrong = [
         f"{page.name}: {label} -> {target}"
         for page in all_pages()
-        for label, target in re.findall(r"\[([\w-]+\.\w+)\]\(([^)]+)\)", page.read_text())
+        for label, target in re.findall(r"\[([\w-]+\.[a-z]+)\]\(([^)]+)\)", page.read_text())
         if Path(target.partition("#")[0]).name != label and "://" not in target
     ]
     assert wrong == []
