@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.overhead.measure import Heard, Load, Machine
+from benchmarks.overhead.measure import Load, Machine, NotificationTimes
 from benchmarks.overhead.notes import NoteTail
 from benchmarks.overhead.stand_ins import StandIns
 from benchmarks.overhead.talkers import CHUNK_MS, Talkers, TalkersSource
@@ -114,7 +114,7 @@ def measured(talkers: Talkers, seconds: float, warm_up_s: float) -> Floor:
         try:
             _begin(worker)
             _run(worker, warm_up_s)
-            heard = Heard(time.time() * 1000)
+            heard = NotificationTimes(time.time() * 1000)
             cpu_s, began_s = time.process_time(), time.monotonic()
             _run(worker, seconds)
             cores = (time.process_time() - cpu_s) / (time.monotonic() - began_s)

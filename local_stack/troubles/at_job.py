@@ -11,7 +11,7 @@ from typing import Any
 from connectors.amazon.clients import AwsClients
 from local_stack.flink import FlinkError
 from local_stack.troubles.case import Case, NotShownError, until
-from local_stack.troubles.front import Fault
+from local_stack.troubles.fault_proxy import Fault
 from local_stack.troubles.stack import TroubledStack
 from local_stack.troubles.talk import GoingOn, ask, operations, session_now, talk
 

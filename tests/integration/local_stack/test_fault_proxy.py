@@ -1,4 +1,4 @@
-"""The front that gives AWS's refusals, before a service of this machine and real clients."""
+"""The proxy that gives AWS's refusals, before a service of this machine and real clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from connectors.amazon.record_sink import AmazonRecordSink
 from connectors.amazon.resources import create_resources
 from connectors.interfaces.errors import PermanentError, ThrottledError
 from connectors.interfaces.record_sink import SinkRecord
-from local_stack.troubles.front import Fault, Front
+from local_stack.troubles.fault_proxy import Fault, FaultProxy
 from tests.conftest import LocalCloud
 
 pytestmark = pytest.mark.integration
@@ -43,8 +43,8 @@ async def echo() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def front(echo: str) -> Iterator[Front]:
-    with Front(echo) as running:
+def proxy(echo: str) -> Iterator[FaultProxy]:
+    with FaultProxy(echo) as running:
         yield running
 
 
@@ -56,43 +56,43 @@ async def asked(method: str, url: str, **options: str) -> tuple[int, str]:
         return got.status, await got.text()
 
 
-async def test_what_is_not_refused_goes_on_as_it_came(front: Front) -> None:
-    host = front.url.removeprefix("http://")
-    found = await asked("PUT", f"{front.url}/b/a%20key?x=1%2F2", data="body")
+async def test_what_is_not_refused_goes_on_as_it_came(proxy: FaultProxy) -> None:
+    host = proxy.url.removeprefix("http://")
+    found = await asked("PUT", f"{proxy.url}/b/a%20key?x=1%2F2", data="body")
     assert found == (207, f"PUT /b/a%20key?x=1%2F2 {host} body")
 
 
-async def test_only_matching_calls_are_refused_and_only_while_it_lasts(front: Front) -> None:
-    with front.with_faults(Fault("GET /listen/*", 403, "AccessDenied")):
-        status, text = await asked("GET", f"{front.url}/listen/x")
+async def test_only_matching_calls_are_refused_and_only_while_it_lasts(proxy: FaultProxy) -> None:
+    with proxy.with_faults(Fault("GET /listen/*", 403, "AccessDenied")):
+        status, text = await asked("GET", f"{proxy.url}/listen/x")
         assert (status, "<Code>AccessDenied</Code>" in text) == (403, True)
-        assert (await asked("GET", f"{front.url}/"))[0] == 207
-    assert (await asked("GET", f"{front.url}/listen/x"))[0] == 207
-    assert dict(front.refused) == {"GET /listen/x": 1}
+        assert (await asked("GET", f"{proxy.url}/"))[0] == 207
+    assert (await asked("GET", f"{proxy.url}/listen/x"))[0] == 207
+    assert dict(proxy.refused) == {"GET /listen/x": 1}
 
 
-async def test_every_other_call_can_be_refused(front: Front) -> None:
-    with front.with_faults(Fault("*", 500, "InternalFailure", every=2)):
-        statuses = [(await asked("GET", f"{front.url}/{n}"))[0] for n in range(4)]
+async def test_every_other_call_can_be_refused(proxy: FaultProxy) -> None:
+    with proxy.with_faults(Fault("*", 500, "InternalFailure", every=2)):
+        statuses = [(await asked("GET", f"{proxy.url}/{n}"))[0] for n in range(4)]
     assert statuses == [207, 500, 207, 500]
 
 
-async def test_a_call_can_be_late_and_answered_all_the_same(front: Front) -> None:
+async def test_a_call_can_be_late_and_answered_all_the_same(proxy: FaultProxy) -> None:
     began_s = time.monotonic()
-    with front.with_faults(Fault("*", delay_s=0.3)):
-        assert (await asked("GET", front.url))[0] == 207
+    with proxy.with_faults(Fault("*", delay_s=0.3)):
+        assert (await asked("GET", proxy.url))[0] == 207
     assert time.monotonic() - began_s >= 0.3
-    assert not front.refused
+    assert not proxy.refused
 
 
 async def test_clients_take_its_refusals_for_amazons(local_cloud: LocalCloud) -> None:
     direct = local_cloud.settings()
     await create_resources(direct)
-    with Front(local_cloud.endpoint_url) as front:
-        clients = AwsClients(AwsSettings.local(front.url, direct.stage))
+    with FaultProxy(local_cloud.endpoint_url) as proxy:
+        clients = AwsClients(AwsSettings.local(proxy.url, direct.stage))
         sink, store = AmazonRecordSink(clients), AmazonClipStore(clients)
         try:
-            with front.with_faults(
+            with proxy.with_faults(
                 Fault("PutRecords", 400, "ProvisionedThroughputExceededException"),
                 Fault(f"PUT /{direct.names.clip_bucket}/*", 403, "AccessDenied"),
             ):
@@ -102,7 +102,7 @@ async def test_clients_take_its_refusals_for_amazons(local_cloud: LocalCloud) ->
                     await store.put("a clip.mp3", b"mp3", content_type="audio/mpeg", metadata={})
             assert await sink.put([RECORD]) == (None,)
             await store.put("a clip.mp3", b"mp3", content_type="audio/mpeg", metadata={})
-            # Signed for the front's address, and taken by the service behind it.
+            # Signed for the proxy's address, and taken by the service behind it.
             link = await store.presign("a clip.mp3", expires_s=60)
             assert await asked("GET", link) == (200, "mp3")
         finally:

@@ -1,7 +1,7 @@
 """Where clients and the job reach the gateways, of which there is one, none or two at a time.
 
-``ClientFront`` is what a load balancer is: whole connections go to the gateway that is current when
-they begin. ``NotifyFront`` is what API Gateway is to the job: a post to a connection reaches it
+``ClientProxy`` is what a load balancer is: whole connections go to the gateway that is current when
+they begin. ``NotifyProxy`` is what API Gateway is to the job: a post to a connection reaches it
 whichever gateway holds it.
 """
 
@@ -24,7 +24,7 @@ _HOPS = frozenset({"content-length", "transfer-encoding", "connection", "date", 
 _GONE = 410
 
 
-class ClientFront:
+class ClientProxy:
     """Passes bytes on in both directions. ``target_port``: of the current gateway."""
 
     def __init__(self, loop: LiveLoop, port: int, target_port: int) -> None:
@@ -107,7 +107,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await writer.wait_closed()
 
 
-class NotifyFront:
+class NotifyProxy:
     """``urls``: of the gateways that run, the newest first; changed from any thread."""
 
     def __init__(self, loop: LiveLoop) -> None:

@@ -45,8 +45,8 @@ class Fault:
     every: int = 1
 
 
-class Front:
-    """``with Front(url) as front:`` and ``front.url`` is to be called instead of ``url``.
+class FaultProxy:
+    """``with FaultProxy(url) as proxy:`` and ``proxy.url`` is to be called instead of ``url``.
 
     ``refused`` counts by a call's name. Faults are changed from any thread.
     """
@@ -61,7 +61,7 @@ class Front:
         self.refused: Counter[str] = Counter()
         self.url = ""
 
-    def __enter__(self) -> Front:
+    def __enter__(self) -> FaultProxy:
         port = self._loop.wait(self._loop.start(self._start()), _START_TIMEOUT_S)
         self.url = f"http://{LOOPBACK}:{port}"
         return self

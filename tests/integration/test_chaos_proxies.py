@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from beam_flink_kit.loops import LiveLoop
-from benchmarks.chaos.fronts import ClientFront, NotifyFront
+from benchmarks.chaos.proxies import ClientProxy, NotifyProxy
 from local_stack.ports import free_ports
 
 pytestmark = pytest.mark.integration
@@ -48,22 +48,22 @@ def loop() -> Iterator[LiveLoop]:
 
 
 @pytest.fixture
-def notify(loop: LiveLoop) -> Iterator[NotifyFront]:
-    front = NotifyFront(loop)
-    front.start()
-    yield front
-    front.stop()
+def notify(loop: LiveLoop) -> Iterator[NotifyProxy]:
+    proxy = NotifyProxy(loop)
+    proxy.start()
+    yield proxy
+    proxy.stop()
 
 
-async def posted(front: NotifyFront, connection: str) -> tuple[int, str]:
+async def posted(proxy: NotifyProxy, connection: str) -> tuple[int, str]:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{front.url}/@connections/{connection}", data=b"hello") as answer,
+        session.post(f"{proxy.url}/@connections/{connection}", data=b"hello") as answer,
     ):
         return answer.status, await answer.text()
 
 
-async def test_a_post_reaches_the_gateway_that_holds_the_connection(notify: NotifyFront) -> None:
+async def test_a_post_reaches_the_gateway_that_holds_the_connection(notify: NotifyProxy) -> None:
     async with gateway("old", "a") as old, gateway("new", "b") as new:
         notify.urls = (f"http://127.0.0.1:{new}", f"http://127.0.0.1:{old}")
         assert await posted(notify, "a") == (200, "old got hello")
@@ -72,7 +72,7 @@ async def test_a_post_reaches_the_gateway_that_holds_the_connection(notify: Noti
 
 
 async def test_a_connection_is_not_gone_while_a_gateway_does_not_answer(
-    notify: NotifyFront,
+    notify: NotifyProxy,
 ) -> None:
     (nobody,) = free_ports(1)
     async with gateway("new", "b") as new:
@@ -88,31 +88,31 @@ async def test_clients_keep_their_gateway_and_new_ones_come_to_the_current(
 ) -> None:
     (port,) = free_ports(1)
     async with gateway("old") as old, gateway("new") as new:
-        front = ClientFront(loop, port, old)
-        front.start()
+        proxy = ClientProxy(loop, port, old)
+        proxy.start()
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as early:
                 assert await (await early.get("/")).text() == "old"
-                front.target_port = new
+                proxy.target_port = new
                 assert await (await early.get("/")).text() == "old"
                 async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as late:
                     assert await (await late.get("/")).text() == "new"
         finally:
-            front.stop()
+            proxy.stop()
 
 
 async def test_clients_that_are_cut_off_come_back_when_it_is_mended(loop: LiveLoop) -> None:
     (port,) = free_ports(1)
     async with gateway("only") as only:
-        front = ClientFront(loop, port, only)
-        front.start()
+        proxy = ClientProxy(loop, port, only)
+        proxy.start()
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
                 assert await (await client.get("/")).text() == "only"
-                assert front.cut() == 1
+                assert proxy.cut() == 1
                 with pytest.raises(aiohttp.ClientError):
                     await client.get("/")
-                front.mend()
+                proxy.mend()
                 assert await (await client.get("/")).text() == "only"
         finally:
-            front.stop()
+            proxy.stop()
