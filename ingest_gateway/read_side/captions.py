@@ -191,7 +191,9 @@ class Captions:
     async def history(
         self, session_id: str, language: str, since: int | None
     ) -> tuple[Caption, ...]:
-        """The last captions, or all behind number ``since``; what is being made is not in it."""
+        """The last captions; or those after number ``since``, the oldest first and at most
+        ``resumed_captions``: a listener that misses more asks again from there. What is being made
+        is not in it."""
         try:
             entries = await self._entries(session_id, since)
             wanted = [
@@ -200,12 +202,11 @@ class Captions:
                 for route in entry.routes or ()
                 if route.language == language
             ]
-            limit = (
-                self._limits.history_captions if since is None else self._limits.resumed_captions
-            )
-            found = await asyncio.gather(
-                *(self._caption(entry, route) for entry, route in wanted[-limit:])
-            )
+            if since is None:
+                wanted = wanted[-self._limits.history_captions :]
+            else:
+                wanted = wanted[: self._limits.resumed_captions]
+            found = await asyncio.gather(*(self._caption(entry, route) for entry, route in wanted))
         except ConnectorError as error:
             _log.warning("session %s: no history: %s", session_id, error)
             return ()
@@ -238,7 +239,8 @@ class Captions:
         return await call(self._policy, lambda: self._ledger.after(session_id, max(-1, first)))
 
     async def _caption(self, entry: LedgerEntry, route: Route) -> Caption | None:
-        """None: its clip is not there (yet, or any more)."""
+        """As the ledger has fixed it. None: it is being made, or its clip is not there (yet, or any
+        more)."""
         key = clip_key(entry.session_id, route.language, entry.captured_at_ms)
         recent = self._recent.get(entry.session_id, {}).get(route.language)
         known = None if recent is None else recent.known(entry.number)
@@ -256,12 +258,15 @@ class Captions:
         )
         if entry.kind is EntryKind.GAP:
             return msgspec.structs.replace(caption, skipped="gap")
+        fixed = entry.outcome(route.language)
+        if fixed is not None and fixed.skipped is not None:
+            return msgspec.structs.replace(caption, transcript=fixed.text, skipped=fixed.skipped)
         metadata = await call(self._policy, lambda: self._clips.metadata(key))
         if metadata is None:
             return None
         return msgspec.structs.replace(
             caption,
-            transcript=unquote(metadata.get("transcript", "")),
+            transcript=unquote(metadata.get("transcript", "")) if fixed is None else fixed.text,
             url=await self._presign(key),
             content_type="audio/mpeg",
         )

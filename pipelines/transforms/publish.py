@@ -59,7 +59,7 @@ class PublishClip:
             at.connectors.traces.tell(outcome)
             yield outcome
         entry, language = item.translation.entry, item.translation.route.language
-        at.settled(entry.session_id, entry.number, language, bool(publication.told))
+        at.settled(entry.session_id, entry.number, language, publication.is_delivered)
 
     def failed(
         self, item: VoicedTranslation, error: Exception, at: CallSite
@@ -92,7 +92,8 @@ class Publication:
 
     A clip that fits goes inside a message to those who take it so, as soon as the outcome is fixed.
     The others are told its link when the upload beside it is done. Neither waits for the other or
-    fails with it. ``error`` is the first that no retry mended.
+    fails with it. ``error`` is the first that no retry mended. While the store or the voices are
+    away nothing else is told in a clip's place: the outcome is fixed, so the utterance stays owed.
     """
 
     def __init__(self, translation: Translation, at: CallSite) -> None:
@@ -105,6 +106,12 @@ class Publication:
         self._language = translation.route.language
         self._key: str | None = None
         self._skipped: str | None = None
+        self._is_owed = False
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it is brought to its listeners, as far as they could be asked."""
+        return bool(self.told) and not self._is_owed
 
     async def publish(self, clip: Clip | None) -> None:
         """Fix the outcome and carry it out. The translation says why there is no ``clip``."""
@@ -114,7 +121,7 @@ class Publication:
             await self._carry_out(stands, None)
             return
         key = clip_key(self._session_id, self._language, self._translation.entry.captured_at_ms)
-        storing = asyncio.create_task(self._stored(key, clip))
+        storing = asyncio.create_task(self._store(key, clip))
         try:
             stands = await self._fix(None)
             if stands.skipped is None and stands.text == self._translation.text:
@@ -165,12 +172,13 @@ class Publication:
                 self._translation.entry, self._language, stands.text
             )
         except ConnectorError as error:
-            self._note(error)
-            await self._skip("failed")
+            await self._fail(error)
             return
-        await self._tell_of_clip(key, clip, asyncio.create_task(self._stored(key, clip)))
+        await self._tell_of_clip(key, clip, asyncio.create_task(self._store(key, clip)))
 
-    async def _tell_of_clip(self, key: str, clip: Clip, storing: asyncio.Task[bool]) -> None:
+    async def _tell_of_clip(
+        self, key: str, clip: Clip, storing: asyncio.Task[ConnectorError | None]
+    ) -> None:
         url = await self._at.connectors.clip_store.presign(key, expires_s=URL_EXPIRES_S)
         audio = inline_audio(clip)
         notifier = self._at.connectors.notifier
@@ -184,20 +192,35 @@ class Publication:
         )
 
     async def _tell_when_stored(
-        self, key: str, url: str, clip: Clip, storing: asyncio.Task[bool], audience: Audience
+        self,
+        key: str,
+        url: str,
+        clip: Clip,
+        storing: asyncio.Task[ConnectorError | None],
+        audience: Audience,
     ) -> None:
-        if not await storing:
-            await self._skip("failed", audience)
+        error = await storing
+        if error is not None:
+            await self._fail(error, audience)
             return
         self._key = key
         await self._tell(translated_audio(self._translation, clip, url), audience)
+
+    async def _fail(self, error: ConnectorError, audience: Audience = Audience.ALL) -> None:
+        """There is no clip, though one was fixed. An error that passes leaves the utterance owed;
+        one that stays is told."""
+        self._note(error)
+        if isinstance(error, RetryableError):
+            self._is_owed = True
+        else:
+            await self._skip("failed", audience)
 
     async def _skip(self, reason: str, audience: Audience = Audience.ALL) -> None:
         self._skipped = reason
         await self._tell(skipped(self._translation, reason), audience)
 
-    async def _stored(self, key: str, clip: Clip) -> bool:
-        """Whether the clip lies under its key now."""
+    async def _store(self, key: str, clip: Clip) -> ConnectorError | None:
+        """None: the clip lies under its key now."""
         metadata = {
             "sessionId": self._session_id,
             "targetLanguage": self._language,
@@ -213,9 +236,8 @@ class Publication:
                 ),
             )
         except ConnectorError as error:
-            self._note(error)
-            return False
-        return True
+            return error
+        return None
 
     async def _tell(self, message: dict[str, object], audience: Audience) -> None:
         timeline = self._translation.timeline.mark("publish", self._at.now_ms())

@@ -16,7 +16,7 @@ from ingest_gateway.operations.windows import LagWindows, PassedUtterance
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import KEPT_PER_LANGUAGE, Captions
 from schemas.names import clip_key
-from schemas.values import EntryKind, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
 from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.unit
@@ -62,8 +62,9 @@ class Passing:
         }
         self.captions.observe(msgspec.json.encode(body), session_id, language)
 
-    async def commit(self, number: int) -> None:
-        """As the job leaves it behind: in the ledger, and its clip in the store."""
+    async def commit(self, number: int, outcome: FixedOutcome | None = None) -> None:
+        """As the job leaves it behind: in the ledger, and its clip in the store if it is voiced.
+        ``outcome`` None: as the first edition's job did, which fixed none."""
         await self.ledger.commit(
             LedgerEntry(
                 session_id="talk",
@@ -83,6 +84,10 @@ class Passing:
                 routes=(Route("es", number - 1),),
             )
         )
+        if outcome is not None:
+            await self.ledger.fix("talk", number, outcome)
+            if outcome.skipped is not None:
+                return
         await self.clips.put(
             clip_key("talk", "es", captured_ms(number)),
             b"mp3",
@@ -146,3 +151,30 @@ def test_a_session_that_is_not_served_any_more_is_forgotten() -> None:
     passing.captions.keep_only({"talk"})
     assert passing.captions.lag_ms("ended") == {}
     assert list(passing.captions.lag_ms("talk")) == ["es"]
+
+
+def test_what_was_skipped_and_is_not_kept_any_more_is_in_the_ledger() -> None:
+    """A gateway that was not there when listeners were told, or has let it go, knows it too."""
+    passing = Passing()
+
+    async def resumed() -> list[tuple[int, str | None, str | None]]:
+        await passing.commit(0, FixedOutcome("es", "una frase", None, 0))
+        await passing.commit(1, FixedOutcome("es", "otra frase", "late", 0))
+        history = await passing.captions.history("talk", "es", since=-1)
+        return [(one.sequence_number, one.transcript, one.skipped) for one in history]
+
+    assert asyncio.run(resumed()) == [(0, "una frase", None), (1, "otra frase", "late")]
+
+
+def test_who_misses_more_than_one_answer_holds_gets_it_in_turns() -> None:
+    passing = Passing()
+    limit = Limits().resumed_captions
+
+    async def turns() -> list[list[int]]:
+        for number in range(limit + 3):
+            await passing.commit(number, FixedOutcome("es", "frase", "late", 0))
+        first = await passing.captions.history("talk", "es", since=-1)
+        rest = await passing.captions.history("talk", "es", since=first[-1].sequence_number)
+        return [[one.sequence_number for one in each] for each in (first, rest)]
+
+    assert asyncio.run(turns()) == [list(range(limit)), list(range(limit, limit + 3))]

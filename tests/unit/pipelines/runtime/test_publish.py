@@ -352,3 +352,38 @@ def test_what_reached_nobody_stays_owed(publishing: Publishing) -> None:
     publishing.publish()
     assert publishing.outcome is not None
     assert publishing.stage.settled == [(SESSION, 7, "es", False)]
+
+
+def test_what_could_not_be_stored_yet_stays_owed_and_is_not_told_otherwise(
+    publishing: Publishing,
+) -> None:
+    publishing.listen()
+    publishing.store.error = RetryableError("scripted: the store is away")
+    letter, _ = publishing.publish()
+    assert isinstance(letter, DeadLetter)
+    assert [message["type"] for message in publishing.got("inline")] == ["translatedAudio"]
+    assert publishing.got("link") == []
+    assert publishing.stage.settled == [(SESSION, 7, "es", False)]
+    assert publishing.outcome is not None
+    assert publishing.outcome.skipped is None
+
+    publishing.store.error = None
+    publishing.publish()
+    assert [message["type"] for message in publishing.got("link")] == ["translatedAudio"]
+    assert publishing.stage.settled[-1] == (SESSION, 7, "es", True)
+
+
+def test_what_another_engine_has_fixed_and_no_voice_says_yet_stays_owed(
+    publishing: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishing.listen()
+    publishing.fixed = (FixedOutcome("es", "de este modo", None, 0),)
+
+    async def away(*_: object, **_more: object) -> Clip:
+        raise RetryableError("scripted: no voice")
+
+    monkeypatch.setattr(publishing.stage.speculation, "clip", away)
+    (letter,) = publishing.publish()
+    assert isinstance(letter, DeadLetter)
+    assert publishing.notifier.calls == []
+    assert publishing.stage.settled == [(SESSION, 7, "es", False)]
