@@ -65,6 +65,8 @@ class Language:
 
 LANGUAGES = {
     "ar": Language("Arabic", "العربية", "Arab"),
+    "bg": Language("Bulgarian", "Български", "Cyrl"),
+    "bn": Language("Bengali", "বাংলা", "Beng"),
     "ca": Language(
         "Catalan",
         "Català",
@@ -81,6 +83,7 @@ LANGUAGES = {
         espeak_voice="de",
         amazon=AmazonLanguage("de-DE", "de", "de-DE", "Vicki", "Vicki"),
     ),
+    "el": Language("Greek", "Ελληνικά", "Grek"),
     "en": Language(
         "English",
         "English",
@@ -97,6 +100,8 @@ LANGUAGES = {
         kokoro=KokoroVoice("es", "ef_dora"),
         amazon=AmazonLanguage("es-ES", "es", "es-ES", "Lucia", "Lucia"),
     ),
+    "eu": Language("Basque", "Euskara"),
+    "fa": Language("Persian", "فارسی", "Arab"),
     "fi": Language("Finnish", "Suomi"),
     "fr": Language(
         "French",
@@ -113,7 +118,11 @@ LANGUAGES = {
         espeak_voice="pt",  # espeak-ng has no Galician; Portuguese is the nearest
         amazon=AmazonLanguage("gl-ES", None, None, None, None),
     ),
+    "he": Language("Hebrew", "עברית", "Hebr"),
     "hi": Language("Hindi", "हिन्दी", "Deva"),
+    "hr": Language("Croatian", "Hrvatski"),
+    "hu": Language("Hungarian", "Magyar"),
+    "id": Language("Indonesian", "Bahasa Indonesia"),
     "it": Language(
         "Italian",
         "Italiano",
@@ -152,12 +161,20 @@ LANGUAGES = {
         kokoro=KokoroVoice("pt-br", "pf_dora"),
         amazon=AmazonLanguage("pt-BR", "pt", "pt-BR", "Camila", "Camila"),
     ),
+    "pt-BR": Language("Brazilian Portuguese", "Português (Brasil)"),
+    "pt-PT": Language("European Portuguese", "Português (Portugal)"),
     "ro": Language("Romanian", "Română"),
     "ru": Language("Russian", "Русский", "Cyrl"),
     "sv": Language("Swedish", "Svenska"),
+    "ta": Language("Tamil", "தமிழ்", "Taml"),
+    "th": Language("Thai", "ไทย", "Thai"),
     "tr": Language("Turkish", "Türkçe"),
     "uk": Language("Ukrainian", "Українська", "Cyrl"),
+    "ur": Language("Urdu", "اردو", "Arab"),
+    "vi": Language("Vietnamese", "Tiếng Việt"),
     "zh": Language("Chinese", "中文", "Hans"),
+    "zh-Hans": Language("Simplified Chinese", "简体中文", "Hans"),
+    "zh-Hant": Language("Traditional Chinese", "繁體中文", "Hant"),
 }
 """Amazon's Portuguese is Brazilian throughout; its Galician is recognised and no more."""
 
