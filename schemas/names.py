@@ -78,10 +78,6 @@ def clip_key(session_id: str, language: str, timestamp_ms: int) -> str:
     return f"sessions/{session_id}/translated/{language}/{timestamp_ms}.mp3"
 
 
-def chunk_key(session_id: str, timestamp_ms: int) -> str:
-    return f"sessions/{session_id}/chunks/{timestamp_ms}.pcm"
-
-
 def dead_letter_key(stage: str, at_ms: int, digest: str) -> str:
     return f"{DEAD_LETTERS}{stage}/{at_ms}-{digest}.json"
 

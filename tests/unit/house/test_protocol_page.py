@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -14,6 +15,7 @@ import pytest
 from connectors.amazon import session_items
 from connectors.amazon.layout import tables
 from connectors.amazon.ledger import EXPIRES_AT, from_item, outcome_value, to_item
+from connectors.files.stored_chunks import read_stored_audio
 from connectors.interfaces.letter_format import letter_json, letter_key, letter_of
 from connectors.interfaces.session_events import SessionEventType, event_of
 from ingest_gateway.protocol.connection_protocol import ConnectionProtocol, Refused
@@ -24,7 +26,7 @@ from ingest_gateway.routes.openapi import document
 from ingest_gateway.routes.refusals import REFUSAL_STATUS
 from pipelines.session.messages import own_caption, partial_caption, skipped, translated_audio
 from schemas import avro_codec
-from schemas.names import RECOGNISED_STAGES, Names, chunk_key, clip_key
+from schemas.names import RECOGNISED_STAGES, Names, clip_key
 from schemas.values import (
     Clip,
     ControlKind,
@@ -185,14 +187,21 @@ def test_streams_tables_and_buckets_have_their_names() -> None:
 
 
 def test_keys_are_made_of_the_same_parts() -> None:
-    clip, chunk, letter = blocks(PROTOCOL, "key")[0].splitlines()
+    clip, _, letter = blocks(PROTOCOL, "key")[0].splitlines()
     assert clip == clip_key(SESSION, "es", 1_790_000_005_000)
-    assert chunk == chunk_key(SESSION, 1_790_000_005_000)
     (example,) = json_lines(PROTOCOL, "letter")
     written = letter_of(json.dumps(example).encode())
     assert written is not None
     assert json.loads(letter_json(written)) == example
     assert letter_key(written) == letter
+
+
+def test_a_folder_of_recorded_chunks_is_read(tmp_path: Path) -> None:
+    _, chunk, _ = blocks(PROTOCOL, "key")[0].splitlines()
+    (tmp_path / chunk).parent.mkdir(parents=True)
+    (tmp_path / chunk).write_bytes(bytes(8_000))
+    (read,) = read_stored_audio(tmp_path).chunks
+    assert (read.session_id, read.captured_at_ms) == (SESSION, 1_790_000_005_000)
 
 
 @pytest.mark.parametrize("example", json_lines(PROTOCOL, "control"), ids=lambda one: one["kind"])
