@@ -135,13 +135,13 @@ def offered(languages: Languages) -> dict[str, tuple[str, ...]]:
     for source in LANGUAGES:
         if not languages.can_hear(source):
             continue
-        targets = tuple(one for one in LANGUAGES if _can_be_heard(languages, source, one))
+        targets = tuple(one for one in LANGUAGES if _is_offered(languages, source, one))
         if targets:
             offer[source] = targets
     return offer
 
 
-def _can_be_heard(languages: Languages, source: str, target: str) -> bool:
+def _is_offered(languages: Languages, source: str, target: str) -> bool:
     try:
         return languages.choose_target(source, target) == target
     except Refusal:

@@ -68,7 +68,7 @@ class TalkTracks:
         if track is None:
             return
         track.discard(listener)
-        if not track.heard:
+        if not track.has_listeners:
             del self._tracks[session_id, language]
             await track.stop()
 
@@ -166,7 +166,7 @@ class WhepListener:
         if self._reads_along:
             self._connection.send(Playing(session_id, language, clip.number, clip.duration_s))
         else:
-            self._gateway.captions.heard(session_id, language, clip.number)
+            self._gateway.captions.record_heard(session_id, language, clip.number)
 
     def _receive(self, text: str) -> None:
         """A message over the data channel."""
@@ -176,7 +176,7 @@ class WhepListener:
             match event:
                 case Heard():
                     number = event.sequence_number
-                    self._gateway.captions.heard(self._session_id, self._language, number)
+                    self._gateway.captions.record_heard(self._session_id, self._language, number)
                 case Heartbeat():
                     self._connection.send(HeartbeatAck())
                 case Refused():

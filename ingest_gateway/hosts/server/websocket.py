@@ -19,7 +19,7 @@ from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.admission import identify
 from ingest_gateway.access.auth import SUBPROTOCOL, Identity, InvalidTokenError
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hosts.server.patience import Patience
+from ingest_gateway.hosts.server.stall_timeout import StallTimeout
 from ingest_gateway.protocol.messages import ErrorMessage
 from ingest_gateway.routes.callers import ItsGateway
 from ingest_gateway.sessions.conversation import Conversation
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class _Outgoing:
     """``stuck`` is set by whoever can end the writing; it watches every message leave."""
 
-    stuck: Patience
+    stuck: StallTimeout
 
     def __init__(self, socket: AnySocket) -> None:
         self._socket = socket
@@ -79,12 +79,12 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         connection.close(CLOSE_UNAUTHORIZED if unauthorized else CLOSE_LATER, problem.code)
     conversation = gateway.conversation(connection)
     gateway.hub.add(connection)
-    silence = Patience(
+    silence = StallTimeout(
         gateway.needs.limits.heartbeat_timeout_ms / 1000, lambda: _hang_up(connection, reading)
     )
     reading = asyncio.create_task(_read(socket, conversation, connection, silence), name="read")
     writing = asyncio.create_task(connection.write(), name="write")
-    outgoing.stuck = Patience(STUCK_S, writing.cancel)
+    outgoing.stuck = StallTimeout(STUCK_S, writing.cancel)
     try:
         with silence.watching(), outgoing.stuck.watching():
             await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +106,7 @@ def _hang_up(connection: Connection, reading: asyncio.Task[None]) -> None:
 
 
 async def _read(
-    socket: AnySocket, conversation: Conversation, connection: Connection, silence: Patience
+    socket: AnySocket, conversation: Conversation, connection: Connection, silence: StallTimeout
 ) -> None:
     """Until the client goes away. Silence is what a client does, not our own slowness with it."""
     while True:
