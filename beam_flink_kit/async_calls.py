@@ -86,6 +86,8 @@ class CallFailedError(Exception):
 @dataclass(frozen=True, slots=True)
 class Answer:
     value: Any
+    taken_s: float
+    """When its item came; ``ready_s``: when the answer did."""
     ready_s: float
     is_lost: bool = False
     """``value`` is a ``LostCall``."""
@@ -109,6 +111,7 @@ class Totals:
 @dataclass(eq=False, slots=True)
 class _Call:
     item: Any
+    taken_s: float
     sink: deque[Any]
     """``Answer``s, and the call itself after the last of them."""
     finished: Future[None] | None = None
@@ -145,12 +148,12 @@ class StageCalls:
 
     def begin(self, item: Any) -> None:
         """Have the call begun, unless it is in flight; return at once."""
-        call = _Call(item, self._answers)
+        call = _Call(item, self._loop.now_s(), self._answers)
         self._loop.call(lambda: self._accept(call))
 
     def run(self, item: Any) -> list[Answer]:
         """The call in a bounded run: waits for all its answers."""
-        call = _Call(item, deque(), Future())
+        call = _Call(item, self._loop.now_s(), deque(), Future())
         assert call.finished is not None
         self._loop.call(lambda: self._accept(call))
         self._loop.wait(call.finished)
@@ -299,7 +302,7 @@ class StageCalls:
         self._end(call)
 
     def _put(self, call: _Call, value: Any, *, is_lost: bool = False) -> None:
-        call.sink.append(Answer(value, self._loop.now_s(), is_lost))
+        call.sink.append(Answer(value, call.taken_s, self._loop.now_s(), is_lost))
         if call.finished is None:
             self._bell.ring()
 

@@ -18,7 +18,8 @@ What to know before using it:
   wait is not begun again (``call_id``).
 * *No exception of a handler fails the bundle*; on Flink a failing bundle restarts the whole job.
 * Ticks are a PCollection of their own, flattened into each step's input: outputs stay typed. (With
-  ticks among the outputs, Beam's sampling of element sizes fails on the output's coder.)
+  ticks among the outputs, Beam's sampling of element sizes fails on the output's coder; the input
+  has a type and a coder for both, ``typed_outputs.ItemOrTick``.)
 * A handler that blocks (``time.sleep``, a synchronous client) blocks all calls of the process: use
   ``asyncio.to_thread``.
 """
@@ -31,7 +32,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
-from apache_beam import coders
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
@@ -39,57 +39,14 @@ from beam_flink_kit.async_calls import Answer, CallHandler, CallPolicy, LostCall
 from beam_flink_kit.call_scope import CallScope
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn, ScopeSettings
+from beam_flink_kit.step_metrics import StepMetrics
+from beam_flink_kit.ticks import TICK, Tick
+from beam_flink_kit.typed_outputs import ItemOrTick, typed
 
 _log = logging.getLogger(__name__)
 
 DEAD_LETTERS = "dead_letters"
 
-
-class Tick:
-    """Type of ``TICK``, the only one: it is the same object on the other side of a pickle."""
-
-    def __reduce__(self) -> Any:
-        return _the_tick, ()
-
-    def __repr__(self) -> str:
-        return "TICK"
-
-
-TICK = Tick()
-
-
-def _the_tick() -> Tick:
-    return TICK
-
-
-def as_tick(_: object) -> Tick:
-    """For ``beam.Map`` over a clock's numbers."""
-    return TICK
-
-
-class TickCoder(coders.Coder):
-    """Takes no byte. Importing this module registers it with Beam."""
-
-    def encode(self, value: Tick) -> bytes:
-        return b""
-
-    def decode(self, encoded: bytes) -> Tick:
-        return TICK
-
-    def is_deterministic(self) -> bool:
-        return True
-
-    def to_type_hint(self) -> Any:
-        return Tick
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TickCoder)
-
-    def __hash__(self) -> int:
-        return hash(TickCoder)
-
-
-coders.registry.register_coder(Tick, TickCoder)
 
 Route = type | Callable[[Any], bool]
 
@@ -115,12 +72,15 @@ class AsyncDoFn(ScopedDoFn[CallScope[Any]], beam.DoFn):
         dead_letter: Callable[[LostCall], Any] | None = None,
     ) -> None:
         self.settings = settings
-        self.tags = tuple(dict.fromkeys((*(tagged or {}), DEAD_LETTERS)))
+        self.tags: tuple[str, ...] = tuple(dict.fromkeys([*(tagged or {}), DEAD_LETTERS]))
         self._handler = handler
         self._policy = policy or CallPolicy()
         self._tagged = tuple((tagged or {}).items())
         self._dead_letter = dead_letter
         self._step_id = uuid.uuid4().hex
+        types = {tag: route for tag, route in self._tagged if isinstance(route, type)}
+        lost = LostCall if dead_letter is None else Any
+        self.tag_types: dict[str, Any] = {DEAD_LETTERS: lost, **types}
 
     def display_data(self) -> dict[str, Any]:
         return {
@@ -137,6 +97,7 @@ class AsyncDoFn(ScopedDoFn[CallScope[Any]], beam.DoFn):
         self._calls = scope.calls.of_step(
             self._step_id, self._handler, scope.call_site(), self._policy
         )
+        self._metrics = StepMetrics(stage)
         self._hand_on_ms = Metrics.distribution(stage, "hand_on_ms")
         self._call_ms = Metrics.distribution(stage, "call_ms")
         self._waiting = Metrics.gauge(stage, "waiting")
@@ -148,8 +109,10 @@ class AsyncDoFn(ScopedDoFn[CallScope[Any]], beam.DoFn):
             self.scope.loop.advance(timestamp.micros // 1000)
             yield from self._handed_on(self._calls.take())
         elif self._is_inline:
+            self._metrics.taken()
             yield from self._handed_on(iter(self._calls.run(element)))
         else:
+            self._metrics.taken()
             self._calls.begin(element)
 
     def finish_bundle(self) -> None:
@@ -174,6 +137,7 @@ class AsyncDoFn(ScopedDoFn[CallScope[Any]], beam.DoFn):
                 )
                 continue
             self._hand_on_ms.update(round((now_s() - answer.ready_s) * 1000))
+            self._metrics.handed_on((now_s() - answer.taken_s) * 1000)
             yield routed
 
     def _routed(self, answer: Answer) -> Any:
@@ -201,10 +165,19 @@ class CallAsync(beam.PTransform[Any, Any]):
         self._output_type = output_type
         self._ticks = ticks
 
+    def display_data(self) -> dict[str, Any]:
+        return self._dofn.display_data()
+
     def expand(self, items: Any) -> Any:
+        dofn, item_type = self._dofn, items.element_type
         if self._ticks is not None:
             items = (items, self._ticks) | "Items and ticks" >> beam.Flatten()
-        call: Any = beam.ParDo(self._dofn)
-        return items | "Call" >> call.with_output_types(self._output_type).with_outputs(
-            *self._dofn.tags, main="main"
+            items.element_type = ItemOrTick(item_type)
+        call: Any = beam.ParDo(dofn)
+        called = items | "Call" >> call.with_output_types(self._output_type).with_outputs(
+            *dofn.tags, main="main"
+        )
+        # What goes to a tag by a predicate is of the same type as the main output.
+        return typed(
+            called, **{tag: dofn.tag_types.get(tag, self._output_type) for tag in dofn.tags}
         )

@@ -43,6 +43,9 @@ class LiveClock(beam.PTransform[Any, Any]):
         self._expansion_service = expansion_service
         self._tick_ms = tick_ms
 
+    def display_data(self) -> dict[str, Any]:
+        return {"tick_ms": self._tick_ms}
+
     def expand(self, pbegin: PBegin) -> Any:
         return (
             pbegin

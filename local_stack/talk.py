@@ -29,20 +29,21 @@ class Talk:
     duration_s: float
 
 
-def make_talk(wav: Path, recordings: Path = LIBRIVOX) -> Talk:
-    """Join the five recordings with pauses into ``wav``. NoTalkError: they are not installed."""
+def make_talk(wav: Path, recordings: Path = LIBRIVOX, *, sentences: int = 5) -> Talk:
+    """Join the first of the five recordings with pauses into ``wav``. NoTalkError: they are not
+    installed."""
     transcription = recordings / "transcription"
     if not transcription.exists():
         raise NoTalkError(
             f"{recordings} is missing: install the Debian package pocketsphinx-testdata"
         )
-    sentences = [
+    spoken = [
         (found["name"], found["text"].strip())
         for found in map(_SENTENCE.match, transcription.read_text().splitlines())
         if found
-    ]
+    ][:sentences]
     pause = bytes(round(PAUSE_S * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE)
-    pcm = pause.join(_samples(recordings / f"{name}.wav") for name, _ in sentences) + pause
+    pcm = pause.join(_samples(recordings / f"{name}.wav") for name, _ in spoken) + pause
     wav.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(wav), "wb") as output:
         output.setnchannels(1)
@@ -51,7 +52,7 @@ def make_talk(wav: Path, recordings: Path = LIBRIVOX) -> Talk:
         output.writeframes(pcm)
     return Talk(
         wav,
-        " ".join(text for _, text in sentences),
+        " ".join(text for _, text in spoken),
         len(pcm) / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -22,12 +22,12 @@ from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
 from pipelines.session.records import Place, ReadRecord
 from schemas.languages import LANGUAGES
-from schemas.values import AudioChunk, ListenerLanguages
+from schemas.values import AudioChunk, EntryKind, LedgerEntry, ListenerLanguages
 
 
 def run(job: BoundedJob) -> int:
-    """0 when everything given was worked off; 2 when the input is not audio we can replay, or a
-    language is not to be had."""
+    """0 when everything given was worked off; 1 when no recogniser took any of it; 2 when the input
+    is not audio we can replay, or a language is not to be had."""
     try:
         audio = read_stored_audio(job.source, sys.stdin.buffer)
     except StoredAudioError as error:
@@ -40,8 +40,10 @@ def run(job: BoundedJob) -> int:
             sys.stderr.write(f"pipelines.main: {refusal}\n")
             return 2
         _run_graph(job, audio)
+        every: list[LedgerEntry] = []
         for session_id, started_at_ms in audio.started_at_ms.items():
             entries = asyncio.run(worker.connectors.ledger.after(session_id, -1))
+            every += entries
             write_talk_files(
                 job.output,
                 session_id,
@@ -49,7 +51,21 @@ def run(job: BoundedJob) -> int:
                 started_at_ms=started_at_ms,
                 languages=job.languages,
             )
-    return 0
+    return _told_of_failures(every)
+
+
+def _told_of_failures(entries: Sequence[LedgerEntry]) -> int:
+    """The status of a run; a sentence when audio was given up."""
+    failed_s = sum(entry.duration_s for entry in entries if entry.kind is EntryKind.FAILED)
+    if not failed_s:
+        return 0
+    is_all = not any(entry.text for entry in entries)
+    of_what = "nothing was recognised" if is_all else "a part was not recognised"
+    sys.stderr.write(
+        f"pipelines.main: {of_what}: {failed_s:.1f} s of audio were given up, since the recogniser"
+        " failed; the log above says how. Run it again when that is mended\n"
+    )
+    return 1 if is_all else 0
 
 
 def _refusal(job: BoundedJob, connectors: Connectors) -> str | None:
@@ -72,16 +88,20 @@ def _refusal(job: BoundedJob, connectors: Connectors) -> str | None:
 
 def _run_graph(job: BoundedJob, audio: StoredAudio) -> None:
     with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
-        records = (
-            pipeline
-            | "Stored chunks" >> beam.Create(stored_records(audio.chunks), reshuffle=False)
-            | "At capture time"
-            >> beam.Map(_at_capture_time).with_output_types(tuple[str, ReadRecord])
-        )
-        languages = pipeline | "Languages" >> beam.Create(
-            [(session, ListenerLanguages(job.languages, 1)) for session in audio.started_at_ms]
-        )
-        bounded(records, languages, job.graph)
+        build_bounded(pipeline, job, audio)
+
+
+def build_bounded(pipeline: beam.Pipeline, job: BoundedJob, audio: StoredAudio) -> None:
+    """The graph of a bounded run, its input included."""
+    records = (
+        pipeline
+        | "Stored chunks" >> beam.Create(stored_records(audio.chunks), reshuffle=False)
+        | "At capture time" >> beam.Map(_at_capture_time).with_output_types(tuple[str, ReadRecord])
+    )
+    languages = pipeline | "Languages" >> beam.Create(
+        [(session, ListenerLanguages(job.languages, 1)) for session in audio.started_at_ms]
+    )
+    bounded(records, languages, job.graph)
 
 
 def stored_records(chunks: Iterable[AudioChunk]) -> list[tuple[str, ReadRecord]]:

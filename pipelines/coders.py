@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import apache_beam as beam
@@ -18,6 +19,8 @@ from schemas.values import (
     Utterance,
     VoicedTranslation,
 )
+
+_log = logging.getLogger(__name__)
 
 VALUES = (
     DeadLetter,
@@ -64,6 +67,21 @@ class ValueCoder(coders.Coder):
 
     def __hash__(self) -> int:
         return hash(self._type)
+
+
+class StateCoder(ValueCoder):
+    """Of a value in Beam's state that can be done without. One that another version of the job
+    wrote, and that says too little for this one, counts as none: else each bundle would fail."""
+
+    def decode(self, encoded: bytes) -> Any:
+        try:
+            return super().decode(encoded)
+        except msgspec.MsgspecError as error:
+            _log.error("kept state is not readable, and is left: %s", error)
+            return None
+
+    def __reduce__(self) -> Any:
+        return StateCoder, (self._type,)
 
 
 def register_coders() -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import apache_beam as beam
 
 from beam_flink_kit.async_calls import CallPolicy
-from beam_flink_kit.async_dofn import DEAD_LETTERS, AsyncDoFn, CallAsync, Tick
+from beam_flink_kit.async_dofn import DEAD_LETTERS, AsyncDoFn, CallAsync
+from beam_flink_kit.ticks import Tick
 from connectors.interfaces.errors import ConnectorError
 from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
@@ -63,7 +64,7 @@ def live(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollectio
         options.read, options.segmenter, options.settings, options.hold
     )
     routed = heard.main | "2 active_languages" >> ActiveLanguages()
-    return _delivered(routed, options, [heard.dead_letters], heard.ticks)
+    return _delivered(routed, 3, options, [heard.dead_letters], heard.ticks)
 
 
 def live_windows(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PCollection[Outcome]:
@@ -72,7 +73,7 @@ def live_windows(ticks: beam.PCollection[int], options: GraphOptions) -> beam.PC
     panes = read.main | "2 window_audio" >> WindowAudio(options.window, options.settings)
     heard: Any = panes | "3 transcribe" >> _transcribe_panes(options, ticks)
     routed = heard.main | "4 active_languages" >> ActiveLanguages()
-    return _delivered(routed, options, [read.dead_letters, heard.dead_letters], heard.ticks)
+    return _delivered(routed, 5, options, [read.dead_letters, heard.dead_letters], heard.ticks)
 
 
 def bounded(
@@ -84,7 +85,7 @@ def bounded(
     panes = records | "2 window_audio" >> WindowAudio(options.window, options.settings)
     heard: Any = panes | "3 transcribe" >> _transcribe_panes(options, None)
     routed = heard.main | "4 active_languages" >> JoinLanguages(languages)
-    return _delivered(routed, options, [heard.dead_letters], None)
+    return _delivered(routed, 5, options, [heard.dead_letters], None)
 
 
 def _transcribe_panes(
@@ -103,11 +104,13 @@ def _transcribe_panes(
 
 def _delivered(
     routed: beam.PCollection[RoutedUtterance],
+    number: int,
     options: GraphOptions,
     letters: Iterable[beam.PCollection[DeadLetter]],
     ticks: beam.PCollection[Tick] | None,
 ) -> beam.PCollection[Outcome]:
-    """From the utterances with their languages to outcomes; all of it is one stage on Flink."""
+    """From the utterances with their languages to outcomes; all of it is one stage on Flink.
+    ``number``: of the first of these steps."""
 
     def step(handler: Any, policy: CallPolicy, output: Any) -> CallAsync:
         tagged = {DEAD_LETTERS: DeadLetter}
@@ -116,17 +119,19 @@ def _delivered(
         )
         return CallAsync(dofn, output, ticks)
 
-    translated: Any = routed | "translate" >> step(TranslateUtterance(), SERVICE, Translation)
-    voiced: Any = translated.main | "synthesize" >> step(
+    translated: Any = routed | f"{number} translate" >> step(
+        TranslateUtterance(), SERVICE, Translation
+    )
+    voiced: Any = translated.main | f"{number + 1} synthesize" >> step(
         SynthesizeTranslation(), SERVICE, VoicedTranslation
     )
-    published: Any = voiced.main | "publish" >> step(PublishClip(), OUTBOX, Outcome)
+    published: Any = voiced.main | f"{number + 2} publish" >> step(PublishClip(), OUTBOX, Outcome)
     failures = (*letters, translated.dead_letters, voiced.dead_letters, published.dead_letters)
     _ = (
         failures
-        | "Failures" >> beam.Flatten()
+        | "x failures" >> beam.Flatten()
         | "x dead_letter" >> step(SendDeadLetter(), SERVICE, str)
     )
-    return published.main | "Report outcomes" >> beam.ParDo(ReportOutcome()).with_output_types(
+    return published.main | f"{number + 3} report" >> beam.ParDo(ReportOutcome()).with_output_types(
         Outcome
     )

@@ -4,7 +4,8 @@
 # usage: deploy.sh STAGE
 #
 # Environment: ALARM_EMAIL, OPERATORS_CIDR (from where kubectl may come), MONTHLY_DOLLARS,
-# AWS_REGION, and DRY_RUN=1 to print the commands instead of running them.
+# AWS_REGION, and DRY_RUN=1 to print the commands instead of running them (UPGRADE=1: as for a stage
+# that is there).
 # Needs: aws (with credentials), docker, kubectl, helm, and npx for the CDK's command line.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -77,37 +78,56 @@ push gateway GatewayRepository
 # they are first deployed, so the first time takes two.
 url=
 [[ -n ${DRY_RUN:-} ]] || url=$(output SessionHttpApi PagesUrl 2> /dev/null) || true
+# Whether a job runs already.
+is_there=${UPGRADE:-}
+[[ -n ${DRY_RUN:-} ]] || is_there=$(output LiveTranslation ClusterName 2> /dev/null) || true
 if [[ $url != https://* ]]; then
 	cdk deploy --require-approval never "SessionHttpApi-$stage"
 	url=$(output SessionHttpApi PagesUrl)
 fi
 context+=(-c "pagesUrl=$url")
-cdk deploy --require-approval never "${PARTS[@]/%/-$stage}"
 
 # What the job is told is in its jar, so that comes when the addresses are known.
-management=$(output SessionManagement ManagementUrl)
-run make job-jar OPTIONS="--stage=$stage --aws_region=$region --notifier=api_gateway \
+bring_job() {
+	local management
+	management=$(output SessionManagement ManagementUrl)
+	run make job-jar OPTIONS="--stage=$stage --aws_region=$region --notifier=api_gateway \
 --notify_endpoint=$management --speech_to_text=amazon --translation=amazon \
 --speech_synthesis=amazon --start=resume --worker_pool=localhost:25000 --parallelism=4 \
 --checkpointing_interval=2000 --max_bundle_time_mills=80 --trace_endpoint=http://localhost:4318 --trace_ratio=0.05"
-push job JobRepository --build-arg "FLINK_VERSION=$(sed -n 's/^flink = "\(.*\)"/\1/p' versions.toml)"
-push worker-pool WorkerPoolRepository
+	push job JobRepository --build-arg "FLINK_VERSION=$(sed -n 's/^flink = "\(.*\)"/\1/p' versions.toml)"
+	push worker-pool WorkerPoolRepository
+	run aws eks update-kubeconfig --name "$(output LiveTranslation ClusterName)"
+	run helm upgrade --install flink-kubernetes-operator flink-kubernetes-operator \
+		--repo "https://downloads.apache.org/flink/flink-kubernetes-operator-$OPERATOR/" \
+		--namespace live-translation --create-namespace --set webhook.create=false --wait
+	run "$here/write-overlay.sh" "$stage" "$(output LiveTranslation StateBucket)" \
+		"$(output Images JobRepository)" "$(output Images WorkerPoolRepository)"
+	run kubectl apply --kustomize "build/kubernetes-$stage"
+	run kubectl --namespace live-translation wait flinkdeployment/live-translation --timeout=15m \
+		"--for=jsonpath={.status.jobStatus.state}=RUNNING"
+}
 
-files=$(output SessionHttpApi PagesBucket)
-run aws s3 sync ingest_gateway/web/dist "s3://$files" --delete --exclude '*.html' \
-	--cache-control 'public, max-age=31536000, immutable'
-run aws s3 cp ingest_gateway/web/dist "s3://$files" --recursive --exclude '*' --include '*.html' \
-	--cache-control no-cache
-run aws cloudfront create-invalidation --distribution-id \
-	"$(output SessionHttpApi PagesDistribution)" --paths '/*'
+bring_pages() {
+	local files
+	files=$(output SessionHttpApi PagesBucket)
+	run aws s3 sync ingest_gateway/web/dist "s3://$files" --delete --exclude '*.html' \
+		--cache-control 'public, max-age=31536000, immutable'
+	run aws s3 cp ingest_gateway/web/dist "s3://$files" --recursive --exclude '*' --include '*.html' \
+		--cache-control no-cache
+	run aws cloudfront create-invalidation --distribution-id \
+		"$(output SessionHttpApi PagesDistribution)" --paths '/*'
+}
 
-run aws eks update-kubeconfig --name "$(output LiveTranslation ClusterName)"
-run helm upgrade --install flink-kubernetes-operator flink-kubernetes-operator \
-	--repo "https://downloads.apache.org/flink/flink-kubernetes-operator-$OPERATOR/" \
-	--namespace live-translation --create-namespace --set webhook.create=false --wait
-run "$here/write-overlay.sh" "$stage" "$(output LiveTranslation StateBucket)" \
-	"$(output Images JobRepository)" "$(output Images WorkerPoolRepository)"
-run kubectl apply --kustomize "build/kubernetes-$stage"
-
+# A job reads what gateways of before it write, and not what later ones do: it goes first. What it
+# stands on comes with it; the other stacks hold the gateways. A stage's first job comes last, for
+# its stream and tables come with the gateways.
+if [[ -n $is_there ]]; then
+	cdk deploy --require-approval never --exclusively "Network-$stage" "LiveTranslation-$stage"
+	bring_job
+fi
+cdk deploy --require-approval never "${PARTS[@]/%/-$stage}"
+bring_pages
+[[ -n $is_there ]] || bring_job
 run "$here/check-deployment-health.sh" "$stage" --url "$url"
 echo "deploy: $stage is at $url"

@@ -18,11 +18,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import TaggedOutput
 
 from beam_flink_kit.async_calls import CallPolicy
-from beam_flink_kit.async_dofn import TICK, AsyncDoFn, CallAsync, as_tick
+from beam_flink_kit.async_dofn import AsyncDoFn, CallAsync
 from beam_flink_kit.call_scope import PlainCallScope, PlainScopeSettings
 from beam_flink_kit.clock import LIVE_OPTIONS, LiveClock
 from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.process_scope import ScopedDoFn
+from beam_flink_kit.ticks import TICK, Tick
+from beam_flink_kit.typed_outputs import typed
 
 
 class Report(NamedTuple):
@@ -73,11 +75,11 @@ class NameSites(ScopedDoFn[PlainCallScope], beam.DoFn):
 
 
 def watch(clock: Any, name: NameSites, ask: AskSite) -> beam.PCollection[Report]:
-    named = clock | "Name" >> beam.ParDo(name).with_output_types(str).with_outputs(
-        "ticks", main="m"
-    )
+    naming: Any = beam.ParDo(name)
+    named = clock | "Name" >> naming.with_output_types(str).with_outputs("ticks", main="m")
+    typed(named, ticks=Tick)
     asking = AsyncDoFn(ask, name.settings, policy=CallPolicy(deadline_s=10, expected=(OSError,)))
-    return (named.m | "Ask" >> CallAsync(asking, Report, named.ticks | beam.Map(as_tick))).main
+    return (named.m | "Ask" >> CallAsync(asking, Report, named.ticks)).main
 
 
 def append(report: Report, file: str) -> None:

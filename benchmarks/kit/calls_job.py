@@ -23,12 +23,13 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from beam_flink_kit.async_calls import CallPolicy
-from beam_flink_kit.async_dofn import TICK, AsyncDoFn, CallAsync, as_tick
+from beam_flink_kit.async_dofn import AsyncDoFn, CallAsync
 from beam_flink_kit.call_scope import PlainCallScope
 from beam_flink_kit.clock import LIVE_OPTIONS, LiveClock
 from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn
+from beam_flink_kit.ticks import TICK, as_tick
 
 CALL_S = 1.0
 WARM_UP_S = 22.0

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.ledger import AmazonLedger
@@ -43,7 +44,12 @@ SPEECH = ("offline", "local", "amazon")
 
 
 async def hold_talk(
-    stack: LocalStack, talk: Talk, display: DemoDisplay, languages: Mapping[str, str]
+    stack: LocalStack,
+    talk: Talk,
+    display: DemoDisplay,
+    languages: Mapping[str, str],
+    *,
+    save_to: Path = DIRECTORY / "listeners",
 ) -> Evidence:
     """Speak ``talk`` to its listeners in real time and wait until all of it has arrived."""
     url = stack.gateway_url
@@ -51,7 +57,7 @@ async def hold_talk(
     try:
         token = await fetch_token(url)
         session_id = await create_session(url, token=token, target_languages=tuple(languages))
-        audience = Audience(url, session_id, on_clip=display.take, save_to=DIRECTORY / "listeners")
+        audience = Audience(url, session_id, on_clip=display.take, save_to=save_to)
         async with asyncio.TaskGroup() as group:
             for language in languages:
                 if language != LATE_LANGUAGE:

@@ -25,7 +25,7 @@ def decoded(
             continue
         chunk = value if isinstance(value, AudioChunk) else None
         control = None if isinstance(value, AudioChunk) else value
-        read = ReadRecord(place, record.arrived_at_ms, now_ms, chunk, control, batch.after_loss)
+        read = ReadRecord(place, record.arrived_at_ms, now_ms, chunk, control, batch.loss)
         by_session.setdefault(value.session_id, []).append(read)
     return by_session
 

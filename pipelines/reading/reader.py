@@ -18,15 +18,21 @@ from connectors.interfaces.positions import ShardPosition
 from connectors.interfaces.shard_source import Shard, ShardRecord, StartAt
 from connectors.registry import Connectors
 from pipelines.reading.shards import (
+    LossNumbers,
     ShardProgress,
     discovered,
     first_progress,
     furthered,
+    inherited,
+    lossy,
     marks,
+    read_on,
     readable,
     readers_of,
     rows_to_save,
     slice_of,
+    untold,
+    without_told,
 )
 from pipelines.runtime.supervision import Supervised
 from pipelines.session.records import Place
@@ -42,6 +48,9 @@ LIST_AGAIN_S = 0.5
 SAVE_EVERY_S = 5.0
 AFTER_ERROR_S = 0.4
 LOOK_FOR_ROOM_S = 0.05
+MAY_LOSE_BEHIND_MS = 12 * 3_600_000
+"""Kinesis keeps records for a day at least: whoever is half a day behind looks whether they are
+still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,13 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadBatch:
-    """Records of one shard in the log's order, each with its place; other readers' are left out."""
+    """Records of one shard in the log's order, each with its place; other readers' are left out.
+
+    ``loss``: see ``ReadRecord``.
+    """
 
     records: Sequence[tuple[Place, ShardRecord]]
-    after_loss: bool
+    loss: int = 0
 
 
 class ShardReader:
@@ -93,7 +105,7 @@ class ShardReader:
         self._is_furthered = False
         self._listed: dict[str, Shard] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._probed: set[str] = set()
+        self._losses = LossNumbers()
 
     @property
     def is_ready(self) -> bool:
@@ -101,9 +113,12 @@ class ShardReader:
         return self._progress is not None
 
     def marks(self) -> dict[str, ShardProgress]:
-        """The low-water marks now."""
+        """The low-water marks now. A loss that they have passed is told, and forgotten."""
         oldest = {shard_id: place.before for shard_id, place in self._oldest_open().items()}
-        return marks(self._progress or {}, oldest)
+        found = untold(marks(self._progress or {}, oldest))
+        if self._progress is not None:
+            self._progress = without_told(self._progress, found)
+        return found
 
     async def run(self) -> None:
         """Find shards for ever, and have each read that may be."""
@@ -176,11 +191,12 @@ class ShardReader:
                 await asyncio.sleep(LOOK_FOR_ROOM_S)
                 continue
             try:
-                if shard_id not in self._probed:
-                    await self._probe(shard_id)
                 if iterator is None:
+                    await self._probe(shard_id)
                     iterator = await self._source.iterator(shard_id, self._at(shard_id).position)
                 result = await self._source.read(iterator, RECORDS_A_READ)
+                if result.behind_ms >= MAY_LOSE_BEHIND_MS:
+                    await self._probe(shard_id)
             except ExpiredIteratorError:
                 iterator = None
                 continue
@@ -195,7 +211,7 @@ class ShardReader:
                 self._hand_on(shard_id, result.records[first : first + RECORDS_A_TURN])
                 await asyncio.sleep(0)
             if iterator is None:
-                self._move(shard_id, finished=True)
+                self._set(shard_id, replace(self._at(shard_id), finished=True))
                 loop.call_soon(self._read_what_may_be_read)
                 return
             # At the tip, and in a backlog alike, the quota sets the pace (0: there is none).
@@ -205,13 +221,13 @@ class ShardReader:
         """Find out whether the log was trimmed past the place from where it is to be read."""
         at = self._at(shard_id)
         if not at.sequence_number:
-            self._probed.add(shard_id)
             return
         oldest = await self._source.oldest(shard_id)
         if oldest is None or int(oldest) > int(at.sequence_number):
             _log.warning("%s was trimmed past the place from where it is to be read", shard_id)
-            self._set(shard_id, replace(at, after_loss=True))
-        self._probed.add(shard_id)
+            self._losses.found(shard_id)
+            self._set(shard_id, lossy(self._at(shard_id)))
+            self._progress = inherited(self._progress or {})
 
     def _hand_on(self, shard_id: str, records: Sequence[ShardRecord]) -> None:
         at = self._at(shard_id)
@@ -222,8 +238,8 @@ class ShardReader:
                 mine.append((Place(shard_id, record.sequence_number, before), record))
             before = record.sequence_number
         if mine:
-            self._take(ReadBatch(mine, at.after_loss))
-        self._move(shard_id, sequence_number=before)
+            self._take(ReadBatch(mine, self._losses.of(shard_id, self._progress or {})))
+        self._set(shard_id, read_on(self._at(shard_id), records))
 
     def _at(self, shard_id: str) -> ShardProgress:
         assert self._progress is not None
@@ -232,8 +248,3 @@ class ShardReader:
     def _set(self, shard_id: str, progress: ShardProgress) -> None:
         if self._progress is not None and shard_id in self._progress:
             self._progress = {**self._progress, shard_id: progress}
-
-    def _move(self, shard_id: str, *, sequence_number: str = "", finished: bool = False) -> None:
-        at = self._at(shard_id)
-        number = sequence_number or at.sequence_number
-        self._set(shard_id, replace(at, sequence_number=number, finished=finished))

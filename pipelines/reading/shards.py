@@ -11,13 +11,23 @@ that a reader begins at the further of the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connectors.interfaces.positions import ShardPosition
-from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind, hash_key
+from connectors.interfaces.shard_source import (
+    MAX_HASH_KEY,
+    Shard,
+    ShardRecord,
+    StartAt,
+    StartKind,
+    hash_key,
+)
 
 _AT = "@"
+LOSS_TOLD_AFTER_MS = 3_600_000
+"""So long, by the log's own times, records count as the first ones after a loss: a session that is
+silent for longer comes back by an opening, which says where it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,10 @@ def readers_of(shard: Shard, readers: int) -> int:
 class ShardProgress:
     """How far one reader is in one shard. ``sequence_number`` empty: at ``start`` still.
 
-    ``after_loss``: the log in front of where it is read from was trimmed before it was read.
+    ``after_loss``: the log in front of where it is read from was trimmed before it was read, and
+    what is missing is not told to all sessions yet. It is once everything up to ``loss_ends`` is
+    covered, a place ``LOSS_TOLD_AFTER_MS`` after the first record that was read then
+    (``loss_from_ms``).
     """
 
     parents: tuple[str, ...]
@@ -61,6 +74,8 @@ class ShardProgress:
     sequence_number: str = ""
     finished: bool = False
     after_loss: bool = False
+    loss_from_ms: int = 0
+    loss_ends: str = ""
 
     @property
     def position(self) -> StartAt:
@@ -116,18 +131,20 @@ def first_progress(
 
     LATEST becomes AT_TIMESTAMP of now, so that the first read is already a position. ``saved`` are
     the rows of a job that is resumed: shards that have none appeared since, and are read from their
-    beginning.
+    beginning. Of those, and of shards that waited to be begun, the parents were not read to their
+    end: where a parent is past its retention, there was a loss.
     """
     if saved:
         start = StartAt(StartKind.TRIM_HORIZON)
     elif start.kind is StartKind.LATEST:
         start = StartAt(StartKind.AT_TIMESTAMP, str(now_ms))
-    share = slice_of(reader, readers)
-    return {
-        shard.shard_id: _begin(shard, start, saved_position(saved, shard, reader, readers))
-        for shard in shards
-        if share.overlaps(shard.first_hash, shard.last_hash)
-    }
+    listed, there = _listed(shards, reader, readers)
+    out: dict[str, ShardProgress] = {}
+    for shard_id, shard in listed.items():
+        position = saved_position(saved, shard, reader, readers)
+        lost = bool(saved) and not position and not there.issuperset(shard.parent_ids)
+        out[shard_id] = replace(_begin(shard, start, position), after_loss=lost)
+    return inherited(out)
 
 
 def _begin(shard: Shard, start: StartAt, saved: str) -> ShardProgress:
@@ -162,14 +179,10 @@ def discovered(
 
     A finished shard is kept while it is still listed, so that its children know it is finished. One
     that is gone and was not read to its end is past its retention: its children are read, and what
-    it still held is lost.
+    it still held is lost. So it is with one of which nothing was known, and that is a parent of a
+    shard that appears.
     """
-    share = slice_of(reader, readers)
-    listed = {
-        shard.shard_id: shard
-        for shard in shards
-        if share.overlaps(shard.first_hash, shard.last_hash)
-    }
+    listed, there = _listed(shards, reader, readers)
     out = {shard_id: each for shard_id, each in progress.items() if shard_id in listed}
     gone = {
         shard_id
@@ -177,15 +190,25 @@ def discovered(
         if shard_id not in listed and not each.finished
     }
     for shard_id, shard in listed.items():
-        if shard_id in out:
-            if gone.intersection(shard.parent_ids):
-                out[shard_id] = replace(out[shard_id], after_loss=True)
-        elif not _is_ancestor(shard_id, progress, listed):
-            lost = bool(gone.intersection(shard.parent_ids))
-            out[shard_id] = ShardProgress(
-                shard.parent_ids, StartKind.TRIM_HORIZON.value, after_loss=lost
-            )
-    return out
+        lost = bool(gone.intersection(shard.parent_ids))
+        if shard_id not in out:
+            if _is_ancestor(shard_id, progress, listed):
+                continue
+            lost = lost or not {*there, *progress}.issuperset(shard.parent_ids)
+            out[shard_id] = ShardProgress(shard.parent_ids, StartKind.TRIM_HORIZON.value)
+        if lost:
+            out[shard_id] = lossy(out[shard_id])
+    return inherited(out)
+
+
+def _listed(
+    shards: Iterable[Shard], reader: int, readers: int
+) -> tuple[dict[str, Shard], frozenset[str]]:
+    """The shards of which a reader has a part, and the ids of all."""
+    share = slice_of(reader, readers)
+    listed = tuple(shards)
+    mine = (each for each in listed if share.overlaps(each.first_hash, each.last_hash))
+    return {each.shard_id: each for each in mine}, frozenset(each.shard_id for each in listed)
 
 
 def _is_ancestor(shard_id: str, progress: Progress, listed: Mapping[str, Shard]) -> bool:
@@ -204,6 +227,103 @@ def marks(progress: Progress, oldest: Mapping[str, str]) -> dict[str, ShardProgr
         else each
         for shard_id, each in progress.items()
     }
+
+
+# Losses -------------------------------------------------------------------------------------------
+
+
+def lossy(at: ShardProgress) -> ShardProgress:
+    """The shard once a loss in front of where it is read from has been found."""
+    return replace(at, after_loss=True, loss_from_ms=0, loss_ends="")
+
+
+def inherited(progress: Progress) -> dict[str, ShardProgress]:
+    """What a shard has lost, its children tell as well: a session may send nothing between the loss
+    and the split."""
+    out = dict(progress)
+    while True:
+        heirs = [
+            shard_id
+            for shard_id, each in out.items()
+            if not each.after_loss
+            and any(_leaves(out.get(parent), each) for parent in each.parents)
+        ]
+        if not heirs:
+            return out
+        out |= {shard_id: lossy(out[shard_id]) for shard_id in heirs}
+
+
+def _leaves(parent: ShardProgress | None, child: ShardProgress) -> bool:
+    """A child that was begun after its parent's end has told what it inherited, or is about to."""
+    if parent is None or not parent.after_loss:
+        return False
+    return not parent.finished or not child.sequence_number
+
+
+def read_on(at: ShardProgress, records: Sequence[ShardRecord]) -> ShardProgress:
+    """The shard once ``records``, which come next in it, have been read."""
+    number, from_ms, ends = at.sequence_number, at.loss_from_ms, at.loss_ends
+    for record in records:
+        if at.after_loss and not ends:
+            from_ms = from_ms or record.arrived_at_ms
+            if record.arrived_at_ms >= from_ms + LOSS_TOLD_AFTER_MS:
+                ends = number
+        number = record.sequence_number
+    return replace(at, sequence_number=number, loss_from_ms=from_ms, loss_ends=ends)
+
+
+def untold(low_water: Progress) -> dict[str, ShardProgress]:
+    """The marks, without the losses that have been told by now. A shard that was read to its end
+    keeps its own for its children."""
+    return {
+        shard_id: _forgotten(each) if _is_told(each, low_water) else each
+        for shard_id, each in low_water.items()
+    }
+
+
+def without_told(progress: Progress, low_water: Progress) -> dict[str, ShardProgress]:
+    """``progress`` without the losses that ``low_water``, its ``untold`` marks, does not know."""
+    return {
+        shard_id: each if low_water[shard_id].after_loss else _forgotten(each)
+        for shard_id, each in progress.items()
+    }
+
+
+def _forgotten(at: ShardProgress) -> ShardProgress:
+    return replace(at, after_loss=False, loss_from_ms=0, loss_ends="") if at.after_loss else at
+
+
+def _is_told(mark: ShardProgress, low_water: Progress) -> bool:
+    if mark.finished or not mark.loss_ends or int(mark.sequence_number or 0) < int(mark.loss_ends):
+        return False
+    return _are_finished(mark.parents, low_water)
+
+
+class LossNumbers:
+    """Counts a reader's losses, so that a session can tell a new one from one that it has told."""
+
+    def __init__(self) -> None:
+        self._by_shard: dict[str, int] = {}
+        self._last = 0
+
+    def found(self, shard_id: str) -> None:
+        """Another loss was found in the shard."""
+        self._by_shard.pop(shard_id, None)
+
+    def of(self, shard_id: str, progress: Progress) -> int:
+        """From 1; 0: nothing was lost. Children have the number of what they inherited."""
+        if not progress[shard_id].after_loss:
+            return 0
+        if shard_id not in self._by_shard:
+            parents = [each for each in progress[shard_id].parents if each in progress]
+            number = max((self.of(parent, progress) for parent in parents), default=0)
+            if not number:
+                number = self._last = self._last + 1
+            self._by_shard[shard_id] = number
+        return self._by_shard[shard_id]
+
+
+# Rows of the table --------------------------------------------------------------------------------
 
 
 def rows_to_save(

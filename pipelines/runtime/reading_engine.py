@@ -63,6 +63,7 @@ class ReadingEngine(ABC):
         self._saved: Mapping[str, ShardProgress] = {} if saved is None else saved.shards
         self._reader: ShardReader | None = None
         self._supervised = Supervised()
+        self._read_count = self._told_count = 0
         self._asked_at_s = asyncio.get_running_loop().time()
         self._supervised.start("engine", self._run)
 
@@ -112,6 +113,12 @@ class ReadingEngine(ABC):
             return None
         self._count += 1
         return SavedMarks(self.generation, self._name, self._count, self._reader.marks())
+
+    def take_count_of_read(self) -> int:
+        """How many records were read since the last time."""
+        read, told = self._read_count, self._told_count
+        self._told_count = read
+        return read - told
 
     def take_letters(self) -> list[DeadLetter]:
         return emptied(self.letters)
@@ -174,12 +181,16 @@ class ReadingEngine(ABC):
             connectors,
             self._tools.loop,
             self._saved,
-            self.take,
+            self._take,
             self.oldest_open,
             self.is_full,
             self._supervised,
         )
         self._supervised.start("shards", self._reader.run)
+
+    def _take(self, batch: ReadBatch) -> None:
+        self._read_count += len(batch.records)
+        self.take(batch)
 
     async def _save(self) -> None:
         """Where a job without state would go on. Another save comes before long."""

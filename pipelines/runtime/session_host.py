@@ -77,7 +77,8 @@ class SessionHost:
         self.utterances: deque[Utterance] = deque()
         self.letters: deque[DeadLetter] = deque()
         self.is_full = False
-        self._has_lost = False
+        self.lost_to = 0
+        """The generation of another engine that has taken a session over; 0: none has."""
         self._tell_lost = lost
         self._delivers_all = delivers_all
         self._tools = tools
@@ -110,7 +111,7 @@ class SessionHost:
         waiting = self._waiting.get(session_id)
         if waiting is None:
             records = [record for record in records if not _is_in_tables(record)]
-            if not records or self._has_lost:
+            if not records or self.lost_to:
                 return
             waiting = self._waiting[session_id] = _Waiting()
             self._supervised.once("taking a session over", self._take_over(session_id))
@@ -177,6 +178,11 @@ class SessionHost:
         return oldest
 
     @property
+    def is_superseded(self) -> bool:
+        """Whether a newer run of the job owns its sessions."""
+        return self.lost_to > self._generation
+
+    @property
     def sessions(self) -> int:
         return len(self._shells) + len(self._waiting)
 
@@ -207,7 +213,7 @@ class SessionHost:
             generation,
             self._generation,
         )
-        self._has_lost = True
+        self.lost_to = max(self.lost_to, generation)
         self._tell_lost(generation)
 
     def read_again(self) -> None:

@@ -72,6 +72,7 @@ class ServedPartition:
     host: SessionHost
     saved: SavedMarks
     saved_at_s: float
+    is_superseded_told: bool = False
 
 
 class Worker:

@@ -60,14 +60,15 @@ _FLUSHING = frozenset({ControlKind.PAUSE, ControlKind.MUTE})
 @dataclass(slots=True)
 class _Epoch:
     """``missed``: what was passed and has not come since. ``pauses``: sequences after which a flush
-    is due. ``left_in_log``: the first chunk that was read and not kept."""
+    is due. ``losses``: up to which loss of the log what is missing was passed. ``left_in_log``: the
+    first chunk that was read and not kept."""
 
     next_sequence: int
     held: dict[int, ReadRecord] = field(default_factory=dict[int, ReadRecord])
     gaps: list[Range] = field(default_factory=list[Range])
     missed: tuple[Range, ...] = ()
     pauses: list[int] = field(default_factory=list[int])
-    fresh: bool = True
+    losses: int = 0
     left_in_log: int | None = None
 
 
@@ -104,7 +105,7 @@ class Order:
                 self._raw_chunk(read, read.chunk) if self._raw else self._chunk(read, read.chunk)
             )
         elif read.control is not None:
-            yield from self._control(read.control, after_loss=read.after_loss)
+            yield from self._control(read.control, read.loss)
 
     def pass_all(self) -> Iterator[Item]:
         """No record will come any more: every hole is passed."""
@@ -137,11 +138,12 @@ class Order:
         epoch = self._epochs.get(number)
         if epoch is None:
             epoch = self._epochs[number] = _Epoch(0)
-            if sequence and not read.after_loss:
+            if sequence and not read.loss:
                 yield self._begins(number, epoch, sequence)
-        if read.after_loss and epoch.fresh and sequence > epoch.next_sequence:
-            yield from self._pass(number, epoch, sequence)
-        epoch.fresh = False
+        is_next = sequence >= epoch.next_sequence and sequence not in epoch.held
+        if is_next and read.loss > epoch.losses:
+            epoch.losses = read.loss
+            yield from self._declared(number, epoch, epoch.next_sequence, sequence)
         if sequence == epoch.next_sequence:
             epoch.next_sequence += 1
             yield Chunk(number, sequence, read, audio)
@@ -172,15 +174,15 @@ class Order:
             epoch.held[sequence] = read
             self._held_bytes += len(audio.pcm)
 
-    def _control(self, control: SessionControl, *, after_loss: bool) -> Iterator[Item]:
+    def _control(self, control: SessionControl, loss: int) -> Iterator[Item]:
         number, after = control.epoch, control.after_sequence
         if control.kind is ControlKind.LISTENERS:
             yield Listeners(control.listeners())
         elif control.kind is ControlKind.OPENED:
             epoch = self._epochs.get(number)
             if epoch is None:
-                epoch = self._epochs[number] = _Epoch(0, fresh=False)
-                if after < 0 or not after_loss:
+                epoch = self._epochs[number] = _Epoch(0, losses=loss)  # it begins after the loss
+                if after < 0 or not loss:
                     yield self._begins(number, epoch, after + 1)
             else:
                 yield Opened(number, epoch.next_sequence, begins=False)  # an older stream may go on
@@ -191,7 +193,7 @@ class Order:
                 epoch, first = self._epochs.get(number), after + 1
                 if epoch is None:
                     epoch = self._epochs[number] = _Epoch(0)
-                    if after_loss:
+                    if loss:
                         first = 0
                     elif first:
                         yield self._begins(number, epoch, first)
@@ -199,7 +201,7 @@ class Order:
         elif control.kind is ControlKind.END:
             yield from self.pass_all()
             epoch = self._epochs.get(number)
-            if epoch is None and after_loss and after >= 0:
+            if epoch is None and loss and after >= 0:
                 epoch = self._epochs[number] = _Epoch(0)
             if epoch is not None and after >= epoch.next_sequence:
                 yield from self._pass(number, epoch, after + 1)

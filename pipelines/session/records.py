@@ -32,8 +32,9 @@ class Place(NamedTuple):
 class ReadRecord:
     """A record as a reader read it: exactly one of ``chunk`` and ``control`` is set.
 
-    ``arrived_at_ms`` is Kinesis's own time. ``after_loss``: the log in front of where this shard
-    was read from had been trimmed, so that what is missing there will never come.
+    ``arrived_at_ms`` is Kinesis's own time. ``loss`` above 0: the log in front of where this shard
+    was read from had been trimmed, so that what is missing there will never come. Its reader counts
+    its losses.
     """
 
     place: Place
@@ -41,7 +42,7 @@ class ReadRecord:
     read_at_ms: int
     chunk: AudioChunk | None = None
     control: SessionControl | None = None
-    after_loss: bool = False
+    loss: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,15 @@ import apache_beam as beam
 from apache_beam.transforms.window import TimestampedValue
 
 from beam_flink_kit.async_dofn import DEAD_LETTERS
+from beam_flink_kit.ticks import Tick
+from beam_flink_kit.typed_outputs import typed
 from pipelines.reading.reader import ReadOptions
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.record_engine import RecordEngine
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.session.records import ReadRecord
 from pipelines.transforms.reader_step import TICKS, ReaderDoFn, TickHold, TickReaders
+from schemas.values import DeadLetter
 
 
 class ReadAudio(beam.PTransform[Any, Any]):
@@ -25,9 +28,12 @@ class ReadAudio(beam.PTransform[Any, Any]):
         self._readers = options.readers
         self._dofn = ReadShards(options, settings, hold)
 
+    def display_data(self) -> dict[str, Any]:
+        return self._dofn.display_data()
+
     def expand(self, ticks: beam.PCollection[int]) -> Any:
         read: Any = beam.ParDo(self._dofn)
-        return (
+        outputs = (
             ticks
             | "Tick readers" >> TickReaders(self._readers)
             | "Read shards"
@@ -35,6 +41,7 @@ class ReadAudio(beam.PTransform[Any, Any]):
                 DEAD_LETTERS, TICKS, main="main"
             )
         )
+        return typed(outputs, dead_letters=DeadLetter, ticks=Tick)
 
 
 class ReadShards(ReaderDoFn):
@@ -42,14 +49,14 @@ class ReadShards(ReaderDoFn):
     (docs/decisions/0003)."""
 
     def __init__(self, options: ReadOptions, settings: WorkerSettings, hold: TickHold) -> None:
-        super().__init__("read", settings, hold)
+        super().__init__("read_audio", options.readers, settings, hold)
         self._options = options
 
     def make_engine(self, number: int, saved: SavedMarks | None) -> RecordEngine:
         scope = self.scope
         return RecordEngine(number, self._options, scope.tools, saved, scope.bell.ring)
 
-    def elements(self, engine: RecordEngine) -> Iterator[Any]:
+    def elements(self, engine: RecordEngine) -> Iterator[tuple[Any, int]]:
         now_s = self.scope.loop.now_ms() / 1000
-        for record in engine.take_records():
-            yield TimestampedValue(record, now_s)
+        for session_id, record in engine.take_records():
+            yield TimestampedValue((session_id, record), now_s), record.read_at_ms

@@ -17,14 +17,17 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from beam_flink_kit.async_dofn import DEAD_LETTERS, TICK
+from beam_flink_kit.async_dofn import DEAD_LETTERS
 from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.process_scope import ScopedDoFn
-from pipelines.coders import ValueCoder
+from beam_flink_kit.step_metrics import StepMetrics
+from beam_flink_kit.ticks import TICK
+from pipelines.coders import StateCoder
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine
 from pipelines.runtime.worker import Worker, WorkerSettings
+from schemas.values import Utterance
 
 TICKS = "ticks"
 SAVE_EVERY_S = 1.0
@@ -48,6 +51,9 @@ class TickReaders(beam.PTransform[Any, Any]):
         super().__init__()
         self._readers = readers
 
+    def display_data(self) -> dict[str, Any]:
+        return {"readers": self._readers}
+
     def expand(self, ticks: beam.PCollection[int]) -> Any:
         keys = spread_keys(self._readers)
 
@@ -63,12 +69,13 @@ class TickReaders(beam.PTransform[Any, Any]):
 class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
     """A reader's key and number, and the number of the tick, in; what its engine has, out."""
 
-    MARKS = ReadModifyWriteStateSpec("marks", ValueCoder(SavedMarks))
+    MARKS = ReadModifyWriteStateSpec("marks", StateCoder(SavedMarks))
 
-    def __init__(self, stage: str, settings: WorkerSettings, hold: TickHold) -> None:
+    def __init__(self, stage: str, readers: int, settings: WorkerSettings, hold: TickHold) -> None:
         self.settings = settings
         self._hold = hold
-        self._handed = Metrics.counter(stage, "elements")
+        self._readers = readers
+        self._metrics = StepMetrics(stage)
         self._sessions = Metrics.gauge(stage, "sessions")
         self._superseded = Metrics.counter(stage, "superseded_ticks")
 
@@ -77,8 +84,16 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
         """In the loop."""
 
     @abstractmethod
-    def elements(self, engine: Any) -> Iterator[Any]:
-        """What the engine has by now."""
+    def elements(self, engine: Any) -> Iterator[tuple[Any, int]]:
+        """What the engine has by now, and when (ms since 1970) it had what each is made of."""
+
+    def display_data(self) -> dict[str, Any]:
+        return {
+            "stage": self._metrics.stage,
+            "readers": self._readers,
+            "tick_ms": self._hold.tick_ms,
+            "hold_ms": self._hold.hold_ms,
+        }
 
     def setup(self) -> None:
         super().setup()
@@ -132,8 +147,18 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
         engine = self.scope.engines.get(key)
         if engine is None:
             return
-        for element in self.elements(engine):
-            self._handed.inc()
+        self._metrics.taken(engine.take_count_of_read())
+        now_ms = self.scope.loop.now_ms()
+        for element, since_ms in self.elements(engine):
+            self._metrics.handed_on(now_ms - since_ms)
             yield element
         for letter in engine.take_letters():
             yield TaggedOutput(DEAD_LETTERS, letter)
+
+
+def had_all_at_ms(utterance: Utterance) -> int:
+    """When the session had taken the last sample that the utterance needed: before the last stage
+    of its timeline, which is recognition and commit."""
+    timeline = utterance.timeline
+    spent_ms = timeline.stages[-1][1] if timeline.stages else 0
+    return timeline.marked_at_ms - spent_ms

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from beam_flink_kit.step_metrics import StepMetrics
 from schemas.names import RECOGNISED_STAGES
 from schemas.values import Outcome
 
@@ -17,11 +19,16 @@ _log = logging.getLogger(__name__)
 class ReportOutcome(beam.DoFn):
     def __init__(self) -> None:
         self._stages = {stage: Metrics.distribution("stages", stage) for stage in RECOGNISED_STAGES}
+        self._metrics = StepMetrics("report")
         self._total = Metrics.distribution("stages", "total")
         self._skipped = Metrics.counter("outcomes", "skipped")
         self._clips = Metrics.counter("outcomes", "clips")
 
+    def display_data(self) -> dict[str, Any]:
+        return {"stage": self._metrics.stage}
+
     def process(self, outcome: Outcome) -> Iterator[Outcome]:
+        self._metrics.taken()
         if outcome.skipped is None:
             self._clips.inc()
             for stage, spent_ms in outcome.timeline.stages:
@@ -40,4 +47,5 @@ class ReportOutcome(beam.DoFn):
             outcome.notified,
             outcome.listeners,
         )
+        self._metrics.handed_on(0)
         yield outcome

@@ -9,14 +9,22 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from beam_flink_kit.async_dofn import DEAD_LETTERS
+from beam_flink_kit.ticks import Tick
+from beam_flink_kit.typed_outputs import typed
 from connectors.interfaces.speech_to_text import SharedSpeechToText
 from pipelines.reading.reader import ReadOptions
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.engine import Engine
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
-from pipelines.transforms.reader_step import TICKS, ReaderDoFn, TickHold, TickReaders
-from schemas.values import Utterance
+from pipelines.transforms.reader_step import (
+    TICKS,
+    ReaderDoFn,
+    TickHold,
+    TickReaders,
+    had_all_at_ms,
+)
+from schemas.values import DeadLetter, Utterance
 
 
 class Transcribe(beam.PTransform[Any, Any]):
@@ -33,9 +41,12 @@ class Transcribe(beam.PTransform[Any, Any]):
         self._readers = options.readers
         self._dofn = TranscribeShards(options, segmenter, settings, hold)
 
+    def display_data(self) -> dict[str, Any]:
+        return self._dofn.display_data()
+
     def expand(self, ticks: beam.PCollection[int]) -> Any:
         transcribe: Any = beam.ParDo(self._dofn)
-        return (
+        outputs = (
             ticks
             | "Tick readers" >> TickReaders(self._readers)
             | "Transcribe shards"
@@ -43,6 +54,7 @@ class Transcribe(beam.PTransform[Any, Any]):
                 DEAD_LETTERS, TICKS, main="main"
             )
         )
+        return typed(outputs, dead_letters=DeadLetter, ticks=Tick)
 
 
 class TranscribeShards(ReaderDoFn):
@@ -55,7 +67,7 @@ class TranscribeShards(ReaderDoFn):
         settings: WorkerSettings,
         hold: TickHold,
     ) -> None:
-        super().__init__("transcribe", settings, hold)
+        super().__init__("transcribe", options.readers, settings, hold)
         self._options = options
         self._segmenter = segmenter
         self._without_stream = Metrics.gauge("transcribe", "waiting_for_a_stream")
@@ -63,11 +75,7 @@ class TranscribeShards(ReaderDoFn):
         self._wasted = Metrics.counter("speculation", "wasted")
 
     def display_data(self) -> dict[str, Any]:
-        return {
-            "readers": self._options.readers,
-            "segmenter": type(self._segmenter).__name__,
-            "hold_ms": self._hold.hold_ms,
-        }
+        return {**super().display_data(), "segmenter": type(self._segmenter).__name__}
 
     def setup(self) -> None:
         super().setup()
@@ -78,8 +86,9 @@ class TranscribeShards(ReaderDoFn):
         scope = self.scope
         return Engine(number, self._options, self._segmenter, scope.tools, saved, scope.bell.ring)
 
-    def elements(self, engine: Engine) -> Iterator[Utterance]:
-        yield from engine.take_utterances()
+    def elements(self, engine: Engine) -> Iterator[tuple[Utterance, int]]:
+        for utterance in engine.take_utterances():
+            yield utterance, had_all_at_ms(utterance)
 
     def finish_bundle(self) -> None:
         """What speculation costs when it is wrong is paid for: it is counted."""

@@ -7,30 +7,37 @@ its sessions are taken over anew. Panes that it lost come again from the log.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from beam_flink_kit.async_dofn import DEAD_LETTERS, TICK
+from beam_flink_kit.async_dofn import DEAD_LETTERS
 from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn
+from beam_flink_kit.step_metrics import StepMetrics
+from beam_flink_kit.ticks import TICK, Tick
+from beam_flink_kit.typed_outputs import typed
 from connectors.calls.policy import call
-from pipelines.coders import ValueCoder
+from pipelines.coders import StateCoder
 from pipelines.reading.shards import SavedMarks
 from pipelines.runtime.reading_engine import emptied
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.records import Pane
-from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold
-from schemas.values import Utterance
+from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold, had_all_at_ms
+from schemas.values import DeadLetter, Utterance
+
+_log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.005
 
@@ -57,6 +64,9 @@ class TranscribePanes(beam.PTransform[Any, Any]):
         self._partitions = partitions
         self._ticks = ticks
 
+    def display_data(self) -> dict[str, Any]:
+        return {**self._dofn.display_data(), "partitions": self._partitions}
+
     def expand(self, panes: beam.PCollection[tuple[str, Pane]]) -> Any:
         keys = spread_keys(self._partitions)
 
@@ -71,13 +81,14 @@ class TranscribePanes(beam.PTransform[Any, Any]):
                 tick_partitions
             ).with_output_types(tuple[str, Pane])
             inputs = (panes, ticks) | "Panes and ticks" >> beam.Flatten()
-        return inputs | "Transcribe panes" >> transcribe.with_output_types(Utterance).with_outputs(
-            DEAD_LETTERS, TICKS, main="main"
-        )
+        outputs = inputs | "Transcribe panes" >> transcribe.with_output_types(
+            Utterance
+        ).with_outputs(DEAD_LETTERS, TICKS, main="main")
+        return typed(outputs, dead_letters=DeadLetter, ticks=Tick)
 
 
 class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
-    HOST = ReadModifyWriteStateSpec("host", ValueCoder(SavedMarks))
+    HOST = ReadModifyWriteStateSpec("host", StateCoder(SavedMarks))
 
     def __init__(
         self,
@@ -93,6 +104,16 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         self._segmenter = segmenter
         self._hold = hold
         self._raw = raw
+        self._metrics = StepMetrics("transcribe")
+        self._superseded = Metrics.counter("transcribe", "superseded_records")
+
+    def display_data(self) -> dict[str, Any]:
+        return {
+            "stage": self._metrics.stage,
+            "segmenter": type(self._segmenter).__name__,
+            "tick_ms": self._hold.tick_ms,
+            "hold_ms": self._hold.hold_ms,
+        }
 
     def setup(self) -> None:
         super().setup()
@@ -108,7 +129,9 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
     ) -> Iterator[Any]:
         key, pane = element
         mine = self._host(key, host)
-        if pane.session_id:
+        if pane.session_id and mine.is_superseded:
+            yield from self._refused(key, pane)
+        elif pane.session_id:
             yield from self._taken(mine, pane)
         else:
             yield from self._ticked(key, pane.tick, timestamp.micros // 1000)
@@ -122,7 +145,21 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
                     yield from self._handed_on(each)
                 yield TaggedOutput(TICKS, TICK)
 
+    def _refused(self, key: str, pane: Pane) -> Iterator[Any]:
+        """A newer run of the job owns the partition's sessions: it reads the same log. This one
+        drops what it has read, and says so once."""
+        self._superseded.inc(len(pane.records))
+        served = self.scope.hosts[key]
+        if not served.is_superseded_told:
+            served.is_superseded_told = True
+            generation = served.saved.generation
+            _log.error("partition %s: a newer run than generation %d owns it", key, generation)
+            at_ms = self.scope.loop.now_ms()
+            letter = DeadLetter("transcribe", "SupersededError", f"partition/{key}", at_ms)
+            yield TaggedOutput(DEAD_LETTERS, letter)
+
     def _taken(self, host: SessionHost, pane: Pane) -> Iterator[Any]:
+        self._metrics.taken(len(pane.records))
         records = sorted(pane.records, key=lambda each: int(each.place.number))
         session_id, fired_at_ms = pane.session_id, pane.fired_at_ms
         scope, is_bounded = self.scope, self.scope.time_mode is TimeMode.INLINE
@@ -138,26 +175,31 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
             return
         while not scope.in_loop(lambda: host.is_done(session_id)):
             time.sleep(LOOK_EVERY_S)
-        yield from emptied(host.utterances)
-        for letter in emptied(host.letters):
-            yield TaggedOutput(DEAD_LETTERS, letter)
+        yield from self._waiting(host)
 
     def _handed_on(self, key: str) -> Iterator[Any]:
         served = self.scope.hosts.get(key)
         if served is None:
             return
-        yield from emptied(served.host.utterances)
-        for letter in emptied(served.host.letters):
+        yield from self._waiting(served.host)
+
+    def _waiting(self, host: SessionHost) -> Iterator[Any]:
+        now_ms = self.scope.loop.now_ms()
+        for utterance in emptied(host.utterances):
+            self._metrics.handed_on(now_ms - had_all_at_ms(utterance))
+            yield utterance
+        for letter in emptied(host.letters):
             yield TaggedOutput(DEAD_LETTERS, letter)
 
     def _host(self, key: str, cell: Any) -> SessionHost:
-        """The partition's host in this process, if it stands where Beam's state stands. It is the
-        process's, not the DoFn's: another instance may have begun it."""
+        """The partition's host in this process, if it stands where Beam's state stands, and no
+        other host of this run has taken its sessions over. It is the process's, not the DoFn's:
+        another instance may have begun it."""
         self._keys.add(key)
         saved: SavedMarks | None = cell.read()
         scope, now_s = self.scope, self.scope.loop.now_s()
         served = scope.hosts.get(key)
-        if served is not None and saved in (None, served.saved):
+        if served is not None and saved in (None, served.saved) and _is_kept(served.host):
             if now_s - served.saved_at_s >= SAVE_EVERY_S:
                 before = served.saved
                 served.saved = SavedMarks(before.generation, before.engine, before.count + 1)
@@ -194,3 +236,8 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
                 )
             )
         )
+
+
+def _is_kept(host: SessionHost) -> bool:
+    """What a host of this very run has taken over comes back by another takeover."""
+    return host.is_superseded or not host.lost_to

@@ -15,6 +15,7 @@ from apache_beam.utils.windowed_value import PaneInfoTiming
 
 from beam_flink_kit.key_groups import spread_keys
 from beam_flink_kit.process_scope import ScopedDoFn
+from beam_flink_kit.step_metrics import StepMetrics
 from pipelines.runtime.worker import Worker, WorkerSettings
 from pipelines.session.records import Pane, ReadRecord
 
@@ -38,6 +39,15 @@ class WindowAudio(beam.PTransform[Any, Any]):
         super().__init__()
         self._options = options
         self._settings = settings
+
+    def display_data(self) -> dict[str, Any]:
+        options = self._options
+        return {
+            "gap_s": options.gap_s,
+            "pane_ms": options.pane_ms,
+            "pane_records": options.pane_records,
+            "partitions": options.partitions,
+        }
 
     def expand(self, records: beam.PCollection[tuple[str, ReadRecord]]) -> Any:
         options = self._options
@@ -90,8 +100,15 @@ class NamePanes(ScopedDoFn[Worker], beam.DoFn):
         self.settings = settings
         self._pane_ms = options.pane_ms
         self._keys = spread_keys(options.partitions)
-        self._panes = Metrics.counter("window", "panes")
-        self._records = Metrics.distribution("window", "records")
+        self._metrics = StepMetrics("window_audio")
+        self._records = Metrics.distribution("window_audio", "records_a_pane")
+
+    def display_data(self) -> dict[str, Any]:
+        return {
+            "stage": self._metrics.stage,
+            "pane_ms": self._pane_ms,
+            "partitions": len(self._keys),
+        }
 
     def process(
         self,
@@ -101,11 +118,12 @@ class NamePanes(ScopedDoFn[Worker], beam.DoFn):
         session_id, records = element
         records = tuple(records)
         is_last = pane.timing != PaneInfoTiming.EARLY
-        fired_at_ms = self.scope.loop.now_ms()
+        now_ms = fired_at_ms = self.scope.loop.now_ms()
+        read_at_ms = min((record.read_at_ms for record in records), default=now_ms)
         if records and not is_last:
-            first_read_at_ms = min(record.read_at_ms for record in records)
-            fired_at_ms = min(fired_at_ms, first_read_at_ms + self._pane_ms)
-        self._panes.inc()
+            fired_at_ms = min(fired_at_ms, read_at_ms + self._pane_ms)
+        self._metrics.taken(len(records))
+        self._metrics.handed_on(now_ms - read_at_ms)
         self._records.update(len(records))
         partition = self._keys[zlib.crc32(session_id.encode()) % len(self._keys)]
         yield partition, Pane(session_id, fired_at_ms, records, is_last)

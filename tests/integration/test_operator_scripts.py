@@ -333,11 +333,19 @@ async def test_logs_of_one_lambda_or_of_all(aws: Aws) -> None:
     assert (await tail("no-such-lambda")).code == 2
 
 
-async def test_a_deployment_can_be_read_before_it_is_run() -> None:
-    ran = await script("deploy.sh", "dev", DRY_RUN="1", ALARM_EMAIL="on-call@example.com")
+@pytest.mark.parametrize(
+    ("upgrade", "order"),
+    [
+        ("", ["Images-dev", "docker/gateway", "Operations-dev", "s3 sync", "job-jar", "kustomize"]),
+        ("1", ["Images-dev", "job-jar", "kustomize", "=RUNNING", "Operations-dev", "s3 sync"]),
+    ],
+)
+async def test_a_deployment_can_be_read_before_it_is_run(upgrade: str, order: list[str]) -> None:
+    """Where a job runs, it goes first: it reads what gateways of before it write."""
+    environment = {"ALARM_EMAIL": "on-call@example.com", "UPGRADE": upgrade}
+    ran = await script("deploy.sh", "dev", DRY_RUN="1", **environment)
     assert ran.code == 0, ran.err
     commands = [line.removeprefix("+ ") for line in ran.out.splitlines() if line.startswith("+ ")]
-    order = ["Images-dev", "docker/gateway", "Operations-dev", "job-jar", "s3 sync", "kustomize"]
     found = [next(n for n, one in enumerate(commands) if part in one) for part in order]
     assert found == sorted(found)
     assert all("alarmEmail=on-call@example.com" in one for one in commands if "aws-cdk" in one)

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from connectors.audio.mp3 import decode_clip
+from connectors.interfaces.errors import PermanentError
+from connectors.testing.speech_to_text import ScriptedSpeechToText
 from connectors.testing.words import write_silence, write_words
 from local_stack.talk import LIBRIVOX
 from pipelines.main import main
@@ -214,6 +216,20 @@ def test_a_language_that_is_not_to_be_had_is_refused_before_anything_is_done(
     assert "--language=xx: these engines have no translation from en" in said
     assert "use some of: ca, " in said
     assert not output.exists()
+
+
+def test_a_recogniser_that_takes_nothing_fails_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise PermanentError("scripted")
+
+    monkeypatch.setattr(ScriptedSpeechToText, "open", refuse)
+    talk, output = scripted_talk(tmp_path / "talk.wav"), tmp_path / "out"
+    assert main([f"--input={talk}", f"--output={output}", *SCRIPTED]) == 1
+    said = capsys.readouterr().err
+    assert "nothing was recognised: " in said
+    assert " s of audio were given up" in said
 
 
 def test_what_is_spoken_can_be_said(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from connectors.interfaces.shard_source import StartAt, StartKind
 from connectors.interfaces.speech_to_text import Word
 from connectors.testing.faults import Fault, FaultKind
 from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings, StreamBreak
-from connectors.testing.translation import ScriptedTranslatorSettings
+from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
 from connectors.testing.words import write_silence, write_words
+from pipelines.session.coverage import Coverage
+from pipelines.session.takeover import fence
 from schemas.values import ControlKind, EntryKind, LedgerEntry
 from tests.pipeline.world import START_MS, World, ms
 
@@ -72,6 +74,21 @@ def test_session_windows_in_front_of_the_transcription_change_nothing_that_is_sa
     world.run(40.0, from_s=12.0, resume=True, windows=True)
     assert world.words("talk") == spoken(words) == translated(world, "talk", "es")
     assert_seamless(world.entries("talk"), len(pcm) // 2)
+
+
+def test_a_job_with_windows_that_was_superseded_says_so_once_and_says_nothing_else() -> None:
+    world = World()
+    known = Coverage(last_number=6, last_captured_at_ms=0)
+    newer = fence("talk", known, writer="newer", generation=99, now_ms=START_MS)
+    asyncio.run(world.ledger.commit(newer))
+    pcm, _words = talk(0, 16)
+    world.listen("talk", 0.1, "es", revision=1)
+    world.speak("talk", pcm, 0.5)
+    world.run(20.0, windows=True)
+    assert world.entries("talk") == ()
+    assert world.notifier.notices == []
+    letters = [(each.stage, each.cause) for each in world.letters.letters]
+    assert letters == [("transcribe", "SupersededError")]
 
 
 def test_a_session_without_listeners_is_recognised_and_not_translated() -> None:
@@ -216,6 +233,35 @@ def test_a_failing_language_is_skipped_and_harms_no_other() -> None:
     assert world.numbers("talk", "es") == [entry.number for entry in world.entries("talk")]
     assert [letter.key for letter in world.letters.letters] == [f"talk/{failed[0]}/es"]
     assert not any(word.text in repr(world.letters.letters) for word in words)
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["a fault", "no answer"])
+def test_a_step_with_a_bug_in_one_element_skips_it_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    """A bug, no error of the service: tried twice; the retry policy ends what never answers."""
+    translate = ScriptedTranslator.translate
+
+    async def broken(self: ScriptedTranslator, text: str, source: str, target: str) -> str:
+        if "w6" in text.split():
+            if hangs:
+                await asyncio.sleep(10_000)
+            raise ValueError("a bug")
+        return await translate(self, text, source, target)
+
+    monkeypatch.setattr(ScriptedTranslator, "translate", broken)
+    world = World()
+    pcm, _words = talk(0, 18)
+    world.listen("talk", 0.1, "es", revision=1)
+    world.speak("talk", pcm, 0.5)
+    world.run(150.0, stops=[(20.0, 148.0)])
+    failed = [entry.number for entry in world.entries("talk") if "w6" in entry.text.split()]
+    skipped = [each for each in world.messages("talk", "es") if each["type"] == "skipped"]
+    assert [(each["sequenceNumber"], each["reason"]) for each in skipped] == [(failed[0], "failed")]
+    told = sorted(int(str(number)) for number in world.numbers("talk", "es"))
+    assert told == [entry.number for entry in world.entries("talk")]
+    (letter,) = world.letters.letters
+    assert letter.cause == ("RetryableError" if hangs else "ExceptionGroup")
 
 
 def test_records_that_cannot_be_decoded_are_dead_letters_and_harm_nobody() -> None:

@@ -24,19 +24,13 @@ from apache_beam.utils.counters import CounterFactory
 from apache_beam.utils.timestamp import Timestamp
 
 from beam_flink_kit.async_calls import CallPolicy, LostCall
-from beam_flink_kit.async_dofn import (
-    DEAD_LETTERS,
-    TICK,
-    AsyncDoFn,
-    CallAsync,
-    Tick,
-    TickCoder,
-    as_tick,
-)
+from beam_flink_kit.async_dofn import DEAD_LETTERS, AsyncDoFn, CallAsync
 from beam_flink_kit.call_scope import PlainCallScope, PlainScopeSettings
 from beam_flink_kit.held_tick import HeldTick
 from beam_flink_kit.loops import TimeMode
 from beam_flink_kit.process_scope import ScopedDoFn, held
+from beam_flink_kit.ticks import TICK, Tick, TickCoder, as_tick
+from beam_flink_kit.typed_outputs import ItemOrTick, ItemOrTickCoder
 
 pytestmark = pytest.mark.pipeline
 
@@ -264,6 +258,8 @@ def test_each_stage_counts_and_measures() -> None:
     assert {
         (key.metric.namespace, key.metric.name): count for key, count in counted.counters.items()
     } == {
+        ("shout", "elements_in"): 4,
+        ("shout", "elements_out"): 3,
         ("shout", "begun"): 3,
         ("shout", "done"): 1,
         ("shout", "failed"): 2,
@@ -275,6 +271,8 @@ def test_each_stage_counts_and_measures() -> None:
     calls, hand_on = measured["call_ms"], measured["hand_on_ms"]
     assert (calls.min, calls.max, calls.count) == (1_000, 2_500, 3)
     assert (hand_on.min, hand_on.max, hand_on.count) == (200, 2_500, 3)
+    latency = measured["latency_ms"]
+    assert (latency.min, latency.max, latency.count) == (1_200, 5_000, 3)
 
 
 def test_a_minute_without_ticks_and_then_a_burst_loses_and_repeats_nothing() -> None:
@@ -344,6 +342,16 @@ def test_a_tick_is_the_same_object_after_any_journey() -> None:
     nested = coders.IterableCoder(TickCoder())
     assert [tick is TICK for tick in nested.decode(nested.encode([TICK, TICK]))] == [True, True]
     assert TickCoder() == registry.get_coder(Tick)
+
+
+def test_items_and_ticks_in_one_collection_have_a_coder() -> None:
+    coder = registry.get_coder(ItemOrTick(tuple[str, int]))
+    assert isinstance(coder, ItemOrTickCoder)
+    again = pickle.loads(pickle.dumps(coder))  # noqa: S301 - our own bytes
+    assert again == coder
+    for value in (TICK, ("", 0), ("a", 7)):
+        assert again.decode(coder.encode(value)) == value
+    assert coder.encode(TICK) == b"\0"
 
 
 def test_two_steps_with_the_same_handler_keep_their_answers_apart() -> None:

@@ -142,3 +142,62 @@ def test_the_two_clocks_agree(spoken_and_silent: list[tuple[float, float]]) -> N
     ahead = [clock.to_audio_s(at * service_s / 50) for at in range(52)]
     assert all(one <= two + 1e-9 for one, two in pairwise(ahead))
     assert ahead[-1] == pytest.approx(clock.audio_s)
+
+
+def pause_every_five_seconds(reader: TranscriptReader, hours: float) -> list[tuple[int, float]]:
+    """Twenty words in 4 s of audio, then 1 s of silence that is only sent, over and over; each
+    final. (Silences kept, by how much a word stands beside where it was spoken) after each."""
+    found: list[tuple[int, float]] = []
+    service_s = 0.0
+    for number in range(int(hours * 720)):
+        now_s, spoken_s = 5.0 * number, 4.0 * number
+        reader.sent(4.0, now_s, is_quiet=False)
+        items = tuple(
+            TranscriptItem(f"w{at}", service_s + at * 0.2, service_s + at * 0.2 + 0.1)
+            for at in range(20)
+        )
+        end_s = service_s + 4.0
+        reader.take(TranscriptResult(items, end_s, is_partial=True))
+        words = reader.take(TranscriptResult(items, end_s, is_partial=False))[-1].words
+        off_s = max(abs(word.start_s - spoken_s - at * 0.2) for at, word in enumerate(words))
+        for _ in range(10):
+            reader.clock.insert_silence(0.1)
+        reader.quiet(now_s + 4.9)
+        found.append((reader.clock.kept_silences, off_s))
+        service_s += 5.0
+    return found
+
+
+def test_a_pause_every_five_seconds_for_four_hours_costs_what_one_costs() -> None:
+    reader = TranscriptReader(0.25, answer_within_s=2.0, answer_loud_within_s=8.0)
+    kept, off_s = zip(*pause_every_five_seconds(reader, 4.0), strict=True)
+    assert max(kept) <= 77, "those of the last 300 s of audio"
+    assert max(kept[-720:]) == max(kept[:720])
+    assert max(off_s) < 1e-6, "a word of the last hour stands as exactly as one of the first"
+
+
+def test_pauses_in_a_long_segment_are_kept_until_it_is_final() -> None:
+    reader = TranscriptReader(0.25, answer_within_s=2.0, answer_loud_within_s=8.0)
+    first = TranscriptItem("so", 0.5, 0.9)
+    for number in range(200):
+        reader.sent(4.0, now_s=5.0 * number, is_quiet=False)
+        reader.take(TranscriptResult((first,), 5.0 * number + 4.0, is_partial=True))
+        reader.clock.insert_silence(1.0)
+    assert reader.clock.kept_silences == 200
+    last = TranscriptItem("far", 5.0 * 199 + 2.0, 5.0 * 199 + 2.5)
+    final = reader.take(TranscriptResult((first, last), 999.0, is_partial=False))[-1]
+    assert [word.start_s for word in final.words] == pytest.approx([0.5, 4.0 * 199 + 2.0])
+    assert reader.clock.kept_silences <= 77
+
+
+def test_a_word_about_audio_that_was_forgotten_stands_at_the_beginning_of_what_is_kept() -> None:
+    clock = AudioClock()
+    for _ in range(3):
+        clock.audio_s += 4.0
+        clock.insert_silence(1.0)
+    clock.forget_before(8.5)
+    assert clock.kept_silences == 1
+    assert clock.to_audio_s(1.0) == 8.5
+    assert clock.to_audio_s(11.0) == pytest.approx(9.0)
+    clock.forget_before(3.0)
+    assert clock.to_audio_s(1.0) == 8.5, "what is forgotten stays forgotten"

@@ -26,7 +26,7 @@ class Taken(NamedTuple):
     place: Place
     key: str
     data: bytes
-    after_loss: bool
+    loss: int
 
 
 class Reader:
@@ -82,7 +82,7 @@ class Reader:
 
     def _take(self, batch: ReadBatch) -> None:
         for place, record in batch.records:
-            self.taken.append(Taken(place, record.partition_key, record.data, batch.after_loss))
+            self.taken.append(Taken(place, record.partition_key, record.data, batch.loss))
 
 
 class Stream:

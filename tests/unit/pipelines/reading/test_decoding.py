@@ -39,11 +39,11 @@ class Decoding:
         self.letters: list[DeadLetter] = []
 
     def __call__(
-        self, *records: ShardRecord, after_loss: bool = False, raw: bool = False
+        self, *records: ShardRecord, loss: int = 0, raw: bool = False
     ) -> dict[str, list[ReadRecord]]:
         placed = [(place(int(each.sequence_number)), each) for each in records]
         self.letters.clear()
-        return decoded(ReadBatch(placed, after_loss), NOW_MS, self.letters.append, raw=raw)
+        return decoded(ReadBatch(placed, loss), NOW_MS, self.letters.append, raw=raw)
 
 
 def place(number: int) -> Place:
@@ -76,8 +76,8 @@ def test_a_record_keeps_its_place_and_its_times(decoding: Decoding) -> None:
 
 
 def test_all_records_of_a_batch_after_a_loss_say_so(decoding: Decoding) -> None:
-    found = decoding(stored(1, chunk("a", 0)), stored(2, control("b")), after_loss=True)
-    assert all(each.after_loss for reads in found.values() for each in reads)
+    found = decoding(stored(1, chunk("a", 0)), stored(2, control("b")), loss=3)
+    assert all(each.loss == 3 for reads in found.values() for each in reads)
 
 
 def test_a_bad_record_becomes_a_dead_letter_and_its_neighbours_are_read(

@@ -10,18 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.interfaces.positions import ShardPosition
-from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
+from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, ShardRecord, StartAt, StartKind
 from pipelines.reading.shards import (
+    LOSS_TOLD_AFTER_MS,
     ShardProgress,
     discovered,
     first_progress,
     furthered,
+    inherited,
+    lossy,
     marks,
+    read_on,
     readable,
     readers_of,
     rows_to_save,
     saved_position,
     slice_of,
+    untold,
 )
 
 pytestmark = pytest.mark.unit
@@ -173,6 +178,40 @@ def test_a_merge_of_which_one_parent_is_gone_is_after_a_loss() -> None:
     assert not discovered(progress, [LOW, MERGED], 0, 1)["merged"].after_loss
 
 
+def test_a_child_of_a_shard_that_nobody_knew_of_is_after_a_loss() -> None:
+    """While the job stood still, a shard appeared, split, and went past its retention."""
+    read = begun(WHOLE)
+    read["whole"] = replace(read["whole"], sequence_number="9", finished=True)
+    lowest = Shard("lowest", 0, HALF // 2, ("low",))
+    assert discovered(read, [WHOLE, lowest], 0, 1)["lowest"].after_loss
+    assert not discovered(read, [WHOLE, LOW, lowest], 0, 1)["lowest"].after_loss
+    assert discovered(read, [lowest], 0, 1)["lowest"].after_loss
+
+
+def test_a_parent_that_others_read_is_not_lost() -> None:
+    progress = first_progress(TRIM_HORIZON, 0, [LOW, HIGH], {}, 0, 2)
+    progress["low"] = replace(progress["low"], finished=True)
+    assert not discovered(progress, [LOW, HIGH, MERGED], 0, 2)["merged"].after_loss
+
+
+def test_shards_whose_parents_were_gone_before_the_job_began_have_lost_nothing() -> None:
+    progress = begun(LOW, HIGH)
+    assert not any(each.after_loss for each in progress.values())
+    assert discovered(progress, [LOW, HIGH], 0, 1) == progress
+
+
+@pytest.mark.parametrize("rows", [{"whole/0-of-1": "9"}, {"whole/0-of-1": "9", "low/0-of-1": ""}])
+def test_a_resumed_job_whose_shards_are_gone_reads_their_children_after_a_loss(
+    rows: dict[str, str],
+) -> None:
+    progress = first_progress(TRIM_HORIZON, 0, [LOW, HIGH, MERGED], saved(rows), 0, 1)
+    assert {shard_id for shard_id, each in progress.items() if each.after_loss} == set(progress)
+    there = first_progress(TRIM_HORIZON, 0, [WHOLE, LOW, HIGH], saved(rows), 0, 1)
+    assert not any(each.after_loss for each in there.values())
+    begun_since = saved({**rows, "low/0-of-1": "12"})
+    assert not first_progress(TRIM_HORIZON, 0, [LOW], begun_since, 0, 1)["low"].after_loss
+
+
 def test_shards_of_other_slices_are_not_discovered() -> None:
     progress = first_progress(TRIM_HORIZON, 0, [WHOLE], {}, 0, 2)
     assert set(discovered(progress, [WHOLE, LOW, HIGH], 0, 2)) == {"whole", "low"}
@@ -202,6 +241,64 @@ def test_without_open_records_the_marks_are_where_reading_is() -> None:
     progress = begun(WHOLE)
     assert marks(progress, {}) == progress
     assert marks(progress, {"of-another": "7"}) == progress
+
+
+# Losses -------------------------------------------------------------------------------------------
+
+
+def record(number: int, at_ms: int) -> ShardRecord:
+    return ShardRecord("key", str(number), at_ms, b"")
+
+
+def test_a_loss_is_told_by_the_children_of_its_shard_too() -> None:
+    """A session that says nothing between the loss and the split would wait for ever."""
+    progress = begun(WHOLE, LOW, MERGED)
+    progress["whole"] = lossy(replace(progress["whole"], sequence_number="9"))
+    assert all(each.after_loss for each in inherited(progress).values())
+    assert all(each.after_loss for each in discovered(progress, [WHOLE, LOW, HIGH], 0, 1).values())
+
+
+def test_a_child_that_has_told_what_it_inherited_inherits_no_more() -> None:
+    progress = begun(WHOLE, LOW)
+    progress["whole"] = lossy(replace(progress["whole"], sequence_number="9", finished=True))
+    progress["low"] = replace(progress["low"], sequence_number="12")
+    assert not inherited(progress)["low"].after_loss
+    progress["whole"] = replace(progress["whole"], finished=False)  # its mark went back
+    assert inherited(progress)["low"].after_loss
+
+
+def test_a_loss_is_told_once_an_hour_of_the_log_after_it_is_covered() -> None:
+    at = lossy(replace(begun(WHOLE)["whole"], sequence_number="9"))
+    hour = LOSS_TOLD_AFTER_MS
+    at = read_on(at, [record(20, 5_000), record(21, 6_000), record(22, 4_999 + hour)])
+    assert (at.sequence_number, at.loss_ends) == ("22", "")
+    assert untold({"whole": at}) == {"whole": at}
+    at = read_on(at, [record(23, 5_000 + hour), record(24, 6_000 + hour)])
+    assert (at.sequence_number, at.loss_ends) == ("24", "22")
+    before = replace(at, sequence_number="21")
+    assert untold({"whole": before})["whole"].after_loss, "a record is open that may tell of it"
+    assert untold({"whole": at})["whole"] == replace(begun(WHOLE)["whole"], sequence_number="24")
+
+
+def test_a_loss_is_kept_for_children_and_while_parents_are_not_covered() -> None:
+    told = replace(begun(WHOLE)["whole"], sequence_number="9", after_loss=True, loss_ends="9")
+    finished = {"whole": replace(told, finished=True)}
+    assert untold(finished) == finished
+    child = replace(told, parents=("whole",))
+    assert not untold({**finished, "low": child})["low"].after_loss
+    assert untold({"whole": told, "low": child})["low"].after_loss
+
+
+def test_records_before_any_loss_leave_no_trace() -> None:
+    at = begun(WHOLE)["whole"]
+    read = read_on(at, [record(20, 5_000), record(21, 5_000 + 2 * LOSS_TOLD_AFTER_MS)])
+    assert read == replace(at, sequence_number="21")
+    assert read_on(read, []) == read
+
+
+def test_another_loss_begins_anew() -> None:
+    at = replace(begun(WHOLE)["whole"], after_loss=True, loss_from_ms=7, loss_ends="9")
+    assert (lossy(at).loss_from_ms, lossy(at).loss_ends) == (0, "")
 
 
 # Saved rows ---------------------------------------------------------------------------------------

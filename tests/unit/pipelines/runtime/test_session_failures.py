@@ -288,7 +288,7 @@ def test_what_was_trimmed_before_it_was_read_is_told_as_a_gap() -> None:
     job.pane([*talk.items[:20], flush()])
     pass_time(stage, [job], 3_000)
     job.crash()
-    job.pane([replace(each, after_loss=True) for each in talk.items[25:]])
+    job.pane([replace(each, loss=1) for each in talk.items[25:]])
     job.pane([flush()])
     pass_time(stage, [job], 3_000)
     entries = stage.entries()

@@ -8,14 +8,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, StartKind
+from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, ShardRecord, StartKind
 from connectors.interfaces.speech_to_text import Recognition
 from connectors.testing.words import WordReader, word_text, write_word
-from pipelines.reading.shards import Progress, ShardProgress, discovered, marks, readable
+from pipelines.reading.shards import (
+    LossNumbers,
+    Progress,
+    ShardProgress,
+    discovered,
+    inherited,
+    lossy,
+    marks,
+    read_on,
+    readable,
+    untold,
+    without_told,
+)
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session import commands as do
 from pipelines.session.coverage import Coverage, is_late, late_epoch
+from pipelines.session.low_water import keep_older
 from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
@@ -49,27 +63,40 @@ def word_of(session_id: str, epoch: int, sequence: int) -> int:
 # The stream -------------------------------------------------------------------------------------
 
 
+class Stored(NamedTuple):
+    number: int
+    record: StreamRecord
+    at_ms: int
+
+
 @dataclass
 class LogShard:
     parents: tuple[str, ...] = ()
-    records: list[tuple[int, StreamRecord]] = field(default_factory=list[tuple[int, StreamRecord]])
+    records: list[Stored] = field(default_factory=list[Stored])
     is_closed: bool = False
     trimmed_through: int = 0
-    is_lost: bool = False
-    """Trimmed to its end: the loss shows in its children only."""
+
+    def is_gone_after(self, number: int = 0) -> bool:
+        """Once records up to ``number`` are trimmed: closed, and all of it past its retention. It
+        is listed no more."""
+        through = max(number, self.trimmed_through)
+        is_empty = all(each.number <= through for each in self.records)
+        return self.is_closed and through > 0 and is_empty
 
 
 class Log:
     """One shard, or one for each session after a split."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
         self.shards: dict[str, LogShard] = {"shard-0": LogShard()}
+        self._now_ms = now_ms
         self._open: dict[str, str] = dict.fromkeys(SESSIONS, "shard-0")
         self._number = 0
 
     def put(self, record: StreamRecord) -> None:
         self._number += 1
-        self.shards[self._open[record.session_id]].records.append((self._number, record))
+        shard = self.shards[self._open[record.session_id]]
+        shard.records.append(Stored(self._number, record, self._now_ms()))
 
     def reshard(self) -> None:
         """Split, or merge what was split."""
@@ -83,17 +110,29 @@ class Log:
             for number, session_id in enumerate(SESSIONS)
         }
 
-    def trim(self, shard_id: str, count: int) -> list[StreamRecord]:
-        shard = self.shards[shard_id]
-        gone, shard.records = shard.records[:count], shard.records[count:]
-        if gone:
-            shard.trimmed_through = gone[-1][0]
-            shard.is_lost = not shard.records
-        return [record for _, record in gone]
+    def oldest(self, count: int) -> dict[str, int]:
+        """By shard, up to which number the ``count`` oldest records go."""
+        every = sorted(
+            (each.number, shard_id)
+            for shard_id, shard in self.shards.items()
+            for each in shard.records
+        )
+        return {shard_id: number for number, shard_id in every[:count]}
+
+    def trim(self, count: int) -> list[StreamRecord]:
+        gone: list[StreamRecord] = []
+        for shard_id, through in self.oldest(count).items():
+            shard = self.shards[shard_id]
+            gone += [each.record for each in shard.records if each.number <= through]
+            shard.records = [each for each in shard.records if each.number > through]
+            shard.trimmed_through = through
+        return gone
 
     def listed(self) -> list[Shard]:
         return [
-            Shard(shard_id, 0, MAX_HASH_KEY, each.parents) for shard_id, each in self.shards.items()
+            Shard(shard_id, 0, MAX_HASH_KEY, each.parents)
+            for shard_id, each in self.shards.items()
+            if not each.is_gone_after()
         ]
 
 
@@ -250,66 +289,68 @@ class Engine:
         self._readers: dict[tuple[str, int], WordReader] = {}
         self._events: deque[tuple[str, Callable[[Now], list[do.Command]]]] = deque()
         self._reads_again = False
+        self._losses = LossNumbers()
         self._progress: Progress = (
             {
-                shard_id: ShardProgress(each.parents, StartKind.TRIM_HORIZON.value)
-                for shard_id, each in world.log.shards.items()
+                each.shard_id: ShardProgress(each.parent_ids, StartKind.TRIM_HORIZON.value)
+                for each in world.log.listed()
             }
             if progress is None
-            else self._probed(progress)
+            else progress
         )
+        self._probe()
 
     # Reading
 
     def discover(self) -> None:
-        found = discovered(self._progress, self._world.log.listed(), 0, 1)
-        self._progress = self._probed(found)
+        self._progress = discovered(self._progress, self._world.log.listed(), 0, 1)
+        self._probe()
 
     def readable(self) -> list[str]:
-        return [shard for shard in readable(self._progress) if shard in self._world.log.shards]
+        return list(readable(self._progress))
 
     def read(self, shard_id: str, count: int) -> bool:
         """Whether anything was there."""
+        self._probe()  # as a reader that is far behind, or whose iterator has expired
         at, shard = self._progress[shard_id], self._world.log.shards[shard_id]
         before = at.sequence_number
-        due = [each for each in shard.records if each[0] > int(before or 0)]
+        due = [each for each in shard.records if each.number > int(before or 0)]
         now_ms = self._world.now().ms
+        loss = self._losses.of(shard_id, self._progress)
         by_session: dict[str, list[ReadRecord]] = {}
-        for number, record in due[:count]:
+        for number, record, _at_ms in due[:count]:
             chunk = record if isinstance(record, AudioChunk) else None
             control = record if isinstance(record, SessionControl) else None
             place = Place(shard_id, str(number), before)
-            read = ReadRecord(place, now_ms, now_ms, chunk, control, at.after_loss)
+            read = ReadRecord(place, now_ms, now_ms, chunk, control, loss)
             by_session.setdefault(record.session_id, []).append(read)
             before = str(number)
         finished = shard.is_closed and len(due) <= count
-        moved = replace(at, sequence_number=before, finished=finished)
+        records = [ShardRecord("", str(each.number), each.at_ms, b"") for each in due[:count]]
+        moved = replace(read_on(at, records), finished=finished)
         self._progress = {**self._progress, shard_id: moved}
-        for session_id, records in by_session.items():
-            self._take(session_id, records)
+        for session_id, reads in by_session.items():
+            self._take(session_id, reads)
         return bool(due) or finished
 
     def marks(self) -> Progress:
         oldest: dict[str, Place] = {}
         for session in self.sessions.values():
-            for shard_id, place in session.oldest_open().items():
-                known = oldest.get(shard_id)
-                if known is None or int(place.number) < int(known.number):
-                    oldest[shard_id] = place
-        return marks(self._progress, {shard: place.before for shard, place in oldest.items()})
+            for place in session.oldest_open().values():
+                keep_older(oldest, place)
+        befores = {shard: place.before for shard, place in oldest.items()}
+        found = untold(marks(self._progress, befores))
+        self._progress = without_told(self._progress, found)
+        return found
 
-    def _probed(self, progress: Progress) -> Progress:
+    def _probe(self) -> None:
         """As ``ShardReader`` finds out whether the log was trimmed past where it is read from."""
-        shards = self._world.log.shards
-        return {
-            shard_id: replace(
-                at,
-                after_loss=at.after_loss
-                or int(at.sequence_number or 0) < shards[shard_id].trimmed_through
-                or any(shards[parent].is_lost for parent in at.parents),
-            )
-            for shard_id, at in progress.items()
-        }
+        for shard_id, at in self._progress.items():
+            trimmed_through = self._world.log.shards[shard_id].trimmed_through
+            if at.sequence_number and int(at.sequence_number) < trimmed_through:
+                self._losses.found(shard_id)
+                self._progress = {**self._progress, shard_id: lossy(at)}
+        self._progress = inherited(self._progress)
 
     # Sessions
 
@@ -358,7 +399,7 @@ class Engine:
                 self._carry_out(session_id, command)
         if self._reads_again:
             self._reads_again = False
-            self._progress = self._probed(self.marks())
+            self._progress = self.marks()
 
     def _carry_out(self, session_id: str, command: do.Command) -> None:
         session, events = self.sessions[session_id], self._events
@@ -436,7 +477,7 @@ class World:
     """``meanwhile`` is called between a takeover's reading and its fence."""
 
     def __init__(self) -> None:
-        self.log = Log()
+        self.log = Log(lambda: self.now().ms)
         self.ledger = Ledger()
         self.streams: dict[str, list[Stream]] = {each: [] for each in SESSIONS}
         self.connections: list[Connection] = []
@@ -508,7 +549,7 @@ class World:
         for shard_id, at in saved.items():
             shard = self.log.shards[shard_id]
             behind = int(at.sequence_number or 0)
-            for number, record in shard.records:
+            for number, record, _at_ms in shard.records:
                 if not isinstance(record, AudioChunk):
                     continue
                 if number <= behind or at.finished:
@@ -518,6 +559,45 @@ class World:
         for shard_id, number, record in passed:
             key = record.session_id, record.epoch, record.sequence
             assert key in ahead or self.ledger.covers(record), (shard_id, number, record.sequence)
+
+    def tells_a_loss(self, saved: Progress, count: int) -> bool:
+        """Whether an engine that begins with these marks would see it if the ``count`` oldest
+        records went: of a shard of which nothing had been read, with nothing lost before it, it
+        would not (docs/decisions/0017)."""
+        gone = self.log.oldest(count)
+        listed = [
+            each
+            for each in self.log.listed()
+            if not self.log.shards[each.shard_id].is_gone_after(gone.get(each.shard_id, 0))
+        ]
+        known = {
+            shard_id: lossy(at)
+            if at.sequence_number and int(at.sequence_number) < gone.get(shard_id, 0)
+            else at
+            for shard_id, at in saved.items()
+        }
+        found = discovered(known, listed, 0, 1)
+        return all(
+            found[shard_id].sequence_number or found[shard_id].after_loss
+            for shard_id in gone
+            if shard_id in found
+        )
+
+    def check_told(self) -> None:
+        """All was read, and no session has ended: what was trimmed is told, if there is later
+        audio of its stream that was not."""
+        trimmed = {(each.session_id, each.epoch, each.sequence) for each in self.trimmed}
+        acknowledged = self.acknowledged()
+        last: dict[tuple[str, int], int] = {}
+        for chunk in acknowledged:
+            if (chunk.session_id, chunk.epoch, chunk.sequence) not in trimmed:
+                stream = chunk.session_id, chunk.epoch
+                last[stream] = max(chunk.sequence, last.get(stream, 0))
+        for chunk in acknowledged:
+            key = chunk.session_id, chunk.epoch, chunk.sequence
+            if key in trimmed and chunk.sequence < last.get((chunk.session_id, chunk.epoch), 0):
+                is_told = self.ledger.covers(chunk) or self.ledger.names(chunk)
+                assert is_told, f"trimmed, and its session waits for it: {key}"
 
     def check_promise(self) -> None:
         """Everything has come to rest: each acknowledged chunk is in an entry, or was trimmed."""

@@ -35,10 +35,10 @@ class LogOf:
         pcm: bytes = b"\0\0",
         *,
         at_ms: int = START_MS,
-        after_loss: bool = False,
+        loss: int = 0,
     ) -> ReadRecord:
         audio = AudioChunk(SESSION, epoch, sequence, at_ms, at_ms + 40, pcm)
-        return self._read(at_ms, chunk=audio, after_loss=after_loss)
+        return self._read(at_ms, chunk=audio, loss=loss)
 
     def control(
         self,
@@ -50,12 +50,12 @@ class LogOf:
         languages: tuple[str, ...] | None = None,
         revision: int = 1,
         at_ms: int = START_MS,
-        after_loss: bool = False,
+        loss: int = 0,
     ) -> ReadRecord:
         control = SessionControl(
             SESSION, epoch, after, revision, kind, at_ms, languages, next_sequence=until
         )
-        return self._read(at_ms, control=control, after_loss=after_loss)
+        return self._read(at_ms, control=control, loss=loss)
 
     def _read(
         self,
@@ -63,11 +63,11 @@ class LogOf:
         chunk: AudioChunk | None = None,
         control: SessionControl | None = None,
         *,
-        after_loss: bool,
+        loss: int,
     ) -> ReadRecord:
         before, self._number = str(self._number), self._number + 1
         place = Place(self.shard_id, str(self._number), before)
-        return ReadRecord(place, at_ms + 60, at_ms + 90, chunk, control, after_loss)
+        return ReadRecord(place, at_ms + 60, at_ms + 90, chunk, control, loss)
 
 
 def shown(items: Iterable[Item]) -> list[str]:

@@ -41,13 +41,11 @@ class InOrder:
         self.out += lines
         return lines
 
-    def chunks(self, epoch: int, *sequences: int, after_loss: bool = False) -> list[str]:
-        return self.take(
-            *(self.log.chunk(epoch, each, after_loss=after_loss) for each in sequences)
-        )
+    def chunks(self, epoch: int, *sequences: int, loss: int = 0) -> list[str]:
+        return self.take(*(self.log.chunk(epoch, each, loss=loss) for each in sequences))
 
-    def opened(self, epoch: int, after: int, *, after_loss: bool = False) -> list[str]:
-        return self.take(self.log.control(ControlKind.OPENED, epoch, after, after_loss=after_loss))
+    def opened(self, epoch: int, after: int, *, loss: int = 0) -> list[str]:
+        return self.take(self.log.control(ControlKind.OPENED, epoch, after, loss=loss))
 
     def gap(self, epoch: int, after: int, until: int | None) -> list[str]:
         return self.take(self.log.control(ControlKind.GAP, epoch, after, until=until))
@@ -194,19 +192,27 @@ def test_the_end_of_the_input_passes_everything() -> None:
 
 def test_what_kinesis_trimmed_is_passed_at_the_first_chunk_after_it() -> None:
     session = InOrder(at={1: 2})
-    assert session.chunks(1, 5, 6, after_loss=True) == ["gap 1/2-5", "1/5", "1/6"]
-    assert session.chunks(1, 8, after_loss=True) == [], "that hole is another's"
+    assert session.chunks(1, 5, 6, loss=1) == ["gap 1/2-5", "1/5", "1/6"]
+    assert session.chunks(1, 8, loss=1) == [], "that hole is another's"
+    assert session.chunks(1, 12, loss=2) == ["gap 1/7-8", "1/8", "gap 1/9-12", "1/12"]
+
+
+def test_a_repeat_after_a_loss_says_nothing_about_what_is_missing() -> None:
+    session = InOrder(at={1: 2})
+    assert session.chunks(1, 4) == []
+    assert session.chunks(1, 1, 4, loss=1) == [], "one that is covered, one that waits"
+    assert session.chunks(1, 7, loss=1) == ["gap 1/2-4", "1/4", "gap 1/5-7", "1/7"]
 
 
 @pytest.mark.parametrize("kind", [ControlKind.OPENED, ControlKind.END, ControlKind.GAP])
 def test_after_a_loss_a_stream_that_is_not_known_begins_at_0(kind: ControlKind) -> None:
     """Else what was trimmed before it was read would be told by nobody."""
     session = InOrder()
-    record = session.log.control(kind, 1, 4, until=8, after_loss=True)
+    record = session.log.control(kind, 1, 4, until=8, loss=1)
     expected = "gap 1/0-8" if kind is ControlKind.GAP else "gap 1/0-5"
     assert session.take(record)[0] == expected
     other = InOrder()
-    assert other.chunks(2, 3, after_loss=True) == ["gap 2/0-3", "2/3"]
+    assert other.chunks(2, 3, loss=1) == ["gap 2/0-3", "2/3"]
 
 
 def test_what_lies_in_a_hole_that_was_passed_is_taken_after_all_in_any_order() -> None:
@@ -242,7 +248,7 @@ def test_a_stream_that_was_opened_waits_for_its_beginning() -> None:
 
 def test_a_stream_that_was_begun_before_any_audio_and_lost_its_log_begins_at_its_opening() -> None:
     session = InOrder()
-    end = session.log.control(ControlKind.END, 1, -1, after_loss=True)
+    end = session.log.control(ControlKind.END, 1, -1, loss=1)
     assert session.take(end) == ["end"]
     assert session.opened(1, -1) == ["from 1/0"]
 
