@@ -51,10 +51,10 @@ def run(job: BoundedJob) -> int:
                 started_at_ms=started_at_ms,
                 languages=job.languages,
             )
-    return _told_of_failures(every)
+    return _report_failures(every)
 
 
-def _told_of_failures(entries: Sequence[LedgerEntry]) -> int:
+def _report_failures(entries: Sequence[LedgerEntry]) -> int:
     """The status of a run; a sentence when audio was given up."""
     failed_s = sum(entry.duration_s for entry in entries if entry.kind is EntryKind.FAILED)
     if not failed_s:
