@@ -23,7 +23,7 @@ PACKAGES := beam_flink_kit schemas connectors pipelines ingest_gateway deploymen
 DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat apertium-spa-cat \
 	apertium-es-pt espeak-ng pocketsphinx-testdata
 # For the tests in a real browser; without it they are skipped, and say so.
-BROWSER_PACKAGES := chromium
+BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 
 # What hears, translates and speaks in the demo: offline, local (neural models of this machine), or
 # amazon (its adapters, over servers on this machine that speak its protocols).
@@ -128,7 +128,7 @@ standby: setup ## what it costs to stand by, with no session and with ten
 bench: setup ## this job beside the flow that it replaces: lag, overhead, gateway, words, cost
 	@$(PYTHON) -m benchmarks.bench
 
-bench-quick: setup ## the same with small loads, a few minutes
+bench-quick: setup ## the same with small loads: five minutes where nothing else runs, 22 at most
 	@$(PYTHON) -m benchmarks.bench --quick
 
 bench-browsers: setup browser ## microphone to stream, word to sound in a page, 500 listeners: eight minutes at most
@@ -225,13 +225,12 @@ $(BROUGHT_PYTHON)/made: versions.toml
 
 # Flink's own programs and jars, for a cluster. They come as a Python package, with a Beam older than
 # ours among what it wants: its environment is its own, and nothing that it wants is put there.
-$(FLINK)/installed: versions.toml
+$(FLINK)/installed: flink-requirements.txt
 	@$(need-java)
 	$(call say,Flink $(call version,flink) into $(FLINK) (half a minute the first time))
 	@$(call find-uv); \
 	"$$uv" venv --quiet --clear --python python3.11 $(FLINK); \
-	"$$uv" pip install --quiet --python $(FLINK) --no-deps apache-flink==$(call version,flink) \
-		apache-flink-libraries==$(call version,flink)
+	"$$uv" pip install --quiet --python $(FLINK) --no-deps -r flink-requirements.txt
 	@touch $@
 
 # The schema of the Flink Kubernetes Operator, out of its jar, for the tests of docker/kubernetes.

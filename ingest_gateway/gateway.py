@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from connectors.calls.policy import Policies
 from connectors.interfaces.clip_store import ClipStore
-from connectors.interfaces.dead_letter_archive import DeadLetterArchive
+from connectors.interfaces.dead_letters import DeadLetterArchive
 from connectors.interfaces.document_store import DocumentStore
 from connectors.interfaces.ledger import Ledger
 from connectors.interfaces.record_sink import RecordSink

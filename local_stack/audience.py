@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import av
+
+from connectors.audio.mp3 import RATE_HZ, decode_clip
 from connectors.interfaces.errors import RetryableError
 from connectors.interfaces.ledger import Ledger
 from ingest_gateway.client import (
@@ -20,13 +23,21 @@ from ingest_gateway.client import (
     SpeakReport,
     listen,
 )
-from local_stack.clips import decoded_s
 from local_stack.completeness import Acknowledged, judge
 from schemas.values import LedgerEntry
 
 JOIN_TIMEOUT_S = 20.0
 LINGER_S = 600.0
 POLL_S = 0.5
+
+
+def decoded_s(body: bytes) -> float | None:
+    """Seconds of audio in an MP3, by decoding all of it; None when it cannot be decoded."""
+    try:
+        samples = decode_clip(body)
+    except (av.FFmpegError, IndexError, ValueError):  # no audio in it, or no frame that decodes
+        return None
+    return len(samples) / RATE_HZ if len(samples) else None
 
 
 def is_playable(clip: ReceivedClip) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.amazon.speech import AmazonSpeech
 from connectors.amazon.speech_synthesis import AmazonSynthesizerSettings
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.amazon.translation import AmazonTranslatorSettings
 
 

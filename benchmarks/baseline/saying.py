@@ -9,7 +9,7 @@ from connectors.calls.policy import Policies, call
 from connectors.interfaces.clip_store import ClipStore
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.notifier import Notifier
-from connectors.interfaces.session_directory import SessionDirectory
+from connectors.interfaces.session_tables import SessionDirectory
 from connectors.interfaces.shard_source import ShardSource
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.interfaces.speech_to_text import SpeechToText

@@ -107,7 +107,8 @@ QUICK = Size(
     recognition_minutes=0.3,
     playout_s=120.0,
     breadth_s=8.0,
-    longest_s=5 * 60.0,
+    # On a machine that also does other work every part may take all of its own time.
+    longest_s=22 * 60.0,
 )
 
 

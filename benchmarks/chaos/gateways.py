@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beam_flink_kit.loops import LiveLoop
-from benchmarks.chaos.proxies import ClientProxy, NotifyProxy
 from benchmarks.crowd import GATEWAY_OPTIONS
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running, frozen
+from local_stack.proxies import FirstAnswerProxy, TcpProxy
 from local_stack.stack import start_gateway
 
 
@@ -36,8 +36,8 @@ class Gateways:
         self._options = (f"--token-key={keys}", *GATEWAY_OPTIONS)
         self._loop = LiveLoop()
         (port,) = free_ports(1)
-        self._clients = ClientProxy(self._loop, port, 0)
-        self._notify = NotifyProxy(self._loop)
+        self._clients = TcpProxy(self._loop, port, 0)
+        self._notify = FirstAnswerProxy(self._loop)
         self.url = f"http://{LOOPBACK}:{port}"
         self._current = self._start(*free_ports(1))
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
-from connectors.amazon.clients import AwsSettings, boto_config, boto_options
+from connectors.amazon.clients import AwsSettings, boto_config_options, boto_options
 from local_stack.processes import ProcessError
 
 
@@ -77,4 +78,4 @@ def _listed(kinesis: Any, stream: str) -> tuple[OpenShard, ...]:
 
 def _kinesis(aws: AwsSettings) -> Any:
     session = boto3.session.Session()  # of its own: the default one is not safe between threads
-    return session.client("kinesis", config=boto_config(aws), **boto_options(aws))
+    return session.client("kinesis", config=Config(**boto_config_options(aws)), **boto_options(aws))

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -103,11 +102,6 @@ def boto_config_options(settings: AwsSettings) -> dict[str, Any]:
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
     }
-
-
-def boto_config(settings: AwsSettings) -> Config:
-    """For blocking clients; run those in a thread pool of their own."""
-    return Config(**boto_config_options(settings))
 
 
 class EventBridge(Protocol):

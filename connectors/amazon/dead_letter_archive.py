@@ -6,8 +6,7 @@ import asyncio
 
 from connectors.amazon.clients import AwsClients, aws_errors
 from connectors.amazon.clip_store import AmazonClipStore
-from connectors.interfaces.dead_letter_archive import FoundLetters
-from connectors.interfaces.letter_format import letter_of
+from connectors.interfaces.dead_letters import FoundLetters, letter_of
 from schemas.names import DEAD_LETTERS, dead_letter_at_ms
 from schemas.values import DeadLetter
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from connectors.amazon.clients import AwsClients, aws_errors
+from connectors.interfaces.dead_letters import letter_json, letter_key
 from connectors.interfaces.errors import ConnectorError, RetryableError
-from connectors.interfaces.letter_format import letter_json, letter_key
 from schemas.values import DeadLetter
 
 _log = logging.getLogger(__name__)

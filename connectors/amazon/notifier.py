@@ -10,22 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-import boto3
-
-from connectors.amazon.clients import AwsSettings, aws_errors, boto_config, boto_options
+from connectors.amazon.clients import AwsClients, AwsSettings, aws_errors
 from connectors.calls.policy import Policies, Policy, call
-from connectors.calls.single_flight_cache import SharedAnswers
+from connectors.calls.single_flight_cache import SingleFlightCache
 from connectors.interfaces.errors import ConnectorError, GoneError, RetryableError
 from connectors.interfaces.listener_connections import Listener, ListenerConnections
 from connectors.interfaces.notifier import Audience, Delivery
-
-if TYPE_CHECKING:
-    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 
 _log = logging.getLogger(__name__)
 _MOST_SUSPECTS = 10_000
@@ -34,25 +26,25 @@ _MOST_SUSPECTS = 10_000
 @dataclass(frozen=True, slots=True)
 class AmazonNotifierSettings:
     """``endpoint_url``: ``https://{api}.execute-api.{region}.amazonaws.com/{stage}``, or our own
-    gateway's. ``threads`` bounds the posts in flight of this process, ``slow_threads`` those to
-    connections whose last post failed; ``answer_timeout_s`` is how long one post may hold a
-    thread. A list of connections is asked for again when older than ``listeners_cached_s``: a new
+    gateway's. ``posts_at_once`` bounds the posts in flight of this process, ``slow_posts_at_once``
+    those to connections whose last post failed; ``answer_timeout_s`` is how long one post may take.
+    A list of connections is asked for again when older than ``listeners_cached_s``: a new
     listener misses at most the messages of that time.
     """
 
     endpoint_url: str
-    threads: int = 32
-    slow_threads: int = 4
+    posts_at_once: int = 32
+    slow_posts_at_once: int = 4
     answer_timeout_s: float = 2.0
     listeners_cached_s: float = 0.5
     post: Policy = Policies().post_to_listener
 
 
 class AmazonNotifier:
-    """Posts with boto3 in threads of its own.
+    """Posts to each connection by itself, as many at once as the settings say.
 
-    A connection whose post failed or timed out is posted to on the slow threads until a post
-    succeeds, so that hanging listeners never hold the threads that the others need.
+    A connection whose post failed or timed out takes one of the few slow places until a post
+    succeeds, so that hanging listeners never hold the places that the others need.
     """
 
     def __init__(
@@ -62,24 +54,24 @@ class AmazonNotifier:
         connections: ListenerConnections,
     ) -> None:
         self._settings = settings
-        self._aws = replace(
-            aws,
-            endpoint_url=settings.endpoint_url,
-            read_timeout_s=settings.answer_timeout_s,
-            connect_timeout_s=settings.answer_timeout_s,
-            max_connections=settings.threads + settings.slow_threads,
+        self._clients = AwsClients(
+            replace(
+                aws,
+                endpoint_url=settings.endpoint_url,
+                read_timeout_s=settings.answer_timeout_s,
+                connect_timeout_s=settings.answer_timeout_s,
+                max_connections=settings.posts_at_once + settings.slow_posts_at_once,
+            )
         )
         self._connections = connections
-        self._client: ApiGatewayManagementApiClient | None = None
-        self._opening = threading.Lock()
-        self._threads = ThreadPoolExecutor(settings.threads, "post")
-        self._slow_threads = ThreadPoolExecutor(settings.slow_threads, "post-slow")
+        self._places = asyncio.Semaphore(settings.posts_at_once)
+        self._slow_places = asyncio.Semaphore(settings.slow_posts_at_once)
         self._suspects: set[str] = set()
         fresh_s = settings.listeners_cached_s
-        self._listeners = SharedAnswers[tuple[str, str], tuple[Listener, ...]](
+        self._listeners = SingleFlightCache[tuple[str, str], tuple[Listener, ...]](
             lambda key: connections.connections(*key), fresh_s
         )
-        self._speakers = SharedAnswers[str, str | None](connections.speaker, fresh_s)
+        self._speakers = SingleFlightCache[str, str | None](connections.speaker, fresh_s)
 
     async def notify(
         self,
@@ -108,13 +100,10 @@ class AmazonNotifier:
         return False
 
     async def close(self) -> None:
-        """Waits for no post: one that is under way ends with its timeout."""
-        for threads in (self._threads, self._slow_threads):
-            threads.shutdown(wait=False, cancel_futures=True)
+        """Waits for no post: one that is under way fails."""
         self._listeners.close()
         self._speakers.close()
-        if self._client is not None:
-            self._client.close()
+        await self._clients.close()
 
     async def _post_all(
         self, ids: list[str], message: dict[str, object]
@@ -126,13 +115,9 @@ class AmazonNotifier:
 
     async def _post(self, connection_id: str, data: bytes) -> ConnectorError | None:
         """None when the listener took it."""
-        loop = asyncio.get_running_loop()
-        threads = self._slow_threads if connection_id in self._suspects else self._threads
+        places = self._slow_places if connection_id in self._suspects else self._places
         try:
-            await call(
-                self._settings.post,
-                lambda: loop.run_in_executor(threads, self._post_now, connection_id, data),
-            )
+            await call(self._settings.post, lambda: self._post_once(places, connection_id, data))
         except GoneError as error:
             self._suspects.discard(connection_id)
             return error
@@ -145,21 +130,11 @@ class AmazonNotifier:
         self._suspects.discard(connection_id)
         return None
 
-    def _post_now(self, connection_id: str, data: bytes) -> None:
-        """Blocks, on one of the threads."""
-        with aws_errors("post to a connection"):
-            self._open().post_to_connection(ConnectionId=connection_id, Data=data)
-
-    def _open(self) -> ApiGatewayManagementApiClient:
-        with self._opening:
-            if self._client is None:
-                # A session of its own: boto3's default one is not safe between threads.
-                self._client = boto3.session.Session().client(
-                    "apigatewaymanagementapi",
-                    config=boto_config(self._aws),
-                    **boto_options(self._aws),
-                )
-            return self._client
+    async def _post_once(self, places: asyncio.Semaphore, connection_id: str, data: bytes) -> None:
+        async with places:
+            api = await self._clients.management()
+            with aws_errors("post to a connection"):
+                await api.post_to_connection(ConnectionId=connection_id, Data=data)
 
     async def _remove(self, session_id: str, connection_id: str) -> None:
         try:

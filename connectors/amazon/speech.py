@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.amazon.translation import AmazonTranslator, AmazonTranslatorSettings
 
 

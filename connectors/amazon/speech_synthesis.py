@@ -1,8 +1,12 @@
-"""Speech synthesis by Amazon Polly: MP3 at 24 kHz, its length measured by decoding it."""
+"""Speech synthesis by Amazon Polly: MP3 at 24 kHz, its length measured by decoding it.
+
+Polly's speech marks say when each word of a clip is spoken, for captions that follow the voice.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +17,42 @@ from botocore.exceptions import ClientError
 
 from connectors.amazon.clients import AwsClients, AwsSettings, aws_errors, error_code
 from connectors.amazon.languages import AMAZON_LANGUAGES, can_speak
-from connectors.amazon.speech_marks import SpeechMark, read_marks
 from connectors.audio.mp3 import RATE_HZ, decode_clip, encode_clip
 from connectors.calls.policy import RateLimiter
 from connectors.calls.text_splitting import readable, split_text
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
 from schemas.values import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechMark:
+    """A word, by its characters ``text[start:end]``; ``at_s`` from the beginning of the clip."""
+
+    start: int
+    end: int
+    at_s: float
+
+
+def read_marks(body: bytes, text: str) -> tuple[SpeechMark, ...]:
+    """``body``: a line of JSON for each word, in order, with places in bytes of UTF-8.
+
+    RetryableError: it is nothing of the kind.
+    """
+    spoken = text.encode()
+    try:
+        found: list[Any] = [json.loads(line) for line in body.splitlines() if line.strip()]
+        return tuple(
+            SpeechMark(
+                len(spoken[: mark["start"]].decode()),
+                len(spoken[: mark["end"]].decode()),
+                mark["time"] / 1000,
+            )
+            for mark in found
+            if mark["type"] == "word"
+        )
+    except (ValueError, KeyError, TypeError):
+        raise RetryableError("Polly's answer is not speech marks") from None
+
 
 QUALITY_TIERS = ("standard", "premium")
 """Neural and generative voices."""

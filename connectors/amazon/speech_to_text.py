@@ -9,10 +9,9 @@ from typing import Protocol
 
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.languages import can_recognise, transcribe_locale
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
-from connectors.amazon.transcribe_stream import AmazonSpeechStream
+from connectors.amazon.transcribe_stream import AmazonSpeechStream, AmazonSpeechToTextSettings
 from connectors.amazon.transcribe_wire import StreamRequest, TranscribeWire, WireStream
-from connectors.calls.fair_semaphore import FairTurns
+from connectors.calls.fair_semaphore import FairSemaphore
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
 from connectors.interfaces.speech_to_text import SpeechToText
 from schemas.languages import UNDETERMINED
@@ -37,7 +36,7 @@ class AmazonSpeechToText:
         self._settings = settings or AmazonSpeechToTextSettings()
         self._wire = wire
         self._streams: dict[str, AmazonSpeechStream] = {}
-        self._turns = FairTurns(self._settings.max_streams, self._settings.starts_per_s)
+        self._turns = FairSemaphore(self._settings.max_streams, self._settings.starts_per_s)
         self._strangers = itertools.count()
         self._is_closed = False
 

@@ -89,7 +89,7 @@ class Queue:
             del self._standings[session]
 
 
-class FairTurns:
+class FairSemaphore:
     """At most ``places`` sessions hold one, and at most ``per_s`` get one in a second."""
 
     def __init__(self, places: int, per_s: float) -> None:

@@ -19,7 +19,7 @@ class _Answer(Generic[T]):
     fresh_until_s: float
 
 
-class SharedAnswers(Generic[K, T]):
+class SingleFlightCache(Generic[K, T]):
     """``question`` may raise: whoever waits gets the error, and the next one asks again."""
 
     def __init__(self, question: Callable[[K], Awaitable[T]], fresh_s: float) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from connectors.files.clip_store import write_whole
+from connectors.interfaces.dead_letters import letter_json, letter_key
 from connectors.interfaces.errors import RetryableError
-from connectors.interfaces.letter_format import letter_json, letter_key
 from schemas.values import DeadLetter
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connectors.interfaces.notifier import PARTIAL_CAPTIONS
-from connectors.interfaces.session_directory import SessionDirectory
 from schemas.values import ListenerLanguages, SessionInfo
 
 ACTIVE = "active"
@@ -25,6 +24,22 @@ is only eventually consistent, and a join writes the row and the counter one aft
 
 MOST_STREAMS = 32
 """So many streams of a session are remembered; one that was forgotten gets a new epoch."""
+
+
+class SessionDirectory(Protocol):
+    """What the job asks about sessions: who speaks which language, and what is listened to."""
+
+    async def find(self, session_id: str) -> SessionInfo | None: ...
+
+    async def listeners(self, session_id: str) -> ListenerLanguages:
+        """The languages with at least one live listener now, with their counter's revision.
+
+        The revision belongs to the same counter that ``listeners`` records in the stream carry.
+        An unknown session has none, at revision -1.
+        """
+        ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

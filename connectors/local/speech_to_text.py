@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities
 from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
-from connectors.offline.process_speech_to_text import (
+from connectors.offline.speech_to_text import (
     ProcessSpeechToText,
     ProcessSpeechToTextSettings,
     RecogniserProgram,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.interfaces.dead_letter_archive import FoundLetters, found_among
+from connectors.interfaces.dead_letters import FoundLetters, found_among
 from schemas.values import DeadLetter
 
 

@@ -1,4 +1,4 @@
-"""A scripted recogniser: reads the words that ``scripted_words`` wrote, late and failing on order.
+"""A scripted recogniser: reads the words that ``testing.words`` wrote, late and failing on order.
 
 For tests, chaos runs and benchmarks. Everything happens in memory, and all time is the running
 loop's, so a loop in virtual time can drive it.
@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError
-from connectors.interfaces.speech_to_text import Recognition, Word
+from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
 from connectors.testing.faults import (
     AT_ONCE,
     Delay,
@@ -224,3 +224,30 @@ class ScriptedSpeechStream:
             due = self._waiting.popleft()
             self._changed.notify_all()
             return due
+
+
+class CombinedSpeechToText:
+    """Two recognisers as one: each language goes to the first that offers it.
+
+    For chaos runs, where most sessions are scripted so that every word is known, and one is really
+    recognised: ``offline`` hears English, ``scripted`` whatever else it was given words in.
+    """
+
+    def __init__(self, *recognisers: SpeechToText) -> None:
+        self._recognisers = recognisers
+
+    @property
+    def report_every_s(self) -> float:
+        return max(each.report_every_s for each in self._recognisers)
+
+    def can_recognise(self, language: str) -> bool:
+        return any(each.can_recognise(language) for each in self._recognisers)
+
+    async def open(self, language: str, *, sample_rate_hz: int) -> SpeechStream:
+        for each in self._recognisers:
+            if each.can_recognise(language):
+                return await each.open(language, sample_rate_hz=sample_rate_hz)
+        raise PermanentError(f"no recogniser for language {language!r}")
+
+    async def close(self) -> None:
+        await asyncio.gather(*(each.close() for each in self._recognisers))

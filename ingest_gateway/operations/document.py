@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from connectors.interfaces.dead_letter_archive import FoundLetters
+from connectors.interfaces.dead_letters import FoundLetters
 from ingest_gateway.operations.backlog import Waiting
 from ingest_gateway.operations.windows import WINDOW_MS, LanguageLag, Spread
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prometheus_client import Histogram
 
 from connectors.calls.policy import Policies, call
-from connectors.interfaces.dead_letter_archive import DeadLetterArchive
+from connectors.interfaces.dead_letters import DeadLetterArchive
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.ledger import Ledger
 from ingest_gateway.audio_in.put_queue import Settled

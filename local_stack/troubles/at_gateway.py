@@ -12,8 +12,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 
 from connectors.testing.words import write_words
 from ingest_gateway.client import create_session, end_session, fetch_token, speak
+from local_stack.proxies import Fault, FaultyProxy
 from local_stack.troubles.case import Case, NotShownError, until
-from local_stack.troubles.fault_proxy import Fault, FaultProxy
 from local_stack.troubles.stack import TroubledStack
 from local_stack.troubles.talk import (
     LANGUAGES,
@@ -138,14 +138,14 @@ async def gateway_killed(stack: TroubledStack, case: Case) -> None:
 
 async def no_pages(stack: TroubledStack, case: Case) -> None:
     """As CloudFront answers for a bucket that the files are not in."""
-    with FaultProxy(stack.url) as proxy:
-        with proxy.with_faults(
+    with FaultyProxy(stack.url) as front:
+        with front.with_faults(
             Fault("GET /", 403, "AccessDenied"), Fault("GET /listen/*", 403, "AccessDenied")
         ):
             case.provoked.append("an address whose bucket of pages is empty")
-            await _smoke_fails(proxy.url, case)
+            await _smoke_fails(front.url, case)
         case.done.append("the files were copied")
-        await _smoke_passes(proxy.url, case)
+        await _smoke_passes(front.url, case)
 
 
 def without_candidates(offer: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from connectors.amazon.clients import AwsClients
 from local_stack.flink import FlinkError
+from local_stack.proxies import Fault
 from local_stack.troubles.case import Case, NotShownError, until
-from local_stack.troubles.fault_proxy import Fault
 from local_stack.troubles.stack import TroubledStack
 from local_stack.troubles.talk import GoingOn, ask, operations, session_now, talk
 

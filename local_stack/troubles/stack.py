@@ -1,4 +1,4 @@
-"""What troubles are provoked on: the local stack, with a proxy before each service it calls."""
+"""What troubles are provoked on: the local stack, with a front before each service it calls."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from local_stack.flink import FlinkSettings
 from local_stack.job import JobSettings, LiveJob
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, Running
+from local_stack.proxies import FaultyProxy
 from local_stack.stack import start_gateway
-from local_stack.troubles.fault_proxy import FaultProxy
 
 STAGE = "troubles"
 SHARDS = 2
@@ -35,8 +35,8 @@ class TroubledStack:
     directory: Path
     processes: Processes
     aws: AwsSettings
-    cloud: FaultProxy
-    translate: FaultProxy
+    cloud: FaultyProxy
+    translate: FaultyProxy
     gateway_port: int
     job: LiveJob
     gateway: Running
@@ -88,8 +88,8 @@ def troubled_stack(
         asyncio.run(create_resources(AwsSettings.local(local_cloud.endpoint, STAGE), shards=SHARDS))
         with (
             speech as options,
-            FaultProxy(local_cloud.endpoint) as cloud,
-            FaultProxy(_endpoint(options, _TRANSLATE)) as translate,
+            FaultyProxy(local_cloud.endpoint) as cloud,
+            FaultyProxy(_endpoint(options, _TRANSLATE)) as translate,
         ):
             gateway = _gateway(processes, gateway_port, cloud.url, directory)
             job = LiveJob(

@@ -3,6 +3,7 @@ post to the gateway as it does; the microphone is a WAV file."""
 
 from __future__ import annotations
 
+import json
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifie
 from ingest_gateway.routes import pages
 from schemas.names import clip_key
 from tests.browser.clip_server import ServedClips, tone_clip
+from tests.browser.listener_page import choose_language
 from tests.browser.wire import Wire
 from tests.integration.gateway.conftest import RunningGateway, in_memory, running
 
@@ -85,18 +87,28 @@ class Stage:
     problems: list[str] = field(default_factory=list)
 
     async def open(
-        self, path: str, *, phone: bool = False, host: str = "127.0.0.1", **options: Any
+        self,
+        path: str,
+        *,
+        phone: bool = False,
+        host: str = "127.0.0.1",
+        memory: dict[str, str] | None = None,
+        **options: Any,
     ) -> Page:
-        """A page as a person of their own would open it."""
+        """A page as a person of their own would open it. ``memory``: what the pages have kept in
+        the browser before."""
         size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
         context: BrowserContext = await self.browser.new_context(
             viewport=size,  # type: ignore[arg-type]
             is_mobile=phone,
             has_touch=phone,
-            **({"permissions": ["microphone"], "locale": "es-ES"} | options),
+            **({"permissions": ["microphone"], "locale": "en-US"} | options),
         )
         context.set_default_timeout(SLOW_MS)
         await context.add_init_script(path=Path(__file__).with_name("in_page.js"))
+        for name, value in (memory or {}).items():
+            key = json.dumps(f"live-translation.{name}")
+            await context.add_init_script(f"localStorage.setItem({key}, {json.dumps(value)})")
         page = await context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{path}: {error}"))
         await page.goto(f"http://{host}:{self.wire.port}{path}")
@@ -117,14 +129,18 @@ class Stage:
         return (await self.gateway.speaker())[1]
 
     async def listening(self, session_id: str, *, touched: bool = True, **options: Any) -> Page:
+        """A page that listens in Spanish. ``touched``: the language was chosen on it; otherwise
+        it was chosen before the page was loaded anew, and the browser gives no sound yet."""
         here = len(self.gateway.gateway.hub.listeners(session_id))
+        if not touched:
+            options["memory"] = {"joined": f"{session_id} es"} | options.get("memory", {})
         page = await self.open(f"/listen/{session_id}", **options)
+        if touched:
+            await choose_language(page, "Español")
+            await page.get_by_role("button", name="Tap to start the sound").wait_for(state="hidden")
         # What Playwright looks at counts as touched: not before the page has asked for its sound.
         await self.until(lambda: len(self.gateway.gateway.hub.listeners(session_id)) > here)
-        await page.get_by_text("Live", exact=True).wait_for()
-        if touched:
-            await page.get_by_role("heading", name="Listen").click()
-            await page.get_by_role("button", name="Tap to start the sound").wait_for(state="hidden")
+        await page.locator("main.listener[data-phase=listening]").wait_for()
         return page
 
     async def say(self, session_id: str, number: int, hz: int = 0, **fields: Any) -> None:
@@ -210,5 +226,5 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
 
 @pytest.fixture(scope="session")
 def axe_source() -> str:
-    path = Path(pages.__file__).with_name("web") / "node_modules" / "axe-core" / "axe.min.js"
+    path = pages.BUILT.parent / "node_modules" / "axe-core" / "axe.min.js"
     return path.read_text()

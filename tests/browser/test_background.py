@@ -19,6 +19,7 @@ from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from schemas.values import AudioChunk
 from tests.browser.conftest import CHROMIUM, SLOW_MS, Stage, end_talk
+from tests.browser.listener_page import choose_language, transcript
 from tests.integration.gateway.conftest import until
 from tests.integration.gateway.test_gateway_listening import tell_a_talk
 
@@ -60,7 +61,7 @@ async def window(microphone_wav: Path, tmp_path: Path) -> AsyncIterator[BrowserC
         "--headless=new",
         "--no-sandbox",
         "--no-first-run",
-        "--accept-lang=es-ES",
+        "--accept-lang=en-US",
         "--remote-debugging-port=0",
         f"--user-data-dir={tmp_path}",
         "--use-fake-device-for-media-stream",
@@ -121,8 +122,7 @@ def chunks(stage: Stage) -> list[AudioChunk]:
 
 async def listening(stage: Stage, window: BrowserContext, session_id: str) -> Page:
     page = await tab(stage, window, f"/listen/{session_id}")
-    await page.get_by_text("Live", exact=True).wait_for()
-    await page.get_by_role("heading", name="Listen").click()
+    await choose_language(page, "Español")
     await page.get_by_role("button", name="Tap to start the sound").wait_for(state="hidden")
     return page
 
@@ -167,7 +167,7 @@ async def test_who_listens_behind_another_tab_hears_clips_without_gaps(
     heard: list[int] = [one for one in await page.evaluate("window.heard") if one]
     assert len(heard) >= 2
     assert heard == sorted(set(heard) & set(range(5, 13)))
-    await expect(page.get_by_role("log")).to_contain_text("frase 7")
+    await expect(transcript(page)).to_contain_text("frase 7")
 
 
 async def test_a_tab_that_was_frozen_makes_up_for_what_it_missed(
@@ -181,7 +181,7 @@ async def test_a_tab_that_was_frozen_makes_up_for_what_it_missed(
     await tell_a_talk(stage.gateway, session_id)
     await session.send("Page.setWebLifecycleState", {"state": "active"})
     await show(page)
-    log = page.get_by_role("log")
+    log = transcript(page)
     await expect(log).to_contain_text("frase 7 ñ", timeout=SLOW_MS)
     await stage.say(session_id, 8, 600, previousSequenceNumber=7)
     await expect(log).to_contain_text("frase 8")
@@ -223,4 +223,4 @@ async def test_a_listener_whose_sound_is_held_is_told_and_goes_on(
     await show(page)  # to come back is enough
     await expect(tap).to_be_hidden()
     await stage.say(session_id, 0, 500)
-    await expect(page.locator("li.heard")).to_have_count(1)
+    await expect(page.locator(".piece.heard")).to_have_count(1)

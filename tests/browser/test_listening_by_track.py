@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 
 from connectors.interfaces.notifier import Audience
 from tests.browser.conftest import Stage
+from tests.browser.listener_page import change_language, pieces, settings
 from tests.browser.udp_relay import UdpRelay
 from tests.integration.gateway.test_gateway_listening import tell_a_talk
 
@@ -26,7 +27,8 @@ async def hears(page: Page, hz: int) -> None:
 
 async def by_track(stage: Stage, session_id: str, page: Page) -> None:
     """Change over, and be counted once when it is done."""
-    await page.get_by_label(SWITCH).check()
+    async with settings(page) as drawer:
+        await drawer.get_by_label(SWITCH).check()
     hub = stage.gateway.gateway.hub
     await stage.until(
         lambda: (
@@ -36,7 +38,7 @@ async def by_track(stage: Stage, session_id: str, page: Page) -> None:
         )
     )
     await page.wait_for_function("() => window.player && !window.player.paused")
-    await page.get_by_text("Live", exact=True).wait_for()
+    await page.locator("main.listener[data-phase=listening]").wait_for()
 
 
 async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
@@ -45,12 +47,12 @@ async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
     page = await stage.listening(session_id, phone=True)
     await by_track(stage, session_id, page)
     assert (await speaker.expect("listenerCount", byLanguage={"es": 1}))["byLanguage"] == {"es": 1}
-    lines = page.get_by_role("log").get_by_role("listitem")
+    lines = pieces(page)
     await expect(lines).to_have_count(6)  # the last captions, as for everybody who comes late
     await stage.say(session_id, 8, 500, previousSequenceNumber=7)
     await hears(page, 500)
     await expect(lines.last).to_have_text("frase 8")
-    await expect(lines.last).to_have_class("heard")
+    await expect(lines.last).to_have_class("piece heard")
     registry = stage.gateway.gateway.metrics.registry
     lag = ("gateway_lag_seconds_count", {"language": "es"})
     await stage.until(lambda: registry.get_sample_value(*lag) == 1)
@@ -66,16 +68,17 @@ async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
     assert await page.evaluate("window.player.muted")
     await page.get_by_role("button", name="Unmute").click()
 
-    await page.get_by_label("Language").select_option("ca")
+    await change_language(page, "Català")
     await stage.until(
         lambda: [one.language for one in stage.gateway.gateway.hub.listeners(session_id)] == ["ca"]
     )
     await page.wait_for_function("() => !window.player.paused")
     await stage.say(session_id, 10, 900, targetLanguage="ca", transcript="frase u")
     await hears(page, 900)
-    await expect(page.locator("li.heard", has_text="frase u")).to_be_visible()
-    await expect(page.get_by_role("log").get_by_text("frase u")).to_have_attribute("lang", "ca")
-    await page.get_by_role("button", name="Leave").click()
+    await expect(page.locator(".piece.heard", has_text="frase u")).to_be_visible()
+    await expect(page.locator(".paragraph p", has_text="frase u")).to_have_attribute("lang", "ca")
+    async with settings(page) as drawer:
+        await drawer.get_by_role("button", name="Leave the talk").click()
     await stage.until(lambda: stage.gateway.gateway.hub.listeners(session_id) == [])
 
 
@@ -85,7 +88,7 @@ async def test_a_track_goes_on_when_the_gateway_was_away(stage: Stage) -> None:
     await by_track(stage, session_id, page)
     await stage.gateway.restart(stage.gateway.port)
     await stage.until(lambda: len(stage.gateway.gateway.hub.listeners(session_id)) == 1)
-    await page.get_by_text("Live", exact=True).wait_for()
+    await page.locator("main.listener[data-phase=listening]").wait_for()
     await stage.say(session_id, 0, 700)
     await hears(page, 700)
 
@@ -95,11 +98,12 @@ async def test_where_no_track_gets_through_there_are_clips(stage: Stage) -> None
     page = await stage.listening(session_id)
     relay = UdpRelay(cut=True)
     await relay.attach(page)
-    await page.get_by_label(SWITCH).check()
-    await expect(page.get_by_text("It does not get through this network")).to_be_visible()
-    await expect(page.get_by_label(SWITCH)).not_to_be_checked()
-    await page.get_by_text("Live", exact=True).wait_for()
+    async with settings(page) as drawer:
+        await drawer.get_by_label(SWITCH).check()
+        await expect(drawer.get_by_text("does not get through this network")).to_be_visible()
+        await expect(drawer.get_by_label(SWITCH)).not_to_be_checked()
+    await page.locator("main.listener[data-phase=listening]").wait_for()
     await stage.say(session_id, 0, 700)
     await hears(page, 700)
-    await expect(page.locator("li.heard")).to_have_count(1)
+    await expect(page.locator(".piece.heard")).to_have_count(1)
     relay.close()

@@ -29,7 +29,9 @@ async def test_nothing_is_lost_by_a_connection_that_breaks(stage: Stage) -> None
     stage.wire.cut()
     await page.get_by_text("Connecting … what you say is kept").wait_for()
     before = len(stored(stage, session_id))
-    await page.wait_for_function("() => /[2-9] s of speech are kept/.test(document.body.innerText)")
+    await page.wait_for_function(
+        "() => /[2-9] seconds of speech are kept/.test(document.body.innerText)"
+    )
     await stage.picture(page, "speaker-no-connection")
     assert len(stored(stage, session_id)) == before  # the wire really was cut
     stage.wire.mend()

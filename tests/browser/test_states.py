@@ -11,6 +11,13 @@ from connectors.interfaces.notifier import Audience
 from ingest_gateway.access.auth import OPERATOR
 from schemas.names import clip_key
 from tests.browser.conftest import SLOW_MS, T0_MS, Stage, end_talk, unplug
+from tests.browser.listener_page import (
+    choose_language,
+    pieces,
+    settings,
+    show_original,
+    transcript,
+)
 from tests.integration.gateway.conftest import ISSUER
 from tests.integration.gateway.test_gateway_listening import tell_a_talk
 
@@ -101,11 +108,15 @@ async def test_each_state_of_the_listeners_page(stage: Stage) -> None:
     await album.take("no-such-talk")
     await name.fill(session_id)
     await page.get_by_role("button", name="Listen").click()
-    await page.get_by_text("Live", exact=True).wait_for()
+    await page.get_by_role("heading", name="Choose your language").wait_for()
+    await album.take("languages")
+    await choose_language(page, "Español")
     await album.take("joined")
+    async with settings(page):
+        await album.take("settings")
     await tell_a_talk(stage.gateway, session_id)
     await stage.say(session_id, 8, 600, previousSequenceNumber=7)
-    await expect(page.get_by_role("log")).to_contain_text("frase 8")
+    await expect(transcript(page)).to_contain_text("frase 8")
     await album.take("heard")
     for action, words in (
         ("muteBroadcast", "The speaker is muted"),
@@ -122,7 +133,7 @@ async def test_each_state_of_the_listeners_page(stage: Stage) -> None:
     await album.take("own-pause")
     await page.get_by_role("button", name="Jump to live").click()
     stage.wire.cut()
-    await expect(page.get_by_role("alert")).to_contain_text("No connection: trying again")
+    await expect(page.get_by_role("alert")).to_contain_text("No connection.")
     await album.take("no-connection")
     stage.wire.mend()
     await expect(page.get_by_role("alert")).to_be_hidden()
@@ -187,6 +198,7 @@ async def test_what_a_listener_meets_on_the_way(stage: Stage) -> None:
     await expect(waiting.get_by_role("alert")).to_contain_text("Trying again")
     await album.take("unreachable")
     stage.wire.mend()
+    await waiting.get_by_role("button", name="Español").click(timeout=SLOW_MS)
     await waiting.get_by_text("Connecting …").wait_for(timeout=SLOW_MS)
     await album.take("connecting")
     await waiting.close()
@@ -194,35 +206,37 @@ async def test_what_a_listener_meets_on_the_way(stage: Stage) -> None:
     await tell_a_talk(stage.gateway, session_id)
     page = await stage.listening(session_id, phone=True, touched=False)
     album = Album(stage, page, "listener")
-    await expect(page.get_by_role("log")).to_contain_text("frase 7 ñ")
+    await expect(transcript(page)).to_contain_text("frase 7 ñ")
     await album.take("late-join")
     await page.get_by_role("button", name="Tap to start the sound").tap()
-    lines = page.get_by_role("log").get_by_role("listitem")
+    lines = pieces(page)
     gap: dict[str, Any] = {"type": "skipped", "reason": "gap", "url": None, "transcript": None}
     await stage.say(session_id, 8, previousSequenceNumber=7, **gap)
     await stage.say(session_id, 9, 600)
-    await expect(page.locator("li.playing")).to_have_text("frase 9")
+    await expect(page.locator(".piece.playing")).to_have_text("frase 9")
     await album.take("gap")
     expired = clip_key(session_id, "es", T0_MS + 10_000)
     stage.clips.refusals[expired] = [403, 403]
     await stage.say(session_id, 10, 700)
     await stage.say(session_id, 11)  # no such clip
     await stage.say(session_id, 12, 800)
-    await expect(lines.filter(has_text="frase 10")).to_have_class("waiting")
+    await expect(lines.filter(has_text="frase 10")).to_have_class("piece waiting")
     await album.take("link-expired")
-    await expect(lines.filter(has_text="frase 10")).to_have_class("heard")
-    await expect(lines.filter(has_text="frase 11")).to_have_class("missing")
-    await expect(lines.filter(has_text="frase 12")).to_have_class("heard")
+    await expect(lines.filter(has_text="frase 10")).to_have_class("piece heard")
+    await expect(lines.filter(has_text="frase 11")).to_have_class("piece missing")
+    await expect(lines.filter(has_text="frase 12")).to_have_class("piece heard")
     await album.take("clip-lost")
     await page.get_by_role("button", name="Mute").click()
-    await page.get_by_label("Show the original").check()
-    await expect(page.get_by_role("log")).to_contain_text("sentence 12")
+    await show_original(page)
+    await expect(transcript(page)).to_contain_text("sentence 12")
     await album.take("muted-with-original")
     partial = {"type": "partialCaption", "sequenceNumber": 13, "text": "so far", "language": "en"}
     await stage.job.notify(session_id, "es", dict(partial), audience=Audience.PARTIALS)
     await expect(page.locator(".partial")).to_have_text("so far")
     await album.take("partial")
-    await page.get_by_role("log").evaluate("log => log.scrollTo(0, 0)")
+    async with settings(page) as drawer:
+        await drawer.get_by_label("Text size").fill("5")
+    await transcript(page).evaluate("box => box.scrollTo(0, 0)")
     await expect(page.get_by_role("button", name="Newest")).to_be_visible()
     await album.take("reads-further-up")
 

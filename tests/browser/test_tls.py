@@ -26,6 +26,7 @@ from local_stack.ports import free_ports
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk
 from tests.browser.conftest import PICTURES, SLOW_MS, end_talk
+from tests.browser.listener_page import choose_language
 from tests.integration.gateway.conftest import in_memory, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -87,7 +88,7 @@ async def read_by_a_camera(page: Page) -> str:
     rgba = np.full((*pixels.shape[:2], 4), 255, np.uint8)
     rgba[..., :3] = (pixels[..., :3] * 255).astype(np.uint8)
     height, width = rgba.shape[:2]
-    reader = Path(pages.__file__).with_name("web") / "node_modules" / "jsqr" / "dist" / "jsQR.js"
+    reader = pages.BUILT.parent / "node_modules" / "jsqr" / "dist" / "jsQR.js"
     await page.evaluate(reader.read_text())
     return str(
         await page.evaluate(
@@ -114,7 +115,7 @@ async def test_the_code_opens_the_listeners_page_over_tls(
     assert link == f"{served.public}/listen/{session_id}"
 
     listener = await opened(chromium, link)
-    await expect(listener.get_by_text("Live", exact=True)).to_be_visible()
+    await choose_language(listener, "Español")
     await expect(speaker.get_by_role("row", name="Español 1")).to_be_visible()
     PICTURES.mkdir(parents=True, exist_ok=True)
     await listener.screenshot(path=PICTURES / "listener-phone-by-code.png")

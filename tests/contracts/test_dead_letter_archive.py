@@ -11,8 +11,7 @@ from connectors.amazon import dead_letter_archive as amazon_dead_letter_archive
 from connectors.amazon.clients import AwsClients, AwsSettings
 from connectors.amazon.dead_letter_archive import AmazonDeadLetterArchive
 from connectors.amazon.dead_letters import AmazonDeadLetters
-from connectors.interfaces.dead_letter_archive import DeadLetterArchive, FoundLetters
-from connectors.interfaces.dead_letters import DeadLetters
+from connectors.interfaces.dead_letters import DeadLetterArchive, DeadLetters, FoundLetters
 from connectors.interfaces.errors import RetryableError
 from connectors.memory.dead_letters import MemoryDeadLetters
 from schemas.values import DeadLetter

@@ -15,9 +15,8 @@ from connectors.amazon.clients import AwsClients, AwsSettings
 from connectors.amazon.dead_letters import AmazonDeadLetters
 from connectors.amazon.shard_source import AmazonShardSource
 from connectors.files.dead_letters import FolderDeadLetters
-from connectors.interfaces.dead_letters import DeadLetters
+from connectors.interfaces.dead_letters import DeadLetters, letter_json
 from connectors.interfaces.errors import RetryableError
-from connectors.interfaces.letter_format import letter_json
 from connectors.interfaces.shard_source import StartAt, StartKind
 from connectors.memory.dead_letters import MemoryDeadLetters
 from schemas.names import Names

@@ -6,21 +6,19 @@ from __future__ import annotations
 import asyncio
 import uuid
 from abc import ABC, abstractmethod
-from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError
 
-from connectors.amazon.clients import AwsClients, error_code
+from connectors.amazon.clients import AwsClients
 from connectors.amazon.session_tables import AmazonSessionTables
 from connectors.interfaces.session_tables import (
-    ENDED,
     MOST_STREAMS,
     KnownStream,
     Progress,
     SessionTables,
 )
 from connectors.memory.session_tables import MemorySessionTables
+from tests.contracts.gateway_of_before import GatewayOfBefore
 from tests.contracts.test_session_tables import new_row
 from tests.settable_clock import T0_MS, SettableClock
 
@@ -342,65 +340,3 @@ class TestAmazonSessionStreams(SessionStreamsContract):
         assert row is not None
         assert (row.epoch, row.durable_sequence) == (0, -1)
         assert row.earlier == (KnownStream("s2", 1, 40),)
-
-
-class GatewayOfBefore:
-    """The updates of commit 9bc5d6e, expression for expression."""
-
-    _NOT_ENDED = "attribute_exists(sessionId) AND #status <> :ended"
-
-    def __init__(self, clients: AwsClients, session_id: str) -> None:
-        self._clients = clients
-        self._session_id = session_id
-
-    async def open_stream(self, stream_id: str, connection_id: str) -> int:
-        """The epoch."""
-        values: dict[str, Any] = {
-            ":speaker": {"S": "ada"},
-            ":stream": {"S": stream_id},
-            ":connection": {"S": connection_id},
-            ":now": {"N": str(T0_MS)},
-        }
-        its_own = f"{self._NOT_ENDED} AND speakerId = :speaker"
-        here = "speakerSeenAt = :now, speakerConnectionId = :connection"
-        kept = await self._update(f"SET {here}", f"{its_own} AND streamId = :stream", values)
-        if kept is None:
-            kept = await self._update(
-                f"SET streamId = :stream, {here}, durableSequence = :none"
-                " ADD epoch :one REMOVE clockOffsetMs",
-                f"{its_own} AND (attribute_not_exists(streamId) OR streamId <> :stream)",
-                values | {":none": {"N": "-1"}, ":one": {"N": "1"}},
-            )
-        assert kept is not None
-        return int(kept["epoch"]["N"])
-
-    async def save_progress(self, epoch: int, durable_sequence: int) -> None:
-        await self._update(
-            "SET durableSequence = :durable, speakerSeenAt = :seen",
-            f"{self._NOT_ENDED} AND epoch = :epoch AND durableSequence <= :durable",
-            {
-                ":epoch": {"N": str(epoch)},
-                ":durable": {"N": str(durable_sequence)},
-                ":seen": {"N": str(T0_MS)},
-            },
-        )
-
-    async def _update(
-        self, update: str, condition: str, values: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        dynamodb = await self._clients.dynamodb()
-        try:
-            answer = await dynamodb.update_item(
-                TableName=self._clients.settings.names.sessions_table,
-                Key={"sessionId": {"S": self._session_id}},
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=values | {":ended": {"S": ENDED}},
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            return None
-        return cast("dict[str, Any]", answer["Attributes"])

@@ -15,11 +15,12 @@ import pytest
 
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
 from connectors.offline.speech_to_text import OfflineSpeechToText
 from connectors.testing.speech_to_text import (
+    CombinedSpeechToText,
     ScriptedSpeechToText,
     ScriptedSpeechToTextSettings,
 )
@@ -303,6 +304,17 @@ class TestScriptedSpeechToTextThatHesitates(TestScriptedSpeechToText):
     @pytest.fixture
     def recogniser(self) -> SpeechToText:
         return ScriptedSpeechToText(ScriptedSpeechToTextSettings(delay_s=0.01, unsure_s=0.3))
+
+
+class TestCombinedSpeechToText(TestScriptedSpeechToText):
+    """English goes to the second, the first that offers it."""
+
+    @pytest.fixture
+    def recogniser(self) -> SpeechToText:
+        return CombinedSpeechToText(
+            ScriptedSpeechToText(ScriptedSpeechToTextSettings(languages=("ca",))),
+            ScriptedSpeechToText(),
+        )
 
 
 class TestAmazonSpeechToText(TestScriptedSpeechToText):

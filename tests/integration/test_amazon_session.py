@@ -12,7 +12,7 @@ import pytest
 from beam_flink_kit.loops import LiveLoop
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.memory.ledger import MemoryLedger
 from connectors.testing.connectors import scripted_connectors
 from connectors.testing.speech_to_text import (

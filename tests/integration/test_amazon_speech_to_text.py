@@ -12,7 +12,7 @@ import pytest
 
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.interfaces.errors import (
     ConnectorError,
     PermanentError,

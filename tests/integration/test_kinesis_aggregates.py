@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from benchmarks.kinesis.polling import TICK_S, Polling
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.fan_out_source import AmazonFanOutSource
 from connectors.amazon.shard_source import AmazonShardSource
@@ -15,6 +14,7 @@ from connectors.interfaces.shard_source import MAX_HASH_KEY, StartAt, StartKind,
 from pipelines.session.records import ReadRecord
 from schemas.avro_codec import encode
 from schemas.values import AudioChunk, DeadLetter
+from tests.integration.kinesis_polling import TICK_S, Polling
 from tests.unit.connectors.amazon.kpl_aggregates import aggregate
 
 pytestmark = pytest.mark.integration

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from benchmarks.kinesis.polling import TICK_S, Polling
 from connectors.amazon.clients import AwsClients, AwsSettings
 from connectors.amazon.fan_out_source import AmazonFanOutSource
 from connectors.amazon.record_sink import AmazonRecordSink
@@ -28,6 +27,7 @@ from pipelines.session.coverage import Coverage
 from pipelines.session.order import Order
 from pipelines.session.records import Chunk, Listeners, ReadRecord
 from schemas.values import AudioChunk, DeadLetter, StreamRecord
+from tests.integration.kinesis_polling import TICK_S, Polling
 from tests.kinesis_local.front import Faults, Front
 from tests.kinesis_local.server import kinesis_local
 

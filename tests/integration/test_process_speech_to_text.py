@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.interfaces.errors import RetryableError
-from connectors.offline.process_speech_to_text import (
+from connectors.offline.speech_to_text import (
     ProcessSpeechToText,
     ProcessSpeechToTextSettings,
     RecogniserProgram,

@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwt
 
 from connectors.calls.policy import Policies, Policy
-from connectors.interfaces.dead_letter_archive import FoundLetters
+from connectors.interfaces.dead_letters import FoundLetters
 from connectors.interfaces.errors import RetryableError
 from connectors.memory.dead_letters import MemoryDeadLetters
 from connectors.memory.ledger import MemoryLedger

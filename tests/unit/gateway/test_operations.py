@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.interfaces.dead_letter_archive import FoundLetters
+from connectors.interfaces.dead_letters import FoundLetters
 from ingest_gateway.operations.backlog import Waiting
 from ingest_gateway.operations.document import (
     LetterWatch,

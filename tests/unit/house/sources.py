@@ -17,6 +17,22 @@ def modules_under(folder: str) -> list[Path]:
     return found
 
 
+def modules_in(room: str) -> list[Path]:
+    """A package's own modules, without those of packages inside it."""
+    found = sorted((ROOT / room.replace(".", "/")).glob("*.py"))
+    assert found, f"{room} holds no Python: this test would pass for nothing"
+    return found
+
+
+def packages() -> set[str]:
+    """Every package of the project, dotted."""
+    return {
+        ".".join(init.parent.relative_to(ROOT).parts)
+        for folder in PROJECT
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
+
+
 def imports_of(file: Path) -> Iterator[str]:
     """Every module that ``file`` imports, dotted, at any depth of the file; also for typing."""
     for node in ast.walk(ast.parse(file.read_text())):

@@ -1,4 +1,4 @@
-"""Who may import what: the layout of the design, kept by a test."""
+"""Who may import what: the table of ``rooms``, kept by a test."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import sys
 
 import pytest
 
-from tests.unit.house.sources import PRODUCT, PROJECT, ROOT, imports_of, modules_under
+from tests.unit.house.rooms import PURE, ROOMS
+from tests.unit.house.sources import PROJECT, ROOT, imports_of, is_module, modules_in, packages
 
 pytestmark = pytest.mark.unit
 
-CONNECTOR_INTERFACES = "connectors.interfaces"
-# Retries, deadlines and rates, around any connector whatever it is.
-CONNECTOR_POLICY = "connectors.calls.policy"
 # What reaches outside the process, or waits for it. (importlib.resources reads the schemas.)
 STANDARD_IO = {
     "asyncio",
@@ -37,76 +35,70 @@ STANDARD_IO = {
 }
 
 
-def is_within(module: str, package: str) -> bool:
-    return module == package or module.startswith(f"{package}.")
+def allows(rule: str, module: str, room: str) -> bool:
+    """Whether one word of a room's line, or the room itself, allows the import of ``module``."""
+    package = module if (ROOT / module.replace(".", "/")).is_dir() else module.rpartition(".")[0]
+    if rule.endswith(".*"):
+        whole = rule.removesuffix(".*")
+        return module == whole or module.startswith(f"{whole}.")
+    return package in (rule, room) or module == rule
 
 
-def breaches(folder: str, allowed_outside: set[str], allowed_inside: set[str]) -> list[str]:
-    """Imports that are neither the standard library without I/O, nor one of the allowed."""
-    found: list[str] = []
-    for file in modules_under(folder):
-        for module in imports_of(file):
-            root = module.partition(".")[0]
-            if root in PROJECT:
-                fine = any(is_within(module, allowed) for allowed in allowed_inside)
-            elif root in sys.stdlib_module_names:
-                fine = root not in STANDARD_IO
-            else:
-                fine = root in allowed_outside
-            if not fine:
-                found.append(f"{file.relative_to(ROOT)} imports {module}")
-    return found
-
-
-def test_schemas_know_nothing_but_avro() -> None:
-    assert breaches("schemas", {"fastavro"}, {"schemas"}) == []
-
-
-def test_the_kit_stands_alone() -> None:
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_imports_what_its_line_allows(room: str) -> None:
+    rules = [*ROOMS[room].split(), room]
     breaking = [
         f"{file.relative_to(ROOT)} imports {module}"
-        for file in modules_under("beam_flink_kit")
+        for file in modules_in(room)
         for module in imports_of(file)
-        if module.partition(".")[0] in {*PROJECT, "tests"} - {"beam_flink_kit"}
+        if module.partition(".")[0] in {*PROJECT, "tests"}
+        and not any(allows(rule, module, room) for rule in rules)
     ]
     assert breaking == []
 
 
-@pytest.mark.parametrize("room", ["session", "segmentation"])
-def test_what_decides_has_no_beam_and_no_io(room: str) -> None:
-    pure = {"schemas", "pipelines.session", "pipelines.segmentation", CONNECTOR_INTERFACES}
-    assert breaches(f"pipelines/{room}", set(), pure) == []
-
-
-def test_transforms_know_connectors_by_their_interfaces_only() -> None:
+@pytest.mark.parametrize("room", sorted(PURE))
+def test_what_decides_does_no_io_and_knows_few_libraries(room: str) -> None:
     breaking = [
         f"{file.relative_to(ROOT)} imports {module}"
-        for file in modules_under("pipelines/transforms")
+        for file in modules_in(room)
         for module in imports_of(file)
-        if is_within(module, "connectors")
-        and not is_within(module, CONNECTOR_INTERFACES)
-        and module != CONNECTOR_POLICY
+        if (root := module.partition(".")[0]) not in {*PROJECT, *PURE[room]}
+        and (root in STANDARD_IO or root not in sys.stdlib_module_names)
     ]
     assert breaking == []
 
 
-def test_connectors_know_neither_job_nor_gateway() -> None:
-    breaking = [
-        f"{file.relative_to(ROOT)} imports {module}"
-        for file in modules_under("connectors")
-        for module in imports_of(file)
-        if module.partition(".")[0] in PROJECT
-        and not (is_within(module, "connectors") or is_within(module, "schemas"))
-    ]
-    assert breaking == []
+def test_every_package_is_a_room_of_the_table() -> None:
+    assert packages() == set(ROOMS)
 
 
-@pytest.mark.parametrize("folder", PRODUCT)
-def test_the_product_does_not_need_what_runs_it_locally(folder: str) -> None:
-    breaking = [
-        f"{file.relative_to(ROOT)} imports {module}"
-        for file in modules_under(folder)
-        for module in imports_of(file)
-        if module.partition(".")[0] in {"deployment", "local_stack", "benchmarks", "tests"}
+def test_every_line_names_what_is_there() -> None:
+    named = {rule.removesuffix(".*") for line in ROOMS.values() for rule in line.split()}
+    assert {name for name in named if not is_module(name)} == set()
+
+
+def test_a_room_of_connectors_has_its_readme() -> None:
+    without = [
+        room
+        for room in ROOMS
+        if room.startswith(("connectors", "benchmarks", "deployment"))
+        and not (ROOT / room.replace(".", "/") / "README.md").exists()
     ]
-    assert breaking == []
+    assert without == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "module", "allowed"),
+    [
+        ("connectors.interfaces", "connectors.interfaces.ledger", True),
+        ("connectors", "connectors.interfaces.ledger", False),
+        ("connectors", "connectors.registry", True),
+        ("connectors.*", "connectors.interfaces.ledger", True),
+        ("connectors.calls.policy", "connectors.calls.policy", True),
+        ("connectors.calls.policy", "connectors.calls.text_splitting", False),
+        ("pipelines.session", "pipelines.runtime.captioning", False),
+    ],
+)
+def test_a_word_of_a_line_allows(rule: str, module: str, allowed: bool) -> None:
+    assert allows(rule, module, "schemas") == allowed

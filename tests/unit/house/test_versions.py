@@ -17,7 +17,13 @@ ROOT = Path(__file__).parents[3]
 VERSIONS: dict[str, str] = tomllib.loads((ROOT / "versions.toml").read_text())
 POM = ROOT / "docker" / "job-server" / "pom.xml"
 # Pages say which versions were measured; the lock is derived, and compared below.
-TELLS_OR_DERIVES = ("docs/", "README.md", "requirements.txt", "versions.toml")
+TELLS_OR_DERIVES = (
+    "docs/",
+    "README.md",
+    "requirements.txt",
+    "flink-requirements.txt",
+    "versions.toml",
+)
 
 
 def test_the_installed_beam_is_the_one_that_was_asked_for() -> None:
@@ -26,6 +32,13 @@ def test_the_installed_beam_is_the_one_that_was_asked_for() -> None:
 
 def test_the_lock_pins_the_same_beam() -> None:
     assert f"apache-beam=={VERSIONS['beam']}" in (ROOT / "requirements.txt").read_text().split("\n")
+
+
+def test_the_requirements_of_flink_pin_the_same_flink() -> None:
+    lines = (ROOT / "flink-requirements.txt").read_text().splitlines()
+    pinned = {line for line in lines if not line.startswith("#")}
+    flink = VERSIONS["flink"]
+    assert pinned == {f"apache-flink=={flink}", f"apache-flink-libraries=={flink}"}
 
 
 def test_the_pom_takes_every_version_of_beam_and_flink_from_outside() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from local_stack.proxies import call_name
 from local_stack.troubles.__main__ import TROUBLES, play
 from local_stack.troubles.at_gateway import without_candidates
 from local_stack.troubles.case import Case, NotShownError, ending, until
-from local_stack.troubles.fault_proxy import call_name
 from local_stack.troubles.stack import TroubledStack
 
 pytestmark = pytest.mark.unit

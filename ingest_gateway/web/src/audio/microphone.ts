@@ -112,9 +112,13 @@ function attach(
   setTimeout(look, BEGINS_MS);
   track.onmute = look;
   track.onunmute = look;
-  track.onended = () => { if (stopping === null) wishes.onLost(); };
+  track.onended = () => {
+    if (stopping === null) wishes.onLost();
+  };
   const stop = async () => {
-    const done = new Promise<void>((resolve) => { flushed = resolve; });
+    const done = new Promise<void>((resolve) => {
+      flushed = resolve;
+    });
     worklet.port.postMessage("flush");
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
     await release();

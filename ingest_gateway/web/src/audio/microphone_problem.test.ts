@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { ENGLISH } from "../shared/english";
 import { microphoneProblem } from "./microphone_problem";
 
 it.each([
@@ -10,5 +11,5 @@ it.each([
   ["OverconstrainedError", /Choose another/],
   ["SomethingNew", /try again/],
 ])("says what helps against %s", (name, words) => {
-  expect(microphoneProblem(new DOMException("", name))).toMatch(words);
+  expect(ENGLISH.words(microphoneProblem(new DOMException("", name)))).toMatch(words);
 });

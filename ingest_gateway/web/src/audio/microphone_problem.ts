@@ -1,17 +1,16 @@
-const IN_WORDS: Readonly<Record<string, string>> = {
-  InsecureContextError:
-    "Browsers give the microphone to secure pages only. Open this page over https, or on the " +
-    "machine itself as http://localhost.",
-  NotAllowedError:
-    "This page may not use the microphone. Allow it in the browser's address bar, then try again.",
-  NotFoundError: "There is no microphone. Plug one in, then try again.",
-  OverconstrainedError: "The chosen microphone is not there. Choose another one.",
-  NetworkError: "The gateway does not answer. Is the network up?",
-  NotReadableError: "Another program holds the microphone. Close that one, then try again.",
+import type { MessageId, Words } from "../shared/i18n";
+
+const BY_NAME: Readonly<Record<string, MessageId>> = {
+  InsecureContextError: "microphone.insecure",
+  NotAllowedError: "microphone.refused",
+  NotFoundError: "microphone.none",
+  OverconstrainedError: "microphone.notThere",
+  NetworkError: "problem.unreachable",
+  NotReadableError: "microphone.taken",
 };
 
-/** What is wrong and what helps, in words. */
-export function microphoneProblem(error: unknown): string {
+/** What is wrong and what helps. */
+export function microphoneProblem(error: unknown): Words {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
-  return IN_WORDS[name] ?? "The microphone could not be opened. Choose another one, or try again.";
+  return { id: BY_NAME[name] ?? "microphone.failed" };
 }

@@ -1,23 +1,24 @@
-import { useStore } from "zustand";
-import { listenerStore } from "./store";
+import { useText } from "../shared/i18n";
+import { useListener } from "./in_page";
 
 /** The talk so far, from the gateway: also what was said before this listener came. */
 export function Downloads() {
-  const sessionId = useStore(listenerStore, (state) => state.sessionId) ?? "";
-  const language = useStore(listenerStore, (state) => state.language) ?? "";
+  const text = useText();
+  const sessionId = useListener((state) => state.sessionId) ?? "";
+  const language = useListener((state) => state.language) ?? "";
   const name = `${sessionId}-${language}`;
   const of = `${encodeURIComponent(sessionId)}/${encodeURIComponent(language)}`;
   return (
-    <nav className="downloads" aria-label="Downloads">
-      <span>Save:</span>
+    <nav className="downloads" aria-label={text.text("settings.save")}>
+      <span>{text.text("settings.save")}</span>
       <a href={`/transcripts/${of}.txt`} download={`${name}.txt`}>
-        Text
+        {text.text("save.text")}
       </a>
       <a href={`/transcripts/${of}.vtt`} download={`${name}.vtt`}>
-        Captions (VTT)
+        {text.text("save.captions")}
       </a>
       <a href={`/audio/${of}`} download={`${name}.mp3`}>
-        Sound (MP3)
+        {text.text("save.sound")}
       </a>
     </nav>
   );

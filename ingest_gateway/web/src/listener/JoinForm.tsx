@@ -1,26 +1,32 @@
+import { useSession } from "./in_page";
+import { useText } from "../shared/i18n";
 import { useState } from "react";
 import { sessionTyped } from "../shared/session_link";
-import { enter } from "./entrance";
+
+const EXAMPLE = "joyful-mountain-789";
 
 export function JoinForm() {
+  const session = useSession();
+  const text = useText();
   const [typed, setTyped] = useState("");
   const [isWrong, setIsWrong] = useState(false);
   return (
     <section className="card" aria-labelledby="join">
-      <h2 id="join">Which talk?</h2>
+      <h2 id="join">{text.text("join.which")}</h2>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           const sessionId = sessionTyped(typed);
           setIsWrong(sessionId === null);
-          if (sessionId !== null) void enter(sessionId);
+          if (sessionId !== null) void session.enter(sessionId);
         }}
       >
         <label>
-          Name of the talk, or its link
+          {text.text("join.name")}
           <input
             value={typed}
-            placeholder="joyful-mountain-789"
+            placeholder={EXAMPLE}
+            dir="auto"
             autoComplete="off"
             autoCapitalize="none"
             spellCheck={false}
@@ -33,10 +39,10 @@ export function JoinForm() {
         </label>
         {isWrong && (
           <p className="problem" role="alert">
-            A name looks like joyful-mountain-789. The speaker's page shows it.
+            {text.text("join.wrong", { example: EXAMPLE })}
           </p>
         )}
-        <button className="primary">Listen</button>
+        <button className="primary">{text.text("join.listen")}</button>
       </form>
     </section>
   );

@@ -1,74 +1,118 @@
-import { useStore } from "zustand";
+import { useRef } from "react";
+import { useText } from "../shared/i18n";
+import { nativeName } from "../shared/language_table";
 import { Captions } from "./Captions";
-import { Downloads } from "./Downloads";
+import { ConnectionNotice } from "./ConnectionNotice";
+import { useListener, useSession } from "./in_page";
 import { JoinForm } from "./JoinForm";
-import { LanguageChoice } from "./LanguageChoice";
-import { leave, startSound } from "./listening";
+import { LanguageList } from "./LanguageList";
+import { LanguageSheet } from "./LanguageSheet";
 import { PlayerControls } from "./PlayerControls";
-import { listenerStore } from "./store";
+import { SettingsDrawer } from "./SettingsDrawer";
+import { TalkState } from "./TalkState";
+import { useLooks } from "./use_looks";
 
 export function ListenerPage() {
-  const phase = useStore(listenerStore, (state) => state.phase);
-  const sessionId = useStore(listenerStore, (state) => state.sessionId);
-  const problem = useStore(listenerStore, (state) => state.problem);
-  const isIn = phase !== "asking" && sessionId !== null;
+  useLooks();
+  const phase = useListener((state) => state.phase);
+  if (phase === "asking") return <Asking />;
+  if (phase === "choosing") return <LanguageSheet />;
+  return <Inside />;
+}
+
+function Asking() {
+  const text = useText();
   return (
     <>
       <header>
-        <h1>Listen</h1>
-        {isIn && <span className="session">{sessionId}</span>}
-        {isIn && (
-          <button className="plain" onClick={leave}>
-            Leave
-          </button>
-        )}
+        <h1>{text.text("listen.heading")}</h1>
       </header>
-      <main className="listener">
-        {problem !== null && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        {isIn ? <Inside /> : <JoinForm />}
+      <main className="asking">
+        <Problem />
+        <JoinForm />
       </main>
     </>
   );
 }
 
 function Inside() {
-  const soundBlocked = useStore(listenerStore, (state) => state.soundBlocked);
+  const session = useSession();
+  const text = useText();
+  const phase = useListener((state) => state.phase);
+  const sessionId = useListener((state) => state.sessionId);
+  const language = useListener((state) => state.language) ?? "";
+  const soundBlocked = useListener((state) => state.soundBlocked);
+  const languages = useRef<HTMLDialogElement>(null);
+  const settings = useRef<HTMLDialogElement>(null);
   return (
     <>
-      <div className="bar">
-        <LanguageChoice />
+      <header className="talk">
         <TalkState />
-      </div>
-      {soundBlocked && (
-        <button className="primary tap" onClick={() => void startSound()}>
-          Tap to start the sound
+        <h1 className="session" dir="auto">
+          {sessionId}
+        </h1>
+        <button
+          className="language"
+          lang={language}
+          aria-label={`${text.text("settings.language")}: ${nativeName(language)}`}
+          onClick={() => languages.current?.showModal()}
+        >
+          {nativeName(language)}
         </button>
-      )}
-      <Captions />
-      <PlayerControls />
-      <Downloads />
+        <button
+          className="icon"
+          aria-label={text.text("settings.title")}
+          onClick={() => settings.current?.showModal()}
+        >
+          <SettingsIcon />
+        </button>
+      </header>
+      <main className="listener" data-phase={phase}>
+        <Problem />
+        <ConnectionNotice />
+        {soundBlocked && (
+          <button className="primary tap" onClick={() => void session.controls.start()}>
+            {text.text("sound.tap")}
+          </button>
+        )}
+        <Captions />
+        <PlayerControls />
+      </main>
+      <dialog ref={languages} className="sheet" aria-labelledby="languages-title">
+        <h2 id="languages-title">{text.text("sheet.title")}</h2>
+        <LanguageList
+          chosen={language}
+          onChoose={(tag) => {
+            languages.current?.close();
+            session.changeLanguage(tag);
+          }}
+        />
+        <form method="dialog">
+          <button>{text.text("close")}</button>
+        </form>
+      </dialog>
+      <SettingsDrawer ref={settings} />
     </>
   );
 }
 
-function TalkState() {
-  const phase = useStore(listenerStore, (state) => state.phase);
-  const state = useStore(listenerStore, (store) => store.state);
-  if (phase === "joining") return <p className="state waiting" role="status">Connecting …</p>;
-  const shown = phase === "over" ? "ended" : state;
-  const words = {
-    live: "Live",
-    paused: "The speaker pauses",
-    muted: "The speaker is muted",
-    ended: "The talk has ended",
-  }[shown];
+function Problem() {
+  const text = useText();
+  const problem = useListener((state) => state.problem);
+  if (problem === null) return null;
   return (
-    <p className={`state ${shown}`} role="status">
-      {words}
+    <p className="problem" role="alert">
+      {text.words(problem)}
     </p>
+  );
+}
+
+function SettingsIcon() {
+  return (
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <path d="M4 7h8m5 0h3M4 17h3m5 0h8" />
+      <circle cx="14.5" cy="7" r="2.5" />
+      <circle cx="9.5" cy="17" r="2.5" />
+    </svg>
   );
 }

@@ -1,113 +1,87 @@
 import { useEffect } from "react";
-import { useStore } from "zustand";
-import { listDevices } from "../shared/devices";
-import { jumpToLive, pause, setContinuous, setMuted, setOutput, setVolume } from "./listening";
-import { listenerStore, setShowOriginal } from "./store";
+import { useText } from "../shared/i18n";
+import { useListener, useSession } from "./in_page";
+import { useLockScreen } from "./use_lock_screen";
 
 /** Behind by more than this, a listener may want to leave something out. */
 const FAR_BEHIND_S = 10;
+/** Behind by less than this is what loading ahead needs. */
+const WORTH_SAYING_S = 3;
 
+/** The bar under the captions. */
 export function PlayerControls() {
-  const state = useStore(listenerStore);
+  const session = useSession();
+  const text = useText();
+  const mode = useListener((state) => state.mode);
+  const hasNoSound = useListener((state) => state.hasNoSound);
+  const paused = useListener((state) => state.paused);
+  const muted = useListener((state) => state.muted);
+  const volume = useListener((state) => state.volume);
+  const isFarBehind = useListener(
+    (state) => !state.continuous && (state.paused || state.behindS > FAR_BEHIND_S),
+  );
+  useLockScreen();
   useEffect(() => {
-    void listOutputs();
-    showOnLockScreen();
-  }, []);
-  return (
-    <section className="player" aria-label="Sound">
-      <div className="controls">
+    void session.controls.lookForOutputs();
+  }, [session]);
+  if (hasNoSound) return null;
+  if (mode === "captions") {
+    return (
+      <section className="player" aria-label={text.text("sound.label")}>
         <button
-          aria-pressed={state.paused}
-          onClick={() => void pause(!state.paused)}
-        >
-          {state.paused ? "Go on" : "Pause"}
-        </button>
-        <button
-          aria-pressed={state.muted}
           onClick={() => {
-            setMuted(!state.muted);
+            session.setMode("both");
           }}
         >
-          {state.muted ? "Unmute" : "Mute"}
+          {text.text("mode.both")}
         </button>
+      </section>
+    );
+  }
+  return (
+    <section className="player" aria-label={text.text("sound.label")}>
+      <Behind />
+      <button aria-pressed={paused} onClick={() => void session.controls.pause(!paused)}>
+        {text.text(paused ? "sound.goOn" : "sound.pause")}
+      </button>
+      <button
+        aria-pressed={muted}
+        onClick={() => {
+          session.controls.setMuted(!muted);
+        }}
+      >
+        {text.text(muted ? "sound.unmute" : "sound.mute")}
+      </button>
+      {isFarBehind ? (
+        <button onClick={() => void session.controls.jumpToLive()}>
+          {text.text("sound.jump")}
+        </button>
+      ) : (
         <input
           type="range"
-          aria-label="Volume"
+          aria-label={text.text("sound.volume")}
+          aria-valuetext={text.percent(volume)}
           min={0}
           max={1}
           step={0.05}
-          value={state.volume}
+          value={volume}
           onChange={(event) => {
-            setVolume(Number(event.target.value));
+            session.controls.setVolume(Number(event.target.value));
           }}
         />
-        {!state.continuous && (state.paused || state.behindS > FAR_BEHIND_S) && (
-          <button onClick={() => void jumpToLive()}>Jump to live</button>
-        )}
-      </div>
-      <p className="quiet behind">{waiting(state.behindS, state.rate, state.paused)}</p>
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={state.showOriginal}
-          onChange={(event) => {
-            setShowOriginal(event.target.checked);
-          }}
-        />
-        Show the original beside the translation
-      </label>
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={state.continuous}
-          onChange={(event) => {
-            setContinuous(event.target.checked);
-          }}
-        />
-        Continuous sound, for a locked screen
-      </label>
-      {state.isTrackKeptOut && (
-        <p className="quiet" role="status">
-          It does not get through this network: clips are played instead.
-        </p>
-      )}
-      {state.outputs.length > 1 && (
-        <label className="inline">
-          Play on
-          <select value={state.output} onChange={(event) => void setOutput(event.target.value)}>
-            <option value="">The usual device</option>
-            {state.outputs.map((one) => (
-              <option key={one.id} value={one.id}>
-                {one.label}
-              </option>
-            ))}
-          </select>
-        </label>
       )}
     </section>
   );
 }
 
-function waiting(behindS: number, rate: number, paused: boolean): string {
-  if (behindS === 0) return "\u00a0"; // keeps its line
-  const waits = `${String(behindS)} s wait to be heard`;
-  if (paused) return `${waits}: go on from here, or jump to live.`;
-  return rate > 1.005 ? `${waits}; playing a little faster to catch up.` : `${waits}.`;
-}
-
-/** Only browsers that can choose one, and only devices whose names this page may know. */
-async function listOutputs(): Promise<void> {
-  if (!("setSinkId" in AudioContext.prototype)) return;
-  const outputs = (await listDevices("audiooutput"))
-    .filter((device) => device.label)
-    .map((device) => ({ id: device.deviceId, label: device.label }));
-  listenerStore.setState({ outputs });
-}
-
-function showOnLockScreen(): void {
-  const session = navigator.mediaSession as MediaSession | undefined;
-  if (session === undefined) return;
-  session.metadata = new MediaMetadata({ title: "Live translation" });
-  session.setActionHandler("play", () => void pause(false));
-  session.setActionHandler("pause", () => void pause(true));
+/** How much waits to be heard. It lies over the captions, so that nothing moves. */
+function Behind() {
+  const text = useText();
+  const seconds = useListener((state) => state.behindS);
+  const isFaster = useListener((state) => state.rate > 1.005 && !state.paused);
+  const isWorthSaying = useListener((state) => state.paused || state.behindS >= WORTH_SAYING_S);
+  if (seconds === 0 || !isWorthSaying) return null;
+  return (
+    <p className="behind">{text.text(isFaster ? "sound.faster" : "sound.behind", { seconds })}</p>
+  );
 }

@@ -2,11 +2,17 @@
 
 export type CaptionState = "past" | "waiting" | "playing" | "heard" | "missing";
 
+/** One utterance: as recognition cuts it, often only a part of a sentence. */
 export interface CaptionLine {
   readonly number: number;
   readonly text: string;
   readonly original: string;
   readonly state: CaptionState;
+  /** When it was said, by the talk's clock; null: not told. */
+  readonly saidAtMs: number | null;
+  readonly saidForMs: number;
+  /** There is a clip to hear it again. */
+  readonly hasClip: boolean;
 }
 
 export interface PartialLine {
@@ -15,7 +21,26 @@ export interface PartialLine {
   readonly language: string;
 }
 
+export interface Sentence {
+  readonly pieces: readonly CaptionLine[];
+}
+
+/** Sentences that belong together. Its first piece's number names it. */
+export interface Paragraph {
+  readonly number: number;
+  readonly sentences: readonly Sentence[];
+}
+
 const KEPT = 500;
+/** Between two utterances: whoever is silent for so long begins something new. */
+const NEW_PARAGRAPH_PAUSE_MS = 2500;
+const PARAGRAPH_SENTENCES = 3;
+/** Characters of a paragraph that is long enough; of one without a sentence's end. */
+const LONG_PARAGRAPH = 240;
+const LONGEST_PARAGRAPH = 420;
+const SENTENCE_END = /[.!?…。．！？؟۔।॥։።]["'”’»«“)\]」』）]*\s*$/u;
+/** Scripts that put no space between words. */
+const UNSPACED = new Set(["ja", "zh", "th", "lo", "km", "my"]);
 
 /** With this line in its place by number; one that is there already stays as it is. */
 export function withLine(lines: readonly CaptionLine[], line: CaptionLine): readonly CaptionLine[] {
@@ -40,4 +65,46 @@ export function stillPartial(
 ): PartialLine | null {
   const newest = lines.at(-1)?.number ?? -1;
   return partial !== null && partial.number > newest ? partial : null;
+}
+
+/** Lines as flowing text. Once begun, a paragraph only grows at its end: what is read does not jump.
+ */
+export function paragraphsOf(lines: readonly CaptionLine[]): readonly Paragraph[] {
+  const paragraphs: { number: number; sentences: { pieces: CaptionLine[] }[] }[] = [];
+  let length = 0;
+  let before: CaptionLine | null = null;
+  for (const line of lines) {
+    const last = paragraphs.at(-1);
+    const isAtEnd = before === null || endsSentence(before);
+    const isNew = before === null || last === undefined || isParted(before, line);
+    const isFull =
+      (isAtEnd && (length >= LONG_PARAGRAPH || last?.sentences.length === PARAGRAPH_SENTENCES)) ||
+      length >= LONGEST_PARAGRAPH;
+    if (isNew || isFull) {
+      paragraphs.push({ number: line.number, sentences: [{ pieces: [line] }] });
+      length = 0;
+    } else if (isAtEnd) {
+      last.sentences.push({ pieces: [line] });
+    } else {
+      last.sentences.at(-1)?.pieces.push(line);
+    }
+    length += line.text.length;
+    before = line;
+  }
+  return paragraphs;
+}
+
+/** What stands between two pieces. */
+export function spaceOf(language: string): string {
+  return UNSPACED.has(language.toLowerCase().split("-")[0] ?? "") ? "" : " ";
+}
+
+function isParted(before: CaptionLine, line: CaptionLine): boolean {
+  if (before.saidAtMs === null || line.saidAtMs === null) return false;
+  return line.saidAtMs - (before.saidAtMs + before.saidForMs) >= NEW_PARAGRAPH_PAUSE_MS;
+}
+
+/** A gap ends a sentence too: what follows does not belong to what was before. */
+function endsSentence(line: CaptionLine): boolean {
+  return line.text === "" || SENTENCE_END.test(line.text);
 }

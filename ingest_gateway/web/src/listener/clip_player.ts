@@ -11,12 +11,14 @@ interface Scheduled {
   readonly startS: number;
   readonly endS: number;
   readonly source: AudioBufferSourceNode;
+  /** A listener asked for it once more. */
+  readonly isAgain: boolean;
   begun: boolean;
 }
 
 export interface PlayerEvents {
   /** Its first sample is heard now. */
-  began(number: number): void;
+  began(number: number, isAgain: boolean): void;
   ended(number: number): void;
 }
 
@@ -89,13 +91,28 @@ export class ClipPlayer {
     const faster = stretched(samples, sampleRate, rate);
     const buffer = this.context.createBuffer(1, Math.max(1, faster.length), sampleRate);
     buffer.getChannelData(0).set(faster);
-    const source = this.context.createBufferSource();
-    source.buffer = buffer;
-    source.connect(this.gain);
-    const soonS = this.context.currentTime + SOON_S;
-    const startS = Math.max(soonS, this.scheduled.at(-1)?.endS ?? 0);
-    source.start(startS);
-    this.scheduled.push({ number, startS, endS: startS + buffer.duration, source, begun: false });
+    this.schedule(number, buffer, false);
+  }
+
+  /** At once, before everything that is scheduled: what is cut off by it follows, from its start. */
+  interject(clips: readonly { number: number; samples: Float32Array<ArrayBuffer> }[]): void {
+    const cut = this.scheduled;
+    this.scheduled = [];
+    for (const { source } of cut) {
+      source.stop();
+      source.disconnect();
+    }
+    for (const { number, samples } of clips) {
+      const { sampleRate } = this.context;
+      const buffer = this.context.createBuffer(1, Math.max(1, samples.length), sampleRate);
+      buffer.getChannelData(0).set(samples);
+      this.schedule(number, buffer, true);
+    }
+    for (const { number, source, isAgain } of cut) {
+      // Whoever taps twice hears the sentence that was tapped last.
+      if (!isAgain && source.buffer !== null) this.schedule(number, source.buffer, false);
+      else this.events.ended(number);
+    }
   }
 
   /** Tell what began and ended since the last time. */
@@ -104,7 +121,7 @@ export class ClipPlayer {
     for (const clip of [...this.scheduled]) {
       if (!clip.begun && nowS >= clip.startS) {
         clip.begun = true;
-        this.events.began(clip.number);
+        this.events.began(clip.number, clip.isAgain);
       }
       if (nowS < clip.endS) continue;
       this.scheduled = this.scheduled.filter((other) => other !== clip);
@@ -121,6 +138,17 @@ export class ClipPlayer {
     }
     this.scheduled = this.scheduled.filter((clip) => !dropped.includes(clip));
     for (const clip of dropped) this.events.ended(clip.number);
+  }
+
+  private schedule(number: number, buffer: AudioBuffer, isAgain: boolean): void {
+    const source = this.context.createBufferSource();
+    source.buffer = buffer;
+    source.connect(this.gain);
+    const soonS = this.context.currentTime + SOON_S;
+    const startS = Math.max(soonS, this.scheduled.at(-1)?.endS ?? 0);
+    const endS = startS + buffer.duration;
+    source.start(startS);
+    this.scheduled.push({ number, startS, endS, source, isAgain, begun: false });
   }
 
   close(): void {

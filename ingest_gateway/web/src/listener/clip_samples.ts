@@ -18,7 +18,9 @@ export function trimmed(
   const delay = Math.round((ENCODER_DELAY / clipRate) * sampleRate);
   // Up to 2 ms are rounding of a decoder that has cut.
   const start = excess > 0.002 * sampleRate ? Math.min(excess, delay) : 0;
-  const cut = Float32Array.from(samples.subarray(start, durationS > 0 ? start + wanted : undefined));
+  const cut = Float32Array.from(
+    samples.subarray(start, durationS > 0 ? start + wanted : undefined),
+  );
   const fade = Math.min(Math.round(FADE_S * sampleRate), Math.floor(cut.length / 2));
   for (let index = 0; index < fade; index++) {
     const share = (index + 0.5) / fade;

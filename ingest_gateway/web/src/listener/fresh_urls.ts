@@ -7,7 +7,9 @@ export class FreshUrls {
   /** `send`: asks for it; false when there is no connection. Null: there is no link. */
   ask(number: number, send: () => boolean): Promise<string | null> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => { this.answer(number, null); }, ANSWER_MS);
+      const timer = setTimeout(() => {
+        this.answer(number, null);
+      }, ANSWER_MS);
       this.waiting.set(number, (url) => {
         clearTimeout(timer);
         resolve(url);

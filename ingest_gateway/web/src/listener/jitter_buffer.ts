@@ -17,9 +17,10 @@ export class JitterBuffer {
   /** Seconds, in the mean since it was asked last; 0 where the browser does not tell. */
   async heldBackS(): Promise<number> {
     const stats = await this.receiver.getStats().catch(() => null);
-    for (const one of (stats ?? new Map<string, InboundAudio>()).values()) {
+    const all = (stats ?? new Map()) as ReadonlyMap<string, InboundAudio>;
+    for (const one of all.values()) {
       if (one.type !== "inbound-rtp") continue;
-      const { jitterBufferDelay = 0, jitterBufferEmittedCount = 0 } = one as InboundAudio;
+      const { jitterBufferDelay = 0, jitterBufferEmittedCount = 0 } = one;
       const delayS = jitterBufferDelay - this.delayS;
       const samples = jitterBufferEmittedCount - this.samples;
       this.delayS = jitterBufferDelay;

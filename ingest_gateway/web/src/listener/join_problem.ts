@@ -1,7 +1,8 @@
 import type { ErrorMessage } from "../protocol/messages";
+import type { Words } from "../shared/i18n";
 
 export interface JoinProblem {
-  readonly text: string;
+  readonly words: Words;
   /** Try again by itself; let the person choose anew; or there is nothing to join any more. */
   readonly then: "again" | "choose" | "over";
 }
@@ -10,18 +11,15 @@ export interface JoinProblem {
 export function joinProblem(error: ErrorMessage, sessionId: string): JoinProblem | null {
   switch (error.code) {
     case "NO_SESSION":
-      return {
-        text: `There is no talk called “${sessionId}”. Look at its name again: three parts, with hyphens.`,
-        then: "choose",
-      };
+      return { words: { id: "join.none", values: { name: sessionId } }, then: "choose" };
     case "SESSION_ENDED":
-      return { text: "This talk has ended.", then: "over" };
+      return { words: { id: "state.ended" }, then: "over" };
     case "BAD_LANGUAGE":
-      return { text: `Choose another language: ${error.message}.`, then: "choose" };
+      return { words: { id: "join.badLanguage" }, then: "choose" };
     case "RATE_LIMITED":
-      return { text: "Many people are joining right now. You will be let in soon.", then: "again" };
+      return { words: { id: "join.full" }, then: "again" };
     case "INTERNAL":
-      return { text: "The service does not answer; trying again.", then: "again" };
+      return { words: { id: "join.internal" }, then: "again" };
     default:
       return null;
   }

@@ -11,7 +11,12 @@ interface Offer {
 }
 
 export type Found =
-  | { readonly kind: "found"; readonly languages: readonly string[]; readonly ended: boolean }
+  | {
+      readonly kind: "found";
+      readonly sourceLanguage: string;
+      readonly languages: readonly string[];
+      readonly ended: boolean;
+    }
   | { readonly kind: "none" }
   | { readonly kind: "unreachable" };
 
@@ -35,6 +40,7 @@ function found(session: Session, offer: Offer): Found {
   const own = session.targetLanguages;
   return {
     kind: "found",
+    sourceLanguage: session.sourceLanguage,
     languages: own.length > 0 ? own : all,
     ended: session.status === "ended",
   };

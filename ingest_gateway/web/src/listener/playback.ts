@@ -17,15 +17,24 @@ export class Playback implements Sound {
   private readonly ticking: ReturnType<typeof setInterval>;
   private rate = 1;
   private paused = false;
+  private isWanted = true;
+  /** Of sentences to hear again: only the last one counts. */
+  private replays = 0;
   /** Loads of an earlier language end in nothing. */
   private generation = 0;
 
   constructor(private readonly events: SoundEvents) {
     this.player = new ClipPlayer({
-      began: (number) => { events.began(number); },
-      ended: (number) => { events.ended(number); },
+      began: (number, isAgain) => {
+        events.began(number, isAgain);
+      },
+      ended: (number) => {
+        events.ended(number);
+      },
     });
-    this.ticking = setInterval(() => { this.tick(); }, TICK_MS);
+    this.ticking = setInterval(() => {
+      this.tick();
+    }, TICK_MS);
   }
 
   get output(): Pick<ClipPlayer, "setVolume" | "setOutput"> {
@@ -34,6 +43,10 @@ export class Playback implements Sound {
 
   offer(utterance: Utterance): boolean {
     const number = utterance.sequenceNumber;
+    if (!this.isWanted) {
+      this.queue.startBehind(number);
+      return false;
+    }
     const previous = utterance.previousSequenceNumber ?? null;
     const hasClip = !utterance.skipped && (utterance.url ?? utterance.audio) !== undefined;
     if (!hasClip) return this.queue.offerSkip(number, previous, Date.now());
@@ -64,6 +77,35 @@ export class Playback implements Sound {
     for (const number of this.queue.clear()) this.events.passed(number, "left out");
     this.clips.clear();
     this.samples.clear();
+  }
+
+  setWanted(isWanted: boolean): void {
+    if (isWanted === this.isWanted) return;
+    this.isWanted = isWanted;
+    if (isWanted) return;
+    this.replays++;
+    this.player.drop("all");
+    const left = [...this.clips.keys()];
+    for (const number of this.queue.clear()) this.events.passed(number, "left out");
+    this.queue.startBehind(left.length > 0 ? Math.max(...left) : null);
+    this.clips.clear();
+    this.samples.clear();
+  }
+
+  async replay(utterances: readonly Utterance[]): Promise<void> {
+    const mine = ++this.replays;
+    await this.player.resume();
+    const loaded = await Promise.all(
+      utterances.map(async (utterance) => {
+        const samples = await this.samplesOf(utterance).catch(() => null);
+        return { number: utterance.sequenceNumber, samples };
+      }),
+    );
+    if (mine !== this.replays) return;
+    this.player.interject(
+      loaded.flatMap(({ number, samples }) => (samples === null ? [] : [{ number, samples }])),
+    );
+    this.tick();
   }
 
   async startSound(): Promise<void> {
@@ -107,7 +149,7 @@ export class Playback implements Sound {
     this.events.progress({
       behindS: this.queue.behindS + this.player.leftS,
       rate: this.player.leftS > 0 ? this.rate : 1,
-      soundBlocked: !this.paused && this.player.isBlocked,
+      soundBlocked: this.isWanted && !this.paused && this.player.isBlocked,
     });
   }
 
@@ -137,12 +179,7 @@ export class Playback implements Sound {
     const generation = this.generation;
     if (clip === undefined) return;
     try {
-      const body = await loadClip(clip, {
-        fetch: (url, signal) => fetch(url, { signal }),
-        refreshUrl: () => this.events.refreshUrl(number),
-        wait: (ms) => new Promise((done) => setTimeout(done, ms)),
-      });
-      const samples = await this.player.decode(body, clip.duration ?? 0);
+      const samples = await this.samplesOf(clip);
       if (generation !== this.generation || !this.clips.has(number)) return;
       this.samples.set(number, samples);
       this.queue.loaded(number);
@@ -150,5 +187,14 @@ export class Playback implements Sound {
       if (generation === this.generation) this.queue.failed(number);
     }
     this.tick();
+  }
+
+  private async samplesOf(clip: Utterance): Promise<Float32Array<ArrayBuffer>> {
+    const body = await loadClip(clip, {
+      fetch: (url, signal) => fetch(url, { signal }),
+      refreshUrl: () => this.events.refreshUrl(clip.sequenceNumber),
+      wait: (ms) => new Promise((done) => setTimeout(done, ms)),
+    });
+    return this.player.decode(body, clip.duration ?? 0);
   }
 }

@@ -12,7 +12,9 @@ function queueOf(...numbers: number[]): PlaybackQueue {
 
 function load(queue: PlaybackQueue): number[] {
   const numbers = queue.takeToLoad();
-  numbers.forEach((number) => { queue.loaded(number); });
+  numbers.forEach((number) => {
+    queue.loaded(number);
+  });
   return numbers;
 }
 

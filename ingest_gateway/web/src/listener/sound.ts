@@ -3,7 +3,8 @@ import type { Utterance } from "../protocol/messages";
 
 /** What listening tells of the sound. */
 export interface SoundEvents {
-  began(number: number): void;
+  /** `isAgain`: a listener asked to hear it once more. */
+  began(number: number, isAgain: boolean): void;
   ended(number: number): void;
   passed(number: number, reason: PassReason | "left out"): void;
   progress(now: { behindS: number; rate: number; soundBlocked: boolean }): void;
@@ -23,6 +24,10 @@ export interface Sound {
   /** The gateway begins to send its sound, which lasts so long. */
   sent(number: number, durationS: number): void;
   changeLanguage(): void;
+  /** Without sound nothing is loaded or played, until it is wanted again: then from there on. */
+  setWanted(isWanted: boolean): void;
+  /** Play these once more, at once; then go on where the sound was. */
+  replay(utterances: readonly Utterance[]): Promise<void>;
   /** Any touch of the page will do, not only one of the button that asks for it. */
   touched(): void;
   startSound(): Promise<void>;

@@ -1,20 +1,35 @@
-import { createStore } from "zustand/vanilla";
+import { createStore, type StoreApi } from "zustand/vanilla";
 import type { BroadcastState } from "../protocol/messages";
-import { remember, remembered, rememberedNumber } from "../shared/remembered";
+import type { Words } from "../shared/i18n";
+import { numberOf, type Memory } from "../shared/remembered";
 import type { CaptionLine, PartialLine } from "./captions";
+import type { Presence } from "./speaker_presence";
 
-/** `joining` covers the first attempt and every later one. */
-export type Phase = "asking" | "joining" | "listening" | "over";
+/** `choosing`: a language; `joining`: the first attempt and every later one. */
+export type Phase = "asking" | "choosing" | "joining" | "listening" | "over";
+export type Mode = "both" | "captions" | "sound";
+export type Theme = "system" | "light" | "dark";
+
+export const TEXT_SIZES_REM = [1, 1.25, 1.5, 1.85, 2.3, 3];
+const USUAL_SIZE = 1;
 
 export interface ListenerState {
   readonly phase: Phase;
   readonly sessionId: string | null;
   readonly language: string | null;
   readonly sourceLanguage: string | null;
-  readonly languages: readonly string[];
+  /** What can be chosen: the likeliest first, then the others. */
+  readonly likely: readonly string[];
+  readonly others: readonly string[];
   readonly state: BroadcastState;
+  readonly presence: Presence;
+  /** Seconds without a connection; null: there is one. */
+  readonly offlineS: number | null;
   readonly lines: readonly CaptionLine[];
   readonly partial: PartialLine | null;
+  readonly mode: Mode;
+  /** This browser has no Web Audio. */
+  readonly hasNoSound: boolean;
   /** The browser gives no sound before somebody touches the page. */
   readonly soundBlocked: boolean;
   readonly paused: boolean;
@@ -23,39 +38,56 @@ export interface ListenerState {
   readonly volume: number;
   readonly muted: boolean;
   readonly showOriginal: boolean;
+  /** An index of TEXT_SIZES_REM. */
+  readonly textSize: number;
+  readonly highContrast: boolean;
+  readonly theme: Theme;
   /** One track without end instead of clips. */
   readonly continuous: boolean;
   readonly isTrackKeptOut: boolean;
   readonly output: string;
   readonly outputs: readonly { readonly id: string; readonly label: string }[];
   /** What is wrong, and what is done about it. */
-  readonly problem: string | null;
+  readonly problem: Words | null;
 }
 
-export const listenerStore = createStore<ListenerState>(() => ({
-  phase: "asking",
-  sessionId: null,
-  language: null,
-  sourceLanguage: null,
-  languages: [],
-  state: "live",
-  lines: [],
-  partial: null,
-  soundBlocked: false,
-  paused: false,
-  behindS: 0,
-  rate: 1,
-  volume: rememberedNumber("listenerVolume", 1),
-  muted: remembered("listenerMuted") === "true",
-  showOriginal: remembered("showOriginal") === "true",
-  continuous: remembered("continuous") === "true",
-  isTrackKeptOut: false,
-  output: remembered("output") ?? "",
-  outputs: [],
-  problem: null,
-}));
+/** What a person may set for the page's looks; kept by the browser. */
+export type Looks = Pick<ListenerState, "showOriginal" | "textSize" | "highContrast" | "theme">;
 
-export function setShowOriginal(showOriginal: boolean): void {
-  remember("showOriginal", String(showOriginal));
-  listenerStore.setState({ showOriginal });
+/** A page that has not been used yet, with what its person chose before. */
+export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
+  const isSet = (name: string) => memory.get(name) === "true";
+  const oneOf = <T extends string>(name: string, values: readonly T[], otherwise: T) =>
+    values.find((value) => value === memory.get(name)) ?? otherwise;
+  const size = Math.round(numberOf(memory, "textSize", USUAL_SIZE));
+  return createStore<ListenerState>(() => ({
+    phase: "asking",
+    sessionId: null,
+    language: null,
+    sourceLanguage: null,
+    likely: [],
+    others: [],
+    state: "live",
+    presence: "here",
+    offlineS: null,
+    lines: [],
+    partial: null,
+    mode: oneOf<Mode>("mode", ["both", "captions", "sound"], "both"),
+    hasNoSound: false,
+    soundBlocked: false,
+    paused: false,
+    behindS: 0,
+    rate: 1,
+    volume: numberOf(memory, "listenerVolume", 1),
+    muted: isSet("listenerMuted"),
+    showOriginal: isSet("showOriginal"),
+    textSize: Math.max(0, Math.min(TEXT_SIZES_REM.length - 1, size)),
+    highContrast: isSet("highContrast"),
+    theme: oneOf<Theme>("theme", ["system", "light", "dark"], "system"),
+    continuous: isSet("continuous"),
+    isTrackKeptOut: false,
+    output: memory.get("output") ?? "",
+    outputs: [],
+    problem: null,
+  }));
 }

@@ -12,25 +12,30 @@ let gateway: { refusal: Error | null; on: TrackEvents };
 let line: TrackLine;
 
 function listening(): TrackLine {
-  return new TrackLine("joyful-1", "es", {
-    opened: () => told.push("opened"),
-    received: (message) => told.push(message.type),
-    broken: () => told.push("broken"),
-    track: () => told.push("track"),
-    keptOut: () => told.push("kept out"),
-  }, {
-    open: (url, on) => {
-      asked.push(url);
-      gateway.on = on;
-      if (gateway.refusal !== null) return Promise.reject(gateway.refusal);
-      on.track(TRACK);
-      return Promise.resolve({
-        send: (message) => sent.push(message) > 0,
-        hangUp: () => Promise.resolve(hungUp.push(url) > 0),
-      });
+  return new TrackLine(
+    "joyful-1",
+    "es",
+    {
+      opened: () => told.push("opened"),
+      received: (message) => told.push(message.type),
+      broken: () => told.push("broken"),
+      track: () => told.push("track"),
+      keptOut: () => told.push("kept out"),
     },
-    random: () => 0,
-  });
+    {
+      open: (url, on) => {
+        asked.push(url);
+        gateway.on = on;
+        if (gateway.refusal !== null) return Promise.reject(gateway.refusal);
+        on.track(TRACK);
+        return Promise.resolve({
+          send: (message) => sent.push(message) > 0,
+          hangUp: () => Promise.resolve(hungUp.push(url) > 0),
+        });
+      },
+      random: () => 0,
+    },
+  );
 }
 
 beforeEach(() => {
@@ -101,7 +106,12 @@ it("tells a refusal as a WebSocket would, and joins again when it is asked to", 
   await settle();
   expect(taken()).toEqual(["error"]);
   gateway.refusal = null;
-  line.send({ action: "joinSession", sessionId: "joyful-1", targetLanguage: "es", capabilities: [] });
+  line.send({
+    action: "joinSession",
+    sessionId: "joyful-1",
+    targetLanguage: "es",
+    capabilities: [],
+  });
   await settle();
   expect(taken()).toEqual(["track", "opened"]);
 });

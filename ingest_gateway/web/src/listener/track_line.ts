@@ -28,10 +28,17 @@ export interface TrackNeeds {
 
 const IN_BROWSER: TrackNeeds = {
   open: (url, on) =>
-    RtcLine.open(url, null, (peer) => {
-      peer.addTransceiver("audio", { direction: "recvonly" });
-      peer.ontrack = ({ receiver }) => { on.track(receiver); };
-    }, on),
+    RtcLine.open(
+      url,
+      null,
+      (peer) => {
+        peer.addTransceiver("audio", { direction: "recvonly" });
+        peer.ontrack = ({ receiver }) => {
+          on.track(receiver);
+        };
+      },
+      on,
+    ),
   random: Math.random,
 };
 
@@ -86,9 +93,15 @@ export class TrackLine implements ListenerLine {
         `/whep/${encodeURIComponent(this.sessionId)}/${language}`,
         {
           ...this.events,
-          received: (message) => { if (isCurrent()) this.events.received(message); },
-          track: (receiver) => { if (isCurrent()) this.events.track(receiver); },
-          broken: () => { if (isCurrent()) this.lost(); },
+          received: (message) => {
+            if (isCurrent()) this.events.received(message);
+          },
+          track: (receiver) => {
+            if (isCurrent()) this.events.track(receiver);
+          },
+          broken: () => {
+            if (isCurrent()) this.lost();
+          },
         },
       );
       if (!isCurrent()) {
@@ -131,6 +144,11 @@ export class TrackLine implements ListenerLine {
 
   private wait(ms: number | null): void {
     clearTimeout(this.timer);
-    this.timer = ms === null ? undefined : setTimeout(() => { void this.open(); }, ms);
+    this.timer =
+      ms === null
+        ? undefined
+        : setTimeout(() => {
+            void this.open();
+          }, ms);
   }
 }

@@ -57,6 +57,7 @@ beforeEach(() => {
   sound = new TrackSound({
     began: (number) => told.push(`began ${String(number)}`),
     ended: (number) => told.push(`ended ${String(number)}`),
+    refreshUrl: () => Promise.resolve(null),
     progress: ({ soundBlocked }) => blocked.push(soundBlocked),
   });
   sound.play(receiver);

@@ -10,8 +10,13 @@ export class TrackSound implements Sound {
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private buffer: JitterBuffer | null = null;
   private paused = false;
+  private volume = 1;
+  /** A sentence that is heard again, while the track is silent. */
+  private again: HTMLAudioElement | null = null;
 
-  constructor(private readonly events: Pick<SoundEvents, "began" | "ended" | "progress">) {
+  constructor(
+    private readonly events: Pick<SoundEvents, "began" | "ended" | "progress" | "refreshUrl">,
+  ) {
     const session = (navigator as { audioSession?: { type: string } }).audioSession;
     if (session !== undefined) session.type = "playback";
   }
@@ -27,12 +32,12 @@ export class TrackSound implements Sound {
     const { element } = this;
     return {
       setVolume: (volume) => {
+        this.volume = volume;
         element.volume = volume;
-        element.muted = volume === 0; // phones leave the volume to their keys
+        element.muted = volume === 0 || this.again !== null; // phones leave the volume to their keys
       },
       setOutput: async (deviceId) => {
-        const one = element as HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
-        await one.setSinkId?.(deviceId);
+        if ("setSinkId" in element) await element.setSinkId(deviceId);
       },
     };
   }
@@ -51,14 +56,40 @@ export class TrackSound implements Sound {
       this.in(heldBackS, () => {
         // Another connection since, or nobody hears it.
         if (buffer !== this.buffer || this.element.paused) return;
-        this.events.began(number);
-        this.in(durationS, () => { this.events.ended(number); });
+        this.events.began(number, false);
+        this.in(durationS, () => {
+          this.events.ended(number);
+        });
       });
     });
   }
 
   changeLanguage(): void {
     // The next connection brings the other language's track.
+  }
+
+  setWanted(): void {
+    // A listener who wants captions only has no track.
+  }
+
+  /** The track goes on unheard meanwhile: it waits for nobody. */
+  async replay(utterances: readonly Utterance[]): Promise<void> {
+    this.again?.pause();
+    for (const [index, { url, sequenceNumber }] of utterances.entries()) {
+      const link = (await this.events.refreshUrl(sequenceNumber)) ?? url;
+      if (!link) continue;
+      const player = new Audio(link);
+      player.volume = this.volume;
+      if (index > 0 && this.again === null) return; // another sentence, or none any more
+      this.again = player;
+      this.element.muted = true;
+      this.events.began(sequenceNumber, true);
+      await played(player);
+      this.events.ended(sequenceNumber);
+      if (this.again !== player) return;
+    }
+    this.again = null;
+    this.element.muted = this.volume === 0;
   }
 
   touched(): void {
@@ -85,6 +116,8 @@ export class TrackSound implements Sound {
     this.buffer = null;
     this.timers.forEach(clearTimeout);
     this.timers.clear();
+    this.again?.pause();
+    this.again = null;
     this.element.pause();
     this.element.srcObject = null;
   }
@@ -101,4 +134,18 @@ export class TrackSound implements Sound {
 /** Other failures (the track was changed while it began) are no question of a touch. */
 function isNotAllowed(error: unknown): boolean {
   return error instanceof DOMException && error.name === "NotAllowedError";
+}
+
+/** When it has come to its end, was stopped, or cannot be played. */
+function played(player: HTMLAudioElement): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ["ended", "pause", "error"]) {
+      player.addEventListener(event, () => {
+        resolve();
+      });
+    }
+    player.play().catch(() => {
+      resolve();
+    });
+  });
 }

@@ -1,26 +1,30 @@
+import { useOperator, useWatch } from "./in_page";
 import { useState } from "react";
-import { useStore } from "zustand";
 import { DeadLetterList } from "./DeadLetterList";
 import { Lag } from "./Lag";
 import type { Operations } from "./operations";
 import { Overview } from "./Overview";
 import { Pictures } from "./Pictures";
 import { Sessions } from "./Sessions";
-import { operatorStore } from "./store";
-import { signIn, stopWatching, watchWith } from "./watching";
 
 export function OperatorPage() {
-  const token = useStore(operatorStore, (state) => state.token);
-  const canSignIn = useStore(operatorStore, (state) => state.canSignIn);
-  const operations = useStore(operatorStore, (state) => state.operations);
-  const problem = useStore(operatorStore, (state) => state.problem);
+  const watch = useWatch();
+  const token = useOperator((state) => state.token);
+  const canSignIn = useOperator((state) => state.canSignIn);
+  const operations = useOperator((state) => state.operations);
+  const problem = useOperator((state) => state.problem);
   return (
     <>
       <header>
         <h1>Operations</h1>
         {operations !== null && <span className="session">{operations.gatewayId}</span>}
         {token !== null && (
-          <button className="plain" onClick={stopWatching}>
+          <button
+            className="plain"
+            onClick={() => {
+              watch.stop();
+            }}
+          >
             Sign out
           </button>
         )}
@@ -60,10 +64,11 @@ function Shown({ operations }: { readonly operations: Operations }) {
 }
 
 function SignInForm() {
+  const watch = useWatch();
   return (
     <section className="card">
       <p>This page is for operators.</p>
-      <button className="primary" onClick={() => void signIn()}>
+      <button className="primary" onClick={() => void watch.signIn()}>
         Sign in
       </button>
     </section>
@@ -71,13 +76,14 @@ function SignInForm() {
 }
 
 function TokenForm() {
+  const watch = useWatch();
   const [token, setToken] = useState("");
   return (
     <form
       className="card"
       onSubmit={(event) => {
         event.preventDefault();
-        if (token.trim() !== "") watchWith(token.trim());
+        if (token.trim() !== "") watch.watchWith(token.trim());
       }}
     >
       <label>
@@ -86,7 +92,9 @@ function TokenForm() {
           type="password"
           autoComplete="off"
           value={token}
-          onChange={(event) => { setToken(event.target.value); }}
+          onChange={(event) => {
+            setToken(event.target.value);
+          }}
         />
       </label>
       <button className="primary">Look</button>

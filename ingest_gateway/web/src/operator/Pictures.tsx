@@ -1,12 +1,11 @@
-import { useStore } from "zustand";
+import { useOperator } from "./in_page";
 import { lagLines } from "./chart";
 import { durationInWords } from "./in_words";
 import { LineChart } from "./LineChart";
-import { operatorStore } from "./store";
 
 /** How it went in the last hour. */
 export function Pictures() {
-  const history = useStore(operatorStore, (state) => state.history);
+  const history = useOperator((state) => state.history);
   const times = history.map((point) => point.at);
   return (
     <section className="card" aria-labelledby="pictures">

@@ -4,7 +4,8 @@
 const NAME = "live-translation.operatorToken";
 
 export function tokenOfHash(hash: string): string | null {
-  return new URLSearchParams(hash.replace(/^#/, "")).get("token") || null;
+  const token = new URLSearchParams(hash.replace(/^#/, "")).get("token");
+  return token === "" ? null : token;
 }
 
 export function keptToken(): string | null {

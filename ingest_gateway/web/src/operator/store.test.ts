@@ -25,7 +25,10 @@ function answer(at: number, ...history: Point[]): Operations {
     historyEveryS: 5,
     sessions: [],
     lag: [],
-    backlog: { unstored: { records: 0, oldestAt: null }, undelivered: { records: 0, oldestAt: null } },
+    backlog: {
+      unstored: { records: 0, oldestAt: null },
+      undelivered: { records: 0, oldestAt: null },
+    },
     deadLetters: { since: null, byStep: {}, complete: true, newest: [], problem: null },
     history,
   };

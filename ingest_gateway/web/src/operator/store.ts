@@ -1,4 +1,3 @@
-import { createStore } from "zustand/vanilla";
 import type { Operations, Point } from "./operations";
 
 const HISTORY_MS = 3_600_000;
@@ -23,8 +22,6 @@ export const NOTHING_YET: OperatorState = {
   history: [],
   problem: null,
 };
-
-export const operatorStore = createStore<OperatorState>(() => NOTHING_YET);
 
 /** Which moments are known: the next answer brings those behind it. */
 export function knownUntilMs(state: OperatorState): number {

@@ -78,7 +78,10 @@ it("comes as a guest, or with a new ticket each time", async () => {
 });
 
 it("tries again when it gets no ticket, also when nobody answers", async () => {
-  const answers = [() => Promise.reject(new Error("unreachable")), () => new Promise<string>(() => undefined)];
+  const answers = [
+    () => Promise.reject(new Error("unreachable")),
+    () => new Promise<string>(() => undefined),
+  ];
   const open = line(() => (answers.shift() ?? (() => Promise.resolve("ticket.3")))());
   await vi.advanceTimersByTimeAsync(225);
   expect(answers.length).toBe(0);
@@ -90,7 +93,12 @@ it("tries again when it gets no ticket, also when nobody answers", async () => {
 
 it("opens nothing when its ticket comes after it was closed", async () => {
   let give: (ticket: string) => void = () => undefined;
-  const open = line(() => new Promise((done) => { give = done; }));
+  const open = line(
+    () =>
+      new Promise((done) => {
+        give = done;
+      }),
+  );
   open.close();
   give("ticket.late");
   await vi.advanceTimersByTimeAsync(60_000);

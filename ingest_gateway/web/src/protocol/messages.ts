@@ -1,6 +1,8 @@
 // The gateway's JSON messages as types: `action` from us, `type` from the gateway.
 
 export type BroadcastState = "live" | "paused" | "muted" | "ended";
+/** Whether the speaker's connection is there; gateways of before do not tell. */
+export type SpeakerPlace = "here" | "away";
 export type CountsByLanguage = Readonly<Record<string, number>>;
 
 export type ClientMessage =
@@ -71,7 +73,13 @@ export type ServerMessage =
       state: BroadcastState;
     }
   | { type: "audioAck"; sessionId: string; sequence: number }
-  | { type: "broadcastState"; sessionId: string; state: BroadcastState; volume: number }
+  | {
+      type: "broadcastState";
+      sessionId: string;
+      state: BroadcastState;
+      volume: number;
+      speaker?: SpeakerPlace;
+    }
   | { type: "listenerCount"; sessionId: string; byLanguage: CountsByLanguage }
   | {
       type: "sessionStatus";
@@ -89,6 +97,7 @@ export type ServerMessage =
       targetLanguages: readonly string[];
       state: BroadcastState;
       volume?: number;
+      speaker?: SpeakerPlace;
       history: readonly Utterance[];
     }
   | { type: "sessionLeft"; sessionId: string }

@@ -49,7 +49,11 @@ export class RtcLine {
     };
     let resource: string | null = null;
     try {
-      const opened = new Promise<void>((resolve) => { channel.onopen = () => { resolve(); }; });
+      const opened = new Promise<void>((resolve) => {
+        channel.onopen = () => {
+          resolve();
+        };
+      });
       prepare(peer);
       await peer.setLocalDescription();
       await gathered(peer);
@@ -96,7 +100,9 @@ export class RtcLine {
 
 async function gathered(peer: RTCPeerConnection): Promise<void> {
   const done = new Promise<void>((resolve) => {
-    const look = () => { if (peer.iceGatheringState === "complete") resolve(); };
+    const look = () => {
+      if (peer.iceGatheringState === "complete") resolve();
+    };
     peer.addEventListener("icegatheringstatechange", look);
     look();
   });

@@ -13,12 +13,10 @@ export function sessionOfPath(path: string): string | null {
 /** What somebody typed or pasted, an id or a whole link, as an id; null: it is neither. */
 export function sessionTyped(text: string): string | null {
   const last = text.trim().split(/[?#]/)[0]?.split("/").filter(Boolean).at(-1) ?? "";
-  let id = last;
   try {
-    id = decodeURIComponent(last);
+    const id = decodeURIComponent(last).toLowerCase().replaceAll(" ", "-");
+    return WORD.test(id) ? id : null;
   } catch {
     return null;
   }
-  id = id.toLowerCase().replaceAll(" ", "-");
-  return WORD.test(id) ? id : null;
 }

@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import { likeliest, nativeName } from "./languages";
 import { listenerLink, sessionOfPath, sessionTyped } from "./session_link";
 
 it("links to a session and finds it in the link again", () => {
@@ -17,20 +16,4 @@ it.each([
   ["<script>", null],
 ])("reads %j as a session", (typed, sessionId) => {
   expect(sessionTyped(typed)).toBe(sessionId);
-});
-
-it("begins with the language chosen last, else with one of the browser's", () => {
-  const offered = ["ca", "es", "pt"];
-  expect(likeliest(offered, "es", ["ca"])).toBe("es");
-  expect(likeliest(offered, "xx", ["de", "pt-BR", "ca"])).toBe("pt");
-  expect(likeliest(offered, null, ["de"])).toBeNull();
-});
-
-it("calls a language as its speakers do", () => {
-  expect(["es", "ca", "fr", "no such"].map(nativeName)).toEqual([
-    "Español",
-    "Català",
-    "Français",
-    "no such",
-  ]);
 });

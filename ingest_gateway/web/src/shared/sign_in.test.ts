@@ -20,11 +20,17 @@ beforeEach(() => {
     origin: "https://talks.example",
     pathname: "/",
     search: "",
-    assign: (to) => { wentTo = new URL(to); },
+    assign: (to) => {
+      wentTo = new URL(to);
+    },
   };
   vi.stubGlobal("location", here);
   vi.stubGlobal("window", { isSecureContext: true });
-  vi.stubGlobal("history", { replaceState: () => { here.search = ""; } });
+  vi.stubGlobal("history", {
+    replaceState: () => {
+      here.search = "";
+    },
+  });
   asked = [];
   answer = { ok: true, body: { access_token: "one", refresh_token: "again", expires_in: 3600 } };
   vi.stubGlobal("fetch", (url: string, { body }: { body: URLSearchParams }) => {

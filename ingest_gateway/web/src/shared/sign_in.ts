@@ -18,8 +18,18 @@ interface Allowance {
   readonly untilMs: number;
 }
 
-/** In words. */
-export class SignInError extends Error {}
+export type SignInFault = "insecure" | "refused" | "foreign" | "unreachable" | "noToken";
+
+/** `reason`: in the words of the pool, where it refused. */
+export class SignInError extends Error {
+  constructor(
+    readonly fault: SignInFault,
+    message: string,
+    readonly reason = "",
+  ) {
+    super(message);
+  }
+}
 
 const PENDING = "live-translation.signIn";
 const ALLOWANCE = "live-translation.allowance";
@@ -29,7 +39,7 @@ const EARLY_MS = 5 * 60_000;
 /** Leave this page for the pool's. */
 export async function beginSignIn(at: SignIn): Promise<void> {
   if (!window.isSecureContext) {
-    throw new SignInError("Signing in needs a secure page: open this one over https.");
+    throw new SignInError("insecure", "Signing in needs a secure page: open this one over https.");
   }
   const pending = { state: random(), verifier: random() };
   sessionStorage.setItem(PENDING, JSON.stringify(pending));
@@ -52,16 +62,16 @@ export async function finishSignIn(at: SignIn): Promise<void> {
   const state = answer.get("state");
   if (state === null) return;
   history.replaceState(null, "", location.pathname);
-  const pending = kept<Pending>(PENDING);
+  const pending = kept(PENDING) as Pending | null;
   sessionStorage.removeItem(PENDING);
   const code = answer.get("code");
   if (code === null) {
     const why = answer.get("error_description") ?? answer.get("error") ?? "no reason was given";
-    throw new SignInError(`Signing in was refused: ${why}.`);
+    throw new SignInError("refused", `Signing in was refused: ${why}.`, why);
   }
   // Somebody else's code would have this person speak under another name.
   if (pending?.state !== state) {
-    throw new SignInError("That sign-in was not begun in this tab. Sign in again.");
+    throw new SignInError("foreign", "That sign-in was not begun in this tab. Sign in again.");
   }
   await take(at, {
     grant_type: "authorization_code",
@@ -73,7 +83,7 @@ export async function finishSignIn(at: SignIn): Promise<void> {
 
 /** A token that lasts for some minutes at least; null: sign in (again). */
 export async function signedInToken(at: SignIn, nowMs = Date.now()): Promise<string | null> {
-  const allowance = kept<Allowance>(ALLOWANCE);
+  const allowance = kept(ALLOWANCE) as Allowance | null;
   if (allowance === null || nowMs < allowance.untilMs - EARLY_MS) return allowance?.token ?? null;
   if (allowance.refresh !== null) {
     const wish = { grant_type: "refresh_token", refresh_token: allowance.refresh };
@@ -91,7 +101,7 @@ export function signOut(at: SignIn): void {
 }
 
 export function isSignedIn(): boolean {
-  return kept<Allowance>(ALLOWANCE) !== null;
+  return kept(ALLOWANCE) !== null;
 }
 
 export function forgetSignIn(): void {
@@ -106,7 +116,7 @@ async function take(
 ): Promise<Allowance> {
   const body = new URLSearchParams({ ...wish, client_id: at.clientId });
   const answer = await fetch(`${at.url}/oauth2/token`, { method: "POST", body }).catch(() => {
-    throw new SignInError("The sign-in service does not answer. Is the network up?");
+    throw new SignInError("unreachable", "The sign-in service does not answer. Is the network up?");
   });
   const got = (await answer.json().catch(() => ({}))) as {
     access_token?: string;
@@ -114,7 +124,7 @@ async function take(
     expires_in?: number;
   };
   if (!answer.ok || got.access_token === undefined) {
-    throw new SignInError("The sign-in service gave no token. Sign in again.");
+    throw new SignInError("noToken", "The sign-in service gave no token. Sign in again.");
   }
   const allowance = {
     token: got.access_token,
@@ -129,8 +139,8 @@ function here(): string {
   return location.origin + location.pathname;
 }
 
-function kept<T>(name: string): T | null {
-  return JSON.parse(sessionStorage.getItem(name) ?? "null") as T | null;
+function kept(name: string): unknown {
+  return JSON.parse(sessionStorage.getItem(name) ?? "null");
 }
 
 function random(): string {

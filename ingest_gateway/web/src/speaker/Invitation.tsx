@@ -1,12 +1,13 @@
+import { useSpeaker } from "./in_page";
+import { useText } from "../shared/i18n";
 import { useMemo, useState } from "react";
 import { encode } from "uqr";
-import { useStore } from "zustand";
-import { speakerStore } from "./store";
 
 /** How listeners come in: a code for phones, a link to send, a name to say aloud. */
 export function Invitation() {
-  const link = useStore(speakerStore, (state) => state.link) ?? "";
-  const sessionId = useStore(speakerStore, (state) => state.sessionId);
+  const text = useText();
+  const link = useSpeaker((state) => state.link) ?? "";
+  const sessionId = useSpeaker((state) => state.sessionId);
   const [copied, setCopied] = useState(false);
   const copy = () => {
     void navigator.clipboard.writeText(link).then(() => {
@@ -15,20 +16,20 @@ export function Invitation() {
   };
   return (
     <section className="card invitation" aria-labelledby="invite">
-      <h2 id="invite">Invite listeners</h2>
+      <h2 id="invite">{text.text("invite.title")}</h2>
       <p className="session">{sessionId}</p>
-      <QrCode text={link} />
+      <QrCode text={link} label={text.text("invite.qr")} />
       <p>
         <a href={link} target="_blank" rel="noreferrer">
           {link}
         </a>
       </p>
-      <button onClick={copy}>{copied ? "Copied" : "Copy the link"}</button>
+      <button onClick={copy}>{text.text(copied ? "invite.copied" : "invite.copy")}</button>
     </section>
   );
 }
 
-function QrCode({ text }: { text: string }) {
+function QrCode({ text, label }: { readonly text: string; readonly label: string }) {
   const { size, path } = useMemo(() => {
     const code = encode(text, { border: 2 });
     const dark = code.data.flatMap((row, y) =>
@@ -39,7 +40,7 @@ function QrCode({ text }: { text: string }) {
   const box = `0 0 ${String(size)} ${String(size)}`;
   return (
     // Black on white in the dark too: that is what cameras expect.
-    <svg className="qr" viewBox={box} role="img" aria-label="QR code of the link for listeners">
+    <svg className="qr" viewBox={box} role="img" aria-label={label}>
       <rect width={size} height={size} fill="#fff" />
       <path d={path} fill="#000" shapeRendering="crispEdges" />
     </svg>

@@ -1,5 +1,6 @@
+import { useSession } from "./in_page";
+import { useText } from "../shared/i18n";
 import { useEffect, useRef } from "react";
-import { level } from "./speaking";
 
 const QUIETEST_DB = -60;
 const FALL_PER_FRAME = 0.02;
@@ -7,13 +8,15 @@ const SILENT_FRAMES = 60 * 8;
 
 /** How loud the microphone is, on a scale as ears have it; it tells when nothing comes at all. */
 export function LevelMeter() {
+  const session = useSession();
+  const text = useText();
   const bar = useRef<HTMLDivElement>(null);
   const hint = useRef<HTMLParagraphElement>(null);
   useEffect(() => {
     let shown = 0;
     let silent = 0;
     let frame = requestAnimationFrame(function draw() {
-      const loudest = level();
+      const loudest = session.level();
       shown = Math.max(meterPosition(loudest), shown - FALL_PER_FRAME);
       silent = loudest > 0.0005 ? 0 : silent + 1;
       bar.current?.style.setProperty("--level", String(shown));
@@ -24,19 +27,19 @@ export function LevelMeter() {
     return () => {
       cancelAnimationFrame(frame);
     };
-  }, []);
+  }, [session]);
   return (
     <>
       <div
         ref={bar}
         className="meter"
         role="meter"
-        aria-label="Microphone level"
+        aria-label={text.text("microphone.level")}
         aria-valuemin={0}
         aria-valuemax={100}
       />
       <p ref={hint} className="quiet" hidden>
-        Nothing is heard. Is the microphone switched on?
+        {text.text("microphone.silent")}
       </p>
     </>
   );

@@ -1,74 +1,79 @@
+import { useSession, useSpeaker } from "./in_page";
 import { useState } from "react";
-import { useStore } from "zustand";
-import { nativeName } from "../shared/languages";
+import { useText, type MessageId, type Words } from "../shared/i18n";
+import { InterfaceChoice } from "../shared/InterfaceChoice";
+import { directionOf, nativeName } from "../shared/language_table";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
-import {
-  resumeTalk,
-  setVolume,
-  signIn,
-  signOut,
-  start,
-  switchMicrophone,
-} from "./speaking";
-import { choose, speakerStore, type Phase } from "./store";
+import type { Phase } from "./store";
 import { TalkControls } from "./TalkControls";
 import type { Way } from "./talk_protocol";
 import { TalkStatus } from "./TalkStatus";
 
 export function SpeakerPage() {
-  const phase = useStore(speakerStore, (state) => state.phase);
-  const problem = useStore(speakerStore, (state) => state.problem);
+  const text = useText();
+  const phase = useSpeaker((state) => state.phase);
+  const problem = useSpeaker((state) => state.problem);
   const isSpeaking = phase === "speaking";
   return (
     <>
       <header>
-        <h1>Speak</h1>
-        {!isSpeaking && <a href="/listen">I want to listen</a>}
+        <h1>{text.text("speak.heading")}</h1>
+        {!isSpeaking && <a href="/listen">{text.text("speak.toListen")}</a>}
       </header>
       <main className={isSpeaking ? "wide" : ""}>
         {problem !== null && (
           <p className="problem" role="alert">
-            {problem}
+            {text.words(problem)}
           </p>
         )}
         {isSpeaking ? <Talking /> : <Preparing />}
+        {!isSpeaking && <InterfaceChoice />}
       </main>
     </>
   );
 }
 
 function Preparing() {
-  const state = useStore(speakerStore);
+  const text = useText();
+  const session = useSession();
+  const state = useSpeaker((state) => state);
   const [token, setToken] = useState("");
   const isStarting = state.phase === "starting";
   return (
     <section className="card" aria-labelledby="prepare">
-      <h2 id="prepare">{heading(state.phase, state.problem)}</h2>
+      <h2 id="prepare">{text.text(heading(state.phase, state.problem))}</h2>
       {state.phase === "over" && state.sessionId !== null && (
         <p>
-          {state.sessionId}: {Math.round(state.savedMs / 1000)} s of speech are stored.
+          {text.text("prepare.stored", {
+            name: state.sessionId,
+            seconds: Math.round(state.savedMs / 1000),
+          })}
         </p>
       )}
       {state.resumable !== null && (
         <p>
-          <button className="primary" disabled={isStarting} onClick={() => void resumeTalk()}>
-            Go on with {state.resumable}
+          <button
+            className="primary"
+            disabled={isStarting}
+            onClick={() => void session.resumeTalk()}
+          >
+            {text.text("prepare.resume", { name: state.resumable })}
           </button>
         </p>
       )}
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void start(token.trim());
+          void session.start(token.trim());
         }}
       >
         <label>
-          I speak
+          {text.text("prepare.language")}
           <select
             value={state.source}
             onChange={(event) => {
-              choose("source", event.target.value);
+              session.choose("source", event.target.value);
             }}
           >
             {(state.sources.length > 0 ? state.sources : [state.source]).map((code) => (
@@ -80,36 +85,36 @@ function Preparing() {
         </label>
         <MicrophoneChoice />
         <details>
-          <summary>More</summary>
+          <summary>{text.text("prepare.more")}</summary>
           <label>
-            Sound is sent every
+            {text.text("prepare.chunk")}
             <select
               value={state.chunkSamples}
               onChange={(event) => {
-                choose("chunkSamples", Number(event.target.value));
+                session.choose("chunkSamples", Number(event.target.value));
               }}
             >
-              <option value={4096}>256 ms (least data)</option>
-              <option value={2048}>128 ms</option>
-              <option value={1024}>64 ms (least delay)</option>
+              <option value={4096}>{text.text("prepare.leastData", { ms: 256 })}</option>
+              <option value={2048}>{text.text("prepare.chunkMs", { ms: 128 })}</option>
+              <option value={1024}>{text.text("prepare.leastDelay", { ms: 64 })}</option>
             </select>
           </label>
           <label>
-            Sound travels by
+            {text.text("prepare.way")}
             <select
               value={state.way}
               onChange={(event) => {
-                choose("way", event.target.value as Way);
+                session.choose("way", event.target.value as Way);
               }}
             >
-              <option value="websocket">WebSocket (loses nothing)</option>
-              <option value="webrtc">WebRTC (for weak networks)</option>
+              <option value="websocket">{text.text("prepare.websocket")}</option>
+              <option value="webrtc">{text.text("prepare.webrtc")}</option>
             </select>
           </label>
         </details>
         {state.needsToken && (
           <label>
-            Access token
+            {text.text("prepare.token")}
             <input
               type="password"
               autoComplete="off"
@@ -121,17 +126,24 @@ function Preparing() {
           </label>
         )}
         {state.account === "signed out" ? (
-          <button type="button" className="primary" onClick={() => void signIn()}>
-            Sign in to speak
+          <button type="button" className="primary" onClick={() => void session.signIn()}>
+            {text.text("prepare.signIn")}
           </button>
         ) : (
           <button className="primary" disabled={isStarting}>
-            {isStarting ? "Opening the microphone …" : "Start speaking"}
+            {text.text(isStarting ? "prepare.starting" : "prepare.start")}
           </button>
         )}
         {state.account === "signed in" && (
-          <button type="button" className="plain" disabled={isStarting} onClick={signOut}>
-            Sign out
+          <button
+            type="button"
+            className="plain"
+            disabled={isStarting}
+            onClick={() => {
+              session.signOut();
+            }}
+          >
+            {text.text("prepare.signOut")}
           </button>
         )}
       </form>
@@ -140,26 +152,28 @@ function Preparing() {
 }
 
 /** A talk that another page took over goes on there. */
-function heading(phase: Phase, problem: string | null): string {
-  if (phase !== "over") return "A new talk";
-  return problem === null ? "The talk has ended" : "This page does not speak any more";
+function heading(phase: Phase, problem: Words | null): MessageId {
+  if (phase !== "over") return "prepare.new";
+  return problem === null ? "prepare.ended" : "prepare.stopped";
 }
 
 function MicrophoneChoice() {
-  const microphones = useStore(speakerStore, (state) => state.microphones);
-  const chosen = useStore(speakerStore, (state) => state.microphone);
+  const text = useText();
+  const session = useSession();
+  const microphones = useSpeaker((state) => state.microphones);
+  const chosen = useSpeaker((state) => state.microphone);
   const isThere = microphones.some((one) => one.id === chosen);
   return (
     <label>
-      Microphone
+      {text.text("microphone.label")}
       <select
         value={isThere ? chosen : ""}
-        onChange={(event) => void switchMicrophone(event.target.value)}
+        onChange={(event) => void session.switchMicrophone(event.target.value)}
       >
-        <option value="">The usual one</option>
-        {microphones.map((one) => (
+        <option value="">{text.text("microphone.usual")}</option>
+        {microphones.map((one, index) => (
           <option key={one.id} value={one.id}>
-            {one.label}
+            {one.label || text.text("microphone.numbered", { number: index + 1 })}
           </option>
         ))}
       </select>
@@ -168,9 +182,10 @@ function MicrophoneChoice() {
 }
 
 function Talking() {
+  const text = useText();
   return (
     <>
-      <section className="card" aria-label="Your talk">
+      <section className="card" aria-label={text.text("talk.label")}>
         <TalkControls />
         <LevelMeter />
         <MicrophoneChoice />
@@ -186,10 +201,12 @@ function Talking() {
 }
 
 function ListenersVolume() {
-  const volume = useStore(speakerStore, (state) => state.volume);
+  const text = useText();
+  const session = useSession();
+  const volume = useSpeaker((state) => state.volume);
   return (
     <label>
-      Listeners' volume
+      {text.text("talk.volume")}
       <input
         type="range"
         min={0}
@@ -197,7 +214,7 @@ function ListenersVolume() {
         step={0.05}
         value={volume}
         onChange={(event) => {
-          setVolume(Number(event.target.value));
+          session.setVolume(Number(event.target.value));
         }}
       />
     </label>
@@ -205,15 +222,16 @@ function ListenersVolume() {
 }
 
 function OwnWords() {
-  const lines = useStore(speakerStore, (state) => state.ownLines);
-  const source = useStore(speakerStore, (state) => state.source);
+  const text = useText();
+  const lines = useSpeaker((state) => state.ownLines);
+  const source = useSpeaker((state) => state.source);
   return (
     <div className="own-words">
-      <h2>What was heard</h2>
+      <h2>{text.text("talk.words")}</h2>
       {lines.length === 0 ? (
-        <p className="quiet">Your words appear here as they are recognised.</p>
+        <p className="quiet">{text.text("talk.noWords")}</p>
       ) : (
-        <p lang={source}>
+        <p lang={source} dir={directionOf(source)}>
           {lines.map((line) => (
             <span key={line.number} className={line.final ? "" : "quiet"}>
               {line.text}{" "}

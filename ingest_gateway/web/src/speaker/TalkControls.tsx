@@ -1,54 +1,55 @@
+import { useSession, useSpeaker } from "./in_page";
+import { useText } from "../shared/i18n";
 import { useRef } from "react";
-import { useStore } from "zustand";
-import { end, mute, pause } from "./speaking";
-import { speakerStore } from "./store";
 
 const IN_WORDS = {
-  live: "Live",
-  paused: "Paused",
-  muted: "Muted",
-  ended: "Ended",
+  live: "talk.live",
+  paused: "talk.paused",
+  muted: "talk.muted",
+  ended: "talk.ended",
 } as const;
 
 export function TalkControls() {
-  const state = useStore(speakerStore, (store) => store.state);
-  const connected = useStore(speakerStore, (store) => store.connected);
+  const session = useSession();
+  const text = useText();
+  const state = useSpeaker((store) => store.state);
+  const connected = useSpeaker((store) => store.connected);
   const asking = useRef<HTMLDialogElement>(null);
   return (
     <>
       <p className={`state ${connected ? state : "waiting"}`} role="status">
-        {connected ? IN_WORDS[state] : "Connecting … what you say is kept"}
+        {text.text(connected ? IN_WORDS[state] : "talk.connecting")}
       </p>
       <div className="controls">
         <button
           aria-pressed={state === "paused"}
           onClick={() => {
-            pause(state !== "paused");
+            session.pause(state !== "paused");
           }}
         >
-          {state === "paused" ? "Resume" : "Pause"}
+          {text.text(state === "paused" ? "talk.resume" : "talk.pause")}
         </button>
         <button
           aria-pressed={state === "muted"}
           disabled={state === "paused"}
           onClick={() => {
-            mute(state !== "muted");
+            session.mute(state !== "muted");
           }}
         >
-          {state === "muted" ? "Unmute" : "Mute"}
+          {text.text(state === "muted" ? "talk.unmute" : "talk.mute")}
         </button>
         <button className="danger" onClick={() => asking.current?.showModal()}>
-          End …
+          {text.text("talk.end")}
         </button>
       </div>
       <dialog ref={asking} aria-labelledby="end-title">
         <form method="dialog">
-          <h2 id="end-title">End the talk?</h2>
-          <p>Listeners hear what was said until now, then it is over for everybody.</p>
+          <h2 id="end-title">{text.text("end.title")}</h2>
+          <p>{text.text("end.text")}</p>
           <div className="controls">
-            <button autoFocus>Go on speaking</button>
-            <button className="danger" onClick={() => void end()}>
-              End the talk
+            <button autoFocus>{text.text("end.goOn")}</button>
+            <button className="danger" onClick={() => void session.end()}>
+              {text.text("end.end")}
             </button>
           </div>
         </form>

@@ -1,29 +1,30 @@
-import { useStore } from "zustand";
-import { nativeName } from "../shared/languages";
+import { useSpeaker } from "./in_page";
+import { useText, type MessageId } from "../shared/i18n";
+import { nativeName } from "../shared/language_table";
 import { connectionInWords } from "./connection_in_words";
-import { speakerStore } from "./store";
 import type { Way } from "./talk_protocol";
 
 /** Who listens, how late it is for them, and whether what is said gets through. */
 export function TalkStatus() {
-  const listeners = useStore(speakerStore, (state) => state.listeners);
-  const lagMs = useStore(speakerStore, (state) => state.lagMs);
-  const way = useStore(speakerStore, (state) => wayInWords(state.way, state.goesBy));
-  const notice = useStore(speakerStore, (state) => state.notice);
-  const isGood = useStore(speakerStore, (state) => connectionInWords(state).good);
-  const connection = useStore(speakerStore, (state) => connectionInWords(state).text);
+  const text = useText();
+  const listeners = useSpeaker((state) => state.listeners);
+  const lagMs = useSpeaker((state) => state.lagMs);
+  const way = useSpeaker((state) => wayInWords(state.way, state.goesBy));
+  const notice = useSpeaker((state) => state.notice);
+  const report = useSpeaker((state) => state);
+  const connection = connectionInWords(report);
   const languages = Object.keys(listeners).sort();
   const all = Object.values(listeners).reduce((sum, count) => sum + count, 0);
   return (
     <section className="card" aria-labelledby="listeners">
-      <h2 id="listeners">{all === 1 ? "1 listener" : `${String(all)} listeners`}</h2>
+      <h2 id="listeners">{text.text("listeners.count", { count: all })}</h2>
       {languages.length > 0 && (
         <table>
           <thead>
             <tr>
-              <th scope="col">Language</th>
-              <th scope="col">Listeners</th>
-              <th scope="col">Hear it after</th>
+              <th scope="col">{text.text("listeners.language")}</th>
+              <th scope="col">{text.text("listeners.listeners")}</th>
+              <th scope="col">{text.text("listeners.after")}</th>
             </tr>
           </thead>
           <tbody>
@@ -33,28 +34,24 @@ export function TalkStatus() {
                   {nativeName(code)}
                 </th>
                 <td>{listeners[code]}</td>
-                <td>{inSeconds(lagMs[code])}</td>
+                <td>{lagMs[code] === undefined ? "–" : text.seconds(lagMs[code] / 1000, 1)}</td>
               </tr>
             ))}
           </tbody>
         </table>
       )}
-      <p className={isGood ? "quiet" : "problem"} role="status">
-        {connection}
+      <p className={connection.good ? "quiet" : "problem"} role="status">
+        {text.words(connection.words)}
       </p>
-      {way !== null && <p className="quiet">{way}</p>}
+      {way !== null && <p className="quiet">{text.text(way)}</p>}
       {notice !== null && <p className="quiet">{notice}</p>}
     </section>
   );
 }
 
 /** Only who has chosen WebRTC wants to know. */
-function wayInWords(chosen: Way, goesBy: Way | null): string | null {
+function wayInWords(chosen: Way, goesBy: Way | null): MessageId | null {
   if (chosen === "websocket" || goesBy === null) return null;
-  if (goesBy === "webrtc") return "Sound goes by WebRTC.";
-  return "WebRTC does not get through here: sound goes by WebSocket.";
-}
-
-function inSeconds(ms: number | undefined): string {
-  return ms === undefined ? "–" : `${(ms / 1000).toFixed(1)} s`;
+  if (goesBy === "webrtc") return "connection.webrtc";
+  return "connection.websocket";
 }

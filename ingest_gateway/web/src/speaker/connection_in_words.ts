@@ -1,37 +1,33 @@
+import type { Words } from "../shared/i18n";
 import type { TalkReport } from "./talk_protocol";
 
 const SLOW_ACK_MS = 2000;
 const MUCH_UNSAVED_MS = 4000;
 
-export interface InWords {
+export interface ConnectionInWords {
   readonly good: boolean;
-  readonly text: string;
+  readonly words: Words;
 }
 
 type Seen = Pick<TalkReport, "connected" | "unsavedMs" | "savedMs" | "lostMs" | "ackMs">;
 
 /** The connection as a speaker wants to know it: does what I say get through? */
-export function connectionInWords(report: Seen): InWords {
-  const lost = seconds(report.lostMs);
-  if (!report.connected && report.lostMs > 0) {
-    return bad(`No connection. ${lost} s of speech could not be kept; the last 30 s are.`);
+export function connectionInWords(report: Seen): ConnectionInWords {
+  const { connected, lostMs, unsavedMs, savedMs, ackMs } = report;
+  const lost = inSeconds(lostMs);
+  const seconds = inSeconds(savedMs);
+  const bad = (words: Words) => ({ good: false, words });
+  if (!connected && lostMs > 0) return bad({ id: "connection.losing", values: { lost } });
+  const waiting = { seconds: inSeconds(unsavedMs) };
+  if (!connected) return bad({ id: "connection.none", values: waiting });
+  if (unsavedMs > MUCH_UNSAVED_MS) return bad({ id: "connection.onItsWay", values: waiting });
+  if (ackMs !== null && ackMs > SLOW_ACK_MS) {
+    return bad({ id: "connection.slow", values: { seconds } });
   }
-  if (!report.connected) {
-    return bad(`No connection: trying again. ${seconds(report.unsavedMs)} s of speech are kept.`);
-  }
-  if (report.unsavedMs > MUCH_UNSAVED_MS) {
-    return bad(`Slow connection: ${seconds(report.unsavedMs)} s of speech are still on their way.`);
-  }
-  const missing = report.lostMs > 0 ? ` ${lost} s were lost while there was no connection.` : "";
-  const saved = `${seconds(report.savedMs)} s of speech are stored.`;
-  if (report.ackMs !== null && report.ackMs > SLOW_ACK_MS) return bad(`Slow connection. ${saved}`);
-  return { good: report.lostMs === 0, text: `Good connection. ${saved}${missing}` };
+  if (lostMs > 0) return bad({ id: "connection.goodAgain", values: { seconds, lost } });
+  return { good: true, words: { id: "connection.good", values: { seconds } } };
 }
 
-function bad(text: string): InWords {
-  return { good: false, text };
-}
-
-function seconds(ms: number): string {
-  return String(Math.round(ms / 1000));
+function inSeconds(ms: number): number {
+  return Math.round(ms / 1000);
 }

@@ -1,15 +1,32 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { followInterface, Interface, InterfaceContext, type Catalogue } from "../shared/i18n";
+import { BROWSER_MEMORY } from "../shared/remembered";
 import "../style.css";
+import { followPage, SpeakerContext } from "./in_page";
+import { browserNeeds, SpeakerSession } from "./speaker_session";
 import { SpeakerPage } from "./SpeakerPage";
-import { prepare } from "./speaking";
 
-const page = document.getElementById("page");
-if (page !== null) {
+const CATALOGUES = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {
+  import: "default",
+});
+
+async function begin(page: HTMLElement): Promise<void> {
+  const session = new SpeakerSession(browserNeeds());
+  followPage(session);
+  void session.prepare();
+  const own = await Interface.begin(CATALOGUES, BROWSER_MEMORY, navigator.languages);
+  followInterface(own, "speak.title");
   createRoot(page).render(
     <StrictMode>
-      <SpeakerPage />
+      <InterfaceContext value={own}>
+        <SpeakerContext value={session}>
+          <SpeakerPage />
+        </SpeakerContext>
+      </InterfaceContext>
     </StrictMode>,
   );
-  void prepare();
 }
+
+const page = document.getElementById("page");
+if (page !== null) void begin(page);

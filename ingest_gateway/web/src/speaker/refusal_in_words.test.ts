@@ -1,10 +1,15 @@
 import { expect, it } from "vitest";
+import { ENGLISH } from "../shared/english";
 import { refusalInWords } from "./refusal_in_words";
 
 it.each([
-  ["SPEAKER_TAKEN", "the speaker goes on in another connection", /from another page.* goes on there/],
+  [
+    "SPEAKER_TAKEN",
+    "the speaker goes on in another connection",
+    /from another page.* goes on there/,
+  ],
   ["SESSION_ENDED", "ended", /has ended this talk/],
-  ["FORBIDDEN", "not for guests", /The gateway refused: not for guests\./],
+  ["FORBIDDEN", "not for guests", /The gateway refused: not for guests/],
 ])("says of %s what it means for the speaker", (code, message, words) => {
-  expect(refusalInWords({ code, message })).toMatch(words);
+  expect(ENGLISH.words(refusalInWords({ code, message }))).toMatch(words);
 });

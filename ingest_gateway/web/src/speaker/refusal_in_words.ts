@@ -1,14 +1,16 @@
 import type { ErrorMessage } from "../protocol/messages";
+import type { MessageId, Words } from "../shared/i18n";
 
-const IN_WORDS: Readonly<Record<string, string>> = {
-  SPEAKER_TAKEN: "You speak into this talk from another page now. It goes on there.",
-  NO_SESSION: "There is no such talk any more.",
-  SESSION_ENDED: "Somebody has ended this talk, or it was without a speaker for too long.",
-  UNAUTHORIZED: "Your token is not valid any more. Begin a new talk with another one.",
-  NOT_SPEAKER: "This talk belongs to somebody else.",
+const BY_CODE: Readonly<Record<string, MessageId>> = {
+  SPEAKER_TAKEN: "problem.takenOver",
+  NO_SESSION: "problem.noSession",
+  SESSION_ENDED: "problem.sessionEnded",
+  UNAUTHORIZED: "problem.badToken",
+  NOT_SPEAKER: "problem.notSpeaker",
 };
 
-/** Why a talk is over in this page; otherwise in the gateway's own words. */
-export function refusalInWords({ code, message }: Pick<ErrorMessage, "code" | "message">): string {
-  return IN_WORDS[code] ?? `The gateway refused: ${message}.`;
+/** Why a talk is over in this page; otherwise the gateway's own words. */
+export function refusalInWords({ code, message }: Pick<ErrorMessage, "code" | "message">): Words {
+  const id = BY_CODE[code];
+  return id === undefined ? { id: "problem.refused", values: { reason: message } } : { id };
 }

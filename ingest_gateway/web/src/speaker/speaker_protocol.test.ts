@@ -27,12 +27,24 @@ beforeEach(() => {
     send: (message: { action: string }) => sent.push(message.action) > 0,
     sendBytes: (bytes: Uint8Array<ArrayBuffer>) => sent.push(seen(bytes)) > 0,
   };
-  talk = new SpeakerProtocol("joyful-1", "stream-1", wire, {
-    report: (changes) => { Object.assign(shown, changes); },
-    ownWords: () => undefined,
-    joinAgain: (inMs) => { again.push(inMs); },
-    over: (problem) => { over.push(problem); },
-  }, () => nowMs);
+  talk = new SpeakerProtocol(
+    "joyful-1",
+    "stream-1",
+    wire,
+    {
+      report: (changes) => {
+        Object.assign(shown, changes);
+      },
+      ownWords: () => undefined,
+      joinAgain: (inMs) => {
+        again.push(inMs);
+      },
+      over: (problem) => {
+        over.push(problem);
+      },
+    },
+    () => nowMs,
+  );
 });
 
 function joined(sequence = -1, state: "live" | "paused" | "muted" = "live"): void {

@@ -1,5 +1,6 @@
-import { createStore } from "zustand/vanilla";
-import { remember, remembered, rememberedNumber } from "../shared/remembered";
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { numberOf, type Memory } from "../shared/remembered";
+import type { Words } from "../shared/i18n";
 import type { TalkReport, Way } from "./talk_protocol";
 
 export interface OwnLine {
@@ -17,6 +18,7 @@ export interface SpeakerState extends TalkReport {
   /** Languages that can be spoken; empty until the gateway has said so. */
   readonly sources: readonly string[];
   readonly source: string;
+  /** `label` empty: the browser does not tell it yet. */
   readonly microphones: readonly { readonly id: string; readonly label: string }[];
   readonly microphone: string;
   readonly chunkSamples: number;
@@ -28,11 +30,11 @@ export interface SpeakerState extends TalkReport {
   readonly needsToken: boolean;
   /** A talk of this tab that was left open when the page was loaded anew. */
   readonly resumable: string | null;
-  readonly problem: string | null;
+  readonly problem: Words | null;
   readonly ownLines: readonly OwnLine[];
 }
 
-const NOTHING_YET: TalkReport = {
+export const NO_REPORT: TalkReport = {
   connected: false,
   goesBy: null,
   state: "live",
@@ -44,37 +46,26 @@ const NOTHING_YET: TalkReport = {
   lagMs: {},
   notice: null,
 };
+/** What belongs to one talk, before there is one. */
+export const NO_TALK = { ...NO_REPORT, sessionId: null, link: null, problem: null, ownLines: [] };
 const OWN_LINES = 30;
 
-export const speakerStore = createStore<SpeakerState>(() => ({
-  ...NOTHING_YET,
-  phase: "ready",
-  sessionId: null,
-  link: null,
-  sources: [],
-  source: remembered("source") ?? "en",
-  microphones: [],
-  microphone: remembered("microphone") ?? "",
-  chunkSamples: rememberedNumber("chunkSamples", 4096),
-  way: remembered("way") === "webrtc" ? "webrtc" : "websocket",
-  volume: 1,
-  account: null,
-  needsToken: false,
-  resumable: null,
-  problem: null,
-  ownLines: [],
-}));
-
-type Choice = "source" | "microphone" | "chunkSamples" | "way";
-
-/** A choice of the person's, kept for the next time. */
-export function choose<C extends Choice>(name: C, value: SpeakerState[C]): void {
-  remember(name, String(value));
-  speakerStore.setState({ [name]: value });
-}
-
-export function forgetTalk(): void {
-  speakerStore.setState({ ...NOTHING_YET, sessionId: null, link: null, problem: null, ownLines: [] });
+/** A page that has not been used yet, with what its person chose before. */
+export function createSpeakerStore(memory: Memory): StoreApi<SpeakerState> {
+  return createStore<SpeakerState>(() => ({
+    ...NO_TALK,
+    phase: "ready",
+    sources: [],
+    source: memory.get("source") ?? "en",
+    microphones: [],
+    microphone: memory.get("microphone") ?? "",
+    chunkSamples: numberOf(memory, "chunkSamples", 4096),
+    way: memory.get("way") === "webrtc" ? "webrtc" : "websocket",
+    volume: 1,
+    account: null,
+    needsToken: false,
+    resumable: null,
+  }));
 }
 
 /** A later word on the same utterance takes the earlier one's place. */

@@ -46,15 +46,28 @@ export function openSocketLink(speaking: Speaking, before?: Before): TalkLink {
   // The line tells of nothing before this function is done.
   const admission = async () => fetchAdmission(await speaking.token());
   const line: Line = new Line(socketUrl(location.origin), admission, {
-    opened: () => { protocol.opened(); },
-    broken: () => { protocol.broken(); },
-    received: (message) => { protocol.received(message); },
+    opened: () => {
+      protocol.opened();
+    },
+    broken: () => {
+      protocol.broken();
+    },
+    received: (message) => {
+      protocol.received(message);
+    },
   });
-  const wire = binaryFrames ? line : {
-    send: (message: ClientMessage) => line.send(message),
-    sendBytes: (frame: Uint8Array<ArrayBuffer>) => line.send(asMessage(sessionId, streamId, frame)),
+  const wire = binaryFrames
+    ? line
+    : {
+        send: (message: ClientMessage) => line.send(message),
+        sendBytes: (frame: Uint8Array<ArrayBuffer>) =>
+          line.send(asMessage(sessionId, streamId, frame)),
+      };
+  const joinAgain = (inMs: number) => {
+    setTimeout(() => {
+      protocol.opened();
+    }, inMs);
   };
-  const joinAgain = (inMs: number) => { setTimeout(() => { protocol.opened(); }, inMs); };
   const protocol: SpeakerProtocol = new SpeakerProtocol(sessionId, streamId, wire, {
     ...events,
     joinAgain,
@@ -64,18 +77,32 @@ export function openSocketLink(speaking: Speaking, before?: Before): TalkLink {
     for (const one of before.unsaved) protocol.makeUp(one.samples, one.timestampMs);
   }
   return {
-    speak: (samples, timestampMs) => { protocol.speak(samples, timestampMs); },
-    pause: (paused) => { protocol.pause(paused); },
-    mute: (muted) => { protocol.mute(muted); },
-    setVolume: (volume) => { protocol.setVolume(volume); },
-    askStatus: () => { protocol.askStatus(); },
+    speak: (samples, timestampMs) => {
+      protocol.speak(samples, timestampMs);
+    },
+    pause: (paused) => {
+      protocol.pause(paused);
+    },
+    mute: (muted) => {
+      protocol.mute(muted);
+    },
+    setVolume: (volume) => {
+      protocol.setVolume(volume);
+    },
+    askStatus: () => {
+      protocol.askStatus();
+    },
     end: () => {
       protocol.end();
       return Promise.resolve();
     },
     useTrack: () => undefined,
-    hurry: () => { line.hurry(); },
-    close: () => { line.close(); },
+    hurry: () => {
+      line.hurry();
+    },
+    close: () => {
+      line.close();
+    },
   };
 }
 
@@ -112,8 +139,12 @@ class WhipLink implements TalkLink {
       this.sender = peer.addTransceiver(track, { direction: "sendonly" }).sender;
     };
     this.line = await RtcLine.open(path, token, prepare, {
-      received: (message) => { if (this.other === null) this.protocol.received(message); },
-      broken: () => { this.goOnBySocket(); },
+      received: (message) => {
+        if (this.other === null) this.protocol.received(message);
+      },
+      broken: () => {
+        this.goOnBySocket();
+      },
     });
     this.protocol.opened();
   }

@@ -15,12 +15,21 @@ beforeEach(() => {
   shown = {};
   over = [];
   nowMs = BEGAN_MS;
-  talk = new WhipProtocol("joyful-1", { send: ({ action }) => sent.push(action) > 0 }, {
-    report: (changes) => { Object.assign(shown, changes); },
-    ownWords: () => undefined,
-    joinAgain: () => undefined,
-    over: (problem) => { over.push(problem); },
-  }, () => nowMs);
+  talk = new WhipProtocol(
+    "joyful-1",
+    { send: ({ action }) => sent.push(action) > 0 },
+    {
+      report: (changes) => {
+        Object.assign(shown, changes);
+      },
+      ownWords: () => undefined,
+      joinAgain: () => undefined,
+      over: (problem) => {
+        over.push(problem);
+      },
+    },
+    () => nowMs,
+  );
   talk.opened();
 });
 
@@ -69,7 +78,10 @@ it("keeps silence while muted and nothing in a pause", () => {
   speak(1);
   expect(talk.unsaved.map((one) => one.samples[0])).toEqual([0, 5]);
   expect(sent.slice(1)).toEqual([
-    "muteBroadcast", "unmuteBroadcast", "pauseBroadcast", "resumeBroadcast",
+    "muteBroadcast",
+    "unmuteBroadcast",
+    "pauseBroadcast",
+    "resumeBroadcast",
   ]);
 });
 

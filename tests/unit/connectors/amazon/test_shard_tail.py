@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.amazon.shard_tail import ShardTail
+from connectors.amazon.shard_subscription import ShardTail
 from connectors.interfaces.shard_source import ShardRecord, StartAt, StartKind
 
 pytestmark = pytest.mark.unit

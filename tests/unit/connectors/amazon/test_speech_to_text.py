@@ -11,7 +11,7 @@ import pytest
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.languages import AMAZON_LANGUAGES
 from connectors.amazon.speech_to_text import AmazonSpeechToText
-from connectors.amazon.speech_to_text_settings import AmazonSpeechToTextSettings
+from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.amazon.transcribe_wire import StreamRequest
 from connectors.amazon.transcript import TranscriptItem, TranscriptResult
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError

@@ -14,7 +14,7 @@ from connectors.calls.fair_semaphore import (
     RECENT_S,
     REMEMBERED_S,
     TELL_EVERY_S,
-    FairTurns,
+    FairSemaphore,
     Queue,
 )
 from connectors.interfaces.errors import RetryableError, ThrottledError
@@ -80,7 +80,7 @@ def test_a_place_goes_to_who_waited_longest_whoever_asks_next(run_virtual: RunVi
     """Three sessions, one place, each speaks for 4 s and asks again at once: they take turns."""
 
     async def run() -> list[str]:
-        turns = FairTurns(1, OFTEN)
+        turns = FairSemaphore(1, OFTEN)
         served: list[str] = []
 
         async def talk(session: str) -> None:
@@ -106,7 +106,7 @@ def test_a_session_whose_stream_broke_is_not_passed_by_those_who_wait(
     run_virtual: RunVirtual,
 ) -> None:
     async def run() -> None:
-        turns = FairTurns(1, OFTEN)
+        turns = FairSemaphore(1, OFTEN)
         await turns.acquire("speaks", 1.0)
         waiting = asyncio.create_task(turns.acquire("waits", 60.0))
         await asyncio.sleep(0.5)
@@ -125,7 +125,7 @@ def test_a_session_whose_stream_broke_is_not_passed_by_those_who_wait(
 
 def test_no_session_holds_two_or_waits_twice(run_virtual: RunVirtual) -> None:
     async def run() -> None:
-        turns = FairTurns(2, OFTEN)
+        turns = FairSemaphore(2, OFTEN)
         await turns.acquire("a", 1.0)
         with pytest.raises(RetryableError, match="already"):
             await turns.acquire("a", 1.0)
@@ -148,7 +148,7 @@ def test_who_is_refused_is_told_and_the_log_every_ten_seconds(
     run_virtual: RunVirtual, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
-        turns = FairTurns(1, OFTEN)
+        turns = FairSemaphore(1, OFTEN)
         await turns.acquire("a", 1.0)
         for _ in range(3):
             with pytest.raises(ThrottledError, match="1 streams are open"):
@@ -164,7 +164,7 @@ def test_who_is_refused_is_told_and_the_log_every_ten_seconds(
 
 def test_only_a_lack_of_places_refuses_not_a_late_start(run_virtual: RunVirtual) -> None:
     async def run() -> float:
-        turns = FairTurns(100, per_s=1.0)
+        turns = FairSemaphore(100, per_s=1.0)
         await asyncio.gather(*(turns.acquire(f"{each}", 1.0) for each in range(31)))
         return asyncio.get_running_loop().time()
 
@@ -173,7 +173,7 @@ def test_only_a_lack_of_places_refuses_not_a_late_start(run_virtual: RunVirtual)
 
 def test_a_caller_who_is_cancelled_leaves_its_place_to_others(run_virtual: RunVirtual) -> None:
     async def run() -> None:
-        turns = FairTurns(1, OFTEN)
+        turns = FairSemaphore(1, OFTEN)
         await turns.acquire("a", 1.0)
         gone = asyncio.create_task(turns.acquire("gone", 60.0))
         await asyncio.sleep(1.0)

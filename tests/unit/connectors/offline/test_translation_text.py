@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.offline.translation import find_modes, shortest_route
+from connectors.offline.translation import (
+    find_modes,
+    from_stream,
+    match_case,
+    shortest_route,
+    to_stream,
+)
 from connectors.offline.translation_process import commands_of
-from connectors.offline.translation_text import from_stream, match_case, to_stream
 
 pytestmark = pytest.mark.unit
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -159,3 +159,7 @@ class Stream:
         for reader in self.readers:
             reader.close()
         self.loop.stop()
+
+
+Streams = Callable[..., Stream]
+"""Makes them; see ``conftest``."""

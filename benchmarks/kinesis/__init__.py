@@ -1,1 +1,0 @@
-"""From a put to the reader: polling against enhanced fan-out."""

@@ -1,0 +1,105 @@
+// For those who work on the pages: every state, in every language and theme. By its address:
+// `?page=listener&view=live&language=ar&theme=dark`; without a view, a list of them.
+import { StrictMode, type ReactNode } from "react";
+import { createRoot } from "react-dom/client";
+import { ListenerContext } from "../listener/in_page";
+import "../listener/listener.css";
+import type { ListenerNeeds } from "../listener/listener_needs";
+import { ListenerSession } from "../listener/listener_session";
+import { ListenerPage } from "../listener/ListenerPage";
+import { MissingPage } from "../missing/MissingPage";
+import { followInterface, Interface, InterfaceContext, type Catalogue } from "../shared/i18n";
+import { memoryOf } from "../shared/remembered";
+import { SpeakerContext } from "../speaker/in_page";
+import { browserNeeds, SpeakerSession } from "../speaker/speaker_session";
+import { SpeakerPage } from "../speaker/SpeakerPage";
+import "../style.css";
+import { GalleryIndex } from "./GalleryIndex";
+import { linesOf, SAMPLE_TALKS } from "./sample_talk";
+import { LISTENER_VIEWS, SPEAKER_VIEWS } from "./views";
+
+const LISTENER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,listener}/*.json", {
+  import: "default",
+});
+const SPEAKER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {
+  import: "default",
+});
+
+/** A session without a gateway and without sound. */
+const NO_NEEDS: ListenerNeeds = {
+  memory: memoryOf(),
+  preferred: () => [],
+  findSession: () => Promise.resolve({ kind: "unreachable" }),
+  openLine: () => {
+    throw new Error("the gallery has no gateway");
+  },
+  openTrackLine: () => {
+    throw new Error("the gallery has no gateway");
+  },
+  createPlayback: () => null,
+  createTrackSound: () => {
+    throw new Error("the gallery has no sound");
+  },
+  listOutputs: () => Promise.resolve([]),
+  showAddress: () => undefined,
+  nowMs: Date.now,
+};
+
+function listener(view: string, language: string): ReactNode {
+  const session = new ListenerSession(NO_NEEDS);
+  const preview = { number: 99, text: SAMPLE_TALKS[language]?.preview ?? "", language };
+  session.store.setState({ language, lines: linesOf(language), partial: preview });
+  session.store.setState((state) => LISTENER_VIEWS[view]?.(state) ?? {});
+  return (
+    <ListenerContext value={session}>
+      <ListenerPage />
+    </ListenerContext>
+  );
+}
+
+function speaker(view: string): ReactNode {
+  const session = new SpeakerSession({ ...browserNeeds(), memory: memoryOf() });
+  session.store.setState({
+    sources: ["en", "es", "ar"],
+    microphones: [
+      { id: "one", label: "" },
+      { id: "two", label: "USB" },
+    ],
+    ...SPEAKER_VIEWS[view],
+  });
+  return (
+    <SpeakerContext value={session}>
+      <SpeakerPage />
+    </SpeakerContext>
+  );
+}
+
+async function show(page: HTMLElement): Promise<void> {
+  const asked = new URLSearchParams(location.search);
+  const name = asked.get("page") ?? "";
+  const view = asked.get("view") ?? "";
+  const language = asked.get("language") ?? "en";
+  const files = name === "speaker" ? SPEAKER_TEXTS : LISTENER_TEXTS;
+  const own = await Interface.begin(files, memoryOf(), [language]);
+  followInterface(own, "app.name");
+  const shown =
+    name === "listener" ? (
+      listener(view, language)
+    ) : name === "speaker" ? (
+      speaker(view)
+    ) : name === "missing" ? (
+      <MissingPage />
+    ) : (
+      <GalleryIndex tags={own.tags} />
+    );
+  createRoot(page).render(
+    <StrictMode>
+      <InterfaceContext value={own}>{shown}</InterfaceContext>
+    </StrictMode>,
+  );
+  const theme = asked.get("theme");
+  if (name !== "listener" && theme !== null) document.documentElement.style.colorScheme = theme;
+}
+
+const page = document.getElementById("page");
+if (page !== null) void show(page);

@@ -1,0 +1,72 @@
+// Every state that a page can be in, by name.
+import type { ListenerState } from "../listener/store";
+import type { SpeakerState } from "../speaker/store";
+import { ENDLESS, SESSION } from "./words";
+
+export type ListenerView = (state: ListenerState) => Partial<ListenerState>;
+export type SpeakerView = Partial<SpeakerState>;
+
+const LOCAL = { sessionId: SESSION, sourceLanguage: "en" };
+const IN_TALK = { ...LOCAL, phase: "listening" } as const;
+
+export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
+  asked: () => ({ phase: "asking" }),
+  "no-such-talk": () => ({
+    phase: "asking",
+    problem: { id: "join.none", values: { name: ENDLESS } },
+  }),
+  languages: () => ({
+    ...LOCAL,
+    phase: "choosing",
+    likely: ["es", "en"],
+    others: ["ar", "ca", "de", "fr", "hi", "it", "ja", "pt-BR", "uk", "zh-Hans"],
+  }),
+  connecting: () => ({ ...LOCAL, phase: "joining", lines: [], partial: null }),
+  empty: () => ({ ...IN_TALK, lines: [], partial: null }),
+  live: () => IN_TALK,
+  quiet: () => ({ ...IN_TALK, presence: "quiet" }),
+  away: () => ({ ...IN_TALK, presence: "away" }),
+  paused: () => ({ ...IN_TALK, state: "paused" }),
+  muted: () => ({ ...IN_TALK, state: "muted" }),
+  offline: () => ({ ...LOCAL, phase: "joining", offlineS: 12 }),
+  blocked: () => ({ ...IN_TALK, soundBlocked: true }),
+  behind: () => ({ ...IN_TALK, behindS: 14, rate: 1.1 }),
+  original: () => ({ ...IN_TALK, showOriginal: true }),
+  contrast: () => ({ ...IN_TALK, highContrast: true, textSize: 3 }),
+  captions: () => ({ ...IN_TALK, mode: "captions" }),
+  sound: () => ({ ...IN_TALK, mode: "sound" }),
+  "no-sound": () => ({ ...IN_TALK, hasNoSound: true, problem: { id: "sound.none" } }),
+  "long-name": () => ({ ...IN_TALK, sessionId: ENDLESS }),
+  settings: () => ({ ...IN_TALK, isTrackKeptOut: true }),
+  ended: () => ({ ...LOCAL, phase: "over", state: "ended" }),
+};
+
+const TALK = {
+  phase: "speaking",
+  sessionId: SESSION,
+  link: `https://talks.example/listen/${SESSION}`,
+  connected: true,
+  savedMs: 61_000,
+  listeners: { es: 12, ar: 3, "pt-BR": 1 },
+  lagMs: { es: 2300, ar: 2750 },
+  ownLines: [
+    { number: 0, text: "When the ship came in,", final: true },
+    { number: 1, text: "she had already", final: false },
+  ],
+} as const satisfies SpeakerView;
+
+export const SPEAKER_VIEWS: Readonly<Record<string, SpeakerView>> = {
+  ready: { phase: "ready" },
+  refused: { phase: "ready", problem: { id: "microphone.refused" }, needsToken: true },
+  "signed-out": { phase: "ready", account: "signed out" },
+  starting: { phase: "starting" },
+  "left-open": { phase: "ready", resumable: SESSION },
+  live: TALK,
+  muted: { ...TALK, state: "muted" },
+  paused: { ...TALK, state: "paused" },
+  offline: { ...TALK, connected: false, unsavedMs: 9000 },
+  losing: { ...TALK, connected: false, unsavedMs: 30_000, lostMs: 5000 },
+  held: { ...TALK, problem: { id: "microphone.held" } },
+  ended: { phase: "over", sessionId: SESSION, savedMs: 61_000 },
+  taken: { phase: "over", sessionId: SESSION, problem: { id: "problem.takenOver" } },
+};

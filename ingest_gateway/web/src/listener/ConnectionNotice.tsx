@@ -1,0 +1,23 @@
+import { useText } from "../shared/i18n";
+import { useListener } from "./in_page";
+
+/** Shorter than this, nobody need know. */
+const WORTH_SAYING_S = 1;
+
+/** That there is no connection, for how long, and what happens then. */
+export function ConnectionNotice() {
+  const text = useText();
+  const offlineS = useListener((state) => state.offlineS);
+  if (offlineS === null || offlineS < WORTH_SAYING_S) return null;
+  return (
+    <>
+      {/* Told once; what counts up is only shown. */}
+      <p className="unseen" role="alert">
+        {text.text("connection.lost")}
+      </p>
+      <p className="problem" aria-hidden="true">
+        {text.text("connection.lostFor", { seconds: offlineS })}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,32 @@
+import { useText } from "../shared/i18n";
+import { useListener, useSession } from "./in_page";
+import { LanguageList } from "./LanguageList";
+import { ModeChoice } from "./ModeChoice";
+
+/** The first thing that a listener sees of a talk: nobody is given a language unasked. */
+export function LanguageSheet() {
+  const session = useSession();
+  const text = useText();
+  const sessionId = useListener((state) => state.sessionId);
+  const mode = useListener((state) => state.mode);
+  return (
+    <>
+      <header className="talk">
+        <span className="session" dir="auto">
+          {sessionId}
+        </span>
+      </header>
+      <main className="asking">
+        <h1>{text.text("sheet.title")}</h1>
+        <ModeChoice />
+        {mode !== "captions" && <p className="quiet">{text.text("sheet.headphones")}</p>}
+        <LanguageList
+          chosen={null}
+          onChoose={(tag) => {
+            session.choose(tag);
+          }}
+        />
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,56 @@
+import type { StoreApi } from "zustand/vanilla";
+import type { Utterance } from "../protocol/messages";
+import { stillPartial, withLine, withState, type CaptionState, type PartialLine } from "./captions";
+import type { ListenerState } from "./store";
+
+/** Utterances whose clips can be heard again. */
+const KEPT = 500;
+
+/** The captions of a session's store, and the utterances that they were made of. */
+export class CaptionLog {
+  private readonly utterances = new Map<number, Utterance>();
+
+  constructor(private readonly store: StoreApi<ListenerState>) {}
+
+  /** Another talk, or another language. */
+  clear(): void {
+    this.utterances.clear();
+    this.store.setState({ lines: [], partial: null });
+  }
+
+  show(utterance: Utterance, state: CaptionState): void {
+    const line = {
+      number: utterance.sequenceNumber,
+      text: utterance.transcript ?? "",
+      original: utterance.sourceTranscript ?? "",
+      state: utterance.skipped ? ("missing" as const) : state,
+      saidAtMs: utterance.timestamp ?? null,
+      saidForMs: (utterance.sourceDuration ?? 0) * 1000,
+      hasClip: !utterance.skipped && (utterance.url ?? utterance.audio ?? null) !== null,
+    };
+    if (line.hasClip) this.keep(utterance);
+    this.store.setState(({ lines, partial }) => {
+      const next = withLine(lines, line);
+      return { lines: next, partial: stillPartial(partial, next) };
+    });
+  }
+
+  mark(number: number, state: CaptionState): void {
+    this.store.setState(({ lines }) => ({ lines: withState(lines, number, state) }));
+  }
+
+  showPartial(partial: PartialLine): void {
+    this.store.setState(({ lines }) => ({ partial: stillPartial(partial, lines) }));
+  }
+
+  /** Those of them that have a clip. */
+  clipsOf(numbers: readonly number[]): readonly Utterance[] {
+    return numbers.flatMap((number) => this.utterances.get(number) ?? []);
+  }
+
+  private keep(utterance: Utterance): void {
+    this.utterances.set(utterance.sequenceNumber, utterance);
+    const [oldest] = this.utterances.keys();
+    if (this.utterances.size > KEPT && oldest !== undefined) this.utterances.delete(oldest);
+  }
+}

@@ -1,0 +1,35 @@
+import { createContext, useContext } from "react";
+import { useStore } from "zustand";
+import { sessionOfPath } from "../shared/session_link";
+import type { ListenerSession } from "./listener_session";
+import type { ListenerState } from "./store";
+
+/** The session of the page around a component. */
+export const ListenerContext = createContext<ListenerSession | null>(null);
+
+export function useSession(): ListenerSession {
+  const session = useContext(ListenerContext);
+  if (session === null) throw new Error("a listener's component stands outside ListenerContext");
+  return session;
+}
+
+export function useListener<T>(select: (state: ListenerState) => T): T {
+  return useStore(useSession().store, select);
+}
+
+/** Hand on to a session what happens to its page, and enter the talk that its address names. */
+export function followPage(session: ListenerSession): void {
+  const hurry = () => {
+    if (document.visibilityState === "visible") session.hurry();
+  };
+  window.addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", hurry);
+  for (const touch of ["click", "keydown"]) {
+    document.addEventListener(touch, () => {
+      session.touched();
+    });
+  }
+  const sessionId = sessionOfPath(location.pathname);
+  if (sessionId !== null) void session.enter(sessionId);
+  else if (location.pathname.startsWith("/listen/")) session.cannotEnter();
+}

@@ -1,0 +1,393 @@
+import type { LineEvents } from "../protocol/line";
+import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/messages";
+import type { Words } from "../shared/i18n";
+import { likeliestFirst } from "../shared/language_range";
+import { nativeName } from "../shared/language_table";
+import { CaptionLog } from "./caption_log";
+import { FreshUrls } from "./fresh_urls";
+import { Liveness } from "./liveness";
+import { joinProblem } from "./join_problem";
+import type { ListenerNeeds } from "./listener_needs";
+import type { Found } from "./offer";
+import type { Sound, SoundEvents } from "./sound";
+import { SoundControls } from "./sound_controls";
+
+import { createListenerStore, type ListenerState, type Looks, type Mode } from "./store";
+import type { ListenerLine } from "./track_line";
+
+const JOIN_AGAIN_MS = 1000;
+const FIND_AGAIN_MS = 2000;
+const CAPABILITIES = ["inlineAudio", "partialCaptions"];
+const NO_SOUND: Words = { id: "sound.none" };
+
+/** Listening from one page: the connection, the captions and the playback put together. What the
+ * page shows is in `store`. */
+export class ListenerSession {
+  readonly store;
+  readonly controls: SoundControls;
+  /** The session that is asked for; another one may be chosen before there is an answer. */
+  private wanted: string | null = null;
+  private line: ListenerLine | null = null;
+  private sound: Sound | null = null;
+  /** The last number that came in this language; null: nothing yet. */
+  private lastNumber: number | null = null;
+  /** Of the lines on the page; another one than chosen until the gateway has answered. */
+  private shownLanguage: string | null = null;
+  private freshUrls = new FreshUrls();
+  private readonly captions: CaptionLog;
+  private readonly liveness: Liveness;
+  /** What was found of the session that is asked for. */
+  private offered: Extract<Found, { kind: "found" }> | null = null;
+
+  private readonly soundEvents: SoundEvents = {
+    began: (number, isAgain) => {
+      this.captions.mark(number, "playing");
+      if (isAgain) return; // the lag is that of the first time
+      this.line?.send({ action: "heard", sequenceNumber: number, heardAt: this.needs.nowMs() });
+    },
+    ended: (number) => {
+      this.captions.mark(number, "heard");
+    },
+    passed: (number, reason) => {
+      this.captions.mark(number, reason === "left out" ? "heard" : "missing");
+    },
+    progress: (now) => {
+      this.showProgress(now);
+    },
+    refreshUrl: (number) => this.refreshUrl(number),
+  };
+
+  private readonly lineEvents: LineEvents = {
+    opened: () => {
+      this.join();
+    },
+    received: (message) => {
+      this.receive(message);
+    },
+    broken: () => {
+      this.broken();
+    },
+  };
+
+  constructor(private readonly needs: ListenerNeeds) {
+    this.store = createListenerStore(needs.memory);
+    this.captions = new CaptionLog(this.store);
+    this.controls = new SoundControls(this.store, needs.memory, () => needs.listOutputs());
+    this.liveness = new Liveness(this.store, () => needs.nowMs());
+  }
+
+  /** Find a session and ask for a language, unless one was chosen for it before. */
+  async enter(sessionId: string): Promise<void> {
+    this.wanted = sessionId;
+    this.set({ problem: null });
+    const found = await this.needs.findSession(sessionId);
+    if (this.wanted !== sessionId) return; // another one was chosen meanwhile
+    switch (found.kind) {
+      case "none":
+        this.set({ problem: { id: "join.none", values: { name: sessionId } } });
+        break;
+      case "unreachable":
+        this.set({ problem: { id: "join.unreachable" } });
+        setTimeout(() => {
+          if (this.wanted === sessionId) void this.enter(sessionId);
+        }, FIND_AGAIN_MS);
+        break;
+      case "found":
+        this.come(sessionId, found);
+        break;
+    }
+  }
+
+  /** The page's address names no session, though it should. */
+  cannotEnter(): void {
+    this.set({ problem: { id: "join.badLink" } });
+  }
+
+  /** Join in the language that was chosen from those that are offered. */
+  choose(language: string): void {
+    const { sessionId } = this.get();
+    if (sessionId === null) return;
+    this.needs.memory.set("language", language);
+    this.needs.memory.set("joined", `${sessionId} ${language}`);
+    if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
+    else this.listen(sessionId, language);
+  }
+
+  setLooks(looks: Partial<Looks>): void {
+    for (const [name, value] of Object.entries(looks)) this.needs.memory.set(name, String(value));
+    this.set(looks);
+  }
+
+  /** With sound, with captions, or with both. */
+  setMode(mode: Mode): void {
+    this.needs.memory.set("mode", mode);
+    const hadSound = this.get().mode !== "captions";
+    const hasSound = mode !== "captions";
+    this.set({ mode });
+    if (hadSound === hasSound) return;
+    const { sessionId, language, continuous, phase } = this.get();
+    const isIn = phase === "joining" || phase === "listening";
+    if (continuous && isIn && sessionId !== null && language !== null) {
+      this.listen(sessionId, language);
+      return;
+    }
+    this.sound?.setWanted(hasSound);
+    if (hasSound) void this.sound?.startSound();
+  }
+
+  /** Play a sentence once more; its utterances by number. */
+  async replay(numbers: readonly number[]): Promise<void> {
+    const known = this.captions.clipsOf(numbers);
+    if (known.length === 0) return;
+    if (this.get().paused) await this.controls.pause(false);
+    await this.sound?.replay(known);
+  }
+
+  /** Join, or change over from another session. */
+  listen(sessionId: string, language: string): void {
+    this.stop();
+    this.lastNumber = null;
+    this.captions.clear();
+    this.liveness.begin();
+    this.set({ phase: "joining", sessionId, language, problem: null });
+    const { continuous, mode } = this.get();
+    if (continuous && mode !== "captions") this.openTrack(sessionId, language);
+    else this.openClips();
+    this.controls.use(this.sound);
+  }
+
+  private openClips(): void {
+    this.sound = this.needs.createPlayback(this.soundEvents);
+    this.set({ hasNoSound: this.sound === null });
+    if (this.sound === null) this.set({ problem: NO_SOUND });
+    this.sound?.setWanted(this.get().mode !== "captions");
+    if (this.get().mode !== "captions") void this.sound?.startSound();
+    this.line = this.needs.openLine(this.lineEvents);
+  }
+
+  private openTrack(sessionId: string, language: string): void {
+    const player = this.needs.createTrackSound(this.soundEvents);
+    this.sound = player;
+    this.line = this.needs.openTrackLine(sessionId, language, {
+      ...this.lineEvents,
+      track: (receiver) => {
+        player.play(receiver);
+      },
+      keptOut: () => {
+        this.set({ continuous: false, isTrackKeptOut: true });
+        this.listen(sessionId, this.get().language ?? language);
+      },
+    });
+  }
+
+  /** Clips, which can catch up and wait, or one track, which goes on behind a lock screen. */
+  setContinuous(continuous: boolean): void {
+    this.needs.memory.set("continuous", String(continuous));
+    this.set({ continuous, isTrackKeptOut: false, paused: false });
+    const { sessionId, language, phase } = this.get();
+    if (sessionId !== null && language !== null && phase !== "over")
+      this.listen(sessionId, language);
+  }
+
+  changeLanguage(language: string): void {
+    const { sessionId, phase } = this.get();
+    if (sessionId === null || language === this.get().language) return;
+    this.needs.memory.set("language", language);
+    this.needs.memory.set("joined", `${sessionId} ${language}`);
+    this.set({ language, problem: null });
+    this.sound?.changeLanguage();
+    // Not connected: the next join asks for it.
+    const isSent = this.line?.send({
+      action: "changeLanguage",
+      sessionId,
+      targetLanguage: language,
+    });
+    if (isSent !== true && phase === "over" && this.offered?.ended !== true) {
+      this.listen(sessionId, language);
+    }
+  }
+
+  leave(): void {
+    this.stop();
+    this.wanted = null;
+    this.needs.memory.set("joined", "");
+    this.needs.showAddress("/listen");
+    this.set({ phase: "asking", problem: null });
+  }
+
+  hurry(): void {
+    this.line?.hurry();
+    this.sound?.touched(); // what the system took away behind a lock screen
+  }
+
+  touched(): void {
+    this.sound?.touched();
+  }
+
+  private stop(): void {
+    this.line?.close();
+    this.sound?.close();
+    this.line = null;
+    this.sound = null;
+    this.controls.use(null);
+    this.freshUrls = new FreshUrls();
+    this.liveness.stop();
+  }
+
+  private broken(): void {
+    if (this.get().phase === "over") return;
+    this.set({ phase: "joining" });
+    this.liveness.connectionLost();
+  }
+
+  private join(): void {
+    const { sessionId, language } = this.get();
+    if (sessionId === null || language === null) return;
+    const since = this.lastNumber === null ? {} : { sinceSequence: this.lastNumber };
+    const wanted = { sessionId, targetLanguage: language, capabilities: CAPABILITIES };
+    this.line?.send({ action: "joinSession", ...wanted, ...since });
+  }
+
+  private receive(message: ServerMessage): void {
+    const { language } = this.get();
+    switch (message.type) {
+      case "sessionJoined":
+        if (message.targetLanguage === language) this.joined(message);
+        break;
+      case "translatedAudio":
+        if (message.targetLanguage === language) this.take(message);
+        break;
+      case "skipped":
+        if ((message.targetLanguage ?? language) === language) {
+          this.take({ ...message, skipped: message.reason });
+        }
+        break;
+      case "partialCaption":
+        this.liveness.speech("partial");
+        this.captions.showPartial({ ...message, number: message.sequenceNumber });
+        break;
+      case "broadcastState":
+        this.controls.setSpeakersVolume(message.volume);
+        this.liveness.toldBy(message.speaker);
+        this.set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
+        break;
+      case "playing":
+        this.sound?.sent(message.sequenceNumber, message.duration);
+        break;
+      case "clipUrl":
+        this.freshUrls.answer(message.sequenceNumber, message.url);
+        break;
+      case "error":
+        this.refused(message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  private joined(message: Extract<ServerMessage, { type: "sessionJoined" }>): void {
+    const { history } = message;
+    const isFirst = this.lastNumber === null;
+    const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
+    if (isOtherLanguage) this.captions.clear();
+    this.shownLanguage = message.targetLanguage;
+    this.controls.setSpeakersVolume(message.volume ?? 1);
+    this.liveness.toldBy(message.speaker);
+    this.liveness.connected();
+    this.set({
+      phase: message.state === "ended" ? "over" : "listening",
+      state: message.state,
+      sourceLanguage: message.sourceLanguage,
+      problem: this.get().hasNoSound ? NO_SOUND : null,
+    });
+    if (message.targetLanguages.length > 0) this.offer(message.targetLanguages);
+    if (isFirst) {
+      // Who comes late reads what was said last and hears what is said from now on.
+      for (const past of history) this.captions.show(past, past.skipped ? "missing" : "past");
+      const newest = history.at(-1)?.sequenceNumber ?? null;
+      this.lastNumber = newest ?? -1;
+      this.sound?.startBehind(newest);
+    } else {
+      // What was missed while there was no connection, or between two languages, is heard.
+      for (const missed of history) this.take(missed);
+    }
+  }
+
+  private take(utterance: Utterance): void {
+    this.liveness.speech("utterance");
+    const isNew = this.sound?.offer(utterance) ?? false;
+    this.captions.show(utterance, isNew ? "waiting" : "past");
+    this.lastNumber = Math.max(this.lastNumber ?? -1, utterance.sequenceNumber);
+  }
+
+  private showProgress(now: { behindS: number; rate: number; soundBlocked: boolean }): void {
+    const { behindS, rate, soundBlocked } = this.get();
+    const roundedS = Math.round(now.behindS);
+    if (roundedS !== behindS || now.rate !== rate || now.soundBlocked !== soundBlocked) {
+      this.set({ behindS: roundedS, rate: now.rate, soundBlocked: now.soundBlocked });
+    }
+  }
+
+  private refreshUrl(number: number): Promise<string | null> {
+    const { sessionId, language } = this.get();
+    if (sessionId === null || language === null) return Promise.resolve(null);
+    const which = { sessionId, targetLanguage: language, sequenceNumber: number };
+    return this.freshUrls.ask(
+      number,
+      () => this.line?.send({ action: "refreshUrl", ...which }) === true,
+    );
+  }
+
+  private refused(error: ErrorMessage): void {
+    if (error.action === "refreshUrl") {
+      if (error.sequence !== undefined) this.freshUrls.answer(error.sequence, null);
+      return;
+    }
+    const problem = joinProblem(error, this.get().sessionId ?? "");
+    if (problem === null) return;
+    this.set({ problem: problem.words });
+    if (error.action === "changeLanguage" && problem.then === "choose") {
+      this.set({ language: this.shownLanguage }); // what was heard goes on
+      return;
+    }
+    if (problem.then === "again") {
+      setTimeout(() => {
+        this.join();
+      }, error.retryAfterMs ?? JOIN_AGAIN_MS);
+    } else {
+      this.line?.close();
+      this.set({ phase: problem.then === "over" ? "over" : "asking" });
+    }
+  }
+
+  private come(sessionId: string, found: Extract<Found, { kind: "found" }>): void {
+    this.offered = found;
+    if (found.languages.length === 0) {
+      this.set({ problem: { id: "join.noLanguage" } });
+      return;
+    }
+    this.needs.showAddress(`/listen/${encodeURIComponent(sessionId)}`);
+    const { sourceLanguage } = found;
+    this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
+    this.captions.clear();
+    this.offer(found.languages);
+    const [joined, language] = (this.needs.memory.get("joined") ?? "").split(" ");
+    if (joined === sessionId && language !== undefined && found.languages.includes(language)) {
+      this.choose(language); // the page was loaded anew
+    }
+  }
+
+  private offer(languages: readonly string[]): void {
+    const last = this.needs.memory.get("language");
+    const ranges = [...(last === null ? [] : [last]), ...this.needs.preferred()];
+    this.set(likeliestFirst(languages, ranges, nativeName));
+  }
+
+  private get(): ListenerState {
+    return this.store.getState();
+  }
+
+  private set(changes: Partial<ListenerState>): void {
+    this.store.setState(changes);
+  }
+}

@@ -1,0 +1,364 @@
+import { openMicrophone, type Microphone } from "../audio/microphone";
+import { microphoneProblem } from "../audio/microphone_problem";
+import { RtcError } from "../protocol/rtc_line";
+import type { MessageId, Words } from "../shared/i18n";
+import { listDevices } from "../shared/devices";
+import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
+import { listenerLink } from "../shared/session_link";
+import * as pool from "../shared/sign_in";
+import * as account from "./account";
+import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
+import { refusalInWords } from "./refusal_in_words";
+import { createSpeakerStore, NO_TALK, withOwnLine, type SpeakerState } from "./store";
+import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./talk_link";
+
+const STATUS_EVERY_MS = 4000;
+/** Nobody is given a token here, or not this one: a person has to bring one. */
+const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
+const NO_SAMPLES: Words = { id: "microphone.gone" };
+const HELD: Words = { id: "microphone.held" };
+
+/** Refusals that this page meets itself; others come with the gateway's words. */
+const BY_CODE: Readonly<Record<string, MessageId>> = {
+  UNREACHABLE: "problem.unreachable",
+  NOT_CONNECTED: "problem.unreachable",
+  SIGNED_OUT: "problem.signInFirst",
+  NOT_OPEN: "problem.notOpen",
+};
+
+type Choice = "source" | "microphone" | "chunkSamples" | "way";
+
+/** What a session needs of the browser and of the gateway. */
+export interface SpeakerNeeds {
+  readonly memory: Memory;
+  readonly origin: string;
+  readonly openMicrophone: typeof openMicrophone;
+  readonly listDevices: typeof listDevices;
+  readonly openSocketLink: typeof openSocketLink;
+  readonly openWhipLink: typeof openWhipLink;
+  readonly account: Pick<
+    typeof account,
+    "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn"
+  >;
+  readonly pool: Pick<typeof pool, "beginSignIn" | "finishSignIn" | "signedInToken" | "signOut">;
+  readonly openTalk: { keep(talk: OpenTalk | null): void; kept(): OpenTalk | null };
+  /** Null: this browser lets screens sleep as they like, or refuses. */
+  lockScreen(): Promise<WakeLockSentinel | null>;
+}
+
+export function browserNeeds(): SpeakerNeeds {
+  return {
+    memory: BROWSER_MEMORY,
+    origin: location.origin,
+    openMicrophone,
+    listDevices,
+    openSocketLink,
+    openWhipLink,
+    account,
+    pool,
+    openTalk: { keep: keepOpenTalk, kept: openTalk },
+    lockScreen: async () => {
+      const locks = navigator.wakeLock as WakeLock | undefined;
+      return (await locks?.request("screen").catch(() => null)) ?? null;
+    },
+  };
+}
+
+interface Talk {
+  readonly link: TalkLink;
+  readonly asking: ReturnType<typeof setInterval>;
+  microphone: Microphone | null;
+  wakeLock: WakeLockSentinel | null;
+  /** Of choices of a microphone: only the last one counts. */
+  turn: number;
+}
+
+/** Speaking from one page: the microphone, the connection and the protocol put together. What the
+ * page shows is in `store`. */
+export class SpeakerSession {
+  readonly store;
+  private talk: Talk | null = null;
+  private publicUrl: string | null = null;
+  private binaryFrames = true;
+  /** Where people sign in for a token; null: there is no such place. */
+  private signInAt: pool.SignIn | null = null;
+
+  constructor(private readonly needs: SpeakerNeeds) {
+    this.store = createSpeakerStore(needs.memory);
+  }
+
+  get isSpeaking(): boolean {
+    return this.talk !== null;
+  }
+
+  /** Ask what there is to choose from, and whether a talk was left open. */
+  async prepare(): Promise<void> {
+    await this.refreshMicrophones();
+    const left = this.needs.openTalk.kept();
+    if (left !== null && (await this.needs.account.isGoingOn(left.sessionId))) {
+      this.set({ resumable: left.sessionId });
+    }
+    try {
+      const offer = await this.needs.account.fetchOffer();
+      this.publicUrl = offer.publicUrl;
+      this.binaryFrames = offer.binaryFrames;
+      this.signInAt = offer.signIn;
+      const sources = Object.keys(offer.languages);
+      const { source } = this.store.getState();
+      this.set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
+      if (this.signInAt !== null) await this.needs.pool.finishSignIn(this.signInAt);
+    } catch (error) {
+      this.set({ problem: inWords(error) });
+    }
+    await this.lookAtAccount();
+  }
+
+  /** Keep a choice of the person's, also for the next time. */
+  choose<C extends Choice>(name: C, value: SpeakerState[C]): void {
+    this.needs.memory.set(name, String(value));
+    this.set({ [name]: value });
+  }
+
+  /** Leave for the page where people sign in; it sends them back here. */
+  async signIn(): Promise<void> {
+    if (this.signInAt === null) return;
+    await this.needs.pool.beginSignIn(this.signInAt).catch((error: unknown) => {
+      this.set({ problem: inWords(error) });
+    });
+  }
+
+  signOut(): void {
+    if (this.signInAt !== null) this.needs.pool.signOut(this.signInAt);
+  }
+
+  /** `token`: typed by a person where the gateway gives none. */
+  start(token: string): Promise<void> {
+    return this.speakInto(async () => {
+      const { source } = this.store.getState();
+      const allowed = token || (await this.givenToken());
+      const sessionId = await this.needs.account.createSession(source, allowed);
+      return { sessionId, token: allowed, source };
+    });
+  }
+
+  /** Go on with the talk that this tab left open. */
+  resumeTalk(): Promise<void> {
+    return this.speakInto(() => {
+      const left = this.needs.openTalk.kept();
+      if (left === null) {
+        throw new account.RefusedError("NOT_OPEN", "That talk is not open any more.");
+      }
+      return Promise.resolve(left);
+    });
+  }
+
+  async switchMicrophone(deviceId: string): Promise<void> {
+    this.choose("microphone", deviceId);
+    const mine = this.talk;
+    if (mine === null) return;
+    const turn = (mine.turn += 1);
+    const before = mine.microphone;
+    mine.microphone = null;
+    mine.link.useTrack(null);
+    await before?.stop();
+    try {
+      const opened = await this.listenTo(deviceId);
+      if (this.talk !== mine || mine.turn !== turn) {
+        await opened.stop(); // the talk is over, or another one was chosen meanwhile
+        return;
+      }
+      mine.microphone = opened;
+      mine.link.useTrack(opened.track);
+      this.set({ problem: null });
+    } catch (error) {
+      if (this.talk === mine && mine.turn === turn) this.set({ problem: inWords(error) });
+    }
+  }
+
+  pause(paused: boolean): void {
+    if (this.talk === null) return;
+    this.talk.link.pause(paused);
+    this.set({ state: paused ? "paused" : "live" });
+  }
+
+  mute(muted: boolean): void {
+    if (this.talk === null) return;
+    this.talk.link.mute(muted);
+    this.set({ state: muted ? "muted" : "live" });
+  }
+
+  setVolume(volume: number): void {
+    this.set({ volume });
+    this.talk?.link.setVolume(volume);
+  }
+
+  /** The last words go out before the end does. */
+  async end(): Promise<void> {
+    const ending = this.talk;
+    await ending?.microphone?.stop();
+    await ending?.link.end();
+  }
+
+  /** The loudest sample of the last moments, in [0, 1]. */
+  level(): number {
+    return this.talk?.microphone?.level() ?? 0;
+  }
+
+  /** The network may be back. */
+  hurry(): void {
+    this.talk?.link.hurry();
+  }
+
+  /** The page is touched: take the sound up where that is allowed only now. */
+  touched(): void {
+    this.talk?.microphone?.goOn();
+  }
+
+  /** Back from the background: whatever the browser let go of meanwhile is taken up again. */
+  lookedAt(): void {
+    if (this.talk === null) return;
+    this.talk.link.hurry();
+    this.talk.microphone?.goOn();
+    void this.stayAwake(this.talk);
+  }
+
+  async refreshMicrophones(): Promise<void> {
+    const found = await this.needs.listDevices("audioinput");
+    this.set({
+      microphones: found.map(({ deviceId, label }) => ({ id: deviceId, label })),
+    });
+  }
+
+  private set(changes: Partial<SpeakerState>): void {
+    this.store.setState(changes);
+  }
+
+  private async speakInto(which: () => Promise<OpenTalk>): Promise<void> {
+    this.set({ ...NO_TALK, phase: "starting" });
+    let microphone: Microphone | null = null;
+    try {
+      // The microphone first: without it, no session is left behind.
+      microphone = await this.listenTo(this.store.getState().microphone);
+      const open = await which();
+      this.needs.openTalk.keep(open);
+      this.talk = await this.open(open, microphone);
+      const { sessionId, source } = open;
+      const link = listenerLink(this.publicUrl ?? this.needs.origin, sessionId);
+      this.set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
+      void this.refreshMicrophones(); // their names are told once one of them may be used
+      await this.stayAwake(this.talk);
+    } catch (error) {
+      await microphone?.stop();
+      const isRefused = error instanceof account.RefusedError && NO_TOKEN.has(error.code);
+      if (isRefused && this.signInAt !== null) this.set({ account: "signed out" });
+      const needsToken = (isRefused && this.signInAt === null) || this.store.getState().needsToken;
+      this.set({ phase: "ready", needsToken, problem: inWords(error) });
+    }
+  }
+
+  private async open({ sessionId, token }: OpenTalk, microphone: Microphone): Promise<Talk> {
+    const speaking: Speaking = {
+      sessionId,
+      token: () => this.currentToken(token),
+      binaryFrames: this.binaryFrames,
+      events: {
+        report: (changes) => {
+          this.set(changes);
+        },
+        ownWords: (number, text, final) => {
+          const { ownLines } = this.store.getState();
+          this.set({ ownLines: withOwnLine(ownLines, { number, text, final }) });
+        },
+        joinAgain: () => undefined, // its link does
+        over: (problem) => {
+          this.close(problem === null ? null : refusalInWords(problem));
+        },
+      },
+    };
+    const isByWebRtc = this.store.getState().way === "webrtc";
+    const link = isByWebRtc
+      ? await this.needs.openWhipLink(speaking, microphone.track)
+      : this.needs.openSocketLink(speaking);
+    const asking = setInterval(() => {
+      link.askStatus();
+    }, STATUS_EVERY_MS);
+    return { link, asking, microphone, wakeLock: null, turn: 0 };
+  }
+
+  private close(problem: Words | null): void {
+    const over = this.talk;
+    this.talk = null;
+    if (over === null) return;
+    this.needs.openTalk.keep(null);
+    clearInterval(over.asking);
+    over.link.close();
+    void over.microphone?.stop();
+    letSleep(over.wakeLock);
+    this.set({ phase: "over", problem });
+  }
+
+  private listenTo(deviceId: string): Promise<Microphone> {
+    return this.needs.openMicrophone({
+      deviceId,
+      chunkSamples: this.store.getState().chunkSamples,
+      onChunk: (samples, timestampMs) => this.talk?.link.speak(samples, timestampMs),
+      onLost: () => {
+        this.set({ problem: NO_SAMPLES });
+      },
+      onHeld: (isHeld) => {
+        if (isHeld) this.set({ problem: HELD });
+        else if (this.store.getState().problem === HELD) this.set({ problem: null });
+      },
+    });
+  }
+
+  private async lookAtAccount(): Promise<void> {
+    if (this.signInAt === null) return;
+    const token = await this.needs.pool.signedInToken(this.signInAt);
+    this.set({ account: token === null ? "signed out" : "signed in" });
+  }
+
+  /** Of the account, while somebody is signed in; otherwise the one that the talk began with. */
+  private async currentToken(otherwise: string): Promise<string> {
+    return (this.signInAt && (await this.needs.pool.signedInToken(this.signInAt))) ?? otherwise;
+  }
+
+  /** Throws RefusedError. */
+  private async givenToken(): Promise<string> {
+    if (this.signInAt === null) return this.needs.account.fetchToken(this.ownName());
+    const token = await this.needs.pool.signedInToken(this.signInAt);
+    if (token !== null) return token;
+    this.set({ account: "signed out" });
+    throw new account.RefusedError("SIGNED_OUT", "Sign in before you speak.");
+  }
+
+  /** The same speaker after the page was loaded anew. */
+  private ownName(): string {
+    const name = this.needs.memory.get("speaker") ?? `speaker-${crypto.randomUUID()}`;
+    this.needs.memory.set("speaker", name);
+    return name;
+  }
+
+  /** The browser lets a screen sleep again whenever its page is not looked at. */
+  private async stayAwake(mine: Talk): Promise<void> {
+    if (mine.wakeLock?.released === false) return;
+    const lock = await this.needs.lockScreen();
+    if (this.talk === mine) mine.wakeLock = lock;
+    else letSleep(lock);
+  }
+}
+
+function letSleep(lock: WakeLockSentinel | null): void {
+  lock?.release().catch(() => undefined);
+}
+
+function inWords(error: unknown): Words {
+  if (error instanceof pool.SignInError) {
+    return { id: `signIn.${error.fault}`, values: { reason: error.reason } };
+  }
+  if (!(error instanceof account.RefusedError || error instanceof RtcError)) {
+    return microphoneProblem(error);
+  }
+  const id = BY_CODE[error.code];
+  return id === undefined ? { id: "problem.refused", values: { reason: error.message } } : { id };
+}
