@@ -22,19 +22,19 @@ from connectors.memory.document_store import MemoryDocumentStore
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.acknowledgements import Acknowledgements
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDependencies
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.read_side.talk import Talk
 from ingest_gateway.sessions.channels import SessionChannels
-from ingest_gateway.sessions.conversation import Conversation, Desk
+from ingest_gateway.sessions.conversation import Conversation, ConversationServices
 from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.ids import NewId, memorable_id
 from ingest_gateway.sessions.languages import Languages
@@ -184,7 +184,7 @@ class Gateway:
             ),
             self._sightings,
         )
-        self.desk = Desk(
+        self.conversation_services = ConversationServices(
             intake=self.intake,
             speakers=self.speakers,
             listeners=self.listeners,
@@ -198,7 +198,7 @@ class Gateway:
         self._background: tuple[asyncio.Task[None], ...] = ()
 
     def conversation(self, connection: Connection) -> Conversation:
-        return Conversation(connection, self.desk)
+        return Conversation(connection, self.conversation_services)
 
     def _settled(self, settled: Settled) -> Sequence[SessionControl]:
         self._sightings.stored(settled)

@@ -17,11 +17,11 @@ from apache_beam.transforms.window import TimestampedValue
 from beam_flink_kit.process_scope import held
 from connectors.files.stored_chunks import StoredAudio, StoredAudioError, read_stored_audio
 from connectors.files.talk_files import write_talk_files
-from connectors.offline.languages import LANGUAGES
 from connectors.registry import Connectors
 from pipelines.live_translation import bounded
 from pipelines.options import BoundedJob
 from pipelines.session.records import Place, ReadRecord
+from schemas.languages import LANGUAGES
 from schemas.values import AudioChunk, EntryKind, LedgerEntry, ListenerLanguages
 
 
@@ -51,10 +51,10 @@ def run(job: BoundedJob) -> int:
                 started_at_ms=started_at_ms,
                 languages=job.languages,
             )
-    return _told_of_failures(every)
+    return _report_failures(every)
 
 
-def _told_of_failures(entries: Sequence[LedgerEntry]) -> int:
+def _report_failures(entries: Sequence[LedgerEntry]) -> int:
     """The status of a run; a sentence when audio was given up."""
     failed_s = sum(entry.duration_s for entry in entries if entry.kind is EntryKind.FAILED)
     if not failed_s:

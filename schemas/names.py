@@ -1,4 +1,4 @@
-"""Every stored name and key format, in one place (``shared/protocol.md``, stored names)."""
+"""Every stored name and key format, in one place (``docs/protocol.md``, stored names)."""
 
 from __future__ import annotations
 
@@ -76,10 +76,6 @@ class Names:
 
 def clip_key(session_id: str, language: str, timestamp_ms: int) -> str:
     return f"sessions/{session_id}/translated/{language}/{timestamp_ms}.mp3"
-
-
-def chunk_key(session_id: str, timestamp_ms: int) -> str:
-    return f"sessions/{session_id}/chunks/{timestamp_ms}.pcm"
 
 
 def dead_letter_key(stage: str, at_ms: int, digest: str) -> str:

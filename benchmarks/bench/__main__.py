@@ -46,7 +46,7 @@ def tell(figures: Mapping[str, float], problems: Mapping[str, str]) -> None:
         ("", *STOOD_IN),
         [(service, *(one[at] for one in STOOD_IN.values())) for at, service in enumerate(SERVICES)],
     )
-    show("the bars", ("figure", "value", "at most", ""), [bar.told(figures) for bar in BARS])
+    show("the bars", ("figure", "value", "at most", ""), [bar.row(figures) for bar in BARS])
     for part, problem in problems.items():
         print(f"bench: {part} {problem}", flush=True)
 

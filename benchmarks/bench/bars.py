@@ -21,7 +21,7 @@ class Bar:
         other = figures.get(self.than)
         return None if other is None else other + self.most
 
-    def told(self, figures: Mapping[str, float]) -> tuple[str, str, str, str]:
+    def row(self, figures: Mapping[str, float]) -> tuple[str, str, str, str]:
         """A row: the figure, its value, its limit, and whether it is kept."""
         value, limit = figures.get(self.key), self.limit(figures)
         wanted = "-" if limit is None else f"{limit:g}"

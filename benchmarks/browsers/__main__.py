@@ -31,7 +31,7 @@ from playwright.async_api import Error as PlaywrightError
 from benchmarks.browsers import audience
 from benchmarks.browsers.pages import (
     CHROMIUM,
-    HeardUtterance,
+    PlayedUtterance,
     WaySent,
     chromium,
     end,
@@ -149,7 +149,7 @@ async def hear(stack: LocalStack, way_sent: WaySent, talk: Path, stamp_ms: float
         return word_to_sound(listening.utterances, stamp_ms)
 
 
-def word_to_sound(heard: Sequence[HeardUtterance], stamp_ms: float) -> WordToSound:
+def word_to_sound(heard: Sequence[PlayedUtterance], stamp_ms: float) -> WordToSound:
     """Raises ValueError when nothing was heard."""
     if not heard:
         raise ValueError("the listener's page played nothing")
@@ -165,7 +165,7 @@ def word_to_sound(heard: Sequence[HeardUtterance], stamp_ms: float) -> WordToSou
     )
 
 
-def _stages(heard: Sequence[HeardUtterance]) -> dict[str, float]:
+def _stages(heard: Sequence[PlayedUtterance]) -> dict[str, float]:
     names = [name for name in RECOGNISED_STAGES if any(name in one.stages_ms for one in heard)]
     found = {name: spread([one.stages_ms.get(name, 0) for one in heard]).p50_ms for name in names}
     rest_ms = [

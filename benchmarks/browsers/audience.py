@@ -45,7 +45,7 @@ class Delivered:
     cpu_share: float
 
 
-class _Told(msgspec.Struct, rename="camel"):
+class _Message(msgspec.Struct, rename="camel"):
     type: str
     sequence_number: int = -1
     text: str = ""
@@ -92,7 +92,7 @@ class _Crowd:
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def on_text(text: bytes) -> None:
-            told = msgspec.json.decode(text, type=_Told)
+            told = msgspec.json.decode(text, type=_Message)
             if told.type == "sessionJoined":
                 joined.set_result(None)
             elif told.type == "partialCaption":

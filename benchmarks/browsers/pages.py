@@ -51,7 +51,7 @@ class _Frame(msgspec.Struct, rename="camel"):
     heard_at: float = 0
 
 
-class HeardUtterance(msgspec.Struct, frozen=True):
+class PlayedUtterance(msgspec.Struct, frozen=True):
     """``timestamp_s``: of its first sample, by the gateway; ``heard_s``: its clip began to sound in
     the page (the page looks every tenth of a second)."""
 
@@ -70,9 +70,9 @@ class Listening:
         page.on("websocket", self._follow)
 
     @property
-    def utterances(self) -> list[HeardUtterance]:
+    def utterances(self) -> list[PlayedUtterance]:
         return [
-            HeardUtterance(
+            PlayedUtterance(
                 told.timestamp / 1000,
                 told.source_duration,
                 told.stages,

@@ -129,7 +129,7 @@ def faults_of(held: Held) -> Faults:
     if words.twice:
         repeated.append(f"{words.twice} words said twice")
     repeated += content_faults(held.contents)
-    outcomes = [*verdict.outcome_faults, *told_faults(held)]
+    outcomes = [*verdict.outcome_faults, *delivery_faults(held)]
     lost, repeated, outcomes = (
         [f"{held.talk.name}: {fault}" for fault in faults] for faults in (lost, repeated, outcomes)
     )
@@ -146,7 +146,7 @@ def content_faults(contents: Mapping[tuple[int, str], Iterable[Content]]) -> lis
     ]
 
 
-def told_faults(held: Held) -> list[str]:
+def delivery_faults(held: Held) -> list[str]:
     """What listeners were told that is not what the ledger fixed."""
     fixed = {
         (entry.number, outcome.language): outcome

@@ -1,4 +1,4 @@
-"""The system that chaos is played on: stream, tables, gateways behind fronts, and the job."""
+"""The system that chaos is played on: stream, tables, gateways behind proxies, and the job."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ LOOK_BEHIND_S = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
+class ScheduledFault:
     """Something that is done to the running system ``at_s`` seconds into an act."""
 
     at_s: float
@@ -51,7 +51,7 @@ class Blow:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """A blow that was dealt. Silence: the longest wait of a listener for the next clip."""
+    """A fault that was injected. Silence: the longest wait of a listener for the next clip."""
 
     what: str
     at_ms: int
@@ -101,7 +101,7 @@ def restart_job(stack: LocalStack) -> None:
 class Act:
     name: str
     talk_s: float
-    blows: tuple[Blow, ...]
+    scheduled_faults: tuple[ScheduledFault, ...]
     job_options: tuple[str, ...] = ()
 
 
@@ -110,16 +110,16 @@ ACTS = (
         "killed",
         150.0,
         (
-            Blow(30.0, "worker killed", kill_workers),
-            Blow(55.0, "worker killed", kill_workers),
-            Blow(80.0, "worker killed", kill_workers),
-            Blow(105.0, "Flink killed", kill_flink),
+            ScheduledFault(30.0, "worker killed", kill_workers),
+            ScheduledFault(55.0, "worker killed", kill_workers),
+            ScheduledFault(80.0, "worker killed", kill_workers),
+            ScheduledFault(105.0, "Flink killed", kill_flink),
         ),
     ),
     Act(
         "restarted",
         60.0,
-        (Blow(30.0, "job restarted, worker alive", restart_job),),
+        (ScheduledFault(30.0, "job restarted, worker alive", restart_job),),
         ("--environment_cache_millis=60000",),
     ),
 )
@@ -137,29 +137,31 @@ async def play(act: Act, stack: LocalStack, wav: Path) -> Found:
                 group.create_task(crowd.hold(talk, after_s=index * STAGGER_S))
                 for index, talk in enumerate(talks)
             ]
-            dealt = [await _deal(blow, stack, began_s) for blow in act.blows]
-        return _found([session.result() for session in sessions], dealt)
+            injected = [await _inject(fault, stack, began_s) for fault in act.scheduled_faults]
+        return _found([session.result() for session in sessions], injected)
     finally:
         await clients.close()
 
 
-async def _deal(blow: Blow, stack: LocalStack, began_s: float) -> tuple[str, int, float]:
-    """(what, at_ms, took_s), once it has been dealt."""
-    await asyncio.sleep(max(0.0, began_s + blow.at_s - time.monotonic()))
+async def _inject(
+    fault: ScheduledFault, stack: LocalStack, began_s: float
+) -> tuple[str, int, float]:
+    """(what, at_ms, took_s), once it has been injected."""
+    await asyncio.sleep(max(0.0, began_s + fault.at_s - time.monotonic()))
     at_ms = time.time_ns() // 1_000_000
-    print(f"chaos-worker: {blow.at_s:.0f} s: {blow.what}", flush=True)
-    await asyncio.to_thread(blow.strike, stack)
-    return blow.what, at_ms, time.time_ns() / 1e9 - at_ms / 1000
+    print(f"chaos-worker: {fault.at_s:.0f} s: {fault.what}", flush=True)
+    await asyncio.to_thread(fault.strike, stack)
+    return fault.what, at_ms, time.time_ns() / 1e9 - at_ms / 1000
 
 
-def _found(sessions: Sequence[Held], dealt: Sequence[tuple[str, int, float]]) -> Found:
+def _found(sessions: Sequence[Held], injected: Sequence[tuple[str, int, float]]) -> Found:
     waits = [
         (before, after)
         for held in sessions
         for report in held.heard
         for before, after in pairwise(sorted(clip.received_at_ms for clip in report.clips))
     ]
-    usual = [(after - before) / 1000 for before, after in waits if after < dealt[0][1]]
+    usual = [(after - before) / 1000 for before, after in waits if after < injected[0][1]]
     return Found(
         sessions=len(sessions),
         utterances=sum(len(held.entries) for held in sessions),
@@ -170,13 +172,13 @@ def _found(sessions: Sequence[Held], dealt: Sequence[tuple[str, int, float]]) ->
         samples=sum(held.spoken.acknowledged_samples for held in sessions),
         usual_p50_s=statistics.median(usual or [0.0]),
         usual_max_s=max(usual, default=0.0),
-        struck=tuple(_struck(blow, sessions) for blow in dealt),
+        struck=tuple(_struck(fault, sessions) for fault in injected),
         faults=tuple(fault for held in sessions for fault in faults(held)),
     )
 
 
-def _struck(blow: tuple[str, int, float], sessions: Sequence[Held]) -> Struck:
-    what, at_ms, took_s = blow
+def _struck(fault: tuple[str, int, float], sessions: Sequence[Held]) -> Struck:
+    what, at_ms, took_s = fault
     silences: list[float] = []
     for held in sessions:
         for report in held.heard:

@@ -24,7 +24,7 @@ _PATIENCE_S = 10.0
 _BEAT_S = 20.0
 
 
-class _Heard(msgspec.Struct, rename="camel"):
+class _Message(msgspec.Struct, rename="camel"):
     type: str
     sequence_number: int = -1
 
@@ -85,7 +85,7 @@ class Listeners:
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def on_text(text: bytes) -> None:
-            heard = msgspec.json.decode(text, type=_Heard)
+            heard = msgspec.json.decode(text, type=_Message)
             if heard.type == "sessionJoined":
                 joined.set_result(None)
             elif heard.type == "translatedAudio":

@@ -27,14 +27,14 @@ from benchmarks.lag.collector import TRANSLATED_AUDIO
 from benchmarks.lag.flows import (
     BASELINE,
     JOB,
+    FlowOutcome,
     FlowSettings,
-    Heard,
     hear_baseline,
     hear_both,
     hear_job,
     job_shards,
 )
-from benchmarks.lag.playout import heard_lags, page_rate, played, playout_summary
+from benchmarks.lag.playout import page_rate, played, playout_lags, playout_summary
 from benchmarks.lag.service_profiles import PROFILES
 from benchmarks.lag.talkers import Session
 from benchmarks.lag.word_lags import Arrival, WordLags, summary, word_lags
@@ -52,7 +52,9 @@ LOCAL_STORES_TALKS = 30
 """More talks than that are more than the local cloud's one process can store for."""
 
 
-Hearing = Callable[[FlowSettings, Sequence[Session], Callable[[str], None]], tuple[Heard, ...]]
+RunFlows = Callable[
+    [FlowSettings, Sequence[Session], Callable[[str], None]], tuple[FlowOutcome, ...]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Judged:
     words: tuple[tuple[float, float], ...]
 
 
-def judge(heard: Heard) -> Judged:
+def judge(heard: FlowOutcome) -> Judged:
     """All listeners of all talks; what was spoken besides (a warm-up) does not count."""
     arrivals: dict[tuple[str, str], list[Arrival]] = defaultdict(list)
     stages_ms: dict[str, list[float]] = defaultdict(list)
@@ -86,8 +88,8 @@ def judge(heard: Heard) -> Judged:
         for language in spoken.session.languages:
             its = arrivals[spoken.session.session_id, language]
             lags.append(word_lags(spoken.words, its))
-            plain.append(heard_lags(spoken.words, played(its)))
-            caught_up.append(heard_lags(spoken.words, played(its, page_rate)))
+            plain.append(playout_lags(spoken.words, played(its)))
+            caught_up.append(playout_lags(spoken.words, played(its, page_rate)))
     begin_ms = min(spoken.started_at_ms for spoken in heard.spoken)
     figures = {
         **summary(lags).flat(heard.flow),
@@ -111,7 +113,7 @@ def judge(heard: Heard) -> Judged:
     return Judged(figures, tuple(sorted(points)))
 
 
-def recognition(heard: Heard) -> dict[str, float]:
+def recognition(heard: FlowOutcome) -> dict[str, float]:
     """What the flow sent to its recogniser, and what a service with a minimum for each request
     would charge for, in seconds of a speaker's hour."""
     spoken_s = sum(each.session.talk.duration_s for each in heard.spoken)
@@ -180,11 +182,11 @@ def _stand_in_stores(given: argparse.Namespace) -> bool:
     return given.stores == "stand-in"
 
 
-def _hearings(given: argparse.Namespace) -> list[tuple[str, Hearing]]:
+def _hearings(given: argparse.Namespace) -> list[tuple[str, RunFlows]]:
     """What is run one after the other: both flows at once, or each for itself."""
     if given.together:
         return [("both", hear_both)]
-    alone: dict[str, Hearing] = {BASELINE: hear_baseline, JOB: hear_job}
+    alone: dict[str, RunFlows] = {BASELINE: hear_baseline, JOB: hear_job}
     return [(flow, alone[flow]) for flow in given.flow or (BASELINE, JOB)]
 
 

@@ -18,7 +18,7 @@ _JOINS_AT_ONCE = 20
 _BEAT_EVERY_S = 20.0
 
 
-class Told(msgspec.Struct, rename="camel", frozen=True):
+class ReceivedMessage(msgspec.Struct, rename="camel", frozen=True):
     """A message as it arrived, without its sound. ``audio`` is only there or not."""
 
     type: str
@@ -52,7 +52,7 @@ class Listener:
 
     def take(self, text: bytes) -> None:
         at_ms = time.time_ns() / 1e6
-        told = msgspec.json.decode(text, type=Told)
+        told = msgspec.json.decode(text, type=ReceivedMessage)
         if told.type not in ("translatedAudio", "skipped"):
             return
         self.outcomes.append(
@@ -120,7 +120,10 @@ async def _join(url: str, session_id: str, language: str) -> Listener:
     joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_text(text: bytes) -> None:
-        if not joined.done() and msgspec.json.decode(text, type=Told).type == "sessionJoined":
+        if (
+            not joined.done()
+            and msgspec.json.decode(text, type=ReceivedMessage).type == "sessionJoined"
+        ):
             joined.set_result(None)
             return
         listener.take(text)

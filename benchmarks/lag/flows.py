@@ -52,7 +52,7 @@ class FlowSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FlowOutcome:
     """What was spoken, and what came of it in one flow; ``report`` is the flow's own, if any.
     ``requests``: what its recogniser was sent."""
 
@@ -65,7 +65,7 @@ class Heard:
 
 def hear_baseline(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
-) -> tuple[Heard, ...]:
+) -> tuple[FlowOutcome, ...]:
     directory = settings.directory / BASELINE
     with _collector(directory) as collector, Processes(directory / "logs") as processes:
         use_local_credentials()
@@ -76,7 +76,7 @@ def hear_baseline(
         asyncio.run(create_resources(aws, shards=shards_for(len(sessions))))
         with _window_flow(settings, directory, cloud, collector):
             spoken = _speak(aws, sessions, [collector], say)
-    return (_heard(BASELINE, directory, spoken),)
+    return (_outcome_of(BASELINE, directory, spoken),)
 
 
 def job_shards(talks: int, *, together: bool = False) -> int:
@@ -86,19 +86,19 @@ def job_shards(talks: int, *, together: bool = False) -> int:
 
 def hear_job(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
-) -> tuple[Heard, ...]:
+) -> tuple[FlowOutcome, ...]:
     directory = settings.directory / JOB
     with (
         _collector(directory) as collector,
         LocalStack(_stack(settings, collector, job_shards(len(sessions))), say=say) as stack,
     ):
         spoken = _speak(stack.aws, sessions, [collector], say)
-    return (_heard(JOB, directory, spoken),)
+    return (_outcome_of(JOB, directory, spoken),)
 
 
 def hear_both(
     settings: FlowSettings, sessions: Sequence[Session], say: Callable[[str], None]
-) -> tuple[Heard, ...]:
+) -> tuple[FlowOutcome, ...]:
     """Both at once, of the same stream: for few talks that are long."""
     theirs, ours = settings.directory / BASELINE, settings.directory / JOB
     shared_shards = job_shards(len(sessions), together=True)
@@ -109,7 +109,7 @@ def hear_both(
         _window_flow(settings, theirs, stack.cloud, their_collector),
     ):
         spoken = _speak(stack.aws, sessions, [their_collector, our_collector], say)
-    return _heard(BASELINE, theirs, spoken), _heard(JOB, ours, spoken)
+    return _outcome_of(BASELINE, theirs, spoken), _outcome_of(JOB, ours, spoken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +236,9 @@ def _size(collector: _Collector) -> int:
     return collector.notes.stat().st_size if collector.notes.exists() else 0
 
 
-def _heard(flow: str, directory: Path, spoken: tuple[Spoken, ...]) -> Heard:
+def _outcome_of(flow: str, directory: Path, spoken: tuple[Spoken, ...]) -> FlowOutcome:
     report = directory / "report.json"
-    return Heard(
+    return FlowOutcome(
         flow,
         spoken,
         read_notes(directory / "notes.jsonl"),

@@ -84,7 +84,7 @@ def played(
     return tuple(done)
 
 
-def heard_lags(
+def playout_lags(
     spoken: Sequence[SpokenWord], clips: Iterable[Played]
 ) -> tuple[tuple[float, float], ...]:
     """Of the words that were heard, in spoken order: (when it ended, in ms; lag as heard, in s)."""
@@ -102,7 +102,7 @@ def heard_lags(
 
 
 def drift_s(lags: Sequence[tuple[float, float]]) -> float:
-    """Of ``heard_lags``; 0 of fewer than twenty words."""
+    """Of ``playout_lags``; 0 of fewer than twenty words."""
     tenth = len(lags) // 10
     if tenth < 2:
         return 0.0
@@ -111,7 +111,7 @@ def drift_s(lags: Sequence[tuple[float, float]]) -> float:
 
 
 def playout_summary(listeners: Sequence[Sequence[tuple[float, float]]]) -> PlayoutSummary:
-    """``listeners``: the ``heard_lags`` of each; the drift is the mean of theirs."""
+    """``listeners``: the ``playout_lags`` of each; the drift is the mean of theirs."""
     lags_s = [lag_s for lags in listeners for _, lag_s in lags]
     drifts_s = [drift_s(lags) for lags in listeners if lags]
     return PlayoutSummary(

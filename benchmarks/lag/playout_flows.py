@@ -87,7 +87,7 @@ def baseline_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProf
     loop.wait(loop.start(stop()))
     loop.wait(running)
     loop.stop()
-    return {language: _heard(notifier.notices, language) for language in languages}
+    return {language: _arrivals(notifier.notices, language) for language in languages}
 
 
 def job_arrivals(talk: Talk, languages: Sequence[str], profile: ServiceProfile) -> Arrivals:
@@ -163,7 +163,7 @@ def _records(talk: Talk, languages: Sequence[str]) -> list[tuple[int, StreamReco
     return [*found, *chunks]
 
 
-def _heard(notices: Iterable[Notice], language: str) -> tuple[Arrival, ...]:
+def _arrivals(notices: Iterable[Notice], language: str) -> tuple[Arrival, ...]:
     """A message is there when its stages are over."""
     return tuple(
         Arrival(one.timestamp + sum(one.stages.values()), one.timestamp, one.words, one.duration)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.lag.flows import BASELINE, JOB
-from benchmarks.lag.playout import heard_lags, page_rate, plain_rate, played, playout_summary
+from benchmarks.lag.playout import page_rate, plain_rate, played, playout_lags, playout_summary
 from benchmarks.lag.playout_flows import START_MS, Arrivals, baseline_arrivals, job_arrivals
 from benchmarks.lag.service_profiles import PROFILES
 from benchmarks.lag.word_lags import Arrival, SpokenWord, spoken_words, summary, word_lags
@@ -42,7 +42,7 @@ def figures(flow: str, spoken: Sequence[SpokenWord], heard: Arrivals) -> dict[st
     found = {f"playout_{flow}_lag_mean_s": round(told.mean_s, 3)}
     for player, rate_of in PLAYERS.items():
         for clips, lengthen in (("", list[Arrival]), ("_longer_clips", longer)):
-            lags = [heard_lags(spoken, played(lengthen(one), rate_of)) for one in heard.values()]
+            lags = [playout_lags(spoken, played(lengthen(one), rate_of)) for one in heard.values()]
             found |= playout_summary(lags).flat(f"playout_{flow}_{player}{clips}")
     return found
 
@@ -62,7 +62,7 @@ def main() -> None:
         began_s = time.monotonic()
         heard = arrivals_of(talk, LANGUAGES, profile)
         found |= figures(flow, spoken, heard)
-        first = heard_lags(spoken, played(heard[LANGUAGES[0]], page_rate))
+        first = playout_lags(spoken, played(heard[LANGUAGES[0]], page_rate))
         over_time[flow] = [
             (round((at_ms - START_MS) / 1000, 3), round(lag_s, 3)) for at_ms, lag_s in first
         ]

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.footprint import sample
 from benchmarks.overhead.job import TALKERS_OPTION
-from benchmarks.overhead.measure import Checkpoints, Heard, Load, Machine
+from benchmarks.overhead.measure import Checkpoints, Load, Machine, NotificationTimes
 from benchmarks.overhead.notes import NoteTail
 from benchmarks.overhead.scale import (
     COMPARED_SHARDS,
@@ -88,7 +88,7 @@ def measured(settings: Settings) -> Load:
         time.sleep(settings.warm_up_s)
         checkpoints_url = f"/jobs/{job.job_id()}/checkpoints"
         before, checkpoints_before = sample(), job.rest.get(checkpoints_url)
-        heard = Heard(time.time() * 1000)
+        heard = NotificationTimes(time.time() * 1000)
         gave_up = _listen(NoteTail(notes), heard, settings.seconds)
         after, ended_ms = sample(), time.time() * 1000
         machine = Machine(
@@ -99,7 +99,7 @@ def measured(settings: Settings) -> Load:
         return heard.load(settings.sessions, ended_ms, machine, gave_up)
 
 
-def _listen(notes: NoteTail, heard: Heard, seconds: float) -> str:
+def _listen(notes: NoteTail, heard: NotificationTimes, seconds: float) -> str:
     """For so long, or until there is no use in going on: then why."""
     until_s = time.monotonic() + seconds
     gave_up = ""

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.footprint import Footprint, total
-from benchmarks.overhead.notes import Told
+from benchmarks.overhead.notes import Notification
 from benchmarks.overhead.stand_ins import RECOGNITION_S, SPEECH_S, TRANSLATION_S
 from benchmarks.overhead.talkers import INGEST_MS
 from local_stack.latency import percentile
@@ -136,7 +136,7 @@ def added_ms(stages_ms: Mapping[str, float], simulated_ms: float = SIMULATED_MS)
     return max(0.0, spent - simulated_ms)
 
 
-class Heard:
+class NotificationTimes:
     """What was told from ``began_ms`` on, in columns: ten minutes of a thousand sessions are most
     of a million notifications."""
 
@@ -147,7 +147,7 @@ class Heard:
         self._skipped_at_ms = array("d")
         self._stages_ms: dict[str, array[float]] = {}
 
-    def add(self, told: Told) -> None:
+    def add(self, told: Notification) -> None:
         if told.at_ms < self._began_ms:
             return
         if told.stages is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 
-class Told(msgspec.Struct, frozen=True):
+class Notification(msgspec.Struct, frozen=True):
     """A line of the notes. ``stages``: ms by stage; None: the utterance was skipped."""
 
     at_ms: float
@@ -20,9 +20,9 @@ class NoteTail:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._place = 0
-        self._decode = msgspec.json.Decoder(Told).decode
+        self._decode = msgspec.json.Decoder(Notification).decode
 
-    def read(self) -> list[Told]:
+    def read(self) -> list[Notification]:
         if not self._file.exists():
             return []
         with self._file.open("rb") as notes:

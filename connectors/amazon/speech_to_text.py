@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.amazon.clients import AwsSettings
-from connectors.amazon.languages import UNDETERMINED, can_recognise, transcribe_locale
+from connectors.amazon.languages import can_recognise, transcribe_locale
 from connectors.amazon.transcribe_stream import AmazonSpeechStream, AmazonSpeechToTextSettings
 from connectors.amazon.transcribe_wire import StreamRequest, TranscribeWire, WireStream
 from connectors.calls.fair_semaphore import FairSemaphore
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities, SpeechToText
+from schemas.languages import UNDETERMINED
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)
 

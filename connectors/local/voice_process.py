@@ -23,14 +23,11 @@ from connectors.local.engine_process import serve
 from connectors.local.loudness import level
 from connectors.local.phonemes import Phonemizer, batches, tokens
 from connectors.offline.speech_synthesis import trimmed
+from schemas.languages import LANGUAGES
 from schemas.values import Clip
 
 VOICES = {
-    "en": ("en-us", "af_heart"),
-    "es": ("es", "ef_dora"),
-    "fr": ("fr-fr", "ff_siwis"),
-    "it": ("it", "if_sara"),
-    "pt": ("pt-br", "pf_dora"),
+    tag: (row.kokoro.phonemes, row.kokoro.style) for tag, row in LANGUAGES.items() if row.kokoro
 }
 """Language -> (espeak-ng's voice for phonemes, Kokoro's voice)."""
 _STYLE_SIZE = 256

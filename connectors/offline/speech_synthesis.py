@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from connectors.audio.mp3 import RATE_HZ, encode_clip, resample
 from connectors.interfaces.errors import PermanentError, RetryableError
-from connectors.offline.languages import LANGUAGES
+from schemas.languages import LANGUAGES
 from schemas.values import Clip
 
+_VOICES = {tag: row.espeak_voice for tag, row in LANGUAGES.items() if row.espeak_voice}
 _FADE_S = 0.005
 _SILENCE_LEVEL = 1e-3
 """Of full scale: below it, the start and the end of espeak-ng's output count as silence."""
@@ -55,7 +56,7 @@ class OfflineSynthesizer:
         self._is_closed = False
 
     def can_speak(self, language: str) -> bool:
-        return language in LANGUAGES
+        return language in _VOICES
 
     async def synthesize(self, text: str, language: str, *, quality_tier: str = "standard") -> Clip:
         if self._is_closed:
@@ -67,7 +68,7 @@ class OfflineSynthesizer:
         if len(text) > self._settings.longest_text:
             raise PermanentError(f"{len(text)} characters; at most {self._settings.longest_text}")
         async with self._turn:
-            wave = await self._speak(text, LANGUAGES[language].espeak_voice)
+            wave = await self._speak(text, _VOICES[language])
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(
                 self._encoders, _encode, wave, self._settings.bit_rate, self._finish

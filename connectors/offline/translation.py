@@ -16,8 +16,8 @@ from pathlib import Path
 
 from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.translation import NO_HINTS, TranslationAbilities, TranslationHints
-from connectors.offline.languages import LANGUAGES
 from connectors.offline.translation_process import ModePipeline
+from schemas.languages import LANGUAGES
 
 _ESCAPED = re.compile(r"([/$@])")
 _DROPPED = re.compile(r"[\[\]{}<>^\\|~*#_=]")

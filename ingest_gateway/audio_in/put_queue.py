@@ -98,7 +98,7 @@ class _Place:
 
 
 @dataclass(slots=True)
-class _Line:
+class _SessionQueue:
     places: deque[_Place] = field(default_factory=deque[_Place])
     size_bytes: int = 0
     in_flight: bool = False
@@ -122,30 +122,30 @@ class PutQueue:
         self._max_records = max_records
         self._max_bytes = max_bytes
         # In the order of turns: who was served goes to the end, so that nobody starves.
-        self._lines: OrderedDict[str, _Line] = OrderedDict()
+        self._queues: OrderedDict[str, _SessionQueue] = OrderedDict()
 
     def add(self, session_id: str, pending: Pending, *, held: bool = False) -> None:
-        line = self._lines.setdefault(session_id, _Line())
-        line.places.append(_Place(pending, is_held=held))
-        line.size_bytes += pending.record.size_bytes
+        queue = self._queues.setdefault(session_id, _SessionQueue())
+        queue.places.append(_Place(pending, is_held=held))
+        queue.size_bytes += pending.record.size_bytes
 
     def add_gap(self, session_id: str, gap: Pending, *, held: bool = False) -> None:
         """In the place of the audio that was given up and that it covers; else before all."""
-        line = self._lines.setdefault(session_id, _Line())
-        covered = [place for place in line.places if place.is_lost and _covers(gap, place.pending)]
+        queue = self._queues.setdefault(session_id, _SessionQueue())
+        covered = [place for place in queue.places if place.is_lost and _covers(gap, place.pending)]
         if covered:
             place = covered.pop(0)
-            line.size_bytes -= place.pending.record.size_bytes
+            queue.size_bytes -= place.pending.record.size_bytes
             place.pending, place.is_lost, place.is_held = gap, False, held
         else:
-            line.places.appendleft(_Place(gap, is_held=held))
-        line.size_bytes += gap.record.size_bytes
-        self._remove(session_id, line, covered)
+            queue.places.appendleft(_Place(gap, is_held=held))
+        queue.size_bytes += gap.record.size_bytes
+        self._remove(session_id, queue, covered)
 
     def asks(self, session_id: str) -> Pending | None:
         """The held record that everything before is settled of."""
-        line = self._lines.get(session_id)
-        return line.places[0].pending if line is not None and line.places[0].is_held else None
+        queue = self._queues.get(session_id)
+        return queue.places[0].pending if queue is not None and queue.places[0].is_held else None
 
     def permit(self, session_id: str, held: Pending) -> None:
         for place in self._places(session_id):
@@ -154,65 +154,65 @@ class PutQueue:
 
     def withdraw(self, session_id: str, held: Pending) -> Settled:
         """Take a held record out, if it still is there; what is durable behind it is reported."""
-        line = self._lines.get(session_id)
-        if line is None:
+        queue = self._queues.get(session_id)
+        if queue is None:
             return Settled(session_id)
-        gone = [place for place in line.places if place.pending is held and place.is_held]
-        self._remove(session_id, line, gone)
-        return Settled(session_id, self._take_stored(session_id, line))
+        gone = [place for place in queue.places if place.pending is held and place.is_held]
+        self._remove(session_id, queue, gone)
+        return Settled(session_id, self._take_stored(session_id, queue))
 
     def disown(self, session_id: str) -> None:
         """From now on nobody is told what becomes of the session's audio that waits here. It is
         put all the same: readers drop what they know. Held records are withdrawn."""
-        line = self._lines.get(session_id)
-        if line is None:
+        queue = self._queues.get(session_id)
+        if queue is None:
             return
-        for place in line.places:
+        for place in queue.places:
             place.is_disowned |= place.pending.may_expire
-        self._remove(session_id, line, [place for place in line.places if place.is_held])
-        self._take_stored(session_id, line)
+        self._remove(session_id, queue, [place for place in queue.places if place.is_held])
+        self._take_stored(session_id, queue)
 
     def waiting_bytes(self, session_id: str) -> int:
         """What was not reported yet, in flight included."""
-        line = self._lines.get(session_id)
-        return 0 if line is None else line.size_bytes
+        queue = self._queues.get(session_id)
+        return 0 if queue is None else queue.size_bytes
 
     def waiting_records(self) -> tuple[int, int | None]:
         """How many of all sessions were not reported yet, and when the first was queued."""
-        heads = [line.places[0].pending.queued_at_ms for line in self._lines.values()]
-        return sum(len(line.places) for line in self._lines.values()), min(heads, default=None)
+        heads = [queue.places[0].pending.queued_at_ms for queue in self._queues.values()]
+        return sum(len(queue.places) for queue in self._queues.values()), min(heads, default=None)
 
     @property
     def empty(self) -> bool:
-        return not self._lines
+        return not self._queues
 
     def due_in_ms(self, now_ms: int) -> int | None:
         """When ``next_batch`` will have something; None: only after an ``add`` or ``settle``."""
         waits = [
-            max(0, line.not_before_ms - now_ms)
-            for line in self._lines.values()
-            if not line.in_flight
-            and (not line.places[0].is_held or _part(line.places, 1, self._max_bytes))
+            max(0, queue.not_before_ms - now_ms)
+            for queue in self._queues.values()
+            if not queue.in_flight
+            and (not queue.places[0].is_held or _part(queue.places, 1, self._max_bytes))
         ]
         return min(waits, default=None)
 
     def next_batch(self, now_ms: int) -> Batch | None:
         parts: list[tuple[str, tuple[Pending, ...]]] = []
         room_records, room_bytes = self._max_records, self._max_bytes
-        for session_id, line in self._lines.items():
+        for session_id, queue in self._queues.items():
             if room_records == 0:
                 break
-            if line.in_flight or line.not_before_ms > now_ms:
+            if queue.in_flight or queue.not_before_ms > now_ms:
                 continue
-            part = _part(line.places, room_records, room_bytes)
+            part = _part(queue.places, room_records, room_bytes)
             if not part:
                 continue
-            line.in_flight = True
+            queue.in_flight = True
             room_records -= len(part)
             room_bytes -= sum(pending.record.size_bytes for pending in part)
             parts.append((session_id, part))
         for session_id, _ in parts:
-            self._lines.move_to_end(session_id)
+            self._queues.move_to_end(session_id)
         return Batch(tuple(parts)) if parts else None
 
     def settle(
@@ -240,12 +240,12 @@ class PutQueue:
         )
 
     def release(self, session_id: str) -> Settled:
-        """What is durable at the head of a line: behind something lost that nothing was said of."""
-        line = self._lines.get(session_id)
-        if line is None:
+        """What is durable at a queue's head: behind something lost that nothing was said of."""
+        queue = self._queues.get(session_id)
+        if queue is None:
             return Settled(session_id)
-        self._remove(session_id, line, [place for place in line.places if place.is_lost])
-        return Settled(session_id, self._take_stored(session_id, line))
+        self._remove(session_id, queue, [place for place in queue.places if place.is_lost])
+        return Settled(session_id, self._take_stored(session_id, queue))
 
     def _settle_part(
         self,
@@ -256,40 +256,40 @@ class PutQueue:
         *,
         unsure: bool = False,
     ) -> Settled:
-        line = self._lines[session_id]
-        line.in_flight = False
+        queue = self._queues[session_id]
+        queue.in_flight = False
         put = set(map(id, part))
-        for place in line.places:
+        for place in queue.places:
             if id(place.pending) in put:
                 place.is_stored = id(place.pending) in stored
                 place.is_unsure |= unsure
-        taken = self._take_stored(session_id, line)
-        _slim(line)
+        taken = self._take_stored(session_id, queue)
+        _slim(queue)
         if len(stored) == len(part):
-            line.failures = 0
+            queue.failures = 0
             return Settled(session_id, taken)
         # What takes some of a session's records is not away: were its waits to double all the
         # same, a stream that refuses a third would get further behind for ever.
-        line.failures = 1 if stored else line.failures + 1
-        wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (line.failures - 1))
-        line.not_before_ms = now_ms + round(wait_ms * (1 - self._fraction() / 2))
-        lost, unsure_ones = self._give_up(session_id, line, now_ms)
+        queue.failures = 1 if stored else queue.failures + 1
+        wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (queue.failures - 1))
+        queue.not_before_ms = now_ms + round(wait_ms * (1 - self._fraction() / 2))
+        lost, unsure_ones = self._give_up(session_id, queue, now_ms)
         if not lost and not unsure_ones:  # no gap comes before what is durable behind the disowned
-            taken += self._take_stored(session_id, line)
+            taken += self._take_stored(session_id, queue)
         return Settled(session_id, taken, lost, unsure_ones)
 
     def _give_up(
-        self, session_id: str, line: _Line, now_ms: int
+        self, session_id: str, queue: _SessionQueue, now_ms: int
     ) -> tuple[tuple[Pending, ...], tuple[Pending, ...]]:
         """(lost, unsure): audio that is too old. What may not expire stays in place."""
         gone = [
             place
-            for place in line.places
+            for place in queue.places
             if now_ms - place.pending.queued_at_ms >= self._deadline_ms
             and place.pending.may_expire
             and not place.is_stored
         ]
-        self._remove(session_id, line, [place for place in gone if place.is_disowned])
+        self._remove(session_id, queue, [place for place in gone if place.is_disowned])
         told = [place for place in gone if not place.is_disowned]
         for place in told:
             place.is_lost = True
@@ -298,29 +298,29 @@ class PutQueue:
             tuple(place.pending for place in told if place.is_unsure),
         )
 
-    def _take_stored(self, session_id: str, line: _Line) -> tuple[Pending, ...]:
+    def _take_stored(self, session_id: str, queue: _SessionQueue) -> tuple[Pending, ...]:
         taken: list[_Place] = []
-        while line.places and line.places[0].is_stored:
-            taken.append(line.places.popleft())
-        line.size_bytes -= sum(place.pending.record.size_bytes for place in taken)
-        self._forget_if_done(session_id, line)
+        while queue.places and queue.places[0].is_stored:
+            taken.append(queue.places.popleft())
+        queue.size_bytes -= sum(place.pending.record.size_bytes for place in taken)
+        self._forget_if_done(session_id, queue)
         return tuple(place.pending for place in taken if not place.is_disowned)
 
     def _places(self, session_id: str) -> Iterable[_Place]:
-        line = self._lines.get(session_id)
-        return () if line is None else line.places
+        queue = self._queues.get(session_id)
+        return () if queue is None else queue.places
 
-    def _remove(self, session_id: str, line: _Line, gone: Sequence[_Place]) -> None:
+    def _remove(self, session_id: str, queue: _SessionQueue, gone: Sequence[_Place]) -> None:
         if not gone:
             return
         ids = set(map(id, gone))
-        line.places = deque(place for place in line.places if id(place) not in ids)
-        line.size_bytes -= sum(place.pending.record.size_bytes for place in gone)
-        self._forget_if_done(session_id, line)
+        queue.places = deque(place for place in queue.places if id(place) not in ids)
+        queue.size_bytes -= sum(place.pending.record.size_bytes for place in gone)
+        self._forget_if_done(session_id, queue)
 
-    def _forget_if_done(self, session_id: str, line: _Line) -> None:
-        if not line.places:
-            self._lines.pop(session_id, None)
+    def _forget_if_done(self, session_id: str, queue: _SessionQueue) -> None:
+        if not queue.places:
+            self._queues.pop(session_id, None)
 
 
 def _covers(gap: Pending, audio: Pending) -> bool:
@@ -331,22 +331,22 @@ def _covers(gap: Pending, audio: Pending) -> bool:
     return chunk.epoch == control.epoch and is_within
 
 
-def _slim(line: _Line) -> None:
+def _slim(queue: _SessionQueue) -> None:
     """Let go of the samples of what is durable and must wait to be told: a gap before it may
     wait for long."""
-    if not line.places or not line.places[0].is_held:
+    if not queue.places or not queue.places[0].is_held:
         return
-    for place in line.places:
+    for place in queue.places:
         value = place.pending.value
         if place.is_stored and isinstance(value, AudioChunk) and value.pcm:
             before = place.pending
             record = SinkRecord(before.record.partition_key, b"")
             place.pending = Pending(replace(value, pcm=b""), record, before.queued_at_ms)
-            line.size_bytes += record.size_bytes - before.record.size_bytes
+            queue.size_bytes += record.size_bytes - before.record.size_bytes
 
 
 def _part(places: Iterable[_Place], room_records: int, room_bytes: int) -> tuple[Pending, ...]:
-    """What of a line goes into one call: the first that are not durable."""
+    """What of a queue goes into one call: the first that are not durable."""
     part: list[Pending] = []
     for at, place in enumerate(places):
         pending = place.pending

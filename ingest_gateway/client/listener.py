@@ -14,7 +14,14 @@ import aiohttp
 
 from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.client.account import GatewayRefusedError
-from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
+from ingest_gateway.client.connection import (
+    BROKEN,
+    GatewayConnection,
+    Reconnect,
+    is_final,
+    now_ms,
+    open_connection,
+)
 from ingest_gateway.client.received_numbers import ReceivedNumbers
 from ingest_gateway.client.reports import (
     ListenReport,
@@ -150,10 +157,10 @@ class _Listener:
         return self._ended and quiet_s >= self.linger_s and not self._downloads
 
     async def _one_connection(self) -> None:
-        async with open_line(self.url, self.token, self.on_message) as line:
-            await self._ask_to_join(line)
+        async with open_connection(self.url, self.token, self.on_message) as connection:
+            await self._ask_to_join(connection)
             async with asyncio.timeout(20):
-                joined = await self._joined(line)
+                joined = await self._joined(connection)
             self._reconnect.connected()
             history = joined.fields.get("history", [])
             if self._joined_before:
@@ -166,16 +173,16 @@ class _Listener:
             self._touch()
             if self.on_joined is not None:
                 self.on_joined()
-            beating = asyncio.create_task(line.beat())
+            beating = asyncio.create_task(connection.beat())
             try:
                 while not self._is_over():
-                    await self._receive_for_a_moment(line)
+                    await self._receive_for_a_moment(connection)
                     if self._numbers.is_to_ask(asyncio.get_running_loop().time()):
-                        await self._ask_to_join(line)
+                        await self._ask_to_join(connection)
             finally:
                 beating.cancel()
 
-    async def _ask_to_join(self, line: Line) -> None:
+    async def _ask_to_join(self, connection: GatewayConnection) -> None:
         """Join, for the first time or again: the answer then brings what was missed."""
         wanted: dict[str, Any] = {
             "sessionId": self.session_id,
@@ -184,12 +191,12 @@ class _Listener:
         }
         if self._joined_before:
             wanted["sinceSequence"] = self._numbers.complete_until()
-        await line.send("joinSession", **wanted)
+        await connection.send("joinSession", **wanted)
 
-    async def _joined(self, line: Line) -> ReceivedMessage:
+    async def _joined(self, connection: GatewayConnection) -> ReceivedMessage:
         """What comes for us before the answer is taken too."""
         while True:
-            message = await line.receive()
+            message = await connection.receive()
             if message.type == "sessionJoined":
                 return message
             if message.type == "error":
@@ -198,8 +205,8 @@ class _Listener:
                 )
             self._handle(message)
 
-    async def _receive_for_a_moment(self, line: Line) -> None:
-        receiving = asyncio.create_task(line.receive())
+    async def _receive_for_a_moment(self, connection: GatewayConnection) -> None:
+        receiving = asyncio.create_task(connection.receive())
         stopping = asyncio.create_task(self.stop.wait())
         try:
             await asyncio.wait(

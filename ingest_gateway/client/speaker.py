@@ -17,7 +17,14 @@ from ingest_gateway.client.account import (
     fetch_token,
 )
 from ingest_gateway.client.account import end_session as end_session_over_http
-from ingest_gateway.client.line import BROKEN, Line, Reconnect, is_final, now_ms, open_line
+from ingest_gateway.client.connection import (
+    BROKEN,
+    GatewayConnection,
+    Reconnect,
+    is_final,
+    now_ms,
+    open_connection,
+)
 from ingest_gateway.client.reports import ReceivedMessage, SpeakReport
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
@@ -173,25 +180,25 @@ class _Speaker:
             self._changed.set()
 
     async def _one_connection(self, speaking: asyncio.Task[None]) -> None:
-        async with open_line(self.url, self.token, self.on_message) as line:
+        async with open_connection(self.url, self.token, self.on_message) as connection:
             first = self.unacknowledged[0].sequence if self.unacknowledged else self.spoken
-            await line.send(
+            await connection.send(
                 "joinAsSpeaker",
                 sessionId=self.session_id,
                 streamId=self.stream_id,
                 nextSequence=first,
             )
             async with asyncio.timeout(20):
-                joined = await line.expect("speakerJoined")
+                joined = await connection.expect("speakerJoined")
             self._reconnect.connected()
             self.epoch = int(joined.fields["epoch"])
             self._acknowledge(int(joined.fields["sequence"]))
             if self.on_session is not None:
                 self.on_session(self.session_id)
             tasks = [
-                asyncio.create_task(self._send(line, speaking)),
-                asyncio.create_task(self._receive(line)),
-                asyncio.create_task(line.beat()),
+                asyncio.create_task(self._send(connection, speaking)),
+                asyncio.create_task(self._receive(connection)),
+                asyncio.create_task(connection.beat()),
             ]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -202,7 +209,7 @@ class _Speaker:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(self, line: Line, speaking: asyncio.Task[None]) -> None:
+    async def _send(self, connection: GatewayConnection, speaking: asyncio.Task[None]) -> None:
         """Everything that is not acknowledged, then what is spoken, until all is acknowledged."""
         sent = -1
         loop = asyncio.get_running_loop()
@@ -211,7 +218,7 @@ class _Speaker:
             for frame in [one for one in self.unacknowledged if one.sequence > sent]:
                 again = frame.sequence <= self.sent_until
                 self.resent += again
-                await self._send_frame(line, frame)
+                await self._send_frame(connection, frame)
                 sent = frame.sequence
                 self.sent_until = max(self.sent_until, sent)
                 if again:
@@ -227,11 +234,11 @@ class _Speaker:
                 pass
             self._changed.clear()
 
-    async def _send_frame(self, line: Line, frame: AudioFrame) -> None:
+    async def _send_frame(self, connection: GatewayConnection, frame: AudioFrame) -> None:
         if not self.json_audio:
-            await line.send_binary(encode_frame(frame))
+            await connection.send_binary(encode_frame(frame))
             return
-        await line.send(
+        await connection.send(
             "audioChunk",
             sessionId=self.session_id,
             streamId=self.stream_id,
@@ -244,9 +251,9 @@ class _Speaker:
             encoding="s16le",
         )
 
-    async def _receive(self, line: Line) -> None:
+    async def _receive(self, connection: GatewayConnection) -> None:
         while True:
-            message = await line.receive()
+            message = await connection.receive()
             if message.type == "audioAck":
                 self._acknowledge(int(message.fields["sequence"]))
             elif message.type == "broadcastState" and message.fields.get("state") == "ended":

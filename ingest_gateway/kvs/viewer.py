@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ViewerTimes:
     """``answer_s`` is more than a channel keeps an offer: one that nobody has answered by then is
     forgotten, so a master is never asked for two at once."""
 
@@ -58,7 +58,7 @@ class ViewerDependencies:
     region: str
     ice: IceSettings
     tls: ssl.SSLContext | None = None
-    patience: Patience = Patience()
+    times: ViewerTimes = ViewerTimes()
 
 
 class Viewer:
@@ -74,7 +74,7 @@ class Viewer:
 
     async def run(self) -> None:
         """Until the session has ended, or another worker has it."""
-        patience = self._needs.patience
+        times = self._needs.times
         failures = 0
         while True:
             try:
@@ -82,11 +82,11 @@ class Viewer:
                 following = what_next(self._ours, row, self._gateway.needs.now_ms())
                 if row is None or following is Next.LEAVE:
                     return
-                wait_s = patience.longest_wait_s
+                wait_s = times.longest_wait_s
                 if following is Next.JOIN:
                     if not await self._join(row):
                         return
-                    wait_s = patience.first_wait_s
+                    wait_s = times.first_wait_s
                 failures = 0
             except Exception as error:  # also a fault of ours costs an attempt, not the talk
                 expected = isinstance(error, ConnectorError | OfferError | Refusal)
@@ -97,7 +97,7 @@ class Viewer:
                     error,
                     exc_info=not expected,
                 )
-                wait_s = min(patience.first_wait_s * 2**failures, patience.longest_wait_s)
+                wait_s = min(times.first_wait_s * 2**failures, times.longest_wait_s)
                 failures = min(failures + 1, _MOST_DOUBLINGS)
             await asyncio.sleep(wait_s)
 
@@ -154,7 +154,7 @@ class Viewer:
         """None: no answer came. Candidates that overtake it are added to ``early``."""
         await socket.send(offer_message(offer))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._needs.patience.answer_s):
+            async with asyncio.timeout(self._needs.times.answer_s):
                 async for text in socket:
                     signal = read(text)
                     if isinstance(signal, SdpAnswer):
@@ -182,7 +182,7 @@ class Viewer:
     async def _follow(self, speaker: KvsSpeaker) -> None:
         """Do here what gateways did to the session; hang up when it is not ours any more."""
         while True:
-            await asyncio.sleep(self._needs.patience.look_s)
+            await asyncio.sleep(self._needs.times.look_s)
             try:
                 found = await self._row()
             except ConnectorError as error:

@@ -16,15 +16,11 @@ from ingest_gateway.access.cognito import SignIn
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway
 from ingest_gateway.sessions.languages import Languages
+from schemas.languages import LANGUAGES
 
 BUILT = Path(__file__).parents[1] / "web" / "dist"
 NOT_BUILT = "The pages are not built: run `make setup`, then open this address again.\n"
 
-_CANDIDATES = (
-    *("ar", "ca", "cs", "da", "de", "en", "es", "fi", "fr", "gl", "hi", "it", "ja", "ko", "nl"),
-    *("no", "pl", "pt", "ro", "ru", "sv", "tr", "uk", "zh"),
-)
-"""Languages that the pages may offer; which of them can be had is asked of the engines."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME = "no-cache"
 _PAGE_HEADERS = {
@@ -38,13 +34,29 @@ _PAGE_HEADERS = {
 }
 
 
+class LanguageName(msgspec.Struct, frozen=True, rename="camel"):
+    """How a page writes a language: its name in English and as its speakers write it, and the
+    direction of its text (``ltr`` or ``rtl``)."""
+
+    name: str
+    native_name: str
+    direction: str
+
+
+NAMES = {
+    tag: LanguageName(row.name, row.native_name, row.direction) for tag, row in LANGUAGES.items()
+}
+
+
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
-    """``languages``: spoken language to those it can be heard in. ``public_url``: where others
+    """``languages``: spoken language to those it can be heard in. ``names``: of every language of
+    the table, offered or not. ``public_url``: where others
     reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
     may come in those, or in messages only. ``sign_in``: where people get their token; None: here,
     or they bring one."""
 
     languages: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, LanguageName]
     public_url: str | None
     binary_frames: bool
     sign_in: SignIn | None
@@ -112,7 +124,7 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
     needs = gateway.needs
-    found = Offer(languages, needs.public_url, needs.binary_frames, needs.sign_in)
+    found = Offer(languages, NAMES, needs.public_url, needs.binary_frames, needs.sign_in)
     body = msgspec.json.encode(found)
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
 
@@ -120,21 +132,20 @@ async def offer(gateway: ItsGateway) -> Response[bytes]:
 def offered(languages: Languages) -> dict[str, tuple[str, ...]]:
     """Each language that can be spoken, with those that it can be heard in."""
     offer: dict[str, tuple[str, ...]] = {}
-    for source in _CANDIDATES:
+    for source in LANGUAGES:
         if not languages.can_hear(source):
             continue
-        targets = tuple(one for one in _CANDIDATES if _can_be_heard(languages, source, one))
+        targets = tuple(one for one in LANGUAGES if _is_offered(languages, source, one))
         if targets:
             offer[source] = targets
     return offer
 
 
-def _can_be_heard(languages: Languages, source: str, target: str) -> bool:
+def _is_offered(languages: Languages, source: str, target: str) -> bool:
     try:
-        languages.check_target(source, target)
+        return languages.choose_target(source, target) == target
     except Refusal:
         return False
-    return True
 
 
 PAGE_ROUTES = [speaker_page, listener_page, asset, offer]

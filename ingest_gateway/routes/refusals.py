@@ -14,12 +14,12 @@ from litestar.types import ExceptionHandlersMap
 
 from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.auth import presented_token
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.gateway import Gateway
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import ErrorCode
 
-_STATUS: dict[ErrorCode, int] = {
+REFUSAL_STATUS: dict[ErrorCode, int] = {
     "UNAUTHORIZED": 401,
     "FORBIDDEN": 403,
     "NOT_SPEAKER": 403,
@@ -42,7 +42,7 @@ def _refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[byte
         headers["retry-after"] = str(-(-refusal.retry_after_ms // 1000))
     return Response(
         msgspec.json.encode({"code": refusal.code, "message": refusal.message}),
-        status_code=_STATUS.get(refusal.code, 400),
+        status_code=REFUSAL_STATUS.get(refusal.code, 400),
         media_type=MediaType.JSON,
         headers=headers,
     )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.interfaces.errors import ConnectorError
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.connection_protocol import (
     Audio,
     Command,
@@ -66,7 +66,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ConversationServices:
     """Everything that a conversation turns to."""
 
     intake: AudioIntake
@@ -81,19 +81,20 @@ class Desk:
 
 
 class Conversation:
-    def __init__(self, connection: Connection, desk: Desk) -> None:
+    def __init__(self, connection: Connection, services: ConversationServices) -> None:
         self._connection = connection
-        self._desk = desk
-        now_ms = desk.now_ms()
+        self._services = services
+        now_ms = services.now_ms()
         self.protocol = ConnectionProtocol(
-            desk.limits, f"stream-{connection.connection_id}", now_ms
+            services.limits, f"stream-{connection.connection_id}", now_ms
         )
         self._webm: WebmInput | None = None  # most speakers send samples
-        self._frames = TokenBucket(desk.limits.frames_per_s, desk.limits.frame_burst, now_ms)
+        limits = services.limits
+        self._frames = TokenBucket(limits.frames_per_s, limits.frame_burst, now_ms)
 
     async def receive(self, frame: str | bytes) -> None:
         """Carry out one frame; while this waits, the socket is not read."""
-        now_ms = self._desk.now_ms()
+        now_ms = self._services.now_ms()
         self._connection.last_active_at_ms = now_ms
         if isinstance(frame, str):
             events = self.protocol.receive_text(frame, now_ms)
@@ -108,8 +109,8 @@ class Conversation:
         role = self.protocol.role
         try:
             if isinstance(role, Speaking):
-                await self._desk.speakers.disconnected(self._connection, role.session_id)
-            await self._desk.listeners.leave(self._connection)
+                await self._services.speakers.disconnected(self._connection, role.session_id)
+            await self._services.listeners.leave(self._connection)
         except ConnectorError as error:
             # The row expires by itself and the counter is mended.
             _log.warning("connection %s: %s", self._connection.connection_id, error)
@@ -139,20 +140,20 @@ class Conversation:
         return True
 
     def _refuse(self, error: ErrorMessage) -> None:
-        self._desk.metrics.refused.labels(error.code).inc()
+        self._services.metrics.refused.labels(error.code).inc()
         action = error.action if isinstance(error.action, str) else "none"
-        self._desk.security.refused(
+        self._services.security.refused(
             error.code, address=self._connection.peer.address, action=action
         )
         self._connection.send(error)
 
     async def _audio(self, audio: Audio) -> None:
-        self._desk.intake.take(self._connection, audio)
-        if not self._desk.writer.has_room(audio.session_id):
-            self._desk.intake.slow_down(self._connection, audio.session_id)
-            await self._desk.writer.wait_for_room(audio.session_id)
-        while wait_ms := self._frames.take(self._desk.now_ms()):
-            self._desk.intake.slow_down(self._connection, audio.session_id)
+        self._services.intake.take(self._connection, audio)
+        if not self._services.writer.has_room(audio.session_id):
+            self._services.intake.slow_down(self._connection, audio.session_id)
+            await self._services.writer.wait_for_room(audio.session_id)
+        while wait_ms := self._frames.take(self._services.now_ms()):
+            self._services.intake.slow_down(self._connection, audio.session_id)
             await asyncio.sleep(wait_ms / 1000)
 
     async def _webm_fragment(self, fragment: WebmFragment) -> None:
@@ -168,27 +169,27 @@ class Conversation:
             case Heartbeat():
                 return HeartbeatAck()
             case Heard():
-                self._heard(command)
+                self._record_heard(command)
                 return None
             case JoinSession():
-                joined = await self._desk.listeners.join(self._connection, command)
-                self.protocol.became_listener(command.session_id, command.target_language)
+                joined = await self._services.listeners.join(self._connection, command)
+                self.protocol.became_listener(command.session_id, joined.target_language)
                 return joined
             case ChangeLanguage():
-                changed = await self._desk.listeners.change_language(self._connection, command)
-                self.protocol.became_listener(command.session_id, command.target_language)
+                changed = await self._services.listeners.change_language(self._connection, command)
+                self.protocol.became_listener(command.session_id, changed.target_language)
                 return changed
             case LeaveSession():
-                left = await self._desk.listeners.leave(self._connection)
+                left = await self._services.listeners.leave(self._connection)
                 self.protocol.became_nobody()
                 return left
             case RefreshUrl():
-                return await self._desk.listeners.refresh_url(command)
+                return await self._services.listeners.refresh_url(command)
             case _:
                 return await self._speakers_command(command)
 
     async def _speakers_command(self, command: Command) -> ServerMessage | None:
-        speakers = self._desk.speakers
+        speakers = self._services.speakers
         match command:
             case CreateSession():
                 row = await speakers.create(self._connection.peer, command)
@@ -218,7 +219,7 @@ class Conversation:
             return None  # it was told with everyone else
         return BroadcastState(session_id=live.session_id, state=live.state, volume=live.row.volume)
 
-    def _heard(self, command: Heard) -> None:
+    def _record_heard(self, command: Heard) -> None:
         session_id, language = self._connection.session_id, self._connection.language
         if session_id is not None and language is not None:
-            self._desk.captions.heard(session_id, language, command.sequence_number)
+            self._services.captions.record_heard(session_id, language, command.sequence_number)

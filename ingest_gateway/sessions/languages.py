@@ -1,40 +1,59 @@
-"""Which languages can be spoken into a session and listened to."""
+"""Which languages can be spoken into a session and listened to, and which one a client means."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest_gateway.protocol.connection_protocol import Refusal
-
-_CODE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+from schemas.languages import canonical_tag, look_up
 
 
 @dataclass(frozen=True, slots=True)
 class Languages:
     """``can_hear(source)``: the recogniser knows it; ``can_translate(source, target)``: there is
-    a route; ``can_speak(target)``: there is a voice."""
+    a route; ``can_speak(target)``: there is a voice.
+
+    A client names a language by a BCP 47 tag in any case. The most specific tag that the engines
+    know is chosen for it by RFC 4647's look-up: where ``pt`` is known, ``pt-BR`` means ``pt``.
+    """
 
     can_hear: Callable[[str], bool]
     can_translate: Callable[[str, str], bool]
     can_speak: Callable[[str], bool]
 
-    def check_source(self, language: str) -> None:
+    def choose_source(self, tag: str) -> str:
         """Raises Refusal: BAD_LANGUAGE."""
-        if _CODE.fullmatch(language) is None or not self.can_hear(language):
+        chosen = look_up(tag, self.can_hear)
+        if chosen is None:
             raise Refusal("BAD_LANGUAGE", "this source language cannot be recognised here")
+        return chosen
 
-    def check_target(self, source: str, target: str, offered: tuple[str, ...] = ()) -> None:
+    def choose_target(self, source: str, tag: str, offered: tuple[str, ...] = ()) -> str:
         """``offered``: what the session is limited to; empty: anything with a route.
 
         Raises Refusal: BAD_LANGUAGE.
         """
-        if _CODE.fullmatch(target) is None:
+        if canonical_tag(tag) is None:
             raise Refusal("BAD_LANGUAGE", "name a language by its code, as es or pt-BR")
-        if offered and target not in offered:
+        written = {canonical_tag(one): one for one in offered}
+        if offered and look_up(tag, written.__contains__) is None:
             raise Refusal("BAD_LANGUAGE", f"this session is offered in: {', '.join(offered)}")
-        if not self.can_translate(source, target):
-            raise Refusal("BAD_LANGUAGE", f"there is no way to translate {source} to {target}")
-        if not self.can_speak(target):
-            raise Refusal("BAD_LANGUAGE", f"there is no voice for {target}")
+        is_translated = look_up(tag, lambda one: self.can_translate(source, one))
+        if is_translated is None:
+            raise Refusal("BAD_LANGUAGE", f"there is no way to translate {source} to {tag}")
+        chosen = look_up(
+            tag,
+            lambda one: (
+                (not offered or one in written)
+                and self.can_translate(source, one)
+                and self.can_speak(one)
+            ),
+        )
+        if chosen is None:
+            raise Refusal("BAD_LANGUAGE", f"there is no voice for {tag}")
+        return written.get(chosen, chosen)
+
+    def choose_targets(self, source: str, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Each language once, in the order in which it is named first. Raises Refusal."""
+        return tuple(dict.fromkeys(self.choose_target(source, tag) for tag in tags))

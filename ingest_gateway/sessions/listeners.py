@@ -69,21 +69,21 @@ class Listeners:
         """Raises Refusal: RATE_LIMITED, NO_SESSION, SESSION_ENDED, BAD_LANGUAGE."""
         limits = self._needs.request_limits
         live = await limits.session_to_join(connection.peer, wanted.session_id)
-        await self._check_language(live, wanted.target_language)
+        language = await self._choose_language(live, wanted.target_language)
         if connection.session_id not in (None, live.session_id):
             await self.leave(connection)
         capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
-        await self._listen(connection, live, wanted.target_language, capabilities)
-        return await self._joined(live, wanted.target_language, wanted.since_sequence)
+        await self._listen(connection, live, language, capabilities)
+        return await self._joined(live, language, wanted.since_sequence)
 
     async def change_language(
         self, connection: Connection, wanted: ChangeLanguage
     ) -> SessionJoined:
         """Raises Refusal: SESSION_ENDED, BAD_LANGUAGE."""
         live = await self._live.find_going_on(wanted.session_id)
-        await self._check_language(live, wanted.target_language)
-        await self._listen(connection, live, wanted.target_language, connection.capabilities)
-        return await self._joined(live, wanted.target_language, None)
+        language = await self._choose_language(live, wanted.target_language)
+        await self._listen(connection, live, language, connection.capabilities)
+        return await self._joined(live, language, None)
 
     async def leave(self, connection: Connection) -> SessionLeft:
         """Also for a connection that was lost. One that does not listen has left already."""
@@ -105,16 +105,18 @@ class Listeners:
         self._announce(await self._live.find(session_id), counts)
 
     async def refresh_url(self, wanted: RefreshUrl) -> ClipUrl:
-        url = await self._needs.captions.url(
-            wanted.session_id, wanted.target_language, wanted.sequence_number
-        )
+        live = await self._live.find(wanted.session_id)
+        # Also a language that the session was offered in before: its clips are there.
+        source = live.row.info.source_language
+        language = self._needs.languages.choose_target(source, wanted.target_language)
+        url = await self._needs.captions.url(wanted.session_id, language, wanted.sequence_number)
         if url is None:
             raise Refusal(
                 "BAD_FIELD", "there is no such utterance", sequence=wanted.sequence_number
             )
         return ClipUrl(
             session_id=wanted.session_id,
-            target_language=wanted.target_language,
+            target_language=language,
             sequence_number=wanted.sequence_number,
             url=url,
         )
@@ -130,17 +132,21 @@ class Listeners:
             counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
             self._announce(live, counts)
 
-    async def _check_language(self, live: LiveSession, language: str) -> None:
-        """Raises Refusal: BAD_LANGUAGE, also for a language more than the session may have."""
+    async def _choose_language(self, live: LiveSession, tag: str) -> str:
+        """The language that ``tag`` asks for. Raises Refusal: BAD_LANGUAGE, also for a language
+        more than the session may have."""
         info = live.row.info
-        self._needs.languages.check_target(info.source_language, language, info.target_languages)
+        language = self._needs.languages.choose_target(
+            info.source_language, tag, info.target_languages
+        )
         if info.target_languages or self._hub.listeners(live.session_id, language):
-            return  # its speaker named it, or it is translated already
+            return language  # its speaker named it, or it is translated already
         most = most_languages(info, self._needs.limits.languages_per_session)
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(live.session_id))
         if language not in counts.languages and len(counts.languages) >= most:
             there = ", ".join(counts.languages)
             raise Refusal("BAD_LANGUAGE", f"this talk has its {most} languages: choose of {there}")
+        return language
 
     async def _listen(
         self,

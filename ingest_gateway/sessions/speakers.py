@@ -73,9 +73,8 @@ class Speakers:
         is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
-        self._needs.languages.check_source(wanted.source_language)
-        for language in wanted.target_languages:
-            self._needs.languages.check_target(wanted.source_language, language)
+        source = self._needs.languages.choose_source(wanted.source_language)
+        targets = self._needs.languages.choose_targets(source, wanted.target_languages)
         most = wanted.max_languages
         own = {} if most is None else {MOST_LANGUAGES: str(most)}
         for _ in range(_ID_ATTEMPTS):
@@ -86,8 +85,8 @@ class Speakers:
                 SessionInfo(
                     session_id=session_id,
                     speaker_id=identity.subject,
-                    source_language=wanted.source_language,
-                    target_languages=wanted.target_languages,
+                    source_language=source,
+                    target_languages=targets,
                     quality_tier=wanted.quality_tier,
                     status=ACTIVE,
                     created_at_ms=self._now_ms(),
@@ -159,9 +158,9 @@ class Speakers:
         self, identity: Identity, session_id: str, languages: tuple[str, ...]
     ) -> LiveSession:
         live = await self._live.find_going_on(session_id)
-        for language in languages:
-            self._needs.languages.check_target(live.row.info.source_language, language)
-        change = SessionChange(target_languages=languages)
+        source = live.row.info.source_language
+        chosen = self._needs.languages.choose_targets(source, languages)
+        change = SessionChange(target_languages=chosen)
         return await self._change(identity, session_id, change, None)
 
     async def end(self, identity: Identity, session_id: str) -> LiveSession:

@@ -23,8 +23,10 @@ Kind = Literal["whip", "whep"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``etag`` names this one ICE session; it is never restarted."""
+    """``path`` leads to the resource's folder, and names the language that was chosen; ``etag``
+    names this one ICE session; it is never restarted."""
 
+    path: str
     resource_id: str
     sdp: str
     etag: str
@@ -93,4 +95,4 @@ class WebRtcPeers:
         running = asyncio.create_task(line.run(), name=kind)
         self._open[line.resource_id] = _Open(kind, line, running)
         running.add_done_callback(lambda _: self._open.pop(line.resource_id, None))
-        return Answer(line.resource_id, sdp, new_connection_id())
+        return Answer(line.path, line.resource_id, sdp, new_connection_id())

@@ -60,7 +60,7 @@ async def _speak(
     peer = peer_of(request, gateway)
     known(peer)  # before the body: a stranger learns nothing from validation
     answer = await peers.speak(peer, session_id, await _offer(request))
-    return _answered("whip", session_id, answer, peers)
+    return _answered("whip", answer, peers)
 
 
 @post("/whep/{session_id:str}/{language:str}", status_code=201)
@@ -73,7 +73,7 @@ async def listen(
 ) -> Response[Any]:
     peer = peer_of(request, gateway)
     answer = await peers.listen(peer, session_id, language, await _offer(request))
-    return _answered("whep", f"{session_id}/{language}", answer, peers)
+    return _answered("whep", answer, peers)
 
 
 @delete("/whip/{session_id:str}/resources/{resource_id:str}", status_code=200)
@@ -139,9 +139,9 @@ class OfferTypeError(Exception):
     """The body does not claim to be SDP."""
 
 
-def _answered(kind: Kind, path: str, answer: Answer, peers: WebRtcPeers) -> Response[Any]:
+def _answered(kind: Kind, answer: Answer, peers: WebRtcPeers) -> Response[Any]:
     headers = {
-        "location": f"/{kind}/{path}/resources/{answer.resource_id}",
+        "location": f"/{kind}/{answer.path}/resources/{answer.resource_id}",
         "etag": f'"{answer.etag}"',
     }
     links = peers.ice.links()

@@ -113,7 +113,7 @@ class TalkTrack:
         self._running: asyncio.Task[None] | None = None
 
     @property
-    def heard(self) -> bool:
+    def has_listeners(self) -> bool:
         return bool(self._listeners)
 
     def add(self, listener: ListenerTrack) -> None:

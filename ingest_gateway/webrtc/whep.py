@@ -68,7 +68,7 @@ class TalkTracks:
         if track is None:
             return
         track.discard(listener)
-        if not track.heard:
+        if not track.has_listeners:
             del self._tracks[session_id, language]
             await track.stop()
 
@@ -94,7 +94,6 @@ class WhepListener:
         self._mine = ListenerTrack(self._begun)
         self._reads_along = False
         self._protocol = ConnectionProtocol(gateway.needs.limits, "", now_ms)
-        self._protocol.became_listener(session_id, language)
         self._connection = Connection(
             connection_id=new_connection_id(),
             peer=peer,
@@ -109,6 +108,11 @@ class WhepListener:
         return self._connection.connection_id
 
     @property
+    def path(self) -> str:
+        """Of its resource; with the language that was chosen, once it has answered."""
+        return f"{self._session_id}/{self._language}"
+
+    @property
     def peer(self) -> Peer:
         return self._connection.peer
 
@@ -119,6 +123,8 @@ class WhepListener:
         capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
         wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
+        self._language = joined.target_language
+        self._protocol.became_listener(self._session_id, self._language)
         self._socket.waiting.appendleft(encode(joined))
         self._gateway.hub.add(self._connection)
         try:
@@ -160,7 +166,7 @@ class WhepListener:
         if self._reads_along:
             self._connection.send(Playing(session_id, language, clip.number, clip.duration_s))
         else:
-            self._gateway.captions.heard(session_id, language, clip.number)
+            self._gateway.captions.record_heard(session_id, language, clip.number)
 
     def _receive(self, text: str) -> None:
         """A message over the data channel."""
@@ -170,7 +176,7 @@ class WhepListener:
             match event:
                 case Heard():
                     number = event.sequence_number
-                    self._gateway.captions.heard(self._session_id, self._language, number)
+                    self._gateway.captions.record_heard(self._session_id, self._language, number)
                 case Heartbeat():
                     self._connection.send(HeartbeatAck())
                 case Refused():

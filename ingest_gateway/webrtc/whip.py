@@ -75,6 +75,11 @@ class WhipSpeaker:
         return self._connection.connection_id
 
     @property
+    def path(self) -> str:
+        """Of its resource."""
+        return self._session_id
+
+    @property
     def peer(self) -> Peer:
         return self._connection.peer
 

@@ -33,7 +33,7 @@ from local_stack.amazon_servers.signatures import (
     SignedRequest,
     check_request,
 )
-from local_stack.amazon_servers.transcribe_stream import Ending, HeardStream, TranscribeStream
+from local_stack.amazon_servers.transcribe_stream import Ending, ObservedStream, TranscribeStream
 
 _PREFIX = "x-amzn-transcribe-"
 
@@ -63,7 +63,7 @@ class TranscribeServer:
     def __init__(self, engine: SpeechToText, script: TranscribeScript | None = None) -> None:
         self._engine = engine
         self.script = script or TranscribeScript()
-        self.streams: list[HeardStream] = []
+        self.streams: list[ObservedStream] = []
         self.requests = 0
         self.open_streams = 0
         self.most_open_streams = 0
@@ -178,11 +178,11 @@ class _Connection:
         if wrong:
             await self._refuse(event.stream_id, "BadRequestException", 400, wrong)
             return
-        heard = HeardStream(server.requests, headers)
+        heard = ObservedStream(server.requests, headers)
         server.streams.append(heard)
         await self._start(event.stream_id, heard, chain)
 
-    async def _start(self, stream_id: int, heard: HeardStream, chain: EventChain) -> None:
+    async def _start(self, stream_id: int, heard: ObservedStream, chain: EventChain) -> None:
         script = self._server.script
         echoed = [(k, v) for k, v in heard.request.items() if k.startswith(_PREFIX)]
         self._http.send_headers(

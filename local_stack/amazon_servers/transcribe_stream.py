@@ -37,7 +37,7 @@ class Ending:
 
 
 @dataclass
-class HeardStream:
+class ObservedStream:
     """What a test may ask about a stream afterwards. ``request``: the headers that came."""
 
     number: int
@@ -63,7 +63,7 @@ class TranscribeStream:
 
     def __init__(
         self,
-        heard: HeardStream,
+        heard: ObservedStream,
         chain: EventChain,
         engine: SpeechStream,
         send: Callable[[bytes, bool], Awaitable[None]],

@@ -1,4 +1,4 @@
-"""``make cluster-demo``: the demo's talk on a standalone Flink cluster, and through three blows.
+"""``make cluster-demo``: the demo's talk on a standalone Flink cluster, and through three outages.
 
 Four acts, each a talk of its own: nothing happens; a TaskManager is killed; the JobManager is
 killed; the job is stopped with a savepoint and goes on from it with another option. Each ends with
@@ -26,7 +26,7 @@ from connectors.amazon.clients import AwsClients
 from connectors.amazon.ledger import AmazonLedger
 from ingest_gateway.client import create_session, fetch_token, speak
 from local_stack.audience import Audience, promised, settled
-from local_stack.cluster.report import Act, Blow, key_faults, longest_waits_s, repeated_s
+from local_stack.cluster.report import Act, Outage, key_faults, longest_waits_s, repeated_s
 from local_stack.cluster.stack import ClusterStack, ClusterStackSettings, cluster_stack
 from local_stack.completeness import judge
 from local_stack.demo.report import Evidence, make_report, playable
@@ -111,7 +111,7 @@ async def play(plan: Plan, stack: ClusterStack, talk: Talk) -> Act:
                 await audience.join(language, group)
             striking = group.create_task(_strike(plan, stack, talk.duration_s / 2))
             spoken = await speak(stack.gateway_url, talk.wav, session_id=session_id, token=token)
-            blow = await striking
+            outage = await striking
             ledger = AmazonLedger(clients)
 
             def arrived() -> set[tuple[int, str]]:
@@ -122,7 +122,10 @@ async def play(plan: Plan, stack: ClusterStack, talk: Talk) -> Act:
             )
             heard = await audience.leave()
         return _act(
-            plan.name, Evidence(talk, spoken, heard, entries), key_faults(audience.keys), blow
+            plan.name,
+            Evidence(talk, spoken, heard, entries),
+            key_faults(audience.keys),
+            outage,
         )
     finally:
         await clients.close()
@@ -146,7 +149,7 @@ async def all_that_comes(
     return entries
 
 
-async def _strike(plan: Plan, stack: ClusterStack, after_s: float) -> Blow | None:
+async def _strike(plan: Plan, stack: ClusterStack, after_s: float) -> Outage | None:
     if plan.strike is None:
         return None
     await asyncio.sleep(after_s)
@@ -158,10 +161,10 @@ async def _strike(plan: Plan, stack: ClusterStack, after_s: float) -> Blow | Non
     # An earlier act left a checkpoint that the job began from, too: it is not this one's.
     if restored is None or restored == before:
         raise ProcessError(f"{plan.name}: the job began anew, from no checkpoint")
-    return Blow(plan.name, at_ms, _now_ms(), restored.path)
+    return Outage(plan.name, at_ms, _now_ms(), restored.path)
 
 
-def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow | None) -> Act:
+def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], outage: Outage | None) -> Act:
     report = make_report(evidence)
     told = {
         (skip.sequence_number, one.language): skip.reason
@@ -176,7 +179,7 @@ def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow 
     )
     usual_s, silence_s = longest_waits_s(
         [[clip.received_at_ms for clip in one.clips] for one in evidence.heard],
-        blow.at_ms if blow else None,
+        outage.at_ms if outage else None,
         _now_ms(),
     )
     return Act(
@@ -189,7 +192,7 @@ def _act(name: str, evidence: Evidence, key_faults: tuple[str, ...], blow: Blow 
         sum(one.repeats for one in evidence.heard),
         usual_s,
         silence_s,
-        blow,
+        outage,
     )
 
 
@@ -257,7 +260,7 @@ def main() -> int:
         return 130
     except (ProcessError, NoTalkError) as error:
         print(f"cluster-demo: {error}", file=sys.stderr)
-    except ExceptionGroup as group:  # of the speaker, a listener or the blow
+    except ExceptionGroup as group:  # of the speaker, a listener or the outage
         for error in group.exceptions:
             print(f"cluster-demo: {type(error).__name__}: {error}", file=sys.stderr)
     return 1

@@ -1,4 +1,4 @@
-"""What an act on the cluster showed: the demo's findings, and what a listener noticed of a blow."""
+"""What an act on the cluster showed: the demo's findings, and what a listener noticed of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import pairwise
 from local_stack.completeness import SampleFault
 
 LOOK_BEHIND_MS = 40_000
-"""How long after a blow a silence is put down to it."""
+"""How long after an outage a silence is put down to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
+class Outage:
     """What was done to the running system, from when until the job ran again; UTC."""
 
     what: str
@@ -32,7 +32,7 @@ class Act:
     even a notice, and audio in no entry or in several. ``repeated_s``: speech that is in the ledger
     more than once. ``skipped``: how much a listener was told not to wait for, by reason.
     ``notices_again``: announcements under a number that was there before; receivers drop them.
-    ``usual_s`` and ``silence_s``: the longest wait for the next clip, before and after the blow.
+    ``usual_s`` and ``silence_s``: the longest wait for the next clip, before and after the outage.
     """
 
     name: str
@@ -44,12 +44,12 @@ class Act:
     notices_again: int
     usual_s: float
     silence_s: float
-    blow: Blow | None
+    outage: Outage | None
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What must not be. Speech that a blow made too late is skipped by rule, with a notice."""
-        return self.lost if self.blow else self.missing
+        """What must not be. Speech that an outage made late is skipped by rule, with a notice."""
+        return self.lost if self.outage else self.missing
 
     @property
     def summary(self) -> str:
@@ -57,22 +57,22 @@ class Act:
         parts.append(f"{len(self.lost)} lost; {self.repeated_s:.1f} s repeated")
         why = ", ".join(f"{number} {reason}" for reason, number in sorted(self.skipped.items()))
         parts.append(f"{why or 0} skipped with a notice")
-        if self.blow is None:
+        if self.outage is None:
             parts.append(f"longest wait {self.usual_s:.1f} s")
         else:
             parts.append(f"{self.silence_s:.1f} s of silence (before: {self.usual_s:.1f} s)")
-            parts.append(f"job back after {self.blow.took_s:.1f} s")
+            parts.append(f"job back after {self.outage.took_s:.1f} s")
         return "; ".join(parts)
 
 
 def longest_waits_s(
     arrivals_ms: Iterable[Sequence[int]], blow_at_ms: int | None, left_at_ms: int
 ) -> tuple[float, float]:
-    """(before the blow, after it): the longest time a listener waited for the next clip.
+    """(before the outage, after it): the longest time a listener waited for the next clip.
 
     ``arrivals_ms``: of each listener, when clips came; they left at ``left_at_ms``. A wait that the
-    blow falls into, or that begins soon after it, is the blow's. Who heard nothing any more waited
-    until the end; who had heard nothing yet, from the blow on.
+    outage falls into, or that begins soon after it, is its own. Who heard nothing any more waited
+    until the end; who had heard nothing yet, from the outage on.
     """
     usual, struck = [0.0], [0.0]
     for came in arrivals_ms:

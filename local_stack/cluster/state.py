@@ -53,6 +53,11 @@ def kept_state(
 
 def live_graph(options: Sequence[str]) -> beam_runner_api_pb2.Pipeline:
     """The live graph as it would be submitted; its clock stands still."""
+    return live_pipeline(options).to_runner_api()
+
+
+def live_pipeline(options: Sequence[str]) -> beam.Pipeline:
+    """The same before it is translated for a runner."""
     register_coders()
     given = PipelineOptions(list(options))
     job = read_options(given, "live-translation")
@@ -61,7 +66,7 @@ def live_graph(options: Sequence[str]) -> beam_runner_api_pb2.Pipeline:
     pipeline = beam.Pipeline(options=given)
     ticks = pipeline | "Clock" >> beam.Create([0]).with_output_types(int)
     job.build(ticks)
-    return pipeline.to_runner_api()
+    return pipeline
 
 
 def main(options: Sequence[str]) -> int:

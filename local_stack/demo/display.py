@@ -17,7 +17,7 @@ from ingest_gateway.client import ReceivedClip
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LatestClip:
     """The last clip of one language."""
 
     number: int
@@ -35,7 +35,7 @@ class DemoDisplay:
         self._languages = languages
         self._began: float | None = None
         self._heard = ""
-        self._said: dict[str, Said] = {}
+        self._said: dict[str, LatestClip] = {}
         self._live = Live(
             console=self._console, refresh_per_second=4, get_renderable=self._render, screen=False
         )
@@ -66,7 +66,7 @@ class DemoDisplay:
     def _say(self, language: str, number: int, text: str, late_s: float) -> None:
         before = self._said.get(language)
         clips = 1 if before is None else before.clips + 1
-        self._said[language] = Said(number, text, late_s, clips)
+        self._said[language] = LatestClip(number, text, late_s, clips)
         if not self._is_live:
             self._console.print(
                 Text(

@@ -32,7 +32,7 @@ from pipelines.reading.shards import (
     rows_to_save,
     slice_of,
     untold,
-    without_told,
+    without_reported,
 )
 from pipelines.runtime.supervision import Supervised
 from pipelines.session.records import Place
@@ -117,7 +117,7 @@ class ShardReader:
         oldest = {shard_id: place.before for shard_id, place in self._oldest_open().items()}
         found = untold(marks(self._progress or {}, oldest))
         if self._progress is not None:
-            self._progress = without_told(self._progress, found)
+            self._progress = without_reported(self._progress, found)
         return found
 
     async def run(self) -> None:

@@ -276,12 +276,12 @@ def untold(low_water: Progress) -> dict[str, ShardProgress]:
     """The marks, without the losses that have been told by now. A shard that was read to its end
     keeps its own for its children."""
     return {
-        shard_id: _forgotten(each) if _is_told(each, low_water) else each
+        shard_id: _forgotten(each) if _is_reported(each, low_water) else each
         for shard_id, each in low_water.items()
     }
 
 
-def without_told(progress: Progress, low_water: Progress) -> dict[str, ShardProgress]:
+def without_reported(progress: Progress, low_water: Progress) -> dict[str, ShardProgress]:
     """``progress`` without the losses that ``low_water``, its ``untold`` marks, does not know."""
     return {
         shard_id: each if low_water[shard_id].after_loss else _forgotten(each)
@@ -293,7 +293,7 @@ def _forgotten(at: ShardProgress) -> ShardProgress:
     return replace(at, after_loss=False, loss_from_ms=0, loss_ends="") if at.after_loss else at
 
 
-def _is_told(mark: ShardProgress, low_water: Progress) -> bool:
+def _is_reported(mark: ShardProgress, low_water: Progress) -> bool:
     if mark.finished or not mark.loss_ends or int(mark.sequence_number or 0) < int(mark.loss_ends):
         return False
     return _are_finished(mark.parents, low_water)

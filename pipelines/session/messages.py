@@ -1,4 +1,4 @@
-"""What listeners and speakers are told (``shared/protocol.md``, "to listener", "to speaker")."""
+"""What listeners and speakers are told (``docs/protocol.md``)."""
 
 from __future__ import annotations
 

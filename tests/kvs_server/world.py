@@ -18,7 +18,7 @@ from connectors.interfaces.signaling_channels import TemporaryCredentials
 from connectors.memory.record_sink import MemoryRecordSink
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.gateway import Gateway, wall_clock_ms
-from ingest_gateway.kvs.viewer import Patience, ViewerDependencies
+from ingest_gateway.kvs.viewer import ViewerDependencies, ViewerTimes
 from ingest_gateway.kvs.worker import KvsWorker
 from ingest_gateway.webrtc.ice import IceSettings
 from schemas.values import AudioChunk
@@ -28,7 +28,7 @@ from tests.kvs_server.master import Master
 from tests.kvs_server.server import KvsServer, kvs_server
 
 ROLE_ARN = "arn:aws:iam::000000000000:role/signaling"
-QUICK = Patience(answer_s=1.0, first_wait_s=0.05, longest_wait_s=0.2, look_s=0.05)
+QUICK = ViewerTimes(answer_s=1.0, first_wait_s=0.05, longest_wait_s=0.2, look_s=0.05)
 
 
 @dataclass
@@ -132,7 +132,7 @@ async def kvs_world(folder: Path) -> AsyncGenerator[World, None]:
                 region="us-east-1",
                 ice=IceSettings("127.0.0.1"),
                 tls=server.trusting(),
-                patience=QUICK,
+                times=QUICK,
             )
             return core, KvsWorker(viewing, most=2)
 

@@ -146,7 +146,7 @@ def _holding(name: str, kinds: tuple[str, ...], count: int, sent: bytes, drip: b
 
 async def _reconnect(place: Place, until_s: float) -> None:
     async def once(_: int) -> None:
-        _, writer = await _open(place, _HANDSHAKE % b"")
+        _reader, writer = await _open(place, _HANDSHAKE % b"")
         writer.close()
 
     await _asked(until_s, once, at_once=20, each_s=0.01)
@@ -179,7 +179,7 @@ async def _forge(place: Place, until_s: float) -> None:
     token = f"sec-websocket-protocol: live-translation, token.{forged}\r\n".encode()
 
     async def once(_: int) -> None:
-        _, writer = await _open(place, _HANDSHAKE % token)
+        _reader, writer = await _open(place, _HANDSHAKE % token)
         writer.close()
 
     await _asked(until_s, once)
@@ -192,7 +192,7 @@ async def _replay(place: Place, until_s: float) -> None:
     line = f"sec-websocket-protocol: live-translation, ticket.{ticket}\r\n".encode()
 
     async def once(_: int) -> None:
-        _, writer = await _open(place, _HANDSHAKE % line)
+        _reader, writer = await _open(place, _HANDSHAKE % line)
         writer.close()
 
     await _asked(until_s, once)

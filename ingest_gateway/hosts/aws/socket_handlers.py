@@ -84,7 +84,7 @@ class HandledConversation(Conversation):
         needs: GatewayDependencies,
         row: RememberedConnection,
     ) -> None:
-        super().__init__(connection, event.gateway.desk)
+        super().__init__(connection, event.gateway.conversation_services)
         self._row = row
         self._live = event.gateway.live
         self._writer = event.gateway.writer
@@ -200,7 +200,7 @@ class SocketHandlers:
         event = OneEvent(self._needs, self._sockets)
         connection = event.connection(last)
         async with event.running():
-            conversation = Conversation(connection, event.gateway.desk)
+            conversation = Conversation(connection, event.gateway.conversation_services)
             conversation.protocol.role = last.speaking or last.listening
             if last.speaking is not None:
                 await event.gateway.live.find(last.speaking.session_id)

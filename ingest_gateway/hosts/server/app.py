@@ -14,6 +14,7 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
+from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
 from ingest_gateway.routes.pages import PAGE_ROUTES
 from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
@@ -46,6 +47,7 @@ def create_app(gateway: Gateway) -> Litestar:
             *CONNECTION_ROUTES,
             *PAGE_ROUTES,
             *OPERATIONS_ROUTES,
+            *OPENAPI_ROUTES,
             WEBRTC_ROUTES,
         ],
         dependencies={

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest_gateway.access.security_events import EventKind, SecurityEvents
+from ingest_gateway.operations.security_events import EventKind, SecurityEvents
 
 SWEEP_EVERY_S = 1.0
 _FILES_FOR_THE_REST = 256

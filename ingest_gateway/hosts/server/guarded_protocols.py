@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from websockets.http11 import Request
 
-    from ingest_gateway.access.security_events import EventKind
     from ingest_gateway.hosts.server.guard import Guard, GuardLimits
+    from ingest_gateway.operations.security_events import EventKind
 
 SEAT = "live-translation.seat"
 """The scope's extension."""

@@ -16,9 +16,9 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
-from ingest_gateway.access.security_events import SecurityEvents
 from ingest_gateway.hosts.server.guard import Guard, limits_of_process
 from ingest_gateway.hosts.server.guarded_protocols import guarded_protocols
+from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.settings import GatewaySettings
 

@@ -20,7 +20,7 @@ from ingest_gateway.access.admission import identify
 from ingest_gateway.access.auth import SUBPROTOCOL, Identity, InvalidTokenError, presented_ticket
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.guarded_protocols import SEAT, SocketSeat
-from ingest_gateway.hosts.server.patience import Patience
+from ingest_gateway.hosts.server.stall_timeout import StallTimeout
 from ingest_gateway.protocol.messages import ErrorMessage
 from ingest_gateway.routes.callers import ItsGateway
 from ingest_gateway.sessions.conversation import Conversation
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 class _Outgoing:
     """``stuck`` is set by whoever can end the writing; it watches every message leave."""
 
-    stuck: Patience
+    stuck: StallTimeout
 
     def __init__(self, socket: AnySocket) -> None:
         self._socket = socket
@@ -93,14 +93,14 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
         connection.close(CLOSE_UNAUTHORIZED if unauthorized else CLOSE_LATER, problem.code)
     conversation = gateway.conversation(connection)
     gateway.hub.add(connection)
-    silence = Patience(
+    silence = StallTimeout(
         gateway.needs.limits.heartbeat_timeout_ms / 1000, lambda: _hang_up(connection, reading)
     )
     reading = asyncio.create_task(
         _read(socket, conversation, connection, silence, seat), name="read"
     )
     writing = asyncio.create_task(connection.write(), name="write")
-    outgoing.stuck = Patience(STUCK_S, writing.cancel)
+    outgoing.stuck = StallTimeout(STUCK_S, writing.cancel)
     try:
         with silence.watching(), outgoing.stuck.watching():
             await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -125,7 +125,7 @@ async def _read(
     socket: AnySocket,
     conversation: Conversation,
     connection: Connection,
-    silence: Patience,
+    silence: StallTimeout,
     seat: SocketSeat | None,
 ) -> None:
     """Until the client goes away. Silence is what a client does, not our own slowness with it.

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.testing.words import write_words
 from ingest_gateway.client import speak, speaker
-from ingest_gateway.client.line import Line, open_line
+from ingest_gateway.client.connection import GatewayConnection, open_connection
 from ingest_gateway.client.reports import ReceivedMessage
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ async def test_a_connection_that_does_not_open_in_time_is_tried_again(
     @asynccontextmanager
     async def opens_late(
         url: str, token: str | None, on_message: Callable[[ReceivedMessage], None] | None
-    ) -> AsyncGenerator[Line, None]:
+    ) -> AsyncGenerator[GatewayConnection, None]:
         nonlocal opened
         opened += 1
         if opened == 1:
             raise TimeoutError("timed out during opening handshake")
-        async with open_line(url, token, on_message) as line:
-            yield line
+        async with open_connection(url, token, on_message) as connection:
+            yield connection
 
-    monkeypatch.setattr(speaker, "open_line", opens_late)
+    monkeypatch.setattr(speaker, "open_connection", opens_late)
     pcm, _ = write_words(0, 3)
     report = await speak(gateway.url, pcm, pace=10.0)
     assert report.acknowledged_samples == report.samples == len(pcm) // 2

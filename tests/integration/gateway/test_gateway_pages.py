@@ -73,6 +73,9 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     gateway = await start(public_url="https://talks.example")
     async with httpx.AsyncClient(base_url=gateway.url) as http:
         offer = (await http.get("/offer")).json()
+    names = offer.pop("names")
+    assert names["es"] == {"name": "Spanish", "nativeName": "Español", "direction": "ltr"}
+    assert names["ar"]["direction"] == "rtl"
     # There is a route from English to French, but no voice.
     assert offer == {
         "languages": {"en": ["ca", "es"], "es": ["en"]},

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ingest_gateway.access.security_events import LINES_PER_MINUTE, EventKind, SecurityEvents
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
 from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.operations.security_events import LINES_PER_MINUTE, EventKind, SecurityEvents
 
 pytestmark = pytest.mark.unit
 

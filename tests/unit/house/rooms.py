@@ -81,7 +81,7 @@ ROOMS: dict[str, str] = {
             f"benchmarks.{room}"
             for room in (
                 *("baseline", "bench", "browsers", "chaos", "cost", "endurance", "engines"),
-                *("gateway", "lag", "overhead", "score"),
+                *("gateway", "gateway.abuse", "lag", "overhead", "score"),
             )
         ),
         f"{PRODUCT} local_stack.* benchmarks.*",

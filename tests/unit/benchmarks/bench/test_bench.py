@@ -131,11 +131,11 @@ def test_one_part_fails_and_the_others_are_reported(
 
 def test_a_bar_is_kept_missed_or_not_measured() -> None:
     bar = Bar("wer_pause", 0.01, "wer_whole_file")
-    assert bar.told({"wer_pause": 0.26, "wer_whole_file": 0.25})[1:] == ("0.26", "0.26", "kept")
-    assert bar.told({"wer_pause": 0.27, "wer_whole_file": 0.25})[3] == "MISSED"
-    assert bar.told({"wer_pause": 0.27})[3] == "not measured"
-    assert bar.told({"wer_whole_file": 0.25})[1] == "-"
-    assert Bar("x", 2.0).told({"x": 2.0}) == ("x", "2", "2", "kept")
+    assert bar.row({"wer_pause": 0.26, "wer_whole_file": 0.25})[1:] == ("0.26", "0.26", "kept")
+    assert bar.row({"wer_pause": 0.27, "wer_whole_file": 0.25})[3] == "MISSED"
+    assert bar.row({"wer_pause": 0.27})[3] == "not measured"
+    assert bar.row({"wer_whole_file": 0.25})[1] == "-"
+    assert Bar("x", 2.0).row({"x": 2.0}) == ("x", "2", "2", "kept")
 
 
 def test_the_issues_keys_have_bars() -> None:

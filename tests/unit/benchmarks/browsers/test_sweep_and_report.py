@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.browsers.__main__ import word_to_sound
-from benchmarks.browsers.pages import HeardUtterance
+from benchmarks.browsers.pages import PlayedUtterance
 from benchmarks.browsers.sweep import PERIOD_S, Arrived, Glimpse, Samples, spoken_at_s, sweep, way
 
 pytestmark = pytest.mark.unit
@@ -60,7 +60,7 @@ def test_nothing_heard_is_an_error() -> None:
 
 def test_the_sound_is_timed_from_both_ends_of_an_utterance() -> None:
     stages_ms: dict[str, float] = {"capture": 250.0, "recognise": 700.0}
-    heard = [HeardUtterance(100.0, 1.5, stages_ms, 103.0), HeardUtterance(110.0, 2.0, {}, 114.0)]
+    heard = [PlayedUtterance(100.0, 1.5, stages_ms, 103.0), PlayedUtterance(110.0, 2.0, {}, 114.0)]
     found = word_to_sound(heard, stamp_ms=100.0)
     assert (found.from_first_p50_s, found.from_first_p95_s) == pytest.approx((3.1, 4.1))
     assert (found.from_last_p50_s, found.from_last_p95_s) == pytest.approx((1.6, 2.1))

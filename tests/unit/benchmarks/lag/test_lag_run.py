@@ -14,7 +14,7 @@ from benchmarks.lag import __main__ as lag_run
 from benchmarks.lag.__main__ import Judged, comparison, judge, ratios, recognition, sessions
 from benchmarks.lag.collector import Collector, Note, read_notes
 from benchmarks.lag.counted_recognition import CountedConnectors, Request
-from benchmarks.lag.flows import Heard
+from benchmarks.lag.flows import FlowOutcome
 from benchmarks.lag.profiled_job import with_count, with_services
 from benchmarks.lag.service_profiles import PROFILES
 from benchmarks.lag.talkers import Session, Spoken, chunks
@@ -54,7 +54,7 @@ def test_every_listener_of_every_talk_counts_and_the_warm_up_does_not() -> None:
         told("talk-0", "fr", 5.0, "w0"),
         told("talk-0", "fr", 5.5, "", kind="skipped"),
     )
-    judged = judge(Heard("job", (spoken("talk-0", "es", "fr"),), notes, {"batches": 7}))
+    judged = judge(FlowOutcome("job", (spoken("talk-0", "es", "fr"),), notes, {"batches": 7}))
     figures = judged.figures
     assert judged.words == ((1.0, 3.0), (1.0, 4.0), (2.0, 2.0))
     assert figures["job_words"] == 4
@@ -69,7 +69,7 @@ def test_every_listener_of_every_talk_counts_and_the_warm_up_does_not() -> None:
 
 
 def test_a_flow_that_told_nothing_has_no_lag() -> None:
-    figures = judge(Heard("job", (spoken("talk-0", "es"),), (), {})).figures
+    figures = judge(FlowOutcome("job", (spoken("talk-0", "es"),), (), {})).figures
     assert figures["job_words_lost"] == 2
     assert "job_lag_mean_s" not in figures
     assert "job_heard_mean_s" not in figures
@@ -79,12 +79,12 @@ def test_a_flow_that_told_nothing_has_no_lag() -> None:
 def test_a_flow_that_does_not_start_leaves_the_other_ones_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    def hearing(flow: str) -> Callable[..., tuple[Heard, ...]]:
-        def hear(*_asked: object) -> tuple[Heard, ...]:
+    def hearing(flow: str) -> Callable[..., tuple[FlowOutcome, ...]]:
+        def hear(*_asked: object) -> tuple[FlowOutcome, ...]:
             if flow == broken:
                 raise ProcessError("it did not start")
             notes = (told("talk-0", "es", 4.0, "w0 w1"),)
-            return (Heard(flow, (spoken("talk-0", "es"),), notes, {}),)
+            return (FlowOutcome(flow, (spoken("talk-0", "es"),), notes, {}),)
 
         return hear
 
@@ -107,12 +107,12 @@ def test_each_request_is_charged_for_fifteen_seconds_at_least() -> None:
         for n in (0, 1)
     )
     requests = (Request("a", "en", 3.0), Request("b", "en", 20.0))
-    assert recognition(Heard("job", talks, (), {}, requests)) == {
+    assert recognition(FlowOutcome("job", talks, (), {}, requests)) == {
         "job_recognition_requests_an_hour": 120,
         "job_recognition_sent_s_an_hour": 23.0 * 60,
         "job_recognition_billed_s_an_hour": 35.0 * 60,
     }
-    assert recognition(Heard("job", talks, (), {})) == {}
+    assert recognition(FlowOutcome("job", talks, (), {})) == {}
 
 
 def test_ratios_are_ours_over_the_baselines_where_both_were_measured() -> None:

@@ -13,10 +13,10 @@ from benchmarks.lag.playout import (
     HURRIED_S,
     RELAXED_S,
     drift_s,
-    heard_lags,
     page_rate,
     plain_rate,
     played,
+    playout_lags,
     playout_summary,
 )
 from benchmarks.lag.word_lags import Arrival, SpokenWord
@@ -76,13 +76,13 @@ def test_clips_are_played_in_the_order_of_the_talk() -> None:
 
 def test_a_word_is_heard_when_its_share_has_been_played() -> None:
     spoken = [SpokenWord(f"w{number}", 1000.0 * (number + 1)) for number in range(4)]
-    lags = heard_lags(spoken, played([clip(6.0, 2.0, 0, 4)]))
+    lags = playout_lags(spoken, played([clip(6.0, 2.0, 0, 4)]))
     assert lags == ((1_000, 5.5), (2_000, 5.0), (3_000, 4.5), (4_000, 4.0))
 
 
 def test_a_word_that_was_never_heard_has_no_lag() -> None:
     spoken = [SpokenWord("w0", 1_000.0), SpokenWord("w7", 2_000.0)]
-    assert heard_lags(spoken, played([clip(3.0, 1.0)])) == ((1_000.0, 3.0),)
+    assert playout_lags(spoken, played([clip(3.0, 1.0)])) == ((1_000.0, 3.0),)
 
 
 def talk_lags(
@@ -91,7 +91,7 @@ def talk_lags(
     """A word a second for 200 s, each told of 2 s later in a clip of its own."""
     spoken = [SpokenWord(f"w{number}", 1000.0 * (number + 1)) for number in range(200)]
     arrivals = [clip(number + 3.0, clip_s, number) for number in range(200)]
-    return heard_lags(spoken, played(arrivals, rate_of))
+    return playout_lags(spoken, played(arrivals, rate_of))
 
 
 def test_clips_longer_than_their_speech_fall_behind_unless_played_faster() -> None:

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.footprint import Footprint, Sample
-from benchmarks.overhead.measure import SIMULATED_MS, Checkpoints, Heard, Machine, added_ms
-from benchmarks.overhead.notes import NoteTail, Told
+from benchmarks.overhead.measure import (
+    SIMULATED_MS,
+    Checkpoints,
+    Machine,
+    NotificationTimes,
+    added_ms,
+)
+from benchmarks.overhead.notes import NoteTail, Notification
 from benchmarks.overhead.scale import at_parallelism, parallelism_for
 from benchmarks.overhead.talkers import CHUNK_MS, Talkers, TalkersSource
 from connectors.interfaces.shard_source import StartAt, StartKind
@@ -22,12 +28,12 @@ SERVICES = {"ingest": 20.0, "recognise": 300.0, "translate": 150.0, "synthesize"
 """What the stand-ins take."""
 
 
-def told(at_s: float, added: float) -> Told:
-    return Told(1000 * at_s, {**SERVICES, "window": 2_000.0, "read": added})
+def told(at_s: float, added: float) -> Notification:
+    return Notification(1000 * at_s, {**SERVICES, "window": 2_000.0, "read": added})
 
 
-def heard(*notes: Told) -> Heard:
-    found = Heard(0.0)
+def heard(*notes: Notification) -> NotificationTimes:
+    found = NotificationTimes(0.0)
     for note in notes:
         found.add(note)
     return found
@@ -45,7 +51,7 @@ def test_what_is_simulated_and_what_is_waited_for_is_not_added_by_the_job() -> N
 def test_a_load_has_the_spread_the_stages_and_the_growth_of_what_was_told() -> None:
     notes = [told(at, 80.0) for at in range(6)] + [told(at, 180.0) for at in range(6, 9)]
     footprints = {"worker": Footprint(0.5, 300.0), "flink": Footprint(0.25, 400.0)}
-    load = heard(*notes, Told(9_000.0)).load(7, 9_000.0, Machine(footprints))
+    load = heard(*notes, Notification(9_000.0)).load(7, 9_000.0, Machine(footprints))
     assert (load.sessions, load.clips, load.skipped, load.measured_s) == (7, 9, 1, 9.0)
     assert (load.added_p50_ms, load.added_p99_ms, load.growth_ms) == (80.0, 180.0, 100.0)
     assert (load.stages_p50_ms["recognise"], load.stages_p99_ms["read"]) == (300.0, 180.0)
@@ -54,7 +60,7 @@ def test_a_load_has_the_spread_the_stages_and_the_growth_of_what_was_told() -> N
 
 
 def test_what_was_told_before_the_measured_time_does_not_count() -> None:
-    found = Heard(5_000.0)
+    found = NotificationTimes(5_000.0)
     found.add(told(4.0, 9_000.0))
     found.add(told(6.0, 80.0))
     load = found.load(1, 10_000.0, Machine())
@@ -91,7 +97,7 @@ def test_what_piled_up_at_the_beginning_may_be_worked_off() -> None:
 
 
 def test_a_load_is_hopeless_when_most_is_given_up_or_nothing_comes() -> None:
-    late = [Told(1000.0 * at) for at in range(42, 48)]
+    late = [Notification(1000.0 * at) for at in range(42, 48)]
     found = heard(*(told(at, 50.0) for at in range(42)), *late)
     assert found.hopeless(48_000.0) == "6 of the last 10 outcomes were given up"
     quiet = heard(*(told(at, 50.0) for at in range(35)))
@@ -100,7 +106,9 @@ def test_a_load_is_hopeless_when_most_is_given_up_or_nothing_comes() -> None:
 
 
 def test_a_run_in_which_nothing_was_told_has_no_times_and_does_not_keep_up() -> None:
-    load = Heard(0.0).load(1_000, 32_000.0, Machine(), "nobody was told anything for 30 s")
+    load = NotificationTimes(0.0).load(
+        1_000, 32_000.0, Machine(), "nobody was told anything for 30 s"
+    )
     flat = load.flat()
     assert load.verdict() == "nothing was heard; nobody was told anything for 30 s"
     assert flat["overhead_keeps_up_1000_sessions"] == 0
@@ -115,10 +123,10 @@ def test_notes_are_read_line_by_line_while_they_are_written(tmp_path: Path) -> N
     line = json.dumps({"at_ms": 5.5, "session": "s", "type": "translatedAudio", "stages": {"a": 1}})
     skipped = json.dumps({"at_ms": 6.0, "type": "skipped", "stages": None})
     file.write_text(f"{line}\n{skipped[:10]}")
-    assert tail.read() == [Told(5.5, {"a": 1.0})]
+    assert tail.read() == [Notification(5.5, {"a": 1.0})]
     with file.open("a") as notes:
         notes.write(f"{skipped[10:]}\n")
-    assert tail.read() == [Told(6.0, None)]
+    assert tail.read() == [Notification(6.0, None)]
     assert tail.read() == []
 
 

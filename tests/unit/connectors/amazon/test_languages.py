@@ -7,7 +7,6 @@ import pytest
 
 from connectors.amazon.languages import (
     AMAZON_LANGUAGES,
-    AmazonLanguage,
     can_recognise,
     can_speak,
     can_translate,
@@ -15,6 +14,7 @@ from connectors.amazon.languages import (
 )
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.sessions.languages import Languages
+from schemas.languages import AmazonLanguage
 
 pytestmark = pytest.mark.unit
 
@@ -155,13 +155,13 @@ def test_galician_is_heard_but_not_spoken() -> None:
 def test_a_pair_that_is_not_offered_is_refused_at_join(source: str, target: str) -> None:
     languages = Languages(can_recognise, can_translate, can_speak)
     with pytest.raises(Refusal) as refused:
-        languages.check_target(source, target)
+        languages.choose_target(source, target)
     assert refused.value.code == "BAD_LANGUAGE"
-    languages.check_target("en", "es")
+    assert languages.choose_target("en", "es") == "es"
 
 
 def test_a_session_in_a_language_that_is_not_heard_is_refused() -> None:
     languages = Languages(can_recognise, can_translate, can_speak)
-    languages.check_source("ja")
+    assert languages.choose_source("ja") == "ja"
     with pytest.raises(Refusal):
-        languages.check_source("tlh")
+        languages.choose_source("tlh")

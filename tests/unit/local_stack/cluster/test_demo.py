@@ -51,9 +51,9 @@ async def test_a_blow_says_which_checkpoint_the_job_went_back_to() -> None:
     struck: list[Any] = []
     plan = Plan("taskmanager", 10.0, struck.append)
     stack = a_stack(OLD, NEW)
-    blow = await cluster_demo._strike(plan, stack, 0.0)
-    assert blow is not None
-    assert (blow.what, blow.restored_from) == ("taskmanager", "chk-9")
+    outage = await cluster_demo._strike(plan, stack, 0.0)
+    assert outage is not None
+    assert (outage.what, outage.restored_from) == ("taskmanager", "chk-9")
     assert struck == [stack]
 
 

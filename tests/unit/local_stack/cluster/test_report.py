@@ -7,7 +7,7 @@ import pytest
 from local_stack.cluster.report import (
     LOOK_BEHIND_MS,
     Act,
-    Blow,
+    Outage,
     key_faults,
     longest_waits_s,
     repeated_s,
@@ -16,7 +16,7 @@ from local_stack.completeness import SampleFault
 
 pytestmark = pytest.mark.unit
 
-BLOW = Blow("taskmanager", 10_000, 18_500, "file:/checkpoints/chk-3")
+OUTAGE = Outage("taskmanager", 10_000, 18_500, "file:/checkpoints/chk-3")
 ACT = Act(
     name="taskmanager",
     line="demo: 24 clips to 3 listeners in 3 languages; WER 28 %; 1 missing",
@@ -27,7 +27,7 @@ ACT = Act(
     notices_again=2,
     usual_s=3.1,
     silence_s=9.26,
-    blow=BLOW,
+    outage=OUTAGE,
 )
 
 
@@ -78,5 +78,5 @@ def test_the_summary_says_what_a_listener_noticed() -> None:
 
 def test_without_a_blow_nothing_may_be_missing_and_with_one_nothing_lost() -> None:
     assert ACT.faults == ()
-    assert replace(ACT, blow=None).faults == ("utterance 4 in es",)
+    assert replace(ACT, outage=None).faults == ("utterance 4 in es",)
     assert replace(ACT, lost=("utterance 5 in fr",)).faults == ("utterance 5 in fr",)

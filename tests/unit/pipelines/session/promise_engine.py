@@ -21,7 +21,7 @@ from pipelines.reading.shards import (
     read_on,
     readable,
     untold,
-    without_told,
+    without_reported,
 )
 from pipelines.session import commands as do
 from pipelines.session.coverage import Coverage
@@ -115,7 +115,7 @@ class Engine:
                 keep_older(oldest, place)
         befores = {shard: place.before for shard, place in oldest.items()}
         found = untold(marks(self._progress, befores))
-        self._progress = without_told(self._progress, found)
+        self._progress = without_reported(self._progress, found)
         return found
 
     def _probe(self) -> None:

@@ -34,7 +34,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Line:
+class GatewayConnection:
     """One open connection. ``on_message`` sees everything that comes in."""
 
     def __init__(
@@ -76,9 +76,9 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line(
+async def open_connection(
     url: str, token: str | None, on_message: Callable[[ReceivedMessage], None] | None
-) -> AsyncGenerator[Line, None]:
+) -> AsyncGenerator[GatewayConnection, None]:
     subprotocols = [Subprotocol(SUBPROTOCOL)]
     if token is not None:
         subprotocols.append(Subprotocol(TOKEN_SUBPROTOCOL + token))
@@ -92,7 +92,7 @@ async def open_line(
         open_timeout=10,
         proxy=None,
     ) as socket:
-        yield Line(socket, on_message)
+        yield GatewayConnection(socket, on_message)
 
 
 class Reconnect:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
-class Patience:
+class StallTimeout:
     """Calls ``on_over`` once, when one wait between ``begin`` and ``end`` has lasted ``limit_s``.
 
     Time is the loop's; waits do not overlap.

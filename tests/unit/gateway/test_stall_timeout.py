@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest_gateway.hosts.server.patience import Patience
+from ingest_gateway.hosts.server.stall_timeout import StallTimeout
 
 pytestmark = pytest.mark.unit
 
@@ -19,11 +19,11 @@ async def noticed_at_s(*script: tuple[str, float]) -> list[float]:
     """Do each step at its time, with a limit of 10 s, and watch for 100 s in all."""
     loop = asyncio.get_running_loop()
     noticed: list[float] = []
-    patience = Patience(10.0, lambda: noticed.append(loop.time()))
-    with patience.watching():
+    timeout = StallTimeout(10.0, lambda: noticed.append(loop.time()))
+    with timeout.watching():
         for step, at_s in script:
             await asyncio.sleep(at_s - loop.time())
-            getattr(patience, step)()
+            getattr(timeout, step)()
         await asyncio.sleep(100 - loop.time())
     return noticed
 
@@ -54,9 +54,9 @@ def test_one_wait_over_the_limit_is_noticed_once_and_on_time(
 def test_nothing_is_noticed_when_nobody_watches_any_more(run_virtual: RunVirtual) -> None:
     async def leave_early() -> list[str]:
         noticed: list[str] = []
-        patience = Patience(10.0, lambda: noticed.append("over"))
-        with patience.watching():
-            patience.begin()
+        timeout = StallTimeout(10.0, lambda: noticed.append("over"))
+        with timeout.watching():
+            timeout.begin()
             await asyncio.sleep(9)
         await asyncio.sleep(100)
         return noticed
