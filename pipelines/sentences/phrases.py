@@ -41,7 +41,7 @@ def voiced_text(text: str) -> str:
     return text.strip().lstrip(MARKS).strip() or text.strip()
 
 
-def speaking_rate(backlog_s: float, phrase_s: float) -> float:
+def voice_rate(backlog_s: float, phrase_s: float) -> float:
     """How much faster than normal a phrase is to be spoken, when ``backlog_s`` of voice waits to
     be played in front of it: up to ``FASTEST``, in proportion to what is waited."""
     if phrase_s <= 0 or backlog_s <= 0:
