@@ -204,7 +204,7 @@ class FixedOutcome:
     release: Release | None = None
 
     @property
-    def is_told(self) -> bool:
+    def is_announced(self) -> bool:
         """Whether listeners get a clip or a notice under its number."""
         return self.release is None or self.skipped is not None or bool(self.release.phrase)
 

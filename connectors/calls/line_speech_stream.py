@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+from connectors.calls.line_agreement import Line, LineAgreement
 from connectors.calls.voiced_lines import LineRule, VoicedLine, VoicedLines
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition
 from connectors.interfaces.voice_activity import VoiceActivity
-from connectors.local.line_agreement import Line, LineAgreement
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 _BYTES_PER_S = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE

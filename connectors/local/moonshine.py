@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.calls.line_agreement import LOUDNESS_FRAME_S, Line, LineAgreement
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import Recognition
-from connectors.local.line_agreement import LOUDNESS_FRAME_S, Line, LineAgreement
 
 SAMPLE_RATE_HZ = 16_000
 _HEADER_VERSION = 20_000

@@ -201,7 +201,7 @@ class Captions:
                 (entry, route)
                 for entry in entries
                 for route in entry.routes or ()
-                if route.language == language and _may_be_told(entry, language)
+                if route.language == language and _may_be_announced(entry, language)
             ]
             if since is None:
                 wanted = wanted[-self._limits.history_captions :]
@@ -295,10 +295,10 @@ class Captions:
         return await self._clips.presign(key, expires_s=self._limits.clip_url_s)
 
 
-def _may_be_told(entry: LedgerEntry, language: str) -> bool:
+def _may_be_announced(entry: LedgerEntry, language: str) -> bool:
     """Not when it is fixed that nothing is."""
     fixed = entry.outcome(language)
-    return fixed is None or fixed.is_told
+    return fixed is None or fixed.is_announced
 
 
 def _ended_at_ms(caption: Caption) -> int:

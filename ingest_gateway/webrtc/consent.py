@@ -41,7 +41,7 @@ class Consent:
         self._heard_at_s = self._now_s()
 
     @property
-    def is_heard(self) -> bool:
+    def has_recent_media(self) -> bool:
         return self._now_s() - self._heard_at_s < SILENT_S
 
     def keep(self, peer: RTCPeerConnection) -> None:
@@ -59,7 +59,7 @@ class Consent:
             for pair in connection._nominated.values():
                 failures = 0 if await _answers(connection, pair) else failures + 1
             self.may_send = failures < CONSENT_FAILURES
-            if not self.may_send and not self.is_heard:
+            if not self.may_send and not self.has_recent_media:
                 _log.info("the other side neither consents nor sends any more")
                 connection._query_consent_task = None
                 await connection.close()

@@ -218,7 +218,7 @@ class LanguageRun:
             return
         self._last_number = number
         release = stands.release
-        if stands.is_told:
+        if stands.is_announced:
             self._told = number
         if release is None:
             return

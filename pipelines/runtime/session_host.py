@@ -160,16 +160,16 @@ class SessionHost:
         language: str,
         is_delivered: bool,
         *,
-        is_told: bool = True,
+        is_announced: bool = True,
     ) -> None:
-        """An outcome was brought to its listeners, or could not be; not ``is_told``: there was
+        """An outcome was brought to its listeners, or could not be; not ``is_announced``: there was
         nothing to bring."""
         shell = self._shells.get(session_id)
         if shell is None:
             return
         session = shell.session
         if is_delivered:
-            shell.event(lambda _now: session.delivered(number, language, is_told=is_told))
+            shell.event(lambda _now: session.delivered(number, language, is_announced=is_announced))
         else:
             shell.event(lambda now: session.not_delivered(number, now))
 

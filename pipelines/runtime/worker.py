@@ -67,7 +67,7 @@ class Settled(Protocol):
         is_delivered: bool,
         /,
         *,
-        is_told: bool = True,
+        is_announced: bool = True,
     ) -> None: ...
 
 
@@ -164,7 +164,7 @@ class Worker:
         is_delivered: bool,
         /,
         *,
-        is_told: bool = True,
+        is_announced: bool = True,
     ) -> None:
         """In the loop. Which owner has the session is not known here: few are asked."""
         if self.releases is not None and is_delivered:
@@ -176,4 +176,4 @@ class Worker:
             if isinstance(each, Engine) and each.host is not None
         ]
         for host in hosts:
-            host.settled(session_id, number, language, is_delivered, is_told=is_told)
+            host.settled(session_id, number, language, is_delivered, is_announced=is_announced)

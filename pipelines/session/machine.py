@@ -178,10 +178,12 @@ class Session:
         self._deliveries.stands(stands, committing[1], self.listeners, now)
         return self._run(now)
 
-    def delivered(self, number: int, language: str, *, is_told: bool = True) -> list[do.Command]:
-        """An utterance's outcome in a language was brought to its listeners, or (not ``is_told``)
-        was nothing that they are told."""
-        self._deliveries.outbox.delivered(number, language, is_told=is_told)
+    def delivered(
+        self, number: int, language: str, *, is_announced: bool = True
+    ) -> list[do.Command]:
+        """An utterance's outcome in a language was brought to its listeners, or was nothing to
+        bring to them (not ``is_announced``)."""
+        self._deliveries.outbox.delivered(number, language, is_announced=is_announced)
         return self._taken()
 
     def not_delivered(self, number: int, now: Now) -> list[do.Command]:

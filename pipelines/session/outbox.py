@@ -41,16 +41,18 @@ class Outbox:
         """Note an entry that stands in the ledger; returns it with the routes that are owed."""
         self._entries.append(entry)
         if entry.sentence is not None:
-            self._told[entry.number] = {each.language for each in entry.outcomes if each.is_told}
+            self._told[entry.number] = {
+                each.language for each in entry.outcomes if each.is_announced
+            }
         routes = owed(entry)
         if not routes:
             return None
         self._owed[entry.number] = {route.language for route in routes}
         return replace(entry, routes=routes)
 
-    def delivered(self, number: int, language: str, *, is_told: bool = True) -> None:
-        """``is_told``: listeners got something under the number."""
-        if is_told and number in self._told:
+    def delivered(self, number: int, language: str, *, is_announced: bool = True) -> None:
+        """``is_announced``: listeners got something under the number."""
+        if is_announced and number in self._told:
             self._told[number].add(language)
         languages = self._owed.get(number)
         if languages is not None:

@@ -61,7 +61,7 @@ class SentenceTrack:
         for entry in entries:
             self.stands(entry)
             for outcome in entry.outcomes:
-                if outcome.is_told:
+                if outcome.is_announced:
                     self._told[outcome.language] = entry.number
 
     @property

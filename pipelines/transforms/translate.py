@@ -86,7 +86,7 @@ class TranslateUtterance:
                 DeadLetter("translate", made.failure, key, at.now_ms(), session_id=session_id)
             )
         outcome = made.outcome
-        if outcome.is_told:
+        if outcome.is_announced:
             text = outcome.text if made.phrase is None else made.phrase.release.phrase
             found.append(
                 Translation(
@@ -100,7 +100,7 @@ class TranslateUtterance:
                 )
             )
         else:
-            at.settled(session_id, number, language, True, is_told=False)
+            at.settled(session_id, number, language, True, is_announced=False)
         return found
 
 

@@ -32,7 +32,7 @@ class KnownVoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Decided:
     runs: tuple[Voiced, ...]
     through_sample: int
 
@@ -48,7 +48,7 @@ def joined(runs: tuple[Voiced, ...]) -> Iterator[Voiced]:
         yield Voiced(own[0].first_sample, own[-1].end_sample, is_voice)
 
 
-def hear(factory: VoiceActivityFactory, pcm: bytes, sizes: tuple[int, ...] = (3_200,)) -> Heard:
+def hear(factory: VoiceActivityFactory, pcm: bytes, sizes: tuple[int, ...] = (3_200,)) -> Decided:
     """``sizes`` in bytes, over and over."""
     detector = factory.detector()
     runs: list[Voiced] = []
@@ -57,7 +57,7 @@ def hear(factory: VoiceActivityFactory, pcm: bytes, sizes: tuple[int, ...] = (3_
         size = sizes[turn % len(sizes)]
         runs += detector.hear(pcm[at : at + size])
         at, turn = at + size, turn + 1
-    return Heard(tuple(runs), detector.through_sample)
+    return Decided(tuple(runs), detector.through_sample)
 
 
 class VoiceActivityContract(ABC):

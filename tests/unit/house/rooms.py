@@ -17,16 +17,19 @@ ROOMS: dict[str, str] = {
     "beam_flink_kit.examples": "beam_flink_kit",
     # Every outside call. The rooms below know interfaces and each other's formats, and no choice.
     "connectors.interfaces": "schemas",
-    "connectors.calls": "connectors.interfaces",
+    "connectors.calls": "schemas connectors.interfaces",
     "connectors.audio": "schemas",
     "connectors.memory": "schemas connectors.interfaces",
     "connectors.files": "schemas connectors.interfaces connectors.audio",
     "connectors.amazon": f"{CALLS} connectors.audio",
-    "connectors.services": CALLS,
+    "connectors.services": f"{CALLS} connectors.audio",
     "connectors.offline": f"{CALLS} connectors.audio",
     "connectors.local": f"{CALLS} connectors.audio connectors.offline",
     "connectors.testing": (
         "schemas connectors.interfaces connectors.audio connectors.memory connectors.registry"
+    ),
+    "connectors.testing.contracts": (
+        "schemas connectors.interfaces connectors.audio connectors.testing"
     ),
     # Which implementation of each interface a job has: the only place that knows them all.
     "connectors": "schemas connectors.*",
@@ -65,7 +68,8 @@ ROOMS: dict[str, str] = {
     "ingest_gateway": "schemas connectors.* ingest_gateway.*",
     # What packages, runs and measures all of that. Nothing above may import it.
     "deployment": "local_stack.flink local_stack.ports local_stack.processes",
-    "local_stack": f"{PRODUCT} local_stack.cloud",
+    # The picture of the graph is drawn from the graph that a cluster is given.
+    "local_stack": f"{PRODUCT} local_stack.cloud local_stack.cluster.state",
     "local_stack.cloud": "schemas connectors.* local_stack",
     "local_stack.amazon_servers": "schemas connectors.* local_stack",
     "local_stack.demo": "schemas connectors.* ingest_gateway.* local_stack",
@@ -81,7 +85,7 @@ ROOMS: dict[str, str] = {
             f"benchmarks.{room}"
             for room in (
                 *("baseline", "bench", "browsers", "chaos", "cost", "endurance", "engines"),
-                *("gateway", "gateway.abuse", "lag", "overhead", "score"),
+                *("gateway", "gateway.abuse", "lag", "overhead", "recorded_talks", "score"),
             )
         ),
         f"{PRODUCT} local_stack.* benchmarks.*",

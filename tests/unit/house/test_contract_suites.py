@@ -2,8 +2,8 @@
 
 An interface is a module of ``connectors/interfaces`` with a Protocol. What implements it stands in
 a module of the same name in another room (or of a name that ends in it), and its suite is
-``tests/contracts/test_<interface>.py``. Engines with models have theirs in ``tests/speech``, as
-subclasses of the same suite.
+``tests/contracts/test_<interface>.py``. Suites that authors of engines run too stand in
+``connectors/testing/contracts``; engines with models are proved by them in ``tests/speech``.
 """
 
 from __future__ import annotations
@@ -70,9 +70,17 @@ def test_an_interface_has_a_contract_suite(interface: str) -> None:
     ],
 )
 def test_an_implementation_passes_the_suite_of_its_interface(interface: str, module: str) -> None:
-    suite = f"tests.contracts.{PROVED_ELSEWHERE.get(interface, f'test_{interface}')}"
+    suite = (
+        f"test_{interface}" if interface not in PROVED_ELSEWHERE else PROVED_ELSEWHERE[interface]
+    )
+    suites = {f"tests.contracts.{suite}", f"connectors.testing.contracts.{interface}"}
     provers = [
-        *CONTRACTS.glob(f"{suite.rpartition('.')[2]}.py"),
-        *(file for file in (ROOT / "tests" / "speech").glob("*.py") if suite in imports_of(file)),
+        CONTRACTS / f"{suite}.py",
+        *(
+            file
+            for folder in (CONTRACTS, ROOT / "tests" / "speech")
+            for file in folder.glob("*.py")
+            if suites & set(imports_of(file))
+        ),
     ]
     assert any(module in imports_of(file) for file in provers), f"{module} is run by no {suite}"

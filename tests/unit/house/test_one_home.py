@@ -26,7 +26,7 @@ def test_docs_show_what_amazon_calls_a_language() -> None:
         re.MULTILINE,
     )
     complete = {
-        tag: (names.transcribe_locale, names.translate_code, names.neural_voice)
+        tag: (names.transcribe_locale or "none", names.translate_code, names.neural_voice)
         for tag, row in LANGUAGES.items()
         if (names := row.amazon) is not None and names.neural_voice is not None
     }

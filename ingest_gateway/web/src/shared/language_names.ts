@@ -2,6 +2,7 @@
 
 /** By BCP 47 tag: the name as its own speakers write it, and the direction of its script. */
 export const LANGUAGE_NAMES: Readonly<Record<string, readonly [string, "ltr" | "rtl"]>> = {
+  af: ["Afrikaans", "ltr"],
   ar: ["العربية", "rtl"],
   bg: ["Български", "ltr"],
   bn: ["বাংলা", "ltr"],
@@ -25,6 +26,8 @@ export const LANGUAGE_NAMES: Readonly<Record<string, readonly [string, "ltr" | "
   it: ["Italiano", "ltr"],
   ja: ["日本語", "ltr"],
   ko: ["한국어", "ltr"],
+  lv: ["Latviešu", "ltr"],
+  ms: ["Bahasa Melayu", "ltr"],
   nl: ["Nederlands", "ltr"],
   no: ["Norsk", "ltr"],
   pl: ["Polski", "ltr"],
@@ -33,9 +36,13 @@ export const LANGUAGE_NAMES: Readonly<Record<string, readonly [string, "ltr" | "
   "pt-PT": ["Português (Portugal)", "ltr"],
   ro: ["Română", "ltr"],
   ru: ["Русский", "ltr"],
+  sk: ["Slovenčina", "ltr"],
+  so: ["Soomaali", "ltr"],
+  sr: ["Српски", "ltr"],
   sv: ["Svenska", "ltr"],
   ta: ["தமிழ்", "ltr"],
   th: ["ไทย", "ltr"],
+  tl: ["Tagalog", "ltr"],
   tr: ["Türkçe", "ltr"],
   uk: ["Українська", "ltr"],
   ur: ["اردو", "rtl"],
@@ -43,4 +50,5 @@ export const LANGUAGE_NAMES: Readonly<Record<string, readonly [string, "ltr" | "
   zh: ["中文", "ltr"],
   "zh-Hans": ["简体中文", "ltr"],
   "zh-Hant": ["繁體中文", "ltr"],
+  zu: ["isiZulu", "ltr"],
 };

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from connectors.calls.line_agreement import Line
 from connectors.interfaces.speech_to_text import Recognition
-from connectors.local.line_agreement import Line
 from connectors.local.moonshine import SAMPLE_RATE_HZ, RenewedStream
 from connectors.local.recognition_process import RecognitionServer
 from connectors.offline.decoder_process import (

@@ -133,7 +133,7 @@ class Stage:
         is_delivered: bool,
         /,
         *,
-        is_told: bool = True,
+        is_announced: bool = True,
     ) -> None:
         self.settled.append((session_id, number, language, is_delivered))
 

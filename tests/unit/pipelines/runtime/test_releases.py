@@ -122,7 +122,9 @@ class Listening:
                 host.settled(SESSION, number, language, True)
         if not answers:
             for route in item.routes:
-                host.settled(SESSION, utterance.entry.number, route.language, True, is_told=False)
+                host.settled(
+                    SESSION, utterance.entry.number, route.language, True, is_announced=False
+                )
 
     def once(self, language: str = "es") -> list[Translation]:
         """What a receiver keeps that drops repeats by their number."""

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from connectors.calls.line_agreement import Line, LineAgreement, agreed, lay_out, rest_after
 from connectors.interfaces.speech_to_text import Recognition, Word
-from connectors.local.line_agreement import Line, LineAgreement, agreed, lay_out, rest_after
 
 pytestmark = pytest.mark.unit
 
