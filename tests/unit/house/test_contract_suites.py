@@ -70,9 +70,7 @@ def test_an_interface_has_a_contract_suite(interface: str) -> None:
     ],
 )
 def test_an_implementation_passes_the_suite_of_its_interface(interface: str, module: str) -> None:
-    suite = (
-        f"test_{interface}" if interface not in PROVED_ELSEWHERE else PROVED_ELSEWHERE[interface]
-    )
+    suite = PROVED_ELSEWHERE.get(interface, f"test_{interface}")
     suites = {f"tests.contracts.{suite}", f"connectors.testing.contracts.{interface}"}
     provers = [
         CONTRACTS / f"{suite}.py",
