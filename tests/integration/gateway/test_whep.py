@@ -170,8 +170,8 @@ async def test_who_vanishes_without_a_word_is_counted_out(
     gateway: RunningGateway, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the checks that go with the media: six that fail, half a minute, shortened here."""
-    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.1)
-    monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 2)
+    monkeypatch.setattr("ingest_gateway.webrtc.consent.CONSENT_INTERVAL", 0.1)
+    monkeypatch.setattr("ingest_gateway.webrtc.consent.CONSENT_FAILURES", 2)
     speaker, session_id = await gateway.speaker()
     await client.post(gateway.url, f"/whep/{session_id}/es")
     await client.connected()
