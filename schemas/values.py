@@ -174,6 +174,14 @@ class LedgerEntry:
     def outcome(self, language: str) -> FixedOutcome | None:
         return next((each for each in self.outcomes if each.language == language), None)
 
+    def clip_at_ms(self, language: str) -> int:
+        """The time under which the clip in ``language`` is stored (``clip_key``): of the first
+        sample that it newly covers."""
+        fixed = self.outcome(language)
+        if fixed is None or fixed.release is None:
+            return self.captured_at_ms
+        return fixed.release.at_ms
+
     def is_older_than(self, within_s: float, now_ms: int) -> bool:
         """Whether its last sample was spoken longer ago than that."""
         return now_ms - self.captured_at_ms - self.duration_s * 1000 > within_s * 1000

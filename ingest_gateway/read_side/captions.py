@@ -224,9 +224,7 @@ class Captions:
             entries = await call(self._policy, lambda: self._ledger.after(session_id, number - 1))
             if not entries or entries[0].number != number:
                 return None
-            fixed = entries[0].outcome(language)
-            release = None if fixed is None else fixed.release
-            timestamp_ms = entries[0].captured_at_ms if release is None else release.at_ms
+            timestamp_ms = entries[0].clip_at_ms(language)
         return await self._presign(clip_key(session_id, language, timestamp_ms))
 
     def keep_only(self, session_ids: Collection[str]) -> None:
@@ -250,7 +248,7 @@ class Captions:
         more)."""
         fixed = entry.outcome(route.language)
         release = None if fixed is None else fixed.release
-        at_ms = entry.captured_at_ms if release is None else release.at_ms
+        at_ms = entry.clip_at_ms(route.language)
         key = clip_key(entry.session_id, route.language, at_ms)
         recent = self._recent.get(entry.session_id, {}).get(route.language)
         known = None if recent is None else recent.known(entry.number)

@@ -37,9 +37,7 @@ class Talk:
             outcome = entry.outcome(language)
             if not _goes_to(entry, language) or (outcome is not None and not outcome.is_voiced):
                 continue
-            at_ms = entry.captured_at_ms
-            if outcome is not None and outcome.release is not None:
-                at_ms = outcome.release.at_ms
+            at_ms = entry.clip_at_ms(language)
             key = clip_key(session_id, language, at_ms)
             clip = await call(self._policy, lambda key=key: self._clips.get(key))
             if clip is None:

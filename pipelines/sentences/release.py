@@ -58,22 +58,22 @@ def seam_of(released: Bare, draft: Bare) -> Seam:
 
 
 class ReleasePolicy(Protocol):
-    """Picklable, without state."""
+    """Picklable, without state. What most policies have in common is the default."""
 
     @property
     def needs_drafts(self) -> bool:
         """Whether drafts are wanted before the sentence is over."""
-        ...
+        return True
 
     @property
     def continues(self) -> bool:
         """Whether the translator is to be told what is released, to continue it."""
-        ...
+        return False
 
     @property
     def only_new_words(self) -> bool:
         """Whether a step translates the words since the last one, not the sentence so far."""
-        ...
+        return False
 
     def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
         """How many tokens of the last draft, from its seam, are released before the end."""
@@ -81,7 +81,7 @@ class ReleasePolicy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(ReleasePolicy):
     """All drafts since ``span_words`` source words ago are one after their seams, at least two of
     them, less ``margin`` tokens.
 
@@ -91,18 +91,6 @@ class Agreement:
 
     span_words: float = 3
     margin: int = 0
-
-    @property
-    def needs_drafts(self) -> bool:
-        return True
-
-    @property
-    def continues(self) -> bool:
-        return False
-
-    @property
-    def only_new_words(self) -> bool:
-        return False
 
     def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
         agreeing = self._agreeing(drafts)
@@ -130,17 +118,9 @@ class Prefix(Agreement):
 
 
 @dataclass(frozen=True, slots=True)
-class WholeSentence:
+class WholeSentence(ReleasePolicy):
     @property
     def needs_drafts(self) -> bool:
-        return False
-
-    @property
-    def continues(self) -> bool:
-        return False
-
-    @property
-    def only_new_words(self) -> bool:
         return False
 
     def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
@@ -148,16 +128,8 @@ class WholeSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
+class Append(ReleasePolicy):
     """For comparison: what the job did before there were sentences."""
-
-    @property
-    def needs_drafts(self) -> bool:
-        return True
-
-    @property
-    def continues(self) -> bool:
-        return False
 
     @property
     def only_new_words(self) -> bool:
