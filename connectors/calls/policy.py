@@ -16,7 +16,7 @@ import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from connectors.interfaces.errors import RetryableError, ThrottledError
 
@@ -30,6 +30,10 @@ class Policy:
     ``deadline_s`` holds for everything together: attempts, waits between them and waits for the
     rate limit. ``per_call_s`` ends one attempt. Waits double from ``first_wait_s`` up to
     ``longest_wait_s``, each cut by a random part of up to half, so that callers spread out.
+
+    ``hedged``: an attempt over its time goes on beside the next one, and the first answer counts
+    (hedged requests: Dean and Barroso, "The Tail at Scale", 2013). For calls whose repetition
+    changes nothing, and whose time is their content's: a long text would take as long again.
     """
 
     attempts: int = 4
@@ -37,6 +41,7 @@ class Policy:
     per_call_s: float = 5.0
     first_wait_s: float = 0.1
     longest_wait_s: float = 2.0
+    hedged: bool = False
 
     def wait_s(self, attempt: int, error: RetryableError, fraction: float) -> float:
         """The pause behind attempt number ``attempt`` (from 1); ``fraction`` random in [0, 1)."""
@@ -57,8 +62,8 @@ class Policies:
     directory: Policy = Policy(attempts=4, deadline_s=6.0, per_call_s=2.0)
     signaling: Policy = Policy(attempts=4, deadline_s=15.0, per_call_s=6.0)
     positions: Policy = Policy(attempts=3, deadline_s=10.0, per_call_s=3.0)
-    translate: Policy = Policy(attempts=4, deadline_s=8.0, per_call_s=4.0)
-    synthesize: Policy = Policy(attempts=4, deadline_s=12.0, per_call_s=6.0)
+    translate: Policy = Policy(attempts=4, deadline_s=8.0, per_call_s=4.0, hedged=True)
+    synthesize: Policy = Policy(attempts=4, deadline_s=12.0, per_call_s=6.0, hedged=True)
     store_clip: Policy = Policy(attempts=5, deadline_s=15.0, per_call_s=5.0)
     notify: Policy = Policy(attempts=3, deadline_s=8.0, per_call_s=6.0)
     post_to_listener: Policy = Policy(attempts=2, deadline_s=4.0, per_call_s=2.5)
@@ -120,21 +125,28 @@ async def call(
     Raises the last RetryableError (its class kept) when attempts or time are used up, and
     anything else at once.
     """
+    if policy.attempts < 1:
+        raise ValueError(f"a policy needs at least one attempt, not {policy.attempts}")
     loop = asyncio.get_running_loop()
     give_up_at_s = loop.time() + policy.deadline_s
-    for attempt in range(1, policy.attempts + 1):
-        try:
-            return await _attempt(policy, attempt_once, limiter, give_up_at_s)
-        except RetryableError as error:
-            if limiter is not None and isinstance(error, ThrottledError):
-                limiter.hold(error.retry_after_s or policy.first_wait_s)
-            wait_s = policy.wait_s(attempt, error, fraction())
-            out_of_time = loop.time() + wait_s >= give_up_at_s
-            if attempt == policy.attempts or out_of_time:
-                error.add_note(f"gave up after {attempt} of {policy.attempts} attempts")
-                raise
-            await asyncio.sleep(wait_s)
-    raise ValueError(f"a policy needs at least one attempt, not {policy.attempts}")
+    slow: _SlowAttempts[T] | None = _SlowAttempts() if policy.hedged else None
+    try:
+        for attempt in range(1, policy.attempts + 1):
+            try:
+                return await _attempt(policy, attempt_once, limiter, give_up_at_s, slow)
+            except RetryableError as error:
+                if limiter is not None and isinstance(error, ThrottledError):
+                    limiter.hold(error.retry_after_s or policy.first_wait_s)
+                wait_s = policy.wait_s(attempt, error, fraction())
+                out_of_time = loop.time() + wait_s >= give_up_at_s
+                if attempt == policy.attempts or out_of_time:
+                    error.add_note(f"gave up after {attempt} of {policy.attempts} attempts")
+                    raise
+                await asyncio.sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
+    finally:
+        if slow is not None:
+            await slow.cancel()
 
 
 async def _attempt(
@@ -142,6 +154,7 @@ async def _attempt(
     attempt_once: Callable[[], Awaitable[T]],
     limiter: RateLimiter | None,
     give_up_at_s: float,
+    slow: _SlowAttempts[T] | None,
 ) -> T:
     loop = asyncio.get_running_loop()
     try:
@@ -149,6 +162,34 @@ async def _attempt(
             async with asyncio.timeout_at(give_up_at_s):
                 await limiter.acquire()
         async with asyncio.timeout_at(min(give_up_at_s, loop.time() + policy.per_call_s)):
-            return await attempt_once()
+            return await (attempt_once() if slow is None else slow.first_of(attempt_once()))
     except TimeoutError as error:
         raise RetryableError(f"no answer within {policy.per_call_s:g} s") from error
+
+
+class _SlowAttempts(Generic[T]):
+    """The attempts of one hedged call that have not answered yet."""
+
+    def __init__(self) -> None:
+        self._pending: set[asyncio.Future[T]] = set()
+
+    async def first_of(self, attempt: Awaitable[T]) -> T:
+        """The first answer of ``attempt`` and those before it; its own time is its caller's.
+
+        A failure that may pass raises when no other attempt is left.
+        """
+        self._pending.add(asyncio.ensure_future(attempt))
+        while True:
+            done, _ = await asyncio.wait(self._pending, return_when=asyncio.FIRST_COMPLETED)
+            self._pending -= done
+            for one in sorted(done, key=lambda ended: ended.exception() is not None):
+                error = one.exception()
+                if error is None:
+                    return one.result()
+                if not self._pending or not isinstance(error, RetryableError):
+                    raise error
+
+    async def cancel(self) -> None:
+        for attempt in self._pending:
+            attempt.cancel()
+        await asyncio.gather(*self._pending, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,12 +92,72 @@ def test_an_attempt_that_hangs_is_ended_and_repeated(run_virtual: RunVirtual) ->
     assert service.asked_at_s == pytest.approx([0.0, 2.5])
 
 
-def test_the_deadline_holds_for_everything_together(run_virtual: RunVirtual) -> None:
+HEDGED = replace(POLICY, hedged=True)
+
+
+def test_a_hedged_attempt_over_its_time_goes_on_beside_the_next(run_virtual: RunVirtual) -> None:
+    """As slow each time: ended and repeated it would never answer."""
+
+    async def scenario() -> tuple[float, list[float]]:
+        service = Service(6.8, 6.8, 6.8, 6.8)
+        assert await ask(service, HEDGED) == "ok"
+        return asyncio.get_running_loop().time(), service.asked_at_s
+
+    assert run_virtual(scenario()) == (pytest.approx(6.8), pytest.approx([0.0, 2.5, 5.5]))
+
+
+def test_the_next_attempt_of_a_hedged_call_may_answer_first(run_virtual: RunVirtual) -> None:
+    async def scenario() -> float:
+        tasks_before = asyncio.all_tasks()
+        assert await ask(Service(3600.0, 1.0), HEDGED) == "ok"
+        assert asyncio.all_tasks() == tasks_before, "the slow attempt is cancelled"
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(scenario()) == pytest.approx(3.5)
+
+
+def test_a_hedged_call_outlives_an_error_beside_a_slow_attempt(run_virtual: RunVirtual) -> None:
+    async def scenario() -> float:
+        assert await ask(Service(3.0, RetryableError("broken")), HEDGED) == "ok"
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(scenario()) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("error", [PermanentError("no voice"), ValueError("a bug")])
+def test_a_hedged_call_ends_with_what_cannot_succeed(
+    run_virtual: RunVirtual, error: Exception
+) -> None:
+    async def scenario() -> float:
+        with pytest.raises(type(error)):
+            await ask(Service(3600.0, error), HEDGED)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(scenario()) == pytest.approx(2.5)
+
+
+def test_a_cancelled_hedged_call_leaves_no_attempt(run_virtual: RunVirtual) -> None:
+    async def scenario() -> None:
+        tasks_before = asyncio.all_tasks()
+        asking = asyncio.create_task(ask(Service(*[3600.0] * 4), HEDGED))
+        await asyncio.sleep(5)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert asyncio.all_tasks() == tasks_before
+
+    run_virtual(scenario())
+
+
+@pytest.mark.parametrize("policy", [POLICY, HEDGED])
+def test_the_deadline_holds_for_everything_together(
+    run_virtual: RunVirtual, policy: Policy
+) -> None:
     """Attempts of 2 s at 0, 2.5 and 5.5; the next could begin at 9 and has but 1 s."""
 
     async def scenario() -> float:
         with pytest.raises(RetryableError):
-            await ask(Service(*[3600.0] * 4))
+            await ask(Service(*[3600.0] * 4), policy)
         return asyncio.get_running_loop().time()
 
     assert run_virtual(scenario()) == pytest.approx(10.0)
