@@ -22,6 +22,12 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
   const paragraphs = useMemo(() => paragraphsOf(lines), [lines]);
   const box = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
+  // Known at once: a resize observer may run between a reader's scroll and the next render.
+  const isFollowing = useRef(true);
+  const follow = (isAtEnd: boolean) => {
+    isFollowing.current = isAtEnd;
+    setFollows(isAtEnd);
+  };
   // What is coming is shown in the reader's language where that is told, else as it is said.
   const isOwnPartial = partial !== null && partial.language === language;
   const coming = isOwnPartial ? partial.text : preview;
@@ -31,7 +37,7 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
     const shown = box.current;
     if (!follows || shown === null) return undefined;
     const toEnd = () => {
-      shown.scrollTo({ top: shown.scrollHeight });
+      if (isFollowing.current) shown.scrollTo({ top: shown.scrollHeight });
     };
     toEnd();
     const observer = new ResizeObserver(toEnd);
@@ -58,7 +64,7 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
         tabIndex={0}
         onKeyDown={moveBetweenSentences}
         onScroll={({ currentTarget: at }) => {
-          setFollows(at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX);
+          follow(at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX);
         }}
       >
         {lines.length === 0 && (
@@ -95,7 +101,7 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
         <button
           className="to-end"
           onClick={() => {
-            setFollows(true);
+            follow(true);
           }}
         >
           <span aria-hidden>↓ </span>
