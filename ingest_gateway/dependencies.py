@@ -53,6 +53,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         dead_letters=AmazonDeadLetterArchive(clients),
         flink_url=settings.flink_url,
         limits=settings.limits(),
+        edge=settings.edge(),
         ice=settings.ice(),
     )
 

@@ -22,6 +22,7 @@ from connectors.memory.document_store import MemoryDocumentStore
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.access.revocation import RevocableVerifier, Revocations
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.acknowledgements import Acknowledgements
@@ -65,7 +66,8 @@ class GatewayDependencies:
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
     ``listening_by``: what lets listeners into sessions that do not say so themselves.
-    ``sign_in``: where the pages send people for a token.
+    ``edge``: proxies and names that are trusted. ``sign_in``: where the pages send people for a
+    token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
     ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
@@ -93,6 +95,7 @@ class GatewayDependencies:
     dead_letters: DeadLetterArchive | None = None
     flink_url: str | None = None
     limits: Limits = field(default_factory=Limits)
+    edge: Edge = field(default_factory=Edge)
     ice: IceSettings = field(default_factory=IceSettings)
     policies: Policies = field(default_factory=Policies)
     now_ms: Callable[[], int] = wall_clock_ms

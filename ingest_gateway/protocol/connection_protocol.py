@@ -112,12 +112,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
         *,
         sequence: int | None = None,
         retry_after_ms: int | None = None,
+        place: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = message
         self.sequence = sequence
         self.retry_after_ms = retry_after_ms
+        self.place = place
 
     def answer(self, action: str | None) -> ErrorMessage:
         return ErrorMessage(
@@ -126,6 +128,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
             action=UNSET if action is None else action,
             sequence=UNSET if self.sequence is None else self.sequence,
             retry_after_ms=UNSET if self.retry_after_ms is None else self.retry_after_ms,
+            place=UNSET if self.place is None else self.place,
         )
 
 

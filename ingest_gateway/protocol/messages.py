@@ -201,6 +201,8 @@ class ErrorMessage(ServerMessage, frozen=True, tag="error"):
     action: str | UnsetType = UNSET
     sequence: int | UnsetType = UNSET
     retry_after_ms: int | UnsetType = UNSET
+    place: int | UnsetType = UNSET
+    """In the queue of those who wait for the same thing, from 1."""
 
 
 class SignalingEndpoints(Struct, frozen=True, rename="upper"):

@@ -199,8 +199,8 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
     issuer = gateway.needs.issuer
     if issuer is None:
         return Response(b"", status_code=404)
-    if not gateway.needs.open_issuer and not is_on_this_machine(request):
-        raise Refusal("FORBIDDEN", "tokens are issued on this machine only")
+    if not gateway.needs.open_issuer and not is_on_this_machine(request, gateway):
+        raise Refusal("FORBIDDEN", "tokens are issued on this machine only, with --trust-loopback")
     wish = await _body(request, TokenWish)
     subject = wish.subject or f"speaker-{memorable_id()}"
     token = issuer.issue(subject, session_id=wish.session_id)

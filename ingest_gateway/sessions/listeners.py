@@ -80,6 +80,7 @@ class Listeners:
             await self.leave(connection)
         capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
         connection.listener_id = admitted.listener_id or connection.listener_id or new_listener_id()
+        connection.by_secret = admitted.by_secret
         await self._listen(connection, live, language, capabilities)
         joined = await self._joined(live, language, wanted.since_sequence)
         seat = admitted.rules.seat(connection.listener_id)
@@ -183,7 +184,7 @@ class Listeners:
             if (connection.language, connection.capabilities) == (language, capabilities):
                 return
         limit = self._needs.limits.listeners_per_session
-        if before is None and len(self._hub.listeners(live.session_id)) >= limit:
+        if before is None and self._is_full(connection, live.session_id, limit):
             raise Refusal(
                 "RATE_LIMITED",
                 f"this session has its {limit} listeners",
@@ -199,6 +200,12 @@ class Listeners:
         change = count_change(before, row)
         if change:
             await self._count(live.session_id, change)
+
+    def _is_full(self, connection: Connection, session_id: str, limit: int) -> bool:
+        """Guests who know the id alone take no places of those who have the link."""
+        here = self._hub.listeners(session_id)
+        alike = sum(one.by_secret == connection.by_secret for one in here)
+        return alike >= limit or len(here) >= 2 * limit
 
     def _row(self, connection: Connection, session_id: str, language: str) -> ConnectionRow:
         return ConnectionRow(
