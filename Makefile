@@ -190,7 +190,7 @@ browser:
 proxy: ## nginx, for the tests of the gateway behind a reverse proxy
 	@command -v nginx > /dev/null || [[ -x $(NGINX)/usr/sbin/nginx ]] || { \
 		echo "set-up: nginx" && mkdir -p $(NGINX) && cd $(NGINX) \
-		&& apt-get download -qq nginx-light && dpkg-deb -x nginx-light_*.deb . ; \
+		&& apt-get download -qq nginx && dpkg-deb -x nginx_*.deb . ; \
 	} || echo "set-up: no nginx: the tests behind a reverse proxy are skipped" >&2
 
 debian-packages:
