@@ -14,9 +14,11 @@ import sys
 
 import httpx
 
+from ingest_gateway.audio_in.speech_cutter import CHUNK_SAMPLES
 from local_stack.ports import free_ports
+from schemas.values import SAMPLE_RATE_HZ
 
-CHUNK_S = 0.25
+CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 _WAIT_S = 120.0
 _LAST_WORDS_S = 5.0
 

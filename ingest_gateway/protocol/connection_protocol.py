@@ -86,7 +86,8 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class WebmFragment:
-    """A piece of what a MediaRecorder writes (legacy input); ``timestamp_ms``: when it began."""
+    """A piece of what a MediaRecorder writes, WebM or Ogg (legacy input); ``timestamp_ms``: when it
+    began."""
 
     session_id: str
     sequence: int | None
@@ -223,7 +224,7 @@ class ConnectionProtocol:
 
     def _audio_chunk(self, message: AudioChunkMessage) -> list[Event]:
         audio: Audio | WebmFragment
-        if message.format == "webm":
+        if message.format in ("webm", "ogg"):
             audio = WebmFragment(
                 message.session_id, message.sequence, message.timestamp, _bytes_of(message)
             )

@@ -51,7 +51,7 @@ MATRIX = (
     Asked("GET /transcripts/{session_id}/{name}", None, LISTENERS),
     Asked("POST /tickets", None, KNOWN),
     Asked("POST /tokens", {"subject": "ada"}, (403,) * 5, server_only=True),
-    Asked("POST /whip/{session_id}", "v=0", (401, 403, 400, 403, 401), server_only=True),
+    Asked("POST /whip/{session_id}", "v=0", (401, 403, 406, 403, 401), server_only=True),
     Asked("POST /whip", "v=0", (401, 400, 400, 400, 401), server_only=True),
     Asked("GET /operations", None, (401, 403, 403, 200, 401), server_only=True),
     Asked("POST /notify/{session_id}/{language}", {"type": "x"}, (*JOBS, 200), server_only=True),
