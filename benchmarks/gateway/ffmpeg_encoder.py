@@ -20,6 +20,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 
 RATE_HZ = 48_000
 FRAME_SAMPLES = 960
@@ -70,7 +71,7 @@ def _options(token: str, folder: Path) -> dict[str, str]:
     }
 
 
-def _add_picture(output: av.container.OutputContainer) -> av.VideoStream:
+def _add_picture(output: OutputContainer) -> av.VideoStream:
     stream = output.add_stream("libx264", rate=FRAMES_PER_S)
     stream.width, stream.height, stream.pix_fmt = _WIDTH, _HEIGHT, "yuv420p"
     stream.options = {
