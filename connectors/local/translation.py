@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from connectors.calls.call_batch import CallBatch
+from connectors.calls.text_splitting import split_text
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.translation import (
     NO_HINTS,
@@ -112,7 +113,7 @@ class LocalTranslator:
                 # A model drops signs that it has never seen; a text of nothing else stays as it is.
                 clean = (await self._translated(step, clean, released)).strip() or clean
             else:
-                clean = await self._apertium.translate(clean, step.source, step.target)
+                clean = await self._by_apertium(step, clean)
         return clean
 
     async def word_probabilities(
@@ -133,6 +134,13 @@ class LocalTranslator:
 
     def _model(self, step: Step) -> Model:
         return self._models[step.source, step.target]
+
+    async def _by_apertium(self, step: Step, text: str) -> str:
+        """A model before it may have made the text longer than it was."""
+        parts = split_text(text, self._settings.longest_text)
+        return " ".join(
+            [await self._apertium.translate(part, step.source, step.target) for part in parts]
+        )
 
     async def _translated(self, step: Step, text: str, released: str) -> str:
         if not self._runs_on_ctranslate2(step):

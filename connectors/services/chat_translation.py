@@ -7,7 +7,6 @@ sentence so far, with the sentences before it, goes there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,13 +25,13 @@ _PATH = "/chat/completions"
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     """``url``: up to ``/v1``. ``key``: sent as Bearer; None: the server asks for none.
-    ``extra``: members of each request besides, or instead, where a model needs others; one that is
-    None is left out."""
+    ``extra``: JSON, members of each request besides, or instead, where a model needs others; one
+    that is null is left out."""
 
     url: str = "http://127.0.0.1:8000/v1"
     key: str | None = field(default=None, repr=False)
     model: str = "default"
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: str = ""
     answer_timeout_s: float = 10.0
     prompts: PromptSettings = field(default_factory=PromptSettings)
 
@@ -43,6 +42,7 @@ class ChatTranslator(PromptedTranslator):
     def __init__(self, settings: ChatSettings) -> None:
         super().__init__(settings.prompts)
         self._settings = settings
+        self._extra: dict[str, Any] = json.loads(settings.extra or "{}")
         self._endpoint = OpenAiEndpoint(settings.url, settings.key, settings.answer_timeout_s)
 
     async def ask(self, prompt: Prompt) -> ModelAnswer:
@@ -54,7 +54,7 @@ class ChatTranslator(PromptedTranslator):
             ],
             "temperature": 0,
             "max_tokens": prompt.most_tokens,
-            **self._settings.extra,
+            **self._extra,
         }
         body = {name: value for name, value in asked.items() if value is not None}
         return read_completion(await self._endpoint.post(_PATH, json=body))

@@ -9,6 +9,8 @@ import pytest
 from connectors.amazon.bedrock_translation import BedrockTranslator
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.translation import AmazonTranslator, AmazonTranslatorSettings
+from connectors.calls.fallback_translator import FallbackTranslator
+from connectors.calls.guided_translator import Guidance, GuidedTranslator
 from connectors.interfaces.translation import Translator
 from connectors.offline.translation import OfflineTranslator
 from connectors.services.chat_translation import ChatSettings, ChatTranslator
@@ -99,4 +101,17 @@ class TestBedrockTranslator(TranslationContract):
         server = BedrockServer(ScriptedModel())
         await server.start()
         yield BedrockTranslator(AwsSettings.local(server.url, "test"))
+        await server.close()
+
+
+class TestGuidedTranslatorWithFallback(TranslationContract):
+    """As a job composes them: what holds of the engines holds of both together."""
+
+    @pytest.fixture
+    async def opened(self) -> AsyncIterator[Translator]:
+        server = ChatServer()
+        await server.start()
+        model = ChatTranslator(ChatSettings(server.url, server.key))
+        both = FallbackTranslator(model, ScriptedTranslator())
+        yield GuidedTranslator(both, Guidance((("es", (("Beam", "Viga"),)),), "formal"))
         await server.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from connectors.interfaces.errors import (
     ConnectorError,
@@ -15,7 +17,9 @@ from connectors.interfaces.errors import (
     ThrottledError,
 )
 from connectors.interfaces.translation import TranslationHints, TranslationUsage
+from connectors.job_connectors import LiveConnectors, SpeechChoice
 from connectors.services.chat_translation import ChatSettings, ChatTranslator, read_completion
+from pipelines.options import LiveJob, UsageError, read_options
 from tests.contracts.chat_server import ChatServer
 
 pytestmark = pytest.mark.unit
@@ -91,7 +95,7 @@ async def test_what_is_asked(server: ChatServer, translator: ChatTranslator) -> 
 
 
 async def test_members_that_a_model_needs_or_refuses(server: ChatServer) -> None:
-    extra = {"temperature": None, "max_tokens": None, "max_completion_tokens": 99, "seed": 1}
+    extra = '{"temperature": null, "max_tokens": null, "max_completion_tokens": 99, "seed": 1}'
     translator = ChatTranslator(ChatSettings(server.url, server.key, extra=extra))
     await translator.translate("the house", "en", "es")
     assert set(server.requests[0]) == {"model", "messages", "max_completion_tokens", "seed"}
@@ -147,3 +151,54 @@ async def test_a_slow_server_is_given_up(server: ChatServer) -> None:
     with pytest.raises(RetryableError):
         await translator.translate("the house", "en", "es")
     await translator.close()
+
+
+def speech_of(*arguments: str) -> SpeechChoice:
+    job = read_options(PipelineOptions(list(arguments)), "test")
+    assert isinstance(job, LiveJob)
+    factory = job.graph.settings.connectors
+    assert isinstance(factory, LiveConnectors)
+    return factory.speech
+
+
+async def test_the_job_chooses_it_with_key_glossary_and_fallback(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    key, glossary = tmp_path / "key", tmp_path / "glossary.toml"
+    key.write_text(f"{server.key}\n")
+    glossary.write_text('[es]\nhouse = "hogar"\n')
+    translator = speech_of(
+        "--translation=openai",
+        f"--chat_url={server.url}",
+        f"--chat_key_file={key}",
+        "--chat_model=small",
+        "--chat_languages=en, es",
+        '--chat_extra={"seed": 7}',
+        "--translation_fallback=scripted",
+        f"--glossary={glossary}",
+        "--formality=formal",
+    ).open_translator()
+    assert await translator.translate("the house", "en", "es") == "thees hogar"
+    assert await translator.translate("the house", "en", "fr") == "fr:the house", "the fallback"
+    asked = server.requests[0]
+    assert (asked["model"], asked["seed"]) == ("small", 7)
+    assert "formally" in server.model.instructions
+    await translator.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--translation=openai",), "needs --chat_model"),
+        (("--translation_fallback=openai",), "needs --chat_model"),
+        (("--chat_url=localhost:8000",), "chat_url=localhost:8000: use http://HOST"),
+        (("--chat_key_file=/nowhere/key",), "chat_key_file=/nowhere/key: No such file"),
+        (("--chat_extra=[1]",), "use a JSON object"),
+        (("--chat_extra={",), "use a JSON object"),
+        (("--chat_requests=0",), "above 0"),
+        (("--glossary=/nowhere/terms.toml",), "No such file"),
+    ],
+)
+def test_what_cannot_be_is_told_at_the_start(arguments: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        speech_of(*arguments)
