@@ -17,7 +17,7 @@ from connectors.interfaces.errors import (
     ThrottledError,
 )
 from connectors.interfaces.translation import TranslationHints, TranslationUsage
-from connectors.job_connectors import LiveConnectors, SpeechChoice
+from connectors.job_connectors import FolderConnectors, LiveConnectors, SpeechChoice
 from connectors.services.chat_translation import ChatSettings, ChatTranslator, read_completion
 from pipelines.options import LiveJob, UsageError, read_options
 from tests.contracts.chat_server import ChatServer
@@ -184,6 +184,23 @@ async def test_the_job_chooses_it_with_key_glossary_and_fallback(
     assert (asked["model"], asked["seed"]) == ("small", 7)
     assert "formally" in server.model.instructions
     await translator.close()
+
+
+async def test_what_was_used_is_logged_when_a_worker_ends_and_nothing_that_was_said(
+    server: ChatServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat = ChatSettings(server.url, server.key)
+    speech = SpeechChoice("scripted", "openai", "scripted", chat=chat)
+    connectors = FolderConnectors(tmp_path, speech).build()
+    caplog.set_level("INFO")
+    server.model.answers.append("una frase\nque nadie debe ver")
+    with pytest.raises(NoTranslationError):
+        await connectors.translator.translate(SECRET, "en", "es")
+    await connectors.close()
+    assert "calls=1" in caplog.text
+    assert "refused=1" in caplog.text
+    assert SECRET not in caplog.text
+    assert "frase" not in caplog.text
 
 
 @pytest.mark.parametrize(
