@@ -80,8 +80,8 @@ class GuidedTranslator:
     @property
     def usage(self) -> TranslationUsage:
         """Nothing of one that is not paid for."""
-        metered = isinstance(self._translator, MeteredTranslator)
-        return self._translator.usage if metered else TranslationUsage()
+        translator = self._translator
+        return translator.usage if isinstance(translator, MeteredTranslator) else TranslationUsage()
 
     def can_translate(self, source: str, target: str) -> bool:
         return self._translator.can_translate(source, target)
