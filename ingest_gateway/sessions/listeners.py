@@ -113,7 +113,10 @@ class Listeners:
 
     async def remove_removed(self, session_id: str) -> None:
         """Whoever was removed through another gateway."""
-        live = await self._live.find_fresh(session_id, 0)
+        live = self._live.loaded(session_id)
+        if live is None:
+            return
+        await self._live.read_extra(live)
         for listener_id in ListeningRules.of(live.row.info.extra).removed:
             self.remove(live, listener_id)
 
