@@ -273,6 +273,18 @@ class RunningHandlers(RunningGateway):
         return sorted(super().chunks())
 
 
+async def listened_languages(
+    host: RunningGateway, session_id: str
+) -> list[tuple[int, tuple[str, ...]]]:
+    """The ``listeners`` records of the session's stream: (revision, languages)."""
+    await host.durable(session_id)
+    return [
+        (one.revision, one.languages or ())
+        for one in host.controls("listeners")
+        if one.session_id == session_id
+    ]
+
+
 LIMITS = Limits(creates_per_minute=1000, joins_per_minute=1000)
 
 
