@@ -107,6 +107,7 @@ setup(
             "pyright",
             "pytest",
             "pytest-asyncio",
+            "pytest-xdist",
             "pyyaml",
             "rich",
             "ruff",
