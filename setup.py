@@ -30,7 +30,7 @@ setup(
         "connectors.testing",
         "connectors.testing.contracts",
         "pipelines",
-        "pipelines.reading",
+        "pipelines.log",
         "pipelines.runtime",
         "pipelines.segmentation",
         "pipelines.sentences",

@@ -29,7 +29,7 @@ from connectors.plugins import plugin_names
 from connectors.services.openai_speech import OpenAiSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions, live, live_windows
-from pipelines.reading.reader import ReadOptions
+from pipelines.log.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter

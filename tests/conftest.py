@@ -23,6 +23,7 @@ from hypothesis import settings
 
 from connectors.amazon.clients import AwsClients, AwsSettings
 from connectors.amazon.resources import create_resources
+from tests.side_by_side import FileScheduling, rank
 
 CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "speech", "browser"})
 T = TypeVar("T")
@@ -35,8 +36,15 @@ _START_TIMEOUT_S = 60
 _PR_SET_PDEATHSIG = 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    config.option.loadscopereorder = False  # the order is ours, not that of the files' sizes
+    return FileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fail the whole run for a test without a category: it would run in no target of make."""
+    if hasattr(config, "workerinput"):  # one of several processes
+        items.sort(key=lambda item: rank(item.nodeid))
     without = [
         item.nodeid
         for item in items

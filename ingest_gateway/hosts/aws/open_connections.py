@@ -11,7 +11,7 @@ from connectors.calls.policy import Policies, call
 from connectors.interfaces.document_store import DocumentStore
 from connectors.interfaces.errors import RetryableError
 from ingest_gateway.access.auth import Identity
-from ingest_gateway.hosts.aws.stream_standing import StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import StreamStanding
 from ingest_gateway.protocol.connection_protocol import Listening, Speaking
 from ingest_gateway.protocol.limits import Limits, Tokens
 from ingest_gateway.sessions.hub import Peer

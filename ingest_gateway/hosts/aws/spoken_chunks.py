@@ -19,7 +19,7 @@ from ingest_gateway.audio_in.speaker_stream import MAX_JUMP, Hole, SpeakerStream
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.one_event import OneEvent
 from ingest_gateway.hosts.aws.open_connections import OpenConnection, RememberedConnection
-from ingest_gateway.hosts.aws.stream_standing import StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import StreamStanding
 from ingest_gateway.protocol.connection_protocol import Audio, Refusal, Speaking
 from ingest_gateway.protocol.messages import AudioAck, ErrorMessage
 from ingest_gateway.sessions.hub import Connection

@@ -26,7 +26,7 @@ from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
-from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages

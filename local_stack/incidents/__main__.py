@@ -1,7 +1,7 @@
-"""``make troubles``: the run-book's troubles, each provoked once on this machine.
+"""``make incidents``: the run-book's incidents, each provoked once on this machine.
 
 One line for each: how it was provoked, what an operator saw, which step of the page was done, that
-it helped. ``python -m local_stack.troubles NUMBER...`` provokes some. Ends with an error code when
+it helped. ``python -m local_stack.incidents NUMBER...`` provokes some. Ends with an error code when
 one was not seen or not mended.
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from local_stack.flink import ROOT
+from local_stack.incidents import at_gateway, at_job
+from local_stack.incidents.case import Case, ending
+from local_stack.incidents.stack import TroubledStack, troubled_stack
 from local_stack.processes import run_command
-from local_stack.troubles import at_gateway, at_job
-from local_stack.troubles.case import Case, ending
-from local_stack.troubles.stack import TroubledStack, troubled_stack
 
-DIRECTORY = ROOT / "build" / "troubles"
+DIRECTORY = ROOT / "build" / "incidents"
 CASE_TIMEOUT_S = 150.0
 ALL_TIMEOUT_S = 600.0
 """Of all together, from when everything runs; what is not begun by then counts as not shown."""
@@ -102,14 +102,14 @@ def run(numbers: Sequence[int]) -> int:
 
 
 def _say(line: str) -> None:
-    print(f"troubles: {line}", flush=True)
+    print(f"incidents: {line}", flush=True)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="local_stack.troubles", description=__doc__)
+    parser = argparse.ArgumentParser(prog="local_stack.incidents", description=__doc__)
     parser.add_argument("numbers", nargs="*", type=int, help="of the run-book; default: all")
     given = parser.parse_args()
-    return run_command("troubles", lambda: run(given.numbers))
+    return run_command("incidents", lambda: run(given.numbers))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.pipelines.reading.stream_under_test import Stream, Streams
+from tests.unit.pipelines.log.stream_under_test import Stream, Streams
 
 
 @pytest.fixture

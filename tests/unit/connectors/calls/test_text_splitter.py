@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.calls.text_splitting import bytes_of, readable, split_text
+from connectors.calls.text_splitter import bytes_of, readable, split_text
 
 pytestmark = pytest.mark.unit
 

@@ -45,7 +45,7 @@ class SpokenText:
     timeline: Timeline
 
 
-class Saying:
+class TextDelivery:
     def __init__(self, connectors: FlowConnectors, now_ms: Callable[[], int]) -> None:
         self._connectors = connectors
         self._now_ms = now_ms

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.positions import ShardPosition
 from connectors.interfaces.shard_source import Shard, StartAt, StartKind
-from pipelines.reading.shards import ShardProgress, slice_of
-from tests.unit.pipelines.reading.stream_under_test import FIRST, Stream, Streams
+from pipelines.log.shards import ShardProgress, slice_of
+from tests.unit.pipelines.log.stream_under_test import FIRST, Stream, Streams
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,7 @@ from connectors.interfaces.errors import ConnectorError, ExpiredIteratorError, P
 from connectors.interfaces.positions import ShardPosition
 from connectors.interfaces.shard_source import Shard, ShardRecord, StartAt
 from connectors.registry import Connectors
-from pipelines.reading.shards import (
+from pipelines.log.shards import (
     LossNumbers,
     ShardProgress,
     discovered,

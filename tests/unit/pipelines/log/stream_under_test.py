@@ -12,8 +12,8 @@ from connectors.interfaces.shard_source import StartAt, StartKind
 from connectors.memory.positions import MemoryPositions
 from connectors.testing.connectors import scripted_connectors
 from connectors.testing.shard_source import ScriptedShardSource
-from pipelines.reading.reader import ReadBatch, ReadOptions, ShardReader
-from pipelines.reading.shards import ShardProgress
+from pipelines.log.reader import ReadBatch, ReadOptions, ShardReader
+from pipelines.log.shards import ShardProgress
 from pipelines.runtime.supervision import Supervised
 from pipelines.session.records import Place
 

@@ -76,4 +76,4 @@ async def until(
 def ending(cases: list[Case]) -> str:
     """The last line."""
     shown = sum(case.is_shown for case in cases)
-    return f"{shown} of {len(cases)} troubles provoked, seen and mended"
+    return f"{shown} of {len(cases)} incidents provoked, seen and mended"

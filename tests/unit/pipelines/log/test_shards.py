@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, ShardRecord, StartAt, StartKind
-from pipelines.reading.shards import (
+from pipelines.log.shards import (
     LOSS_TOLD_AFTER_MS,
     ShardProgress,
     discovered,
@@ -23,7 +23,7 @@ from pipelines.reading.shards import (
     slice_of,
     untold,
 )
-from tests.unit.pipelines.reading.shards_under_test import (
+from tests.unit.pipelines.log.shards_under_test import (
     HALF,
     HIGH,
     LOW,

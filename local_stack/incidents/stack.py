@@ -1,4 +1,4 @@
-"""What troubles are provoked on: the local stack, with a front before each service it calls."""
+"""What incidents are provoked on: the local stack, with a front before each service it calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from local_stack.processes import Processes, Running
 from local_stack.proxies import FaultyProxy
 from local_stack.stack import start_gateway
 
-STAGE = "troubles"
+STAGE = "incidents"
 SHARDS = 2
 _TRANSLATE = "--translate_endpoint="
 

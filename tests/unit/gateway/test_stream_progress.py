@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_gateway.audio_in.speaker_stream import Hole
-from ingest_gateway.hosts.aws.stream_standing import HOLE_WAIT_MS, MOST_AHEAD, StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import HOLE_WAIT_MS, MOST_AHEAD, StreamStanding
 
 pytestmark = pytest.mark.unit
 

@@ -21,8 +21,8 @@ from ingest_gateway.client import ReceivedClip, create_session, fetch_token, spe
 from local_stack.audience import Audience, promised, settled
 from local_stack.completeness import judge
 from local_stack.flink import ROOT
-from local_stack.troubles.case import NotShownError, until
-from local_stack.troubles.stack import TroubledStack
+from local_stack.incidents.case import NotShownError, until
+from local_stack.incidents.stack import TroubledStack
 
 LANGUAGES = ("es", "fr")
 LONGEST_S = 120.0

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from local_stack.incidents.__main__ import TROUBLES, play
+from local_stack.incidents.at_gateway import without_candidates
+from local_stack.incidents.case import Case, NotShownError, ending, until
+from local_stack.incidents.stack import TroubledStack
 from local_stack.proxies import call_name
-from local_stack.troubles.__main__ import TROUBLES, play
-from local_stack.troubles.at_gateway import without_candidates
-from local_stack.troubles.case import Case, NotShownError, ending, until
-from local_stack.troubles.stack import TroubledStack
 
 pytestmark = pytest.mark.unit
 
@@ -55,7 +55,7 @@ def test_a_failure_is_told_behind_what_was_reached() -> None:
 
 
 def test_the_last_line_counts_what_was_shown() -> None:
-    assert ending([a_case(), a_case(seen=[])]) == "1 of 2 troubles provoked, seen and mended"
+    assert ending([a_case(), a_case(seen=[])]) == "1 of 2 incidents provoked, seen and mended"
 
 
 def test_until_says_how_long_it_took(run_virtual: Run) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from connectors.interfaces.shard_source import ShardRecord
-from pipelines.reading.reader import ReadBatch
+from pipelines.log.reader import ReadBatch
 from pipelines.session.records import Place, ReadRecord
 from schemas.avro_codec import MAX_RECORD_BYTES, UndecodableRecordError, check_audio, decode
 from schemas.values import AudioChunk, DeadLetter

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connectors.interfaces.positions import ShardPosition
 from connectors.interfaces.shard_source import MAX_HASH_KEY, Shard, StartAt, StartKind
-from pipelines.reading.shards import (
+from pipelines.log.shards import (
     ShardProgress,
     first_progress,
 )

@@ -37,7 +37,7 @@ _OPUS = [
 OnPacket = Callable[[RtpAudio], None]
 
 
-class Line:
+class PeerConnection:
     """``closed`` is set once, for whatever reason it ends: the client went, or we closed it.
 
     Nothing is built for it before ``answer`` or ``offer``: a certificate and sockets cost more than

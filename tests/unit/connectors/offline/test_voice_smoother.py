@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.offline.voice_smoothing import Smoother, SmoothingRule
+from connectors.offline.voice_smoother import Smoother, SmoothingRule
 
 pytestmark = pytest.mark.unit
 

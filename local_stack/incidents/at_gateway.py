@@ -12,10 +12,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 
 from connectors.testing.words import write_words
 from ingest_gateway.client import create_session, end_session, fetch_token, speak
-from local_stack.proxies import Fault, FaultyProxy
-from local_stack.troubles.case import Case, NotShownError, until
-from local_stack.troubles.stack import TroubledStack
-from local_stack.troubles.talk import (
+from local_stack.incidents.case import Case, NotShownError, until
+from local_stack.incidents.stack import TroubledStack
+from local_stack.incidents.talk import (
     LANGUAGES,
     ask,
     bad,
@@ -25,6 +24,7 @@ from local_stack.troubles.talk import (
     session_now,
     talk,
 )
+from local_stack.proxies import Fault, FaultyProxy
 
 SMOKE = "production-smoke-test.sh"
 _WISH = {"sourceLanguage": "en", "targetLanguages": list(LANGUAGES)}

@@ -10,10 +10,10 @@ from typing import Any
 
 from connectors.amazon.clients import AwsClients
 from local_stack.flink import FlinkError
+from local_stack.incidents.case import Case, NotShownError, until
+from local_stack.incidents.stack import TroubledStack
+from local_stack.incidents.talk import GoingOn, ask, operations, session_now, talk
 from local_stack.proxies import Fault
-from local_stack.troubles.case import Case, NotShownError, until
-from local_stack.troubles.stack import TroubledStack
-from local_stack.troubles.talk import GoingOn, ask, operations, session_now, talk
 
 USUAL_LAG_S = 8.0
 """A clip that comes no later is on time: the objective's 8 s."""

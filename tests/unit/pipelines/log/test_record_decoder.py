@@ -7,8 +7,8 @@ import hashlib
 import pytest
 
 from connectors.interfaces.shard_source import ShardRecord
-from pipelines.reading.decoding import decoded
-from pipelines.reading.reader import ReadBatch
+from pipelines.log.reader import ReadBatch
+from pipelines.log.record_decoder import decoded
 from pipelines.session.records import Place, ReadRecord
 from schemas.avro_codec import MAX_RECORD_BYTES, encode
 from schemas.values import AudioChunk, ControlKind, DeadLetter, SessionControl, StreamRecord

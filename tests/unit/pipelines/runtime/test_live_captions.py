@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.interfaces.errors import RetryableError
 from connectors.interfaces.notifier import PARTIAL_CAPTIONS, Audience, Delivery
 from connectors.memory.notifier import MemoryNotifier
-from pipelines.runtime.captioning import Captioner
+from pipelines.runtime.live_captions import Captioner
 from pipelines.session.caption_queue import MOST_WAITING, Caption, CaptionQueue
 from tests.unit.pipelines.runtime.session_stage import Stage
 from tests.unit.pipelines.session.records_of import SESSION

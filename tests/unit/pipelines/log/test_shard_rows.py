@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from connectors.interfaces.positions import ShardPosition
 from connectors.interfaces.shard_source import StartAt, StartKind
-from pipelines.reading.shards import (
+from pipelines.log.shards import (
     first_progress,
     furthered,
     rows_to_save,
     saved_position,
     slice_of,
 )
-from tests.unit.pipelines.reading.shards_under_test import (
+from tests.unit.pipelines.log.shards_under_test import (
     HIGH,
     LOW,
     NUMBERS,

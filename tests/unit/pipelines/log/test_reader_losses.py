@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connectors.interfaces.shard_source import StartKind
-from pipelines.reading.reader import MAY_LOSE_BEHIND_MS
-from pipelines.reading.shards import LOSS_TOLD_AFTER_MS, ShardProgress
-from tests.unit.pipelines.reading.stream_under_test import FIRST, Stream
+from pipelines.log.reader import MAY_LOSE_BEHIND_MS
+from pipelines.log.shards import LOSS_TOLD_AFTER_MS, ShardProgress
+from tests.unit.pipelines.log.stream_under_test import FIRST, Stream
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 SCRIPT = """
 import gc, sys, weakref
-from beam_flink_kit.worker_tuning import shorten_thread_switches, tune_garbage_collection
+from beam_flink_kit.interpreter_settings import shorten_thread_switches, tune_garbage_collection
 
 class Node:
     pass
