@@ -29,6 +29,9 @@ BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 # amazon (its adapters, over servers on this machine that speak its protocols).
 SPEECH ?= offline
 
+# Most tests wait for processes and timers: two cores have room for two at once.
+TEST_PROCESSES ?= 2
+
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
@@ -82,7 +85,7 @@ live: setup ## keep everything running for your own microphone; Ctrl-C stops it
 	@$(PYTHON) -m local_stack.live
 
 test: setup lint typecheck test-pages browser $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 	@cd $(WEB) && npm run --silent check && npm run --silent test
