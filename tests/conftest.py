@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from aiobotocore.session import AioSession, get_session
 from hypothesis import settings
 
 from connectors.amazon.clients import AwsClients, AwsSettings
-from connectors.amazon.resources import create_resources
+from connectors.amazon.resources import create_resources_of
 from tests.side_by_side import FileScheduling, rank
 
 CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "speech", "browser"})
@@ -109,12 +110,19 @@ def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud
         _stop(process)
 
 
+@pytest.fixture(scope="session")
+def aws_session() -> AioSession:
+    """The descriptions of AWS's services, megabytes of JSON, read once per run."""
+    return get_session()
+
+
 @pytest.fixture
-async def aws_clients(local_cloud: LocalCloud) -> AsyncIterator[AwsClients]:
+async def aws_clients(
+    local_cloud: LocalCloud, aws_session: AioSession
+) -> AsyncIterator[AwsClients]:
     """Clients of a stage that this test has for itself, with every table, stream and bucket."""
-    settings = local_cloud.settings()
-    await create_resources(settings)
-    clients = AwsClients(settings)
+    clients = AwsClients(local_cloud.settings(), aws_session)
+    await create_resources_of(clients)
     yield clients
     await clients.close()
 
