@@ -108,6 +108,9 @@ async def test_the_talk_so_far_as_one_file_and_as_transcripts(host: RunningGatew
             "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nfrase 0 ñ\n\n"
             "00:00:01.000 --> 00:00:02.000\nfrase 1 ñ\n"
         )
+        subtitles = await http.get(f"/transcripts/{session_id}/es.srt")
+        assert subtitles.headers["content-type"].startswith("application/x-subrip")
+        assert subtitles.text.startswith("1\n00:00:00,000 --> 00:00:01,000\nfrase 0 ñ\n\n2\n")
         assert (await http.get(f"/transcripts/{session_id}/es.pdf")).status_code == 404
         assert (await http.get("/transcripts/no-such-1/es.vtt")).status_code == 404
         assert (await http.get("/audio/no-such-1/es")).status_code == 404
