@@ -20,7 +20,7 @@ from connectors.testing.connectors import scripted_connectors
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warm_up import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.records import Place, ReadRecord
 from schemas.values import (
@@ -107,7 +107,7 @@ class SessionAlone:
         speculation: SpeculativeDelivery,
     ) -> None:
         self._loop = loop
-        tools = SessionTools(loop, connectors, speculation, Warming(loop, connectors))
+        tools = SessionTools(loop, connectors, speculation, WarmUp(loop, connectors))
 
         async def begin() -> SessionHost:
             return SessionHost(

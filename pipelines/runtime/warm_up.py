@@ -14,7 +14,7 @@ from connectors.registry import Connectors
 _log = logging.getLogger(__name__)
 
 
-class Warming:
+class WarmUp:
     """Hints only: what fails here fails again, with its consequences, where it is needed."""
 
     def __init__(self, loop: WorkerLoop, connectors: Connectors) -> None:

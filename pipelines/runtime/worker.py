@@ -22,7 +22,7 @@ from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warm_up import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.sentences.settings import ReleaseSettings
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class Worker:
         self.bell = Bell(self.loop)
         self.calls = AsyncCalls(self.bell)
         self.connectors = settings.connectors.build()
-        warming = Warming(self.loop, self.connectors)
+        warming = WarmUp(self.loop, self.connectors)
         self.speculation = SpeculativeDelivery(
             self.loop, self.connectors, is_on=settings.speculates
         )

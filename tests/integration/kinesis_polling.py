@@ -16,7 +16,7 @@ from pipelines.log.shards import Progress
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warm_up import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.session.records import Place, ReadRecord
 from schemas.values import DeadLetter
 
@@ -28,7 +28,7 @@ Emitted = tuple[str, ReadRecord] | DeadLetter
 
 def session_tools(loop: LiveLoop, connectors: Connectors) -> SessionTools:
     speculation = SpeculativeDelivery(loop, connectors, is_on=False)
-    return SessionTools(loop, connectors, speculation, Warming(loop, connectors))
+    return SessionTools(loop, connectors, speculation, WarmUp(loop, connectors))
 
 
 class CollectingEngine(ReadingEngine):

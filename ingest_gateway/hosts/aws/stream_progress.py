@@ -22,7 +22,7 @@ _PROMISE_KEPT_WITHIN_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class StreamStanding:
+class StreamProgress:
     """``durable``: every chunk up to it is stored, or declared missing. ``ahead``: stored ones
     behind the first that is missing, sorted; it has been waited for since ``hole_since_ms``.
     ``next_unnumbered``: what the next chunk without a number gets. ``acked`` was acknowledged last.
@@ -46,12 +46,12 @@ class StreamStanding:
     def has(self, sequence: int) -> bool:
         return sequence <= self.durable or sequence in self.ahead
 
-    def numbered(self) -> tuple[StreamStanding, int]:
+    def numbered(self) -> tuple[StreamProgress, int]:
         """A number for a chunk that came without."""
         number = max(self.next_unnumbered, self.highest + 1)
         return replace(self, next_unnumbered=number + 1), number
 
-    def settled_to(self, sequence: int, now_ms: int) -> StreamStanding:
+    def settled_to(self, sequence: int, now_ms: int) -> StreamProgress:
         """What lies up to there is settled, as others know."""
         if sequence <= self.durable:
             return self
@@ -60,7 +60,7 @@ class StreamStanding:
 
     def stored(
         self, sequence: int, now_ms: int, clock_offset_ms: int | None = None
-    ) -> StreamStanding:
+    ) -> StreamProgress:
         """This chunk is durable. Of the clock's offsets the smallest is the best estimate."""
         offsets = [one for one in (self.clock_offset_ms, clock_offset_ms) if one is not None]
         now = replace(self, clock_offset_ms=min(offsets, default=None))
@@ -78,14 +78,14 @@ class StreamStanding:
             return None
         return Hole(self.durable, self.ahead[0])
 
-    def passed(self, hole: Hole, now_ms: int) -> StreamStanding:
+    def passed(self, hole: Hole, now_ms: int) -> StreamProgress:
         """The hole counts as durable: nothing of it will come. Unchanged when it was passed."""
         if self.durable != hole.after_sequence:
             return self
         passed = replace(self, durable=hole.next_sequence - 1, hole_since_ms=None)
         return _closed_up(passed, now_ms)
 
-    def acknowledged(self, now_ms: int) -> StreamStanding:
+    def acknowledged(self, now_ms: int) -> StreamProgress:
         return replace(self, acked=self.durable, acked_at_ms=now_ms, ack_promised_ms=None)
 
     def ack_wait_ms(self, every_ms: int, now_ms: int, *, again: bool = False) -> int | None:
@@ -101,11 +101,11 @@ class StreamStanding:
             return None
         return wait_ms
 
-    def promised(self, wait_ms: int, now_ms: int) -> StreamStanding:
+    def promised(self, wait_ms: int, now_ms: int) -> StreamProgress:
         return replace(self, ack_promised_ms=now_ms + wait_ms)
 
 
-def _closed_up(standing: StreamStanding, now_ms: int) -> StreamStanding:
+def _closed_up(standing: StreamProgress, now_ms: int) -> StreamProgress:
     """``durable`` moved over all that follow it without a hole."""
     durable, ahead = standing.durable, list(standing.ahead)
     while ahead and ahead[0] <= durable + 1:

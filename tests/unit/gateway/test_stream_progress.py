@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_gateway.audio_in.speaker_stream import Hole
-from ingest_gateway.hosts.aws.stream_progress import HOLE_WAIT_MS, MOST_AHEAD, StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import HOLE_WAIT_MS, MOST_AHEAD, StreamProgress
 
 pytestmark = pytest.mark.unit
 
 T0_MS = 1_790_000_000_000
-NEW = StreamStanding(0, "s1")
+NEW = StreamProgress(0, "s1")
 
 
-def with_stored(*numbers: int, start: StreamStanding = NEW, now_ms: int = T0_MS) -> StreamStanding:
+def with_stored(*numbers: int, start: StreamProgress = NEW, now_ms: int = T0_MS) -> StreamProgress:
     standing = start
     for number in numbers:
         standing = standing.stored(number, now_ms)
