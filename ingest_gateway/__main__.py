@@ -9,7 +9,7 @@ from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.edge_app import behind_edge
-from ingest_gateway.hosts.server.serving import run, serve_app, start_logging
+from ingest_gateway.hosts.server.uvicorn_server import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
 
 
