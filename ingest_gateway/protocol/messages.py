@@ -167,6 +167,10 @@ ErrorCode = Literal[
 ]
 
 
+Place = Literal["here", "away"]
+"""Of a speaker: whether the connection is there. Unset: nobody has spoken yet."""
+
+
 class ServerMessage(Struct, frozen=True, rename="camel", tag_field="type"):
     """Base of what the gateway sends."""
 
@@ -232,6 +236,7 @@ class BroadcastState(ServerMessage, frozen=True, tag="broadcastState"):
     session_id: str
     state: str
     volume: float
+    speaker: Place | UnsetType = UNSET
 
 
 class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):
@@ -266,6 +271,7 @@ class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):
     state: str
     volume: float
     history: tuple[Caption, ...]
+    speaker: Place | UnsetType = UNSET
 
 
 class SessionLeft(ServerMessage, frozen=True, tag="sessionLeft"):

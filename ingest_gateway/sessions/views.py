@@ -6,8 +6,14 @@ import msgspec
 from msgspec import UNSET
 
 from connectors.interfaces.session_tables import ENDED
-from ingest_gateway.protocol.messages import SessionCreated, SessionView, SignalingEndpoints
+from ingest_gateway.protocol.messages import (
+    BroadcastState,
+    SessionCreated,
+    SessionView,
+    SignalingEndpoints,
+)
 from ingest_gateway.sessions.channels import channel_of
+from ingest_gateway.sessions.live_sessions import Standing
 from schemas.values import SessionInfo
 
 
@@ -32,3 +38,12 @@ def session_view(info: SessionInfo) -> SessionView:
 
 def session_created(info: SessionInfo) -> SessionCreated:
     return SessionCreated(**msgspec.structs.asdict(session_view(info)))
+
+
+def broadcast_state(session_id: str, standing: Standing) -> BroadcastState:
+    return BroadcastState(
+        session_id=session_id,
+        state=standing.state,
+        volume=standing.volume,
+        speaker=standing.speaker or UNSET,
+    )
