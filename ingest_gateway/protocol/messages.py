@@ -234,6 +234,37 @@ class BroadcastState(ServerMessage, frozen=True, tag="broadcastState"):
     volume: float
 
 
+TalkPhase = Literal["waiting", "live", "paused", "speakerAway", "ended"]
+"""``waiting``: nobody has spoken yet, or the next talk is to come. ``speakerAway``: the speaker's
+connection is lost and may come back; what was said before is still delivered."""
+
+
+class TalkView(Struct, frozen=True, rename="camel"):
+    """A talk as listeners are told of it; ``planned_at`` in UTC milliseconds, None: no time is
+    given."""
+
+    talk_id: str
+    title: str
+    speaker: str
+    language: str
+    planned_at: int | None = None
+
+
+class TalkState(ServerMessage, frozen=True, tag="talkState"):
+    """What a listener waits for or hears. ``session_id`` None: nothing is to be joined yet; another
+    one than before: join that. ``since``: when the state began (UTC milliseconds). The other fields
+    come in rooms only: ``talk`` is on the stage, ``next`` follows it, ``retention_days`` is how
+    long what is said is kept (0: not beyond its delivery)."""
+
+    state: TalkPhase
+    since: int
+    session_id: str | None = None
+    room_id: str | UnsetType = UNSET
+    talk: TalkView | None | UnsetType = UNSET
+    next: TalkView | None | UnsetType = UNSET
+    retention_days: int | UnsetType = UNSET
+
+
 class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):
     session_id: str
     state: str
