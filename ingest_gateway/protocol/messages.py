@@ -260,8 +260,8 @@ class TalkState(ServerMessage, frozen=True, tag="talkState"):
     since: int
     session_id: str | None = None
     room_id: str | UnsetType = UNSET
-    talk: TalkView | None | UnsetType = UNSET
-    next: TalkView | None | UnsetType = UNSET
+    talk: TalkView | UnsetType | None = UNSET
+    next: TalkView | UnsetType | None = UNSET
     retention_days: int | UnsetType = UNSET
 
 
