@@ -73,6 +73,11 @@ class Names:
         return f"ListenerCounts-{self.stage}"
 
     @property
+    def rooms_table(self) -> str:
+        """Events, rooms and talks. Key: scope, item."""
+        return f"Rooms-{self.stage}"
+
+    @property
     def positions_table(self) -> str:
         """Key: jobName, shardId."""
         return f"Positions-{self.stage}"
