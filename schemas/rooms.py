@@ -82,6 +82,15 @@ class Talk:
         return self if self.is_over else replace(self, ended_at_ms=now_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A session that is to be erased, again if need be: what its job still writes comes late."""
+
+    session_id: str
+    created_at_ms: int
+    due_ms: int
+
+
 def in_order(talks: tuple[Talk, ...]) -> tuple[Talk, ...]:
     """By their planned time, those without one at the end, as they were made."""
     return tuple(

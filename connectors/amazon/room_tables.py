@@ -17,16 +17,21 @@ from botocore.exceptions import ClientError
 from connectors.amazon.clients import AwsClients, aws_errors, error_code
 from connectors.amazon.layout import EXPIRES_AT
 from connectors.interfaces.room_tables import KEEP_DAYS_UNUSED
-from schemas.rooms import Event, Room, Talk
+from schemas.rooms import Deletion, Event, Room, Talk
 
 _ROOM = "room"
 _EVENT = "event#"
 _TALK = "talk#"
+_DELETIONS = "deletions"
 _IS_NEW = "attribute_not_exists(#scope)"
 _IS_OF_VERSION = "attribute_exists(#scope) AND version = :version"
 
 Value = TypeVar("Value", Event, Room, Talk)
 Key = tuple[str, str]
+
+
+class _ConditionError(Exception):
+    """The row is not as the writer thought."""
 
 
 class AmazonRoomTables:
@@ -85,6 +90,16 @@ class AmazonRoomTables:
     async def remove_talk(self, room_id: str, talk_id: str) -> None:
         await self._remove(_talk_key(room_id, talk_id))
 
+    async def put_deletion(self, deletion: Deletion) -> None:
+        await self._write((_DELETIONS, deletion.session_id), msgspec.json.encode(deletion), 0, None)
+
+    async def deletions(self) -> tuple[Deletion, ...]:
+        rows = await self._rows(_DELETIONS)
+        return tuple(msgspec.json.decode(row["document"]["S"], type=Deletion) for row in rows)
+
+    async def remove_deletion(self, session_id: str) -> None:
+        await self._remove((_DELETIONS, session_id))
+
     async def close(self) -> None:
         """The clients are shared: whoever made them closes them."""
 
@@ -129,28 +144,36 @@ class AmazonRoomTables:
         values: Mapping[str, Any] | None = None,
     ) -> bool:
         """Whether the condition held."""
+        request = {
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#scope": "scope"},
+            **({"ExpressionAttributeValues": values} if values else {}),
+        }
+        try:
+            await self._write(key, msgspec.json.encode(value), value.version, request)
+        except _ConditionError:
+            return False
+        return True
+
+    async def _write(
+        self, key: Key, document: bytes, version: int, request: Mapping[str, Any] | None
+    ) -> None:
+        """Raises _ConditionError: the condition of ``request`` does not hold."""
         dynamodb = await self._clients.dynamodb()
         expires_at_s = self._now_ms() // 1000 + KEEP_DAYS_UNUSED * 86_400
-        request: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        item = {
+            **_attributes(key),
+            "document": {"S": document.decode()},
+            "version": {"N": str(version)},
+            EXPIRES_AT: {"N": str(expires_at_s)},
+        }
         with aws_errors("write a room"):
             try:
-                await dynamodb.put_item(
-                    TableName=self._table,
-                    Item={
-                        **_attributes(key),
-                        "document": {"S": msgspec.json.encode(value).decode()},
-                        "version": {"N": str(value.version)},
-                        EXPIRES_AT: {"N": str(expires_at_s)},
-                    },
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={"#scope": "scope"},
-                    **request,
-                )
+                await dynamodb.put_item(TableName=self._table, Item=item, **(request or {}))
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
-                return False
-        return True
+                raise _ConditionError from None
 
     async def _remove(self, key: Key) -> None:
         dynamodb = await self._clients.dynamodb()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from schemas.rooms import Event, Room, Talk
+from schemas.rooms import Deletion, Event, Room, Talk
 
 KEEP_DAYS_UNUSED = 400
 """A row that nobody has written for so long expires."""
@@ -61,5 +61,13 @@ class RoomTables(Protocol):
         ...
 
     async def remove_talk(self, room_id: str, talk_id: str) -> None: ...
+
+    async def put_deletion(self, deletion: Deletion) -> None:
+        """One a session: a later one takes its place."""
+        ...
+
+    async def deletions(self) -> tuple[Deletion, ...]: ...
+
+    async def remove_deletion(self, session_id: str) -> None: ...
 
     async def close(self) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.rooms import Event, Room, Talk
+from schemas.rooms import Deletion, Event, Room, Talk
 
 
 class MemoryRoomTables:
@@ -12,6 +12,7 @@ class MemoryRoomTables:
         self._events: dict[tuple[str, str], Event] = {}
         self._rooms: dict[str, Room] = {}
         self._talks: dict[tuple[str, str], Talk] = {}
+        self._deletions: dict[str, Deletion] = {}
 
     async def add_event(self, event: Event) -> bool:
         return self._events.setdefault((event.owner, event.event_id), event) is event
@@ -71,6 +72,15 @@ class MemoryRoomTables:
 
     async def remove_talk(self, room_id: str, talk_id: str) -> None:
         self._talks.pop((room_id, talk_id), None)
+
+    async def put_deletion(self, deletion: Deletion) -> None:
+        self._deletions[deletion.session_id] = deletion
+
+    async def deletions(self) -> tuple[Deletion, ...]:
+        return tuple(self._deletions.values())
+
+    async def remove_deletion(self, session_id: str) -> None:
+        self._deletions.pop(session_id, None)
 
     async def close(self) -> None:
         """Nothing is held open."""

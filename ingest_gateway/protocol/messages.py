@@ -85,6 +85,14 @@ class JoinSession(ClientMessage, frozen=True):
     since_sequence: Annotated[int, Meta(ge=-1, lt=2**53)] | None = None
 
 
+class JoinRoom(ClientMessage, frozen=True):
+    """``key``: the secret of the room's link."""
+
+    room_id: Id
+    key: Id
+    access_code: Annotated[str, Meta(max_length=MOST_ID_CHARACTERS)] | None = None
+
+
 class ChangeLanguage(ClientMessage, frozen=True):
     session_id: Id
     target_language: Language
@@ -121,6 +129,7 @@ Command = (
     | EndSession
     | GetSessionStatus
     | JoinSession
+    | JoinRoom
     | ChangeLanguage
     | LeaveSession
     | RefreshUrl
@@ -140,6 +149,7 @@ ACTIONS: dict[str, type[ClientMessage]] = {
     "endSession": EndSession,
     "getSessionStatus": GetSessionStatus,
     "joinSession": JoinSession,
+    "joinRoom": JoinRoom,
     "changeLanguage": ChangeLanguage,
     "leaveSession": LeaveSession,
     "refreshUrl": RefreshUrl,
@@ -161,6 +171,12 @@ ErrorCode = Literal[
     "BAD_LANGUAGE",
     "UNAUTHORIZED",
     "FORBIDDEN",
+    "NO_ROOM",
+    "WRONG_CODE",
+    "ROOM_LOCKED",
+    "ROOM_FULL",
+    "STAGE_TAKEN",
+    "TALK_OVER",
     "RATE_LIMITED",
     "SLOW_DOWN",
     "INTERNAL",

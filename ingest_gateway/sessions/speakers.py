@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from connectors.calls.policy import Policies, call
@@ -67,10 +67,14 @@ class Speakers:
         self._writer = needs.writer
         self._now_ms = needs.now_ms
         self._live.on_lost = self._lost
+        self.on_change: Callable[[str], None] = lambda _session_id: None
+        """Called with a session's id when its speaker comes or goes, and when its state changes."""
 
-    async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
-        """Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, RATE_LIMITED (also when no signaling channel
-        is left)."""
+    async def create(
+        self, peer: Peer, wanted: CreateSession, extra: Mapping[str, str] | None = None
+    ) -> SessionRow:
+        """``extra``: for the session's row. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE,
+        RATE_LIMITED (also when no signaling channel is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
@@ -90,7 +94,7 @@ class Speakers:
                     quality_tier=wanted.quality_tier,
                     status=ACTIVE,
                     created_at_ms=self._now_ms(),
-                    extra=await self._needs.channels.open(session_id) | own,
+                    extra=await self._needs.channels.open(session_id) | own | dict(extra or {}),
                 )
             )
             try:
@@ -133,6 +137,7 @@ class Speakers:
             if live.speaker is not None and live.speaker is not connection:
                 _taken(live.speaker)
             live.speaker = connection
+        self.on_change(session_id)
         _log.info(
             "session %s: speaker joined, epoch %d, generation %d",
             session_id,
@@ -214,6 +219,7 @@ class Speakers:
         live.row = replace(live.row, speaker_seen_at_ms=self._now_ms())
         live.saved = None  # when the speaker was last here must be known, whatever else is new
         await self._live.save_progress(live)
+        self.on_change(session_id)
 
     def tell(self, live: LiveSession, message: ServerMessage) -> None:
         """To the speaker, if one is connected here."""
@@ -314,6 +320,7 @@ class Speakers:
             _log.warning("session %s: %s was not published: %s", row.session_id, kind, error)
 
     def _tell_all(self, live: LiveSession) -> None:
+        self.on_change(live.session_id)
         message = BroadcastState(
             session_id=live.session_id, state=live.state, volume=live.row.volume
         )

@@ -13,7 +13,7 @@ from connectors.amazon.clients import AwsClients
 from connectors.amazon.room_tables import AmazonRoomTables
 from connectors.interfaces.room_tables import RoomTables
 from connectors.memory.room_tables import MemoryRoomTables
-from schemas.rooms import Event, Room, Stage, Talk
+from schemas.rooms import Deletion, Event, Room, Stage, Talk
 from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.contract
@@ -135,6 +135,16 @@ class RoomTablesContract(ABC):
         assert await tables.replace_room(room) is None
         assert await tables.room_and_talks(room.room_id) is None
         assert await tables.talk(talk.room_id, talk.talk_id) is None
+
+    async def test_deletions_wait_until_they_are_done(self, tables: RoomTables, name: str) -> None:
+        first = Deletion(f"session-{name}", T0_MS, T0_MS + 1)
+        later = replace(first, due_ms=T0_MS + 2)
+        await tables.put_deletion(first)
+        await tables.put_deletion(later)
+        assert later in await tables.deletions()
+        assert first not in await tables.deletions()
+        await tables.remove_deletion(first.session_id)
+        assert later not in await tables.deletions()
 
 
 class TestMemoryRoomTables(RoomTablesContract):
