@@ -13,12 +13,15 @@ from connectors.calls.policy import Policies
 from connectors.interfaces.clip_store import ClipStore
 from connectors.interfaces.dead_letters import DeadLetterArchive
 from connectors.interfaces.document_store import DocumentStore
+from connectors.interfaces.erasure import Erasure
 from connectors.interfaces.ledger import Ledger
 from connectors.interfaces.record_sink import RecordSink
+from connectors.interfaces.room_tables import RoomTables
 from connectors.interfaces.session_events import SessionEvents
 from connectors.interfaces.session_tables import SessionTables
 from connectors.interfaces.signaling_channels import SignalingAccess, SignalingChannels
 from connectors.memory.document_store import MemoryDocumentStore
+from connectors.memory.room_tables import MemoryRoomTables
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
@@ -33,6 +36,11 @@ from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDep
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.read_side.talk import Talk
+from ingest_gateway.rooms.deletion import Deletions
+from ingest_gateway.rooms.organiser import Organiser
+from ingest_gateway.rooms.records import RoomRecords
+from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
+from ingest_gateway.rooms.stages import StageDependencies, Stages
 from ingest_gateway.sessions.channels import SessionChannels
 from ingest_gateway.sessions.conversation import Conversation, ConversationServices
 from ingest_gateway.sessions.hub import Connection, Hub
@@ -72,9 +80,11 @@ class GatewayDependencies:
     sink: RecordSink
     ledger: Ledger
     clips: ClipStore
+    erasure: Erasure
     languages: Languages
     verifier: TokenVerifier
     events: SessionEvents = field(default_factory=MemorySessionEvents)
+    rooms: RoomTables = field(default_factory=MemoryRoomTables)
     documents: DocumentStore | None = None
     channels: SignalingChannels | None = None
     channel_access: SignalingAccess | None = None
@@ -99,6 +109,7 @@ class Gateway:
     def __init__(self, needs: GatewayDependencies) -> None:
         self.needs = needs
         self.metrics = Metrics()
+        self.verifier = SpeakerLinkVerifier(needs.verifier, needs.rooms, needs.policies)
         self.security = SecurityEvents(self.metrics, needs.now_ms)
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
@@ -159,6 +170,26 @@ class Gateway:
                 now_ms=needs.now_ms,
             )
         )
+        records = RoomRecords(needs.rooms, needs.policies)
+        self.stages = Stages(
+            StageDependencies(
+                records=records,
+                live=self.live,
+                hub=self.hub,
+                speakers=self.speakers,
+                request_limits=self.request_limits,
+                now_ms=needs.now_ms,
+            )
+        )
+        self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
+        self.organiser = Organiser(
+            records,
+            self.stages,
+            self.deletions,
+            needs.languages,
+            needs.new_session_id,
+            needs.now_ms,
+        )
         self.sweeper = Sweeper(
             live=self.live,
             hub=self.hub,
@@ -168,6 +199,7 @@ class Gateway:
             limits=needs.limits,
             gateway_id=needs.gateway_id,
             now_ms=needs.now_ms,
+            deletions=self.deletions,
         )
         self.presence = PresenceWatch(self.live, self.hub, self.speakers, needs.now_ms)
         self.watch = OperationsWatch(
@@ -190,6 +222,7 @@ class Gateway:
             intake=self.intake,
             speakers=self.speakers,
             listeners=self.listeners,
+            stages=self.stages,
             captions=self.captions,
             writer=self.writer,
             limits=needs.limits,
@@ -213,6 +246,7 @@ class Gateway:
             asyncio.create_task(self.sweeper.run(), name="sweeper"),
             asyncio.create_task(self.presence.run(), name="presence-watch"),
             asyncio.create_task(self.watch.run(), name="operations-watch"),
+            asyncio.create_task(self.stages.run(), name="stages"),
         )
 
     async def stop(self) -> None:
@@ -230,6 +264,7 @@ class Gateway:
             self.needs.ledger.close(),
             self.needs.clips.close(),
             self.needs.events.close(),
+            self.needs.rooms.close(),
             self.channels.stop(),
             return_exceptions=True,
         )

@@ -46,4 +46,5 @@ def tables(names: Names) -> tuple[Table, ...]:
         Table(names.utterances_table, session, Key("sequenceNumber", "N")),
         Table(names.listener_counts_table, session),
         Table(names.positions_table, Key("jobName"), Key("shardId")),
+        Table(names.rooms_table, Key("scope"), Key("item")),
     )

@@ -158,6 +158,21 @@ class MemorySessionTables:
         self._requests[limit_key] = self._requests.get(limit_key, 0) + 1
         return self._requests[limit_key]
 
+    def rows(self) -> tuple[object, ...]:
+        """All that is held, for tests that look for traces."""
+        counts = tuple(self._counts.items())
+        return (*self._sessions.values(), *self._connections.values(), *counts)
+
+    def forget(self, session_id: str) -> int:
+        """Remove a session's row, counts and connections; how many rows there were."""
+        own = [one for one, row in self._connections.items() if row.session_id == session_id]
+        for connection_id in own:
+            del self._connections[connection_id]
+        self._counted_at_ms.pop(session_id, None)
+        counts = self._counts.pop(session_id, None)
+        row = self._sessions.pop(session_id, None)
+        return len(own) + int(counts is not None) + int(row is not None)
+
     async def close(self) -> None:
         pass
 

@@ -85,6 +85,14 @@ class JoinSession(ClientMessage, frozen=True):
     since_sequence: Annotated[int, Meta(ge=-1, lt=2**53)] | None = None
 
 
+class JoinRoom(ClientMessage, frozen=True):
+    """``key``: the secret of the room's link."""
+
+    room_id: Id
+    key: Id
+    access_code: Annotated[str, Meta(max_length=MOST_ID_CHARACTERS)] | None = None
+
+
 class ChangeLanguage(ClientMessage, frozen=True):
     session_id: Id
     target_language: Language
@@ -121,6 +129,7 @@ Command = (
     | EndSession
     | GetSessionStatus
     | JoinSession
+    | JoinRoom
     | ChangeLanguage
     | LeaveSession
     | RefreshUrl
@@ -140,6 +149,7 @@ ACTIONS: dict[str, type[ClientMessage]] = {
     "endSession": EndSession,
     "getSessionStatus": GetSessionStatus,
     "joinSession": JoinSession,
+    "joinRoom": JoinRoom,
     "changeLanguage": ChangeLanguage,
     "leaveSession": LeaveSession,
     "refreshUrl": RefreshUrl,
@@ -161,6 +171,12 @@ ErrorCode = Literal[
     "BAD_LANGUAGE",
     "UNAUTHORIZED",
     "FORBIDDEN",
+    "NO_ROOM",
+    "WRONG_CODE",
+    "ROOM_LOCKED",
+    "ROOM_FULL",
+    "STAGE_TAKEN",
+    "TALK_OVER",
     "RATE_LIMITED",
     "SLOW_DOWN",
     "INTERNAL",
@@ -237,6 +253,37 @@ class BroadcastState(ServerMessage, frozen=True, tag="broadcastState"):
     state: str
     volume: float
     speaker: Place | UnsetType = UNSET
+
+
+TalkPhase = Literal["waiting", "live", "paused", "speakerAway", "ended"]
+"""``waiting``: nobody has spoken yet, or the next talk is to come. ``speakerAway``: the speaker's
+connection is lost and may come back; what was said before is still delivered."""
+
+
+class TalkView(Struct, frozen=True, rename="camel"):
+    """A talk as listeners are told of it; ``planned_at`` in UTC milliseconds, None: no time is
+    given."""
+
+    talk_id: str
+    title: str
+    speaker: str
+    language: str
+    planned_at: int | None = None
+
+
+class TalkState(ServerMessage, frozen=True, tag="talkState"):
+    """What a listener waits for or hears. ``session_id`` None: nothing is to be joined yet; another
+    one than before: join that. ``since``: when the state began (UTC milliseconds). The other fields
+    come in rooms only: ``talk`` is on the stage, ``next`` follows it, ``retention_days`` is how
+    long what is said is kept (0: not beyond its delivery)."""
+
+    state: TalkPhase
+    since: int
+    session_id: str | None = None
+    room_id: str | UnsetType = UNSET
+    talk: TalkView | UnsetType | None = UNSET
+    next: TalkView | UnsetType | None = UNSET
+    retention_days: int | UnsetType = UNSET
 
 
 class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):

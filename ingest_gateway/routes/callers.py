@@ -25,7 +25,7 @@ def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
     identity = None
     if token is not None:
         try:
-            identity = gateway.needs.verifier.verify(token)
+            identity = gateway.verifier.verify(token)
         except InvalidTokenError as error:
             gateway.security.report("token_refused", address=_address(request))
             raise Refusal("UNAUTHORIZED", str(error)) from None

@@ -23,7 +23,13 @@ REFUSAL_STATUS: dict[ErrorCode, int] = {
     "UNAUTHORIZED": 401,
     "FORBIDDEN": 403,
     "NOT_SPEAKER": 403,
+    "WRONG_CODE": 403,
+    "ROOM_LOCKED": 403,
     "NO_SESSION": 404,
+    "NO_ROOM": 404,
+    "ROOM_FULL": 409,
+    "STAGE_TAKEN": 409,
+    "TALK_OVER": 409,
     "SESSION_ENDED": 409,
     "SPEAKER_TAKEN": 409,
     "TOO_LARGE": 413,
@@ -96,4 +102,4 @@ async def fetch_keys_for(request: Request[Any, Any, Any], gateway: Gateway) -> N
     """Before a route looks at the request's token, which it does without waiting."""
     token = presented_token(request.headers, request.query_params, [])
     if token is not None:
-        await gateway.needs.verifier.prepare(token)
+        await gateway.verifier.prepare(token)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-import msgspec
 from litestar import MediaType, Response, delete, get, patch, post
 from litestar.params import FromPath
 from litestar.response import Stream
@@ -14,16 +13,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import CreateSession, Language
+from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
 from ingest_gateway.sessions.ids import memorable_id
 from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
 from schemas.captions import plain_text, web_vtt
 
-T = TypeVar("T")
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
-_MAX_BODY_BYTES = 16 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class SessionPatch(Struct, frozen=True, rename="camel"):
@@ -39,34 +36,18 @@ class TokenWish(Struct, frozen=True, rename="camel"):
     session_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
 
 
-async def _body(request: AnyRequest, kind: type[T]) -> T:
-    body = await request.body()
-    if len(body) > _MAX_BODY_BYTES:
-        raise Refusal("TOO_LARGE", f"send at most {_MAX_BODY_BYTES} bytes")
-    try:
-        return msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK) or b"{}", type=kind)
-    except msgspec.ValidationError as error:
-        raise Refusal("BAD_FIELD", str(error)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Refusal("BAD_JSON", "send one JSON object") from None
-
-
-def _json(value: object, status: int = 200) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), status_code=status, media_type=MediaType.JSON)
-
-
 @post("/sessions")
 async def create_session(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     peer = peer_of(request, gateway)
     known(peer)  # before the body: a stranger learns nothing from validation
-    row = await gateway.speakers.create(peer, await _body(request, CreateSession))
-    return _json(session_view(row.info), 201)
+    row = await gateway.speakers.create(peer, await read_body(request, CreateSession))
+    return json_answer(session_view(row.info), 201)
 
 
 @get("/sessions/{session_id:str}")
 async def get_session(session_id: FromPath[str], gateway: ItsGateway) -> Response[bytes]:
     live = await gateway.live.find(session_id)
-    return _json(session_view(live.row.info))
+    return json_answer(session_view(live.row.info))
 
 
 @patch("/sessions/{session_id:str}")
@@ -74,7 +55,7 @@ async def patch_session(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     identity = known(peer_of(request, gateway))
-    wanted = await _body(request, SessionPatch)
+    wanted = await read_body(request, SessionPatch)
     live = await gateway.live.find_going_on(session_id)
     if wanted.target_languages is not None:
         live = await gateway.speakers.set_targets(identity, session_id, wanted.target_languages)
@@ -84,7 +65,7 @@ async def patch_session(
     if wanted.muted is not None:
         name = "mute" if wanted.muted else "unmute"
         live = await gateway.speakers.control(identity, session_id, name)
-    return _json(session_view(live.row.info))
+    return json_answer(session_view(live.row.info))
 
 
 @delete("/sessions/{session_id:str}", status_code=200)
@@ -92,7 +73,7 @@ async def delete_session(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     live = await gateway.speakers.end(known(peer_of(request, gateway)), session_id)
-    return _json(session_view(live.row.info))
+    return json_answer(session_view(live.row.info))
 
 
 @get("/audio/{session_id:str}/{language:str}")
@@ -125,17 +106,17 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
         return Response(b"", status_code=404)
     if not gateway.needs.open_issuer and not is_on_this_machine(request):
         raise Refusal("FORBIDDEN", "tokens are issued on this machine only")
-    wish = await _body(request, TokenWish)
+    wish = await read_body(request, TokenWish)
     subject = wish.subject or f"speaker-{memorable_id()}"
     token = issuer.issue(subject, session_id=wish.session_id)
-    return _json({"token": token, "subject": subject}, 201)
+    return json_answer({"token": token, "subject": subject}, 201)
 
 
 @post("/tickets", status_code=201)
 async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     """For the holder of a token: what opens one WebSocket, within ``expiresInS``."""
     ticket = await gateway.tickets.issue(known(peer_of(request, gateway)))
-    answer = _json({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
+    answer = json_answer({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
     answer.headers["cache-control"] = "no-store"
     return answer
 
@@ -143,12 +124,12 @@ async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[byt
 @get("/.well-known/jwks.json")
 async def jwks(gateway: ItsGateway) -> Response[bytes]:
     issuer = gateway.needs.issuer
-    return _json({"keys": []} if issuer is None else issuer.jwks())
+    return json_answer({"keys": []} if issuer is None else issuer.jwks())
 
 
 @get("/healthz")
 async def healthz() -> Response[bytes]:
-    return _json({"status": "ok"})
+    return json_answer({"status": "ok"})
 
 
 @get("/metrics")

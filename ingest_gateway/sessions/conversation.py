@@ -35,6 +35,7 @@ from ingest_gateway.protocol.messages import (
     Heartbeat,
     HeartbeatAck,
     JoinAsSpeaker,
+    JoinRoom,
     JoinSession,
     LeaveSession,
     MuteBroadcast,
@@ -46,6 +47,7 @@ from ingest_gateway.protocol.messages import (
     UnmuteBroadcast,
 )
 from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.rooms.stages import Stages
 from ingest_gateway.sessions.hub import Connection
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.speakers import Speakers, known
@@ -71,6 +73,7 @@ class ConversationServices:
     intake: AudioIntake
     speakers: Speakers
     listeners: Listeners
+    stages: Stages
     captions: Captions
     writer: RecordWriter
     limits: Limits
@@ -178,6 +181,8 @@ class Conversation:
                 joined = await self._services.listeners.join(self._connection, command)
                 self.protocol.became_listener(command.session_id, joined.target_language)
                 return joined
+            case JoinRoom():
+                return await self._services.stages.join(self._connection, command)
             case ChangeLanguage():
                 changed = await self._services.listeners.change_language(self._connection, command)
                 self.protocol.became_listener(command.session_id, changed.target_language)

@@ -37,12 +37,12 @@ class RequestLimits:
         held up soon, and then no answer tells whether an id was right.
         """
         if self._live.loaded(session_id) is None:
-            self._check_guesser(peer)
+            self.check_guesser(peer)
         try:
             live = await self._live.find_going_on(session_id)
         except Refusal as refusal:
             if refusal.code == "NO_SESSION":
-                await self._guessed(peer)
+                await self.guessed(peer)
             raise
         is_guest = peer.identity is None
         limits = self._limits
@@ -50,13 +50,15 @@ class RequestLimits:
         await self._check(f"join:{session_id}", peer, allowed)
         return live
 
-    def _check_guesser(self, peer: Peer) -> None:
+    def check_guesser(self, peer: Peer) -> None:
+        """Raises Refusal: RATE_LIMITED, for who has guessed too often."""
         now_ms = self._now_ms()
         until_ms = self._guessers.get(peer.limit_name, 0)
         if until_ms > now_ms:
             raise _limited(self._limits.joins_per_minute, until_ms - now_ms)
 
-    async def _guessed(self, peer: Peer) -> None:
+    async def guessed(self, peer: Peer) -> None:
+        """``peer`` asked for what is not there. Raises Refusal: RATE_LIMITED."""
         try:
             await self._check("guess", peer, self._limits.joins_per_minute)
         except Refusal:

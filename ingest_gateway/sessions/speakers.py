@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from connectors.calls.policy import Policies, call
@@ -29,7 +29,8 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from ingest_gateway.sessions.views import broadcast_state
+from ingest_gateway.sessions.views import broadcast_state, talk_state
+from schemas.session_extra import ROOM_ID
 from schemas.values import ControlKind, SessionInfo
 
 CLOSE_TAKEN = 4409
@@ -67,10 +68,14 @@ class Speakers:
         self._writer = needs.writer
         self._now_ms = needs.now_ms
         self._live.on_lost = self._lost
+        self.on_change: Callable[[str], None] = lambda _session_id: None
+        """Called with a session's id when its speaker comes or goes, and when its state changes."""
 
-    async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
-        """Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, RATE_LIMITED (also when no signaling channel
-        is left)."""
+    async def create(
+        self, peer: Peer, wanted: CreateSession, extra: Mapping[str, str] | None = None
+    ) -> SessionRow:
+        """``extra``: for the session's row. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE,
+        RATE_LIMITED (also when no signaling channel is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
@@ -90,7 +95,7 @@ class Speakers:
                     quality_tier=wanted.quality_tier,
                     status=ACTIVE,
                     created_at_ms=self._now_ms(),
-                    extra=await self._needs.channels.open(session_id) | own,
+                    extra=await self._needs.channels.open(session_id) | own | dict(extra or {}),
                 )
             )
             try:
@@ -133,6 +138,7 @@ class Speakers:
             if live.speaker is not None and live.speaker is not connection:
                 _taken(live.speaker)
             live.speaker = connection
+        self.on_change(session_id)
         self.tell_listeners(live)
         _log.info(
             "session %s: speaker joined, epoch %d, generation %d",
@@ -216,6 +222,7 @@ class Speakers:
         live.row = replace(live.row, speaker_seen_at_ms=seen_at_ms, speaker_lost_at_ms=seen_at_ms)
         live.saved = None  # when the speaker was last here must be known, whatever else is new
         await self._live.save_progress(live)
+        self.on_change(session_id)
 
     def tell(self, live: LiveSession, message: ServerMessage) -> None:
         """To the speaker, if one is connected here."""
@@ -317,10 +324,19 @@ class Speakers:
 
     def tell_listeners(self, live: LiveSession) -> None:
         """Where the session stands now, unless they know."""
-        if live.standing(self._now_ms()) != live.told:
-            self._tell(live, self._needs.hub.listeners(live.session_id))
+        now_ms = self._now_ms()
+        if live.standing(now_ms) == live.told:
+            return
+        self.on_change(live.session_id)
+        listeners = self._needs.hub.listeners(live.session_id)
+        self._tell(live, listeners)
+        if ROOM_ID not in live.row.info.extra:  # its room's listeners are told by that
+            state = talk_state(live, now_ms)
+            for listener in listeners:
+                listener.send(state)
 
     def _tell_all(self, live: LiveSession) -> None:
+        self.on_change(live.session_id)
         speaker = [] if live.speaker is None else [live.speaker]
         self._tell(live, [*speaker, *self._needs.hub.listeners(live.session_id)])
 

@@ -8,10 +8,12 @@ from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.hosts.aws.authorizer import authorize
 from ingest_gateway.hosts.aws.environment import environment
 from ingest_gateway.hosts.aws.events import Document, handshake
+from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
 
 
 def handler(document: Document, _context: object) -> dict[str, Any]:
     here = environment()
     tickets = Tickets(here.documents, here.needs.policies, here.needs.now_ms)
     arn = str(document["methodArn"])
-    return here.run(lambda: authorize(handshake(document), arn, here.needs.verifier, tickets))
+    verifier = SpeakerLinkVerifier(here.needs.verifier, here.needs.rooms, here.needs.policies)
+    return here.run(lambda: authorize(handshake(document), arn, verifier, tickets))

@@ -39,6 +39,7 @@ class OpenConnection:
     capabilities: tuple[str, ...] = ()
     standing: StreamStanding | None = None
     slowed_at_ms: int = 0
+    room_id: str | None = None
 
     @property
     def peer(self) -> Peer:

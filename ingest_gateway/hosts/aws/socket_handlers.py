@@ -28,6 +28,7 @@ from ingest_gateway.hosts.aws.open_connections import (
     RememberedConnection,
     opened,
 )
+from ingest_gateway.hosts.aws.room_rows import forget_room, remember_room
 from ingest_gateway.hosts.aws.spoken_chunks import SpokenChunks, with_stream
 from ingest_gateway.protocol.connection_protocol import (
     Audio,
@@ -63,6 +64,7 @@ _log = logging.getLogger(__name__)
 class _Heading(msgspec.Struct, rename="camel"):
     action: str = ""
     session_id: str = ""
+    room_id: str = ""
 
 
 _heading_decoder = msgspec.json.Decoder(_Heading)
@@ -88,6 +90,7 @@ class HandledConversation(Conversation):
     ) -> None:
         super().__init__(connection, event.gateway.conversation_services)
         self._row = row
+        self._gateway_id = needs.gateway_id
         self._live = event.gateway.live
         self._writer = event.gateway.writer
         self._chunks = SpokenChunks(event, needs, row)
@@ -97,6 +100,9 @@ class HandledConversation(Conversation):
         """What the connection has become."""
         role = self.protocol.role
         live = await self._live.find(role.session_id) if isinstance(role, Speaking) else None
+        room_id = self._connection.room_id
+        if room_id is not None and room_id != self._row.now.room_id:
+            await remember_room(self._live, self._row.now, room_id, self._gateway_id)
 
         def how(row: OpenConnection) -> OpenConnection:
             became = replace(
@@ -104,6 +110,7 @@ class HandledConversation(Conversation):
                 speaking=role if isinstance(role, Speaking) else None,
                 listening=role if isinstance(role, Listening) else None,
                 capabilities=self._connection.capabilities,
+                room_id=room_id,
             )
             return became if live is None else with_stream(became, live)
 
@@ -197,9 +204,13 @@ class SocketHandlers:
 
     async def hang_up(self, hang_up: HangUp) -> None:
         last = await self._open.remove(hang_up.connection_id)
-        if last is None or (last.speaking is None and last.listening is None):
+        if last is None:
             return
         event = OneEvent(self._needs, self._sockets)
+        if last.room_id is not None:
+            await forget_room(event.gateway.live, last.connection_id)
+        if last.speaking is None and last.listening is None:
+            return
         connection = event.connection(last)
         async with event.running():
             conversation = Conversation(connection, event.gateway.conversation_services)
@@ -237,6 +248,8 @@ class SocketHandlers:
             connection, row, heading.action
         ):
             return
+        if heading.action == "joinRoom":
+            await event.assemble_room(heading.room_id)
         if heading.action in _COUNTS_OR_TELLS_ALL:
             await event.assemble(heading.session_id)
         await conversation.receive(text)

@@ -18,6 +18,7 @@ from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
 from ingest_gateway.routes.pages import PAGE_ROUTES
 from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
+from ingest_gateway.routes.rooms import ROOM_ROUTES
 from ingest_gateway.routes.sessions import SESSION_ROUTES
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 from ingest_gateway.webrtc.peers import WebRtcPeers
@@ -44,6 +45,7 @@ def create_app(gateway: Gateway) -> Litestar:
             talk_and_listen,
             *SESSION_ROUTES,
             *SIGNALING_ROUTES,
+            *ROOM_ROUTES,
             *CONNECTION_ROUTES,
             *PAGE_ROUTES,
             *OPERATIONS_ROUTES,

@@ -26,6 +26,7 @@ from ingest_gateway.hosts.aws.authorizer import authorize
 from ingest_gateway.hosts.aws.events import handshake, http_call, socket_event
 from ingest_gateway.hosts.aws.http_bridge import HttpHandlers
 from ingest_gateway.hosts.aws.socket_handlers import SocketHandlers
+from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
 
 MOST_MESSAGE_BYTES = 128 * 1024
 OVERLAP_S = 0.05
@@ -52,6 +53,7 @@ class ApiGateway:
         self._sockets = SocketHandlers(needs, documents, self)
         self._http = HttpHandlers(needs, self)
         self._tickets = Tickets(documents, needs.policies, needs.now_ms)
+        self._verifier = SpeakerLinkVerifier(needs.verifier, needs.rooms, needs.policies)
         self._held: dict[str, _Held] = {}
         self.front: Any = None
         """What a distribution in front of the APIs answers itself, with ``front_paths``."""
@@ -105,7 +107,7 @@ class ApiGateway:
         connecting = self._document(scope, connection_id, "CONNECT", "$connect")
         connecting |= _shaken(scope)
         shaken = handshake({**connecting, "type": "REQUEST", "methodArn": _ARN})
-        decision = await authorize(shaken, _ARN, self._needs.verifier, self._tickets)
+        decision = await authorize(shaken, _ARN, self._verifier, self._tickets)
         if decision["policyDocument"]["Statement"][0]["Effect"] != "Allow":
             await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
             return
