@@ -271,6 +271,9 @@ export class ListenerSession {
         this.liveness.toldBy(message.speaker);
         this.set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
         break;
+      case "talkState":
+        this.liveness.toldBy(message.state === "speakerAway" ? "away" : "here");
+        break;
       case "playing":
         this.sound?.sent(message.sequenceNumber, message.duration);
         break;
