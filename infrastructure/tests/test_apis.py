@@ -125,7 +125,9 @@ def test_pages_lie_behind_cloudfront_with_the_apis(templates: Templates) -> None
         ("/ws", "/"),
         ("/listen", "/listen.html"),
         ("/listen/brave-lion-7", "/listen.html"),
-        ("/listener.css", "/listener.css"),
+        ("/listener.css", "/missing.html"),
+        ("/wp-login.php", "/missing.html"),
+        ("/operate", "/missing.html"),
         ("/", "/"),
         ("/assets/main-4f.js", "/assets/main-4f.js"),
     ],
@@ -137,6 +139,20 @@ def test_addresses_that_people_see_lead_to_the_pages(asked: str, served: str) ->
         ["node", "-e", source + call], capture_output=True, text=True, check=True, timeout=60
     )
     assert ran.stdout == served
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("/", 200), ("/listen/brave-lion-7", 200), ("/missing.html", 404), ("/wp-login.php", 404)],
+)
+def test_the_page_for_addresses_that_lead_nowhere_is_a_404(asked: str, status: int) -> None:
+    source = (ROOT / "infrastructure" / "page_paths.js").read_text()
+    event = json.dumps({"request": {"uri": asked}, "response": {"statusCode": 200}})
+    call = f"process.stdout.write(String(handler({event}).statusCode))"
+    ran = subprocess.run(
+        ["node", "-e", source + call], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == str(status)
 
 
 def test_the_worker_is_told_of_every_session(templates: Templates) -> None:

@@ -100,6 +100,18 @@ def page(name: str, request: AnyRequest) -> Response[bytes]:
     return _served(file, request, _ASK_EACH_TIME)
 
 
+def missing_page(request: AnyRequest) -> Response[bytes] | None:
+    """For a person at an address that leads nowhere. None: a program asks, or no pages are here."""
+    file = _file(BUILT / "missing.html")
+    if file is None or request.method not in ("GET", "HEAD"):
+        return None
+    if "text/html" not in request.headers.get("accept", ""):
+        return None
+    answer = _served(file, request, _ASK_EACH_TIME)
+    answer.status_code = 404
+    return answer
+
+
 @get("/")
 async def speaker_page(request: AnyRequest) -> Response[bytes]:
     return page("index.html", request)

@@ -93,10 +93,11 @@ class Stage:
         phone: bool = False,
         host: str = "127.0.0.1",
         memory: dict[str, str] | None = None,
+        wire: Wire | None = None,
         **options: Any,
     ) -> Page:
         """A page as a person of their own would open it. ``memory``: what the pages have kept in
-        the browser before."""
+        the browser before; ``wire``: another way to the gateway than that of the others."""
         size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
         context: BrowserContext = await self.browser.new_context(
             viewport=size,  # type: ignore[arg-type]
@@ -111,7 +112,7 @@ class Stage:
             await context.add_init_script(f"localStorage.setItem({key}, {json.dumps(value)})")
         page = await context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{path}: {error}"))
-        await page.goto(f"http://{host}:{self.wire.port}{path}")
+        await page.goto(f"http://{host}:{(wire or self.wire).port}{path}")
         return page
 
     async def speaking(self, **options: Any) -> tuple[Page, str]:

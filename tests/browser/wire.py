@@ -12,6 +12,8 @@ class Wire:
     def __init__(self, to_port: int) -> None:
         self.to_port = to_port
         self._whole = True
+        self._passing = asyncio.Event()
+        self._passing.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server
 
@@ -29,8 +31,13 @@ class Wire:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    def hold(self) -> None:
+        """The other end is dead, and nobody says so: connections stay, nothing passes."""
+        self._passing.clear()
+
     def mend(self) -> None:
         self._whole = True
+        self._passing.set()
 
     async def stop(self) -> None:
         self._server.close()
@@ -53,6 +60,7 @@ class Wire:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                await self._passing.wait()
                 writer.write(data)
                 await writer.drain()
         with contextlib.suppress(OSError):
