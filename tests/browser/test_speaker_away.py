@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 AWAY_S, BACK_S = 5.0, 3.0
 BUSY_S = 3.0
-"""What a busy machine may add; the exact times are tests/unit/gateway/test_speaker_presence.py's."""
+"""What a busy machine may add; tests/unit/gateway/test_speaker_presence.py has the exact times."""
 
 
 @pytest.mark.parametrize("death", ["closed", "silent"])
