@@ -48,6 +48,7 @@ from ingest_gateway.sessions.ids import NewId, memorable_id
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listeners import ListenerDependencies, Listeners
 from ingest_gateway.sessions.live_sessions import LiveSessions
+from ingest_gateway.sessions.presence_watch import PresenceWatch
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sessions.sweeper import Sweeper
@@ -201,6 +202,7 @@ class Gateway:
             now_ms=needs.now_ms,
             deletions=self.deletions,
         )
+        self.presence = PresenceWatch(self.live, self.hub, self.speakers, needs.now_ms)
         self.watch = OperationsWatch(
             WatchDependencies(
                 live=self.live,
@@ -243,6 +245,7 @@ class Gateway:
         await self.sweeper.recover()
         self._background = (
             asyncio.create_task(self.sweeper.run(), name="sweeper"),
+            asyncio.create_task(self.presence.run(), name="presence-watch"),
             asyncio.create_task(self.watch.run(), name="operations-watch"),
             asyncio.create_task(self.stages.run(), name="stages"),
         )

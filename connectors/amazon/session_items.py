@@ -43,6 +43,7 @@ _SESSION_ATTRIBUTES = frozenset(
         "durableSequence",
         "clockOffsetMs",
         "speakerSeenAt",
+        "speakerLostAt",
         "muted",
         "volume",
     }
@@ -117,6 +118,9 @@ def session_item(row: SessionRow, *, expires_at_ms: int) -> Item:
         "speakerSeenAt": (
             None if row.speaker_seen_at_ms is None else number(row.speaker_seen_at_ms)
         ),
+        "speakerLostAt": (
+            None if row.speaker_lost_at_ms is None else number(row.speaker_lost_at_ms)
+        ),
         "opening": _opening(row),
         "streams": _streams(row),
     }
@@ -186,6 +190,7 @@ def session_row(item: Item) -> SessionRow:
         durable_sequence=int(item["durableSequence"]["N"]),
         clock_offset_ms=_int(item, "clockOffsetMs"),
         speaker_seen_at_ms=_int(item, "speakerSeenAt"),
+        speaker_lost_at_ms=_int(item, "speakerLostAt"),
         muted=bool(item["muted"]["BOOL"]),
         volume=float(item["volume"]["N"]),
         speaker_connection_id=(
@@ -254,6 +259,8 @@ def streams_change(before: Item, row: SessionRow) -> Change:
     if "speakerSeenAt" in after:
         changes.append("speakerSeenAt = :seen")
         values[":seen"] = after["speakerSeenAt"]
+    if "speakerLostAt" in before and "speakerLostAt" not in after:
+        removed.append("speakerLostAt")
     if before["epoch"] != after["epoch"]:  # the offset is that of the highest epoch's clock
         removed.append("clockOffsetMs")
     update = f"SET {', '.join(changes)}"

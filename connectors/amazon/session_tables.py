@@ -48,6 +48,12 @@ def _owned_by(generation: int) -> str:
     )
 
 
+def _with_lost(changes: list[str], values: dict[str, Item]) -> str:
+    """The update of these; a speaker of whom nothing else is said is there."""
+    lost = ", speakerLostAt = :lost" if ":lost" in values else " REMOVE speakerLostAt"
+    return f"SET {', '.join(changes)}{lost}"
+
+
 class AmazonSessionTables:
     """Single attempts: the caller's policy retries. ``count_listeners`` alone is not safe to
     repeat; a count that went wrong that way is mended by ``listeners``."""
@@ -102,6 +108,8 @@ class AmazonSessionTables:
             ":seen": items.number(progress.speaker_seen_at_ms),
         }
         changes = ["durableSequence = :durable", "speakerSeenAt = :seen"]
+        if progress.speaker_lost_at_ms is not None:
+            values[":lost"] = items.number(progress.speaker_lost_at_ms)
         if progress.clock_offset_ms is not None:
             changes.append("clockOffsetMs = :offset")
             values[":offset"] = items.number(progress.clock_offset_ms)
@@ -110,7 +118,7 @@ class AmazonSessionTables:
             values[":generation"] = items.number(progress.generation)
         saved = await self._update_session(
             progress.session_id,
-            f"SET {', '.join(changes)}",
+            _with_lost(changes, values),
             f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
             " AND epoch = :epoch AND durableSequence <= :durable",
             values,
@@ -134,7 +142,7 @@ class AmazonSessionTables:
             names["#clock"] = "clock"
         await self._update_session(
             progress.session_id,
-            f"SET {', '.join(changes)}",
+            _with_lost(changes, values),
             f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
             " AND opening.#epoch = :epoch AND opening.#durable <= :durable",
             values,

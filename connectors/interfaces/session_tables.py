@@ -62,6 +62,9 @@ class SessionRow:
     the gateway's clock less the speaker's. ``earlier`` are other streams of the session, the one
     that was opened last at the end.
 
+    ``speaker_lost_at_ms``: the last sign of that connection, once it is gone or silent; None, or
+    before ``speaker_seen_at_ms``: it is there.
+
     ``openings`` counts how often a stream of the session was opened, and ``generation`` is the
     number of the last opening, whose gateway owns the session's audio (0: nobody opened one, or
     a gateway did that does not count).
@@ -73,6 +76,7 @@ class SessionRow:
     durable_sequence: int = -1
     clock_offset_ms: int | None = None
     speaker_seen_at_ms: int | None = None
+    speaker_lost_at_ms: int | None = None
     muted: bool = False
     volume: float = 1.0
     speaker_connection_id: str | None = None
@@ -103,6 +107,7 @@ class SessionRow:
         row = replace(
             self,
             speaker_seen_at_ms=now_ms,
+            speaker_lost_at_ms=None,
             speaker_connection_id=connection_id,
             openings=self.openings + 1,
             generation=self.openings + 1,
@@ -151,6 +156,7 @@ class Progress:
     clock_offset_ms: int | None
     speaker_seen_at_ms: int
     generation: int = 0
+    speaker_lost_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

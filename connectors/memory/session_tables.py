@@ -63,6 +63,7 @@ class MemorySessionTables:
                 durable_sequence=progress.durable_sequence,
                 clock_offset_ms=progress.clock_offset_ms,
                 speaker_seen_at_ms=progress.speaker_seen_at_ms,
+                speaker_lost_at_ms=progress.speaker_lost_at_ms,
             )
         return True
 

@@ -183,6 +183,10 @@ ErrorCode = Literal[
 ]
 
 
+Place = Literal["here", "away"]
+"""Of a speaker: whether the connection is there. Unset: nobody has spoken yet."""
+
+
 class ServerMessage(Struct, frozen=True, rename="camel", tag_field="type"):
     """Base of what the gateway sends."""
 
@@ -248,6 +252,7 @@ class BroadcastState(ServerMessage, frozen=True, tag="broadcastState"):
     session_id: str
     state: str
     volume: float
+    speaker: Place | UnsetType = UNSET
 
 
 TalkPhase = Literal["waiting", "live", "paused", "speakerAway", "ended"]
@@ -313,6 +318,7 @@ class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):
     state: str
     volume: float
     history: tuple[Caption, ...]
+    speaker: Place | UnsetType = UNSET
 
 
 class SessionLeft(ServerMessage, frozen=True, tag="sessionLeft"):

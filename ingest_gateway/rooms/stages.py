@@ -22,13 +22,12 @@ from ingest_gateway.rooms.stage import SessionStanding, admit, leave, state_of, 
 from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.live_sessions import LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
+from ingest_gateway.sessions.speaker_place import speaker_place
 from ingest_gateway.sessions.speakers import Speakers
 from schemas.rooms import Room, Talk
 from schemas.session_extra import KEEP_DAYS, ROOM_ID, TALK_ID
 
 LOOK_EVERY_S = 1.5
-SEEN_WITHIN_MS = 75_000
-"""A speaker of another gateway writes that often that they are there."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +43,8 @@ class StageDependencies:
 
 
 class Stages:
-    """``sees_speakers``: a speaker who hangs up is noticed here at once. ``due``: rooms that are to
-    be told; a host without a background tells them before its event ends."""
+    """``due``: rooms that are to be told; a host without a background tells them before its event
+    ends."""
 
     def __init__(self, needs: StageDependencies) -> None:
         self._needs = needs
@@ -55,7 +54,6 @@ class Stages:
         self._now_ms = needs.now_ms
         self._said: dict[str, str] = {}
         self._wake = asyncio.Event()
-        self.sees_speakers = True
         self.due: set[str] = set()
         needs.speakers.on_change = self.session_changed
 
@@ -190,12 +188,14 @@ class Stages:
         if row.epoch < 0:
             return SessionStanding("silent", row.info.created_at_ms)
         live = self._live.loaded(session_id)
-        seen_at_ms = row.speaker_seen_at_ms or row.info.created_at_ms
-        if self.sees_speakers and live is not None and live.generation == row.generation:
-            if live.speaker is None:
-                return SessionStanding("away", live.row.speaker_seen_at_ms or seen_at_ms)
-        elif now_ms - seen_at_ms > SEEN_WITHIN_MS:
-            return SessionStanding("away", seen_at_ms)
+        if live is not None and live.speaker is not None and live.generation == row.generation:
+            row = live.row  # it is newer than what is written
+            place = live.standing(now_ms).speaker
+        else:
+            place = speaker_place(row, now_ms, read_at_ms=now_ms)
+        if place == "away":
+            lost_at_ms = row.speaker_lost_at_ms or row.speaker_seen_at_ms
+            return SessionStanding("away", lost_at_ms or row.info.created_at_ms)
         if row.info.status == PAUSED:
             return SessionStanding("paused", room.stage.since_ms)
         return SessionStanding("live", room.stage.since_ms)

@@ -26,7 +26,6 @@ from ingest_gateway.protocol.connection_protocol import (
 )
 from ingest_gateway.protocol.limits import Limits, TokenBucket
 from ingest_gateway.protocol.messages import (
-    BroadcastState,
     ChangeLanguage,
     CreateSession,
     EndSession,
@@ -52,7 +51,7 @@ from ingest_gateway.rooms.stages import Stages
 from ingest_gateway.sessions.hub import Connection
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.speakers import Speakers, known
-from ingest_gateway.sessions.views import session_created
+from ingest_gateway.sessions.views import broadcast_state, session_created
 
 if TYPE_CHECKING:
     from ingest_gateway.audio_in.webm_input import WebmInput
@@ -103,9 +102,13 @@ class Conversation:
             events = self.protocol.receive_text(frame, now_ms)
         else:
             events = self.protocol.receive_binary(frame)
-        for event in events:
-            if not await self._carry_out(event):
-                break
+        self._connection.is_taking = True
+        try:
+            for event in events:
+                if not await self._carry_out(event):
+                    break
+        finally:
+            self._connection.is_taking = False
 
     async def closed(self) -> None:
         """The socket is gone: leave what was joined."""
@@ -222,7 +225,7 @@ class Conversation:
                 raise AssertionError(f"a listener's command came here: {type(command).__name__}")
         if live.speaker is self._connection:
             return None  # it was told with everyone else
-        return BroadcastState(session_id=live.session_id, state=live.state, volume=live.row.volume)
+        return broadcast_state(live.session_id, live.standing(self._services.now_ms()))
 
     def _record_heard(self, command: Heard) -> None:
         session_id, language = self._connection.session_id, self._connection.language

@@ -49,6 +49,8 @@ class Connection:
     connected_at_ms: int
     outbox_limit_bytes: int
     last_active_at_ms: int = 0
+    is_taking: bool = False
+    """A frame of it is being handled: what comes behind it waits, by our doing."""
     session_id: str | None = None
     language: str | None = None
     capabilities: tuple[str, ...] = ()

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from connectors.interfaces.session_tables import (
@@ -191,14 +193,19 @@ class Listeners:
 
     async def _joined(self, live: LiveSession, language: str, since: int | None) -> SessionJoined:
         info = live.row.info
+        history = await self._needs.captions.history(live.session_id, language, since)
+        standing = live.standing(self._now_ms())
+        if len(self._hub.listeners(live.session_id)) == 1:
+            live.told = standing
         return SessionJoined(
             session_id=live.session_id,
             source_language=info.source_language,
             target_language=language,
             target_languages=info.target_languages,
-            state=live.state,
-            volume=live.row.volume,
-            history=await self._needs.captions.history(live.session_id, language, since),
+            state=standing.state,
+            volume=standing.volume,
+            history=history,
+            speaker=standing.speaker or UNSET,
         )
 
     async def _count(self, session_id: str, change: CountChange) -> None:

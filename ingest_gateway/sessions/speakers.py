@@ -15,7 +15,6 @@ from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import (
-    BroadcastState,
     CreateSession,
     ErrorMessage,
     ServerMessage,
@@ -30,6 +29,8 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
+from ingest_gateway.sessions.views import broadcast_state, talk_state
+from schemas.session_extra import ROOM_ID
 from schemas.values import ControlKind, SessionInfo
 
 CLOSE_TAKEN = 4409
@@ -140,6 +141,7 @@ class Speakers:
                 _taken(live.speaker)
             live.speaker = connection
         self.on_change(session_id)
+        self.tell_listeners(live)
         _log.info(
             "session %s: speaker joined, epoch %d, generation %d",
             session_id,
@@ -219,7 +221,8 @@ class Speakers:
         if live is None or live.speaker is not connection:
             return
         live.speaker = None
-        live.row = replace(live.row, speaker_seen_at_ms=self._now_ms())
+        seen_at_ms = live.row.speaker_lost_at_ms or self._now_ms()
+        live.row = replace(live.row, speaker_seen_at_ms=seen_at_ms, speaker_lost_at_ms=seen_at_ms)
         live.saved = None  # when the speaker was last here must be known, whatever else is new
         await self._live.save_progress(live)
         self.on_change(session_id)
@@ -322,14 +325,29 @@ class Speakers:
         except ConnectorError as error:
             _log.warning("session %s: %s was not published: %s", row.session_id, kind, error)
 
+    def tell_listeners(self, live: LiveSession) -> None:
+        """Where the session stands now, unless they know."""
+        now_ms = self._now_ms()
+        if live.standing(now_ms) == live.told:
+            return
+        self.on_change(live.session_id)
+        listeners = self._needs.hub.listeners(live.session_id)
+        self._tell(live, listeners)
+        if ROOM_ID not in live.row.info.extra:  # its room's listeners are told by that
+            state = talk_state(live, now_ms)
+            for listener in listeners:
+                listener.send(state)
+
     def _tell_all(self, live: LiveSession) -> None:
         self.on_change(live.session_id)
-        message = BroadcastState(
-            session_id=live.session_id, state=live.state, volume=live.row.volume
-        )
-        self.tell(live, message)
-        for listener in self._needs.hub.listeners(live.session_id):
-            listener.send(message)
+        speaker = [] if live.speaker is None else [live.speaker]
+        self._tell(live, [*speaker, *self._needs.hub.listeners(live.session_id)])
+
+    def _tell(self, live: LiveSession, everybody: list[Connection]) -> None:
+        live.told = standing = live.standing(self._now_ms())
+        message = broadcast_state(live.session_id, standing)
+        for one in everybody:
+            one.send(message)
 
     def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
         if live.row.info.speaker_id != identity.subject:

@@ -47,7 +47,6 @@ class OneEvent:
     def __init__(self, needs: GatewayDependencies, sockets: OpenSockets) -> None:
         self.gateway = Gateway(needs)
         self.gateway.live.on_load = self._attach
-        self.gateway.stages.sees_speakers = False
         self._needs = needs
         self._sockets = sockets
         self._own: OpenConnection | None = None

@@ -40,11 +40,13 @@ from ingest_gateway.protocol.connection_protocol import (
 from ingest_gateway.protocol.messages import Command, ErrorMessage, JoinAsSpeaker, ServerMessage
 from ingest_gateway.sessions.conversation import Conversation
 from ingest_gateway.sessions.hub import Connection
+from ingest_gateway.sessions.speaker_place import GRACE_MS
 
 CLOSE_FAILED = 1011
 _OPENED_WITHIN_S = 8.0
 _COUNTS_OR_TELLS_ALL = frozenset(
     {
+        "joinAsSpeaker",
         "joinSession",
         "changeLanguage",
         "pauseBroadcast",
@@ -217,6 +219,21 @@ class SocketHandlers:
                 await event.gateway.live.find(last.speaking.session_id)
             event.gateway.hub.drop(connection)
             await conversation.closed()
+            if last.speaking is not None:
+                await self._speaker_left(event, last.speaking.session_id)
+
+    async def _speaker_left(self, event: OneEvent, session_id: str) -> None:
+        """Tell the listeners, unless the speaker is back soon. Of a connection that is silent but
+        not closed API Gateway tells nobody for ten minutes; pages see then that there is no
+        speech."""
+        live = event.gateway.live.loaded(session_id)
+        if live is None or live.ended or live.row.speaker_lost_at_ms is None:
+            return
+        await asyncio.sleep(GRACE_MS / 1000)
+        await event.gateway.live.refresh(live)
+        if live.standing(self._needs.now_ms()).speaker == "away":
+            await event.assemble(session_id)
+            event.gateway.speakers.tell_listeners(live)
 
     async def _converse(
         self,
