@@ -1,6 +1,6 @@
 // CloudFront, each request of a viewer and each answer: addresses that people see to what lies behind
 // them, and the page that says that nothing does.
-var PAGES = ["/", "/index.html", "/listen.html", "/missing.html"];
+var PAGES = ["/", "/index.html", "/listen.html", "/organise.html", "/missing.html"];
 
 function isKnown(uri) {
   return PAGES.indexOf(uri) >= 0 || uri.indexOf("/assets/") === 0;
@@ -9,8 +9,12 @@ function isKnown(uri) {
 function handler(event) {
   var request = event.request;
   var uri = request.uri;
-  if (uri === "/listen" || uri.indexOf("/listen/") === 0) {
-    uri = "/listen.html"; // the page reads the session from its address
+  if (uri === "/listen" || uri.indexOf("/listen/") === 0 || uri.indexOf("/room/") === 0) {
+    uri = "/listen.html"; // the page reads from its address what to listen to
+  } else if (uri.indexOf("/speak/") === 0) {
+    uri = "/index.html";
+  } else if (uri === "/organise") {
+    uri = "/organise.html";
   }
   if (event.response !== undefined) {
     if (uri === "/missing.html" || !isKnown(uri)) {

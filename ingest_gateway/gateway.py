@@ -182,6 +182,7 @@ class Gateway:
             )
         )
         self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
+        self.speakers.on_end = self.deletions.session_ended
         self.organiser = Organiser(
             records,
             self.stages,

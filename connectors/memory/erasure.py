@@ -36,3 +36,13 @@ class MemoryErasure:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+class NothingErased:
+    """For gateways whose stores are thrown away: it finds nothing."""
+
+    async def erase(self, session_id: str, since_ms: int) -> Erased:
+        return Erased()
+
+    async def close(self) -> None:
+        """Nothing is held open."""

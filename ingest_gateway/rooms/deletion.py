@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from connectors.calls.policy import call
 from connectors.interfaces.erasure import Erased, Erasure
 from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.session_tables import SessionRow
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.rooms.records import RoomRecords
 from ingest_gateway.sessions.live_sessions import LiveSessions
 from schemas.rooms import Deletion
+from schemas.session_extra import keep_days
 
 AGAIN_AFTER_MS = 3 * 60_000
 """What a job has read it has written, or given up, by then."""
@@ -39,8 +41,11 @@ class Deletions:
         await self._put(Deletion(session_id, created_at_ms, due_ms))
         return await self._erase(session_id, created_at_ms)
 
-    async def erase_after_delivery(self, session_id: str, created_at_ms: int) -> None:
-        await self._put(Deletion(session_id, created_at_ms, self.now_ms() + DELIVERED_AFTER_MS))
+    async def session_ended(self, row: SessionRow) -> None:
+        """What is kept for no day goes once it is delivered."""
+        if keep_days(row.info) == 0:
+            due_ms = self.now_ms() + DELIVERED_AFTER_MS
+            await self._put(Deletion(row.session_id, row.info.created_at_ms, due_ms))
 
     async def carry_out(self) -> int:
         """Those that are due; how many."""

@@ -112,15 +112,20 @@ def missing_page(request: AnyRequest) -> Response[bytes] | None:
     return answer
 
 
-@get("/")
+@get(["/", "/speak/{talk_id:str}"])
 async def speaker_page(request: AnyRequest) -> Response[bytes]:
     return page("index.html", request)
 
 
-@get(["/listen", "/listen/{session_id:str}"])
+@get(["/listen", "/listen/{session_id:str}", "/room/{room_id:str}"])
 async def listener_page(request: AnyRequest) -> Response[bytes]:
-    """The page itself reads the session from its address."""
+    """The page itself reads from its address what to listen to."""
     return page("listen.html", request)
+
+
+@get("/organise")
+async def organiser_page(request: AnyRequest) -> Response[bytes]:
+    return page("organise.html", request)
 
 
 @get("/assets/{name:str}")
@@ -160,4 +165,4 @@ def _is_offered(languages: Languages, source: str, target: str) -> bool:
         return False
 
 
-PAGE_ROUTES = [speaker_page, listener_page, asset, offer]
+PAGE_ROUTES = [speaker_page, listener_page, organiser_page, asset, offer]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from connectors.calls.policy import Policies, call
@@ -70,6 +70,8 @@ class Speakers:
         self._live.on_lost = self._lost
         self.on_change: Callable[[str], None] = lambda _session_id: None
         """Called with a session's id when its speaker comes or goes, and when its state changes."""
+        self.on_end: Callable[[SessionRow], Awaitable[None]] = _do_nothing
+        """Called by whoever ended a session, once."""
 
     async def create(
         self, peer: Peer, wanted: CreateSession, extra: Mapping[str, str] | None = None
@@ -193,6 +195,7 @@ class Speakers:
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
         if row is not None:  # whoever ended it tells of it
+            await self.on_end(row)
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
             await self._publish(SessionEventType.ENDED, row, ended_at_ms)
         await self._needs.channels.close(live.row.info)
@@ -349,6 +352,9 @@ class Speakers:
     def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
         if live.row.info.speaker_id != identity.subject:
             raise Refusal("FORBIDDEN", "this session belongs to another speaker")
+
+
+async def _do_nothing(_row: SessionRow) -> None: ...
 
 
 def known(peer: Peer) -> Identity:

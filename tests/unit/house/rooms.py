@@ -58,6 +58,7 @@ ROOMS: dict[str, str] = {
     "ingest_gateway.read_side": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.operations": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.sessions": f"{CALLS} ingest_gateway.*",
+    "ingest_gateway.rooms": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.routes": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.webrtc": f"{CALLS} connectors.audio ingest_gateway.*",
     "ingest_gateway.client": "schemas connectors.interfaces connectors.audio ingest_gateway.*",
