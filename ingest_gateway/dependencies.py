@@ -53,6 +53,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         job_token=settings.job_token,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
+        trust_url=settings.trust_url,
         dead_letters=AmazonDeadLetterArchive(clients),
         flink_url=settings.flink_url,
         limits=settings.limits(),

@@ -72,7 +72,8 @@ class GatewayDependencies:
     ``sign_in``: where the pages send people for a token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
-    ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
+    ``public_url``: where others reach this gateway; None: where they came from. ``trust_url``:
+    where a phone learns to trust its certificate; None: it does. ``binary_frames``:
     whether they arrive here. ``dead_letters``
     (None: not shown) and ``flink_url``, where Flink's own pages are, are for operators."""
 
@@ -94,6 +95,7 @@ class GatewayDependencies:
     job_token: str | None = None
     gateway_id: str = "gateway"
     public_url: str | None = None
+    trust_url: str | None = None
     binary_frames: bool = True
     dead_letters: DeadLetterArchive | None = None
     flink_url: str | None = None

@@ -51,13 +51,15 @@ NAMES = {
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
     """``languages``: spoken language to those it can be heard in. ``names``: of every language of
     the table, offered or not. ``public_url``: where others
-    reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
+    reach this gateway, when that is not where the page came from; ``trust_url``: where a phone
+    learns to trust it, if it has to. ``binary_frames``: whether audio
     may come in those, or in messages only. ``sign_in``: where people get their token; None: here,
     or they bring one."""
 
     languages: Mapping[str, tuple[str, ...]]
     names: Mapping[str, LanguageName]
     public_url: str | None
+    trust_url: str | None
     binary_frames: bool
     sign_in: SignIn | None
 
@@ -141,7 +143,9 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
     needs = gateway.needs
-    found = Offer(languages, NAMES, needs.public_url, needs.binary_frames, needs.sign_in)
+    found = Offer(
+        languages, NAMES, needs.public_url, needs.trust_url, needs.binary_frames, needs.sign_in
+    )
     body = msgspec.json.encode(found)
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
 
