@@ -62,6 +62,12 @@ export const SPEAKER_VIEWS: Readonly<Record<string, SpeakerView>> = {
   starting: { phase: "starting" },
   "left-open": { phase: "ready", resumable: SESSION },
   live: TALK,
+  "this-machine": { ...TALK, link: `http://127.0.0.1:8080/listen/${SESSION}` },
+  phones: {
+    ...TALK,
+    link: `https://192.168.1.20:8443/listen/${SESSION}`,
+    trustUrl: "http://192.168.1.20:8081/",
+  },
   muted: { ...TALK, state: "muted" },
   paused: { ...TALK, state: "paused" },
   offline: { ...TALK, connected: false, unsavedMs: 9000 },

@@ -105,6 +105,7 @@ export class SpeakerSession {
       this.signInAt = offer.signIn;
       const sources = Object.keys(offer.languages);
       const { source } = this.store.getState();
+      this.set({ trustUrl: offer.trustUrl ?? null });
       this.set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
       if (this.signInAt !== null) await this.needs.pool.finishSignIn(this.signInAt);
     } catch (error) {

@@ -15,6 +15,8 @@ export interface SpeakerState extends TalkReport {
   readonly phase: Phase;
   readonly sessionId: string | null;
   readonly link: string | null;
+  /** Where a phone learns to trust this gateway, if it has to. */
+  readonly trustUrl: string | null;
   /** Languages that can be spoken; empty until the gateway has said so. */
   readonly sources: readonly string[];
   readonly source: string;
@@ -55,6 +57,7 @@ export function createSpeakerStore(memory: Memory): StoreApi<SpeakerState> {
   return createStore<SpeakerState>(() => ({
     ...NO_TALK,
     phase: "ready",
+    trustUrl: null,
     sources: [],
     source: memory.get("source") ?? "en",
     microphones: [],
