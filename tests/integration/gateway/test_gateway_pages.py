@@ -93,6 +93,7 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     assert offer == {
         "languages": {"en": ["ca", "es"], "es": ["en"]},
         "publicUrl": "https://talks.example",
+        "trustUrl": None,
         "binaryFrames": True,
         "signIn": None,
     }
