@@ -259,7 +259,7 @@ class AmazonSessionTables:
     async def count_listeners(
         self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
-        changes = items.count_attributes(change.by_language, change.partials)
+        changes = items.count_attributes(change.by_language, change.partials, change.feedback)
         names = {f"#l{at}": name for at, name in enumerate(changes)}
         values = {f":l{at}": items.number(step) for at, step in enumerate(changes.values())}
         adding = "".join(f"#l{at} :l{at}, " for at in range(len(changes)))

@@ -186,10 +186,11 @@ class ConnectionRow:
 @dataclass(frozen=True, slots=True)
 class CountChange:
     """What to add to a session's counts, by language: listeners, and those of them who asked for
-    partial captions."""
+    partial captions; and, by kind, what listeners say of how they hear."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     partials: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any((*self.by_language.values(), *self.partials.values()))
@@ -213,11 +214,12 @@ def count_change(before: ConnectionRow | None, after: ConnectionRow | None) -> C
 @dataclass(frozen=True, slots=True)
 class ListenerCounts:
     """Listeners per language as of a revision (-1: nobody ever listened); ``partials`` are those
-    of them who asked for partial captions."""
+    of them who asked for partial captions. ``feedback``: how often each kind was said."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     revision: int = -1
     partials: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -247,6 +249,7 @@ class ListenerCounts:
             _added(self.by_language, change.by_language),
             self.revision + 1,
             _added(self.partials, change.partials),
+            _added(self.feedback, change.feedback),
         )
 
 

@@ -140,7 +140,8 @@ class MemorySessionTables:
         before = self._counts.get(session_id, ListenerCounts())
         if before.revision != seen.revision:
             return None
-        return self.set_counts(session_id, replace(mended, revision=seen.revision + 1), now_ms)
+        after = replace(mended, revision=seen.revision + 1, feedback=before.feedback)
+        return self.set_counts(session_id, after, now_ms)
 
     async def listeners(self, session_id: str) -> ListenerLanguages:
         now_ms = self._now_ms()

@@ -6,6 +6,7 @@ missing ones and wrong types are refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -286,12 +287,19 @@ class TalkState(ServerMessage, frozen=True, tag="talkState"):
     retention_days: int | UnsetType = UNSET
 
 
+FeedbackKind = Literal["cannotHear", "good", "poor"]
+"""What listeners say of how they hear; the last two when a talk is over."""
+
+
 class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):
+    """``feedback``: how often each kind was said, since the session began."""
+
     session_id: str
     state: str
     listeners: dict[str, int]
     lag_ms: dict[str, int]
     sequence: int
+    feedback: Mapping[str, int] = {}
 
 
 class Caption(Struct, frozen=True, rename="camel"):

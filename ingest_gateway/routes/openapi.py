@@ -19,7 +19,7 @@ from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionVi
 from ingest_gateway.routes.connections import Delivery
 from ingest_gateway.routes.openapi_operations import JSON, ROOM_OPERATIONS, Body, Operation
 from ingest_gateway.routes.pages import Offer
-from ingest_gateway.routes.sessions import SessionPatch, TokenWish
+from ingest_gateway.routes.sessions import Feedback, SessionPatch, TokenWish
 from ingest_gateway.routes.signaling import KeysView
 
 SDP = "application/sdp"
@@ -75,6 +75,14 @@ OPERATIONS = (
         "Keys for the session's signaling channel (Kinesis Video Streams).",
         201,
         answer=KeysView,
+    ),
+    Operation(
+        "post",
+        "/sessions/{session_id}/feedback",
+        "What a listener says of how the talk is heard.",
+        202,
+        body=Feedback,
+        answer=Feedback,
     ),
     Operation(
         "get",

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.protocol.messages import CreateSession, Language
+from ingest_gateway.protocol.messages import CreateSession, FeedbackKind, Language
 from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
 from ingest_gateway.sessions.ids import memorable_id
@@ -29,6 +29,10 @@ class SessionPatch(Struct, frozen=True, rename="camel"):
     status: Literal["active", "paused"] | None = None
     muted: bool | None = None
     target_languages: Annotated[tuple[Language, ...], Meta(max_length=64)] | None = None
+
+
+class Feedback(Struct, frozen=True):
+    kind: FeedbackKind
 
 
 class TokenWish(Struct, frozen=True, rename="camel"):
@@ -74,6 +78,16 @@ async def delete_session(
 ) -> Response[bytes]:
     live = await gateway.speakers.end(known(peer_of(request, gateway)), session_id)
     return json_answer(session_view(live.row.info))
+
+
+@post("/sessions/{session_id:str}/feedback", status_code=202)
+async def give_feedback(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
+    """What a listener says of how the talk is heard, also when it is over."""
+    said = await read_body(request, Feedback)
+    await gateway.listeners.feedback(peer_of(request, gateway), session_id, said.kind)
+    return json_answer({"kind": said.kind}, 202)
 
 
 @get("/audio/{session_id:str}/{language:str}")
@@ -143,6 +157,7 @@ SESSION_ROUTES = [
     get_session,
     patch_session,
     delete_session,
+    give_feedback,
     talk_audio,
     transcript,
     issue_token,

@@ -26,6 +26,7 @@ from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import (
     ChangeLanguage,
     ClipUrl,
+    FeedbackKind,
     JoinSession,
     ListenerCount,
     RefreshUrl,
@@ -33,7 +34,7 @@ from ingest_gateway.protocol.messages import (
     SessionLeft,
 )
 from ingest_gateway.read_side.captions import Captions
-from ingest_gateway.sessions.hub import Connection, Hub
+from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
@@ -122,6 +123,17 @@ class Listeners:
             sequence_number=wanted.sequence_number,
             url=url,
         )
+
+    async def feedback(self, peer: Peer, session_id: str, kind: FeedbackKind) -> None:
+        """Count what a listener says of how the talk is heard; its speaker and operators see it.
+        Raises Refusal: NO_SESSION, RATE_LIMITED."""
+        await self._needs.request_limits.check_feedback(peer, session_id)
+        live = await self._live.find(session_id)
+        change = CountChange(feedback={kind: 1})
+        counts = await self._live.ask(
+            lambda: self._live.tables.count_listeners(session_id, change, self._now_ms())
+        )
+        live.feedback = counts.feedback
 
     async def mend(self, session_id: str) -> None:
         """Compare the counter with the connections and announce what changed by it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -47,7 +47,8 @@ class LiveSession:
     ``tenure`` counts how often this gateway lost the session's audio to another one: what was taken
     in an earlier tenure is not declared missing. ``owning`` is held by who asks the tables for the
     session's audio, so that no answer is out of date. ``told`` is what the listeners of this
-    gateway were told last, and ``read_at_ms`` when ``refresh`` read the row.
+    gateway were told last, and ``read_at_ms`` when ``refresh`` read the row;
+    ``feedback`` is what its listeners said, as it was counted last.
     """
 
     row: SessionRow
@@ -65,6 +66,7 @@ class LiveSession:
     slowed_at_ms: int = 0
     told: Standing | None = None
     read_at_ms: int = 0
+    feedback: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def session_id(self) -> str:

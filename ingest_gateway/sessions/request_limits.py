@@ -30,6 +30,10 @@ class RequestLimits:
         """Keys for a signaling channel. Raises Refusal: RATE_LIMITED."""
         await self._check("keys", peer, self._limits.joins_per_minute)
 
+    async def check_feedback(self, peer: Peer, session_id: str) -> None:
+        """Raises Refusal: RATE_LIMITED."""
+        await self._check(f"feedback:{session_id}", peer, self._limits.feedback_per_minute)
+
     async def session_to_join(self, peer: Peer, session_id: str) -> LiveSession:
         """Raises Refusal: NO_SESSION, SESSION_ENDED, RATE_LIMITED.
 

@@ -207,6 +207,7 @@ class Speakers:
     async def status(self, session_id: str) -> SessionStatus:
         live = await self._live.find(session_id)
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+        live.feedback = counts.feedback
         heard = {language: counts.by_language[language] for language in counts.languages}
         return SessionStatus(
             session_id=session_id,
@@ -214,6 +215,7 @@ class Speakers:
             listeners=heard,
             lag_ms=self._needs.captions.lag_ms(session_id),
             sequence=live.durable_sequence,
+            feedback=counts.feedback,
         )
 
     async def disconnected(self, connection: Connection, session_id: str) -> None:
