@@ -42,6 +42,7 @@ const NO_NEEDS: ListenerNeeds = {
   },
   listOutputs: () => Promise.resolve([]),
   showAddress: () => undefined,
+  sendFeedback: () => Promise.resolve(true),
   nowMs: Date.now,
 };
 

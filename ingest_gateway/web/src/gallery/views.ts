@@ -72,6 +72,7 @@ export const SPEAKER_VIEWS: Readonly<Record<string, SpeakerView>> = {
   paused: { ...TALK, state: "paused" },
   offline: { ...TALK, connected: false, unsavedMs: 9000 },
   losing: { ...TALK, connected: false, unsavedMs: 30_000, lostMs: 5000 },
+  "not-heard": { ...TALK, cannotHear: 3 },
   held: { ...TALK, problem: { id: "microphone.held" } },
   ended: { phase: "over", sessionId: SESSION, savedMs: 61_000 },
   taken: { phase: "over", sessionId: SESSION, problem: { id: "problem.takenOver" } },

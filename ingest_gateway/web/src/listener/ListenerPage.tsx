@@ -4,6 +4,7 @@ import { nativeName } from "../shared/language_table";
 import { Captions } from "./Captions";
 import { ConnectionNotice } from "./ConnectionNotice";
 import { useListener, useSession } from "./in_page";
+import { Verdict } from "./Feedback";
 import { JoinForm } from "./JoinForm";
 import { LanguageList } from "./LanguageList";
 import { LanguageSheet } from "./LanguageSheet";
@@ -76,6 +77,7 @@ function Inside() {
           </button>
         )}
         <Captions />
+        {phase === "over" && <Verdict />}
         <PlayerControls />
       </main>
       <dialog ref={languages} className="sheet" aria-labelledby="languages-title">

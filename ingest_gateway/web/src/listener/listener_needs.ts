@@ -1,6 +1,7 @@
 import { Line, socketUrl, type LineEvents } from "../protocol/line";
 import { listDevices } from "../shared/devices";
 import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
+import type { FeedbackKind } from "./Feedback";
 import { findSession } from "./offer";
 import { Playback } from "./playback";
 import type { Sound, SoundEvents } from "./sound";
@@ -19,6 +20,8 @@ export interface ListenerNeeds {
   createPlayback(events: SoundEvents): Sound | null;
   createTrackSound(events: SoundEvents): Sound & Pick<TrackSound, "play">;
   listOutputs(): Promise<readonly MediaDeviceInfo[]>;
+  /** Whether it got through. */
+  sendFeedback(sessionId: string, kind: FeedbackKind): Promise<boolean>;
   showAddress(path: string): void;
   nowMs(): number;
 }
@@ -36,6 +39,11 @@ export function browserNeeds(): ListenerNeeds {
       const canChoose = "AudioContext" in globalThis && "setSinkId" in AudioContext.prototype;
       const outputs = canChoose ? await listDevices("audiooutput") : [];
       return outputs.filter((device) => device.label !== "");
+    },
+    sendFeedback: async (sessionId, kind) => {
+      const init = { method: "POST", body: JSON.stringify({ kind }) };
+      const path = `/sessions/${encodeURIComponent(sessionId)}/feedback`;
+      return (await fetch(path, init).catch(() => null))?.ok === true;
     },
     showAddress: (path) => {
       history.replaceState(null, "", path);

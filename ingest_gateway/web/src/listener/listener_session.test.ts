@@ -89,6 +89,7 @@ function needs(): ListenerNeeds {
     createTrackSound: newSound,
     listOutputs: () => Promise.resolve([]),
     showAddress: (path) => addresses.push(path),
+    sendFeedback: () => Promise.resolve(true),
     nowMs: () => nowMs,
   };
 }

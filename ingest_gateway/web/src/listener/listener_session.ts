@@ -69,7 +69,7 @@ export class ListenerSession {
     },
   };
 
-  constructor(private readonly needs: ListenerNeeds) {
+  constructor(readonly needs: ListenerNeeds) {
     this.store = createListenerStore(needs.memory);
     this.captions = new CaptionLog(this.store);
     this.controls = new SoundControls(this.store, needs.memory, () => needs.listOutputs());

@@ -46,6 +46,7 @@ export const NO_REPORT: TalkReport = {
   ackMs: null,
   listeners: {},
   lagMs: {},
+  cannotHear: 0,
   notice: null,
 };
 /** What belongs to one talk, before there is one. */
