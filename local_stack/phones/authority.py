@@ -47,7 +47,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.IPv4Address(address))])
         certificate = (
-            _begin(_name(address), self.certificate.subject, key, _SERVER_DAYS)
+            _begin(_name(f"Live translation ({address})"), self.certificate.subject, key, _SERVER_DAYS)
             .add_extension(alternative, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -11,7 +11,6 @@ import type { ListenerNeeds } from "./listener_needs";
 import type { Found } from "./offer";
 import type { Sound, SoundEvents } from "./sound";
 import { SoundControls } from "./sound_controls";
-
 import { createListenerStore, type ListenerState, type Looks, type Mode } from "./store";
 import type { ListenerLine } from "./track_line";
 
@@ -52,7 +51,7 @@ export class ListenerSession {
       this.captions.mark(number, reason === "left out" ? "heard" : "missing");
     },
     progress: (now) => {
-      this.showProgress(now);
+      this.controls.showProgress(now);
     },
     refreshUrl: (number) => this.refreshUrl(number),
   };
@@ -103,9 +102,24 @@ export class ListenerSession {
     this.set({ problem: { id: "join.badLink" } });
   }
 
+  /** Offer these languages for the talks of a room; `sourceLanguage` null: nothing is planned. */
+  offerRoom(languages: readonly string[], sourceLanguage: string | null): void {
+    this.set({ phase: "choosing", sessionId: null, sourceLanguage, language: null });
+    this.offer(languages);
+  }
+
+  /** `sessionId` null: wait for a talk. */
+  private listenInRoom(sessionId: string | null, language: string): void {
+    this.needs.memory.set("language", language);
+    if (sessionId !== null) return this.listen(sessionId, language);
+    this.set({ phase: "waiting", language });
+    this.line ??= this.needs.openLine(this.lineEvents);
+  }
+
   /** Join in the language that was chosen from those that are offered. */
   choose(language: string): void {
-    const { sessionId } = this.get();
+    const { sessionId, room } = this.get();
+    if (room !== null) return this.listenInRoom(room.sessionId, language);
     if (sessionId === null) return;
     this.needs.memory.set("language", language);
     this.needs.memory.set("joined", `${sessionId} ${language}`);
@@ -321,14 +335,6 @@ export class ListenerSession {
     const isNew = this.sound?.offer(utterance) ?? false;
     this.captions.show(utterance, isNew ? "waiting" : "past");
     this.lastNumber = Math.max(this.lastNumber ?? -1, utterance.sequenceNumber);
-  }
-
-  private showProgress(now: { behindS: number; rate: number; soundBlocked: boolean }): void {
-    const { behindS, rate, soundBlocked } = this.get();
-    const roundedS = Math.round(now.behindS);
-    if (roundedS !== behindS || now.rate !== rate || now.soundBlocked !== soundBlocked) {
-      this.set({ behindS: roundedS, rate: now.rate, soundBlocked: now.soundBlocked });
-    }
   }
 
   private refreshUrl(number: number): Promise<string | null> {

@@ -17,6 +17,7 @@ export type ClientMessage =
       capabilities: readonly string[];
       sinceSequence?: number;
     }
+  | { action: "joinRoom"; roomId: string; key: string; accessCode?: string }
   | { action: "changeLanguage"; sessionId: string; targetLanguage: string }
   | { action: "leaveSession"; sessionId: string }
   | { action: "refreshUrl"; sessionId: string; targetLanguage: string; sequenceNumber: number }

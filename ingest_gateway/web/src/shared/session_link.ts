@@ -1,4 +1,5 @@
 const PATH = "/listen/";
+const PLACE = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 export function listenerLink(base: string, sessionId: string): string {
@@ -29,4 +30,25 @@ export function sessionTyped(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** What a link leads to, with the secret that stands behind its `#`. */
+export interface SecretPlace {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** The room of a listener page's address; null: it is no room's. */
+export function roomOfAddress(path: string, hash: string): SecretPlace | null {
+  return placeOf("/room/", path, hash);
+}
+
+/** The talk of a speaker page's address; null: it is no talk's. */
+export function talkOfAddress(path: string, hash: string): SecretPlace | null {
+  return placeOf("/speak/", path, hash);
+}
+
+function placeOf(prefix: string, path: string, hash: string): SecretPlace | null {
+  const id = path.startsWith(prefix) ? path.slice(prefix.length) : "";
+  return PLACE.test(id) ? { id, key: hash.replace(/^#/, "") } : null;
 }

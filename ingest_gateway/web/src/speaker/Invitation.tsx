@@ -1,7 +1,7 @@
 import { useSpeaker } from "./in_page";
 import { useText } from "../shared/i18n";
-import { useMemo, useState } from "react";
-import { encode } from "uqr";
+import { useState } from "react";
+import { QrCode } from "../shared/QrCode";
 import { isOfThisMachine } from "../shared/session_link";
 
 /** How listeners come in: a code for phones, a link to send, a name to say aloud. */
@@ -38,23 +38,5 @@ export function Invitation() {
       </p>
       <button onClick={copy}>{text.text(copied ? "invite.copied" : "invite.copy")}</button>
     </section>
-  );
-}
-
-function QrCode({ text, label }: { readonly text: string; readonly label: string }) {
-  const { size, path } = useMemo(() => {
-    const code = encode(text, { border: 2 });
-    const dark = code.data.flatMap((row, y) =>
-      row.flatMap((isDark, x) => (isDark ? [`M${String(x)} ${String(y)}h1v1h-1z`] : [])),
-    );
-    return { size: code.size, path: dark.join("") };
-  }, [text]);
-  const box = `0 0 ${String(size)} ${String(size)}`;
-  return (
-    // Black on white in the dark too: that is what cameras expect.
-    <svg className="qr" viewBox={box} role="img" aria-label={label}>
-      <rect width={size} height={size} fill="#fff" />
-      <path d={path} fill="#000" shapeRendering="crispEdges" />
-    </svg>
   );
 }
