@@ -45,9 +45,10 @@ class Authority:
     def server_context(self, address: str, folder: Path) -> ssl.SSLContext:
         """TLS for this address. ``folder``: where certificate and key lie while they are read."""
         key = ec.generate_private_key(ec.SECP256R1())
+        name = _name(f"Live translation ({address})")  # no host name, which would be excluded
         alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.IPv4Address(address))])
         certificate = (
-            _begin(_name(f"Live translation ({address})"), self.certificate.subject, key, _SERVER_DAYS)
+            _begin(name, self.certificate.subject, key, _SERVER_DAYS)
             .add_extension(alternative, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
