@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from connectors.calls.policy import Policies
@@ -234,6 +234,7 @@ class Gateway:
             now_ms=needs.now_ms,
         )
         self._background: tuple[asyncio.Task[None], ...] = ()
+        self._beside: set[asyncio.Task[None]] = set()
 
     def conversation(self, connection: Connection) -> Conversation:
         return Conversation(connection, self.conversation_services)
@@ -252,11 +253,18 @@ class Gateway:
             asyncio.create_task(self.stages.run(), name="stages"),
         )
 
+    def run_beside(self, work: Coroutine[None, None, None]) -> None:
+        """Until it ends, or the gateway does; whoever began it need not wait."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
     async def stop(self) -> None:
         """After the sockets are closed: what was taken is made durable first."""
-        for task in self._background:
+        running = (*self._background, *self._beside)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         if not await self.writer.drain(DRAIN_S):
             _log.error("records were left that the stream did not take in %g s", DRAIN_S)
         await self.sweeper.save_progress()

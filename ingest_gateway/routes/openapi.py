@@ -86,6 +86,14 @@ OPERATIONS = (
     ),
     Operation(
         "get",
+        "/captions/{session_id}/{language}",
+        "What a listener is told, as server-sent events: for networks that break WebSockets.",
+        200,
+        answer="text/event-stream",
+        query=_SINCE,
+    ),
+    Operation(
+        "get",
         "/audio/{session_id}/{language}",
         "The talk so far as one MP3.",
         200,

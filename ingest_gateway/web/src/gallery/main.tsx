@@ -43,6 +43,7 @@ const NO_NEEDS: ListenerNeeds = {
   listOutputs: () => Promise.resolve([]),
   showAddress: () => undefined,
   sendFeedback: () => Promise.resolve(true),
+  isSlow: () => false,
   nowMs: Date.now,
 };
 

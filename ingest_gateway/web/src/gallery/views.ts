@@ -35,6 +35,7 @@ export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
   contrast: () => ({ ...IN_TALK, highContrast: true, textSize: 3 }),
   captions: () => ({ ...IN_TALK, mode: "captions" }),
   sound: () => ({ ...IN_TALK, mode: "sound" }),
+  slow: () => ({ ...IN_TALK, mode: "captions", isSlow: true }),
   "no-sound": () => ({ ...IN_TALK, hasNoSound: true, problem: { id: "sound.none" } }),
   "long-name": () => ({ ...IN_TALK, sessionId: ENDLESS }),
   settings: () => ({ ...IN_TALK, isTrackKeptOut: true }),

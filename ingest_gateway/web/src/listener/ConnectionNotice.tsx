@@ -9,13 +9,23 @@ const WORTH_SAYING_S = 1;
 export function ConnectionNotice() {
   const text = useText();
   const offlineS = useListener((state) => state.offlineS);
+  const isSlow = useListener((state) => state.isSlow);
   const isAway = useListener((state) => shownState(state) === "away");
   if (offlineS === null || offlineS < WORTH_SAYING_S) {
-    return isAway ? (
-      <p className="problem" role="status">
-        {text.text("state.awayWhy")}
-      </p>
-    ) : null;
+    return (
+      <>
+        {isAway && (
+          <p className="problem" role="status">
+            {text.text("state.awayWhy")}
+          </p>
+        )}
+        {isSlow && (
+          <p className="quiet" role="status">
+            {text.text("sound.slowNetwork")}
+          </p>
+        )}
+      </>
+    );
   }
   return (
     <>

@@ -1,7 +1,9 @@
-import { Line, socketUrl, type LineEvents } from "../protocol/line";
+import { socketUrl, type LineEvents } from "../protocol/line";
 import { listDevices } from "../shared/devices";
 import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
+import { AnyLine, inBrowser } from "./any_line";
 import type { FeedbackKind } from "./Feedback";
+import { isSlowHere } from "./network_speed";
 import { findSession } from "./offer";
 import { Playback } from "./playback";
 import type { Sound, SoundEvents } from "./sound";
@@ -14,6 +16,8 @@ export interface ListenerNeeds {
   /** Languages that the browser is set to, the dearest first. */
   preferred(): readonly string[];
   findSession: typeof findSession;
+  /** Whether the network carries no sound beside captions. */
+  isSlow(): boolean;
   openLine(events: LineEvents): ListenerLine;
   openTrackLine(sessionId: string, language: string, events: TrackEvents): ListenerLine;
   /** Null: this browser has no Web Audio. */
@@ -31,7 +35,8 @@ export function browserNeeds(): ListenerNeeds {
     memory: BROWSER_MEMORY,
     preferred: () => navigator.languages,
     findSession,
-    openLine: (events) => new Line(socketUrl(location.origin), null, events),
+    isSlow: isSlowHere,
+    openLine: (events) => new AnyLine(events, inBrowser(socketUrl(location.origin))),
     openTrackLine: (sessionId, language, events) => new TrackLine(sessionId, language, events),
     createPlayback: (events) => ("AudioContext" in globalThis ? new Playback(events) : null),
     createTrackSound: (events) => new TrackSound(events),

@@ -74,6 +74,7 @@ let sounds: FakeSound[];
 let addresses: string[];
 let found: Found;
 let hasAudio = true;
+let isSlow = false;
 let nowMs = 1234;
 let memory = memoryOf();
 let session: ListenerSession;
@@ -90,6 +91,7 @@ function needs(): ListenerNeeds {
     listOutputs: () => Promise.resolve([]),
     showAddress: (path) => addresses.push(path),
     sendFeedback: () => Promise.resolve(true),
+    isSlow: () => isSlow,
     nowMs: () => nowMs,
   };
 }
@@ -377,4 +379,16 @@ it("keeps the looks that were chosen", () => {
   session.setLooks({ textSize: 4, highContrast: true, theme: "dark" });
   const next = new ListenerSession(needs()).store.getState();
   expect(next).toMatchObject({ textSize: 4, highContrast: true, theme: "dark" });
+});
+
+it("begins with captions only on a slow network, until sound is asked for", async () => {
+  isSlow = true;
+  await session.enter("joyful-1");
+  session.choose("es");
+  last(lines).events.opened();
+  expect([state().mode, state().isSlow]).toEqual(["captions", true]);
+  session.setMode("both");
+  session.listen("joyful-1", "es");
+  expect([state().mode, state().isSlow]).toEqual(["both", false]);
+  isSlow = false;
 });

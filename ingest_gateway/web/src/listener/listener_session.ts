@@ -1,9 +1,8 @@
 import type { LineEvents } from "../protocol/line";
 import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
-import { likeliestFirst } from "../shared/language_range";
-import { nativeName } from "../shared/language_table";
 import { CaptionLog } from "./caption_log";
+import { joinMessage, keepLanguage, keptLanguage, likeliest } from "./choices";
 import { FreshUrls } from "./fresh_urls";
 import { Liveness } from "./liveness";
 import { joinProblem } from "./join_problem";
@@ -16,7 +15,6 @@ import type { ListenerLine } from "./track_line";
 
 const JOIN_AGAIN_MS = 1000;
 const FIND_AGAIN_MS = 2000;
-const CAPABILITIES = ["inlineAudio", "partialCaptions"];
 const NO_SOUND: Words = { id: "sound.none" };
 
 /** Listening from one page: the connection, the captions and the playback put together. What the
@@ -121,8 +119,7 @@ export class ListenerSession {
     const { sessionId, room } = this.get();
     if (room !== null) return this.listenInRoom(room.sessionId, language);
     if (sessionId === null) return;
-    this.needs.memory.set("language", language);
-    this.needs.memory.set("joined", `${sessionId} ${language}`);
+    keepLanguage(this.needs.memory, sessionId, language);
     if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
     else this.listen(sessionId, language);
   }
@@ -137,7 +134,7 @@ export class ListenerSession {
     this.needs.memory.set("mode", mode);
     const hadSound = this.get().mode !== "captions";
     const hasSound = mode !== "captions";
-    this.set({ mode });
+    this.set({ mode, isSlow: false });
     if (hadSound === hasSound) return;
     const { sessionId, language, continuous, phase } = this.get();
     const isIn = phase === "joining" || phase === "listening";
@@ -145,6 +142,7 @@ export class ListenerSession {
       this.listen(sessionId, language);
       return;
     }
+    if (this.get().phase === "listening") this.join(); // sound inside the messages, or not
     this.sound?.setWanted(hasSound);
     if (hasSound) void this.sound?.startSound();
   }
@@ -164,6 +162,9 @@ export class ListenerSession {
     this.captions.clear();
     this.liveness.begin();
     this.set({ phase: "joining", sessionId, language, problem: null });
+    if (this.needs.memory.get("mode") === null && this.needs.isSlow()) {
+      this.set({ mode: "captions", isSlow: true });
+    }
     const { continuous, mode } = this.get();
     if (continuous && mode !== "captions") this.openTrack(sessionId, language);
     else this.openClips();
@@ -206,8 +207,7 @@ export class ListenerSession {
   changeLanguage(language: string): void {
     const { sessionId, phase } = this.get();
     if (sessionId === null || language === this.get().language) return;
-    this.needs.memory.set("language", language);
-    this.needs.memory.set("joined", `${sessionId} ${language}`);
+    keepLanguage(this.needs.memory, sessionId, language);
     this.set({ language, problem: null });
     this.sound?.changeLanguage();
     // Not connected: the next join asks for it.
@@ -255,11 +255,8 @@ export class ListenerSession {
   }
 
   private join(): void {
-    const { sessionId, language } = this.get();
-    if (sessionId === null || language === null) return;
-    const since = this.lastNumber === null ? {} : { sinceSequence: this.lastNumber };
-    const wanted = { sessionId, targetLanguage: language, capabilities: CAPABILITIES };
-    this.line?.send({ action: "joinSession", ...wanted, ...since });
+    const wanted = joinMessage(this.get(), this.lastNumber);
+    if (wanted !== null) this.line?.send(wanted);
   }
 
   private receive(message: ServerMessage): void {
@@ -380,16 +377,12 @@ export class ListenerSession {
     this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
     this.captions.clear();
     this.offer(found.languages);
-    const [joined, language] = (this.needs.memory.get("joined") ?? "").split(" ");
-    if (joined === sessionId && language !== undefined && found.languages.includes(language)) {
-      this.choose(language); // the page was loaded anew
-    }
+    const language = keptLanguage(this.needs.memory, sessionId, found.languages);
+    if (language !== null) this.choose(language); // the page was loaded anew
   }
 
   private offer(languages: readonly string[]): void {
-    const last = this.needs.memory.get("language");
-    const ranges = [...(last === null ? [] : [last]), ...this.needs.preferred()];
-    this.set(likeliestFirst(languages, ranges, nativeName));
+    this.set(likeliest(languages, this.needs.memory, this.needs.preferred()));
   }
 
   private get(): ListenerState {
