@@ -2,8 +2,10 @@
 // them, and the page that says that nothing does.
 var PAGES = ["/", "/index.html", "/listen.html", "/organise.html", "/missing.html"];
 
+var PARTS = ["/manifest.webmanifest", "/service-worker.js", "/icon.svg", "/icon-maskable.svg"];
+
 function isKnown(uri) {
-  return PAGES.indexOf(uri) >= 0 || uri.indexOf("/assets/") === 0;
+  return PAGES.indexOf(uri) >= 0 || PARTS.indexOf(uri) >= 0 || uri.indexOf("/assets/") === 0;
 }
 
 function handler(event) {

@@ -133,6 +133,8 @@ def test_pages_lie_behind_cloudfront_with_the_apis(templates: Templates) -> None
         ("/operate", "/missing.html"),
         ("/", "/"),
         ("/assets/main-4f.js", "/assets/main-4f.js"),
+        ("/service-worker.js", "/service-worker.js"),
+        ("/manifest.webmanifest", "/manifest.webmanifest"),
     ],
 )
 def test_addresses_that_people_see_lead_to_the_pages(asked: str, served: str) -> None:

@@ -221,6 +221,15 @@ OPERATIONS = (
     Operation("get", "/speak/{talk_id}", "The speaker's page of a talk.", 200, answer=HTML),
     Operation("get", "/organise", "The organiser's page.", 200, answer=HTML),
     Operation("get", "/operate", "The operators' page.", 200, answer=HTML),
+    *(
+        Operation("get", path, "What makes the listeners' page installable.", 200, answer=kind)
+        for path, kind in (
+            ("/manifest.webmanifest", "application/manifest+json"),
+            ("/service-worker.js", "text/javascript"),
+            ("/icon.svg", "image/svg+xml"),
+            ("/icon-maskable.svg", "image/svg+xml"),
+        )
+    ),
     Operation("get", "/assets/{name}", "What the pages load.", 200),
 )
 

@@ -21,6 +21,7 @@ from schemas.languages import LANGUAGES
 BUILT = Path(__file__).parents[1] / "web" / "dist"
 NOT_BUILT = "The pages are not built: run `make setup`, then open this address again.\n"
 
+_MEDIA_TYPES = {".webmanifest": "application/manifest+json"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME = "no-cache"
 _PAGE_HEADERS = {
@@ -80,8 +81,9 @@ def _file(path: Path) -> _File | None:
         if not path.is_file():
             return None
         body = path.read_bytes()
-        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        _read[path] = _File(body, gzip.compress(body, mtime=0), media_type)
+        media_type = _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+        kind = media_type or "application/octet-stream"
+        _read[path] = _File(body, gzip.compress(body, mtime=0), kind)
     return _read[path]
 
 
@@ -139,6 +141,12 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
     return _served(file, request, _FOR_EVER)
 
 
+@get(["/manifest.webmanifest", "/service-worker.js", "/icon.svg", "/icon-maskable.svg"])
+async def installable(request: AnyRequest) -> Response[bytes]:
+    """What a phone needs to keep the listener's page as an app."""
+    return page(request.url.path.removeprefix("/"), request)
+
+
 @get("/offer")
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
@@ -169,4 +177,4 @@ def _is_offered(languages: Languages, source: str, target: str) -> bool:
         return False
 
 
-PAGE_ROUTES = [speaker_page, listener_page, organiser_page, asset, offer]
+PAGE_ROUTES = [speaker_page, listener_page, organiser_page, asset, installable, offer]

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.rooms.messages import EventWish, RoomWish, room_link
-from tests.browser.conftest import end_talk, tones
+from tests.browser.conftest import SLOW_MS, end_talk, tones
 from tests.browser.listener_page import transcript
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def test_a_listener_stays_through_three_talks_of_three_speakers(stage: Sta
             await stage.picture(listener, f"room-next-{number}")
     await expect(listener.locator(".room-notice")).to_contain_text("All talks here are over")
     await stage.picture(listener, "room-over")
-    await expect(organiser.get_by_text("Over")).to_have_count(3)
+    await expect(organiser.locator(".talks").get_by_text("Over")).to_have_count(3, timeout=SLOW_MS)
 
 
 async def test_a_speakers_second_laptop_goes_on_and_another_talk_waits(stage: Stage) -> None:

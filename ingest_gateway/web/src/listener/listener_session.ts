@@ -109,7 +109,10 @@ export class ListenerSession {
   /** `sessionId` null: wait for a talk. */
   private listenInRoom(sessionId: string | null, language: string): void {
     this.needs.memory.set("language", language);
-    if (sessionId !== null) return this.listen(sessionId, language);
+    if (sessionId !== null) {
+      this.listen(sessionId, language);
+      return;
+    }
     this.set({ phase: "waiting", language });
     this.line ??= this.needs.openLine(this.lineEvents);
   }
@@ -117,8 +120,8 @@ export class ListenerSession {
   /** Join in the language that was chosen from those that are offered. */
   choose(language: string): void {
     const { sessionId, room } = this.get();
-    if (room !== null) return this.listenInRoom(room.sessionId, language);
-    if (sessionId === null) return;
+    if (room !== null) this.listenInRoom(room.sessionId, language);
+    if (room !== null || sessionId === null) return;
     keepLanguage(this.needs.memory, sessionId, language);
     if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
     else this.listen(sessionId, language);

@@ -20,12 +20,13 @@ const CATALOGUES = import.meta.glob<Catalogue>("../locales/{shared,listener}/*.j
 async function begin(page: HTMLElement): Promise<void> {
   const needs = browserNeeds();
   const place = roomOfAddress(location.pathname, location.hash);
-  const visit = place && new RoomVisit(place, { fetchDoor, openLine: needs.openLine });
+  const visit =
+    place && new RoomVisit(place, { fetchDoor, openLine: (events) => needs.openLine(events) });
   const openLine = (events: LineEvents) => (visit ?? needs).openLine(events);
-  const toTalks = (path: string) => {
-    location.assign(path); // a room's page stays at its room's address
+  const showAddress = (path: string) => {
+    if (visit === null) needs.showAddress(path);
+    else location.assign(path); // a room's page stays at its room's address
   };
-  const showAddress = visit === null ? needs.showAddress : toTalks;
   const session = new ListenerSession({ ...needs, openLine, showAddress });
   followPage(session, visit); // the talk is looked for while its texts are loaded
   const own = await Interface.begin(CATALOGUES, BROWSER_MEMORY, navigator.languages);
@@ -43,5 +44,12 @@ async function begin(page: HTMLElement): Promise<void> {
   );
 }
 
+/** The shell of this page is kept, so that it opens without a network. */
+function keepShell(): void {
+  const workers = navigator.serviceWorker as ServiceWorkerContainer | undefined; // secure pages only
+  void workers?.register("/service-worker.js").catch(() => undefined);
+}
+
+addEventListener("load", keepShell);
 const page = document.getElementById("page");
 if (page !== null) void begin(page);
