@@ -19,6 +19,7 @@ from connectors.amazon.positions import AmazonPositions
 from connectors.amazon.session_tables import AmazonSessionTables
 from connectors.amazon.shard_source import AmazonShardSource
 from connectors.amazon.speech import AmazonSpeech
+from connectors.calls.as_spoken import AsSpoken
 from connectors.calls.policy import PATIENT, Policies
 from connectors.files.clip_store import LocalClipStore
 from connectors.files.dead_letters import FolderDeadLetters
@@ -123,7 +124,7 @@ class SpeechChoice:
             "scripted": lambda: ScriptedTranslator(self.scripted_translation),
         }
         name = self.translation
-        return own[name]() if name in own else open_plugin("translation", name)
+        return AsSpoken(own[name]() if name in own else open_plugin("translation", name))
 
     def open_synthesizer(self) -> SpeechSynthesizer:
         own: dict[str, Callable[[], SpeechSynthesizer]] = {

@@ -159,13 +159,13 @@ async def offer(gateway: ItsGateway) -> Response[bytes]:
 
 
 def offered(languages: Languages) -> dict[str, tuple[str, ...]]:
-    """Each language that can be spoken, with those that it can be heard in."""
+    """Each language that can be spoken, with those that it can be heard in, itself among them."""
     offer: dict[str, tuple[str, ...]] = {}
     for source in LANGUAGES:
         if not languages.can_hear(source):
             continue
         targets = tuple(one for one in LANGUAGES if _is_offered(languages, source, one))
-        if targets:
+        if any(one != source for one in targets):
             offer[source] = targets
     return offer
 

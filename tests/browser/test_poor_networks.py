@@ -20,7 +20,7 @@ LONG_MS = 90_000
 SPANISH = "es-ES"
 BROKEN_SOCKETS = """window.WebSocket = class {
     readyState = 0;
-    constructor() { setTimeout(() => { this.readyState = 3; this.onclose?.({ code: 1006 }); }, 20); }
+    constructor() { setTimeout(() => { this.readyState = 3; this.onclose?.({}); }, 20); }
     send() {}
     close() {}
 };"""

@@ -91,7 +91,7 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     assert names["ar"]["direction"] == "rtl"
     # There is a route from English to French, but no voice.
     assert offer == {
-        "languages": {"en": ["ca", "es"], "es": ["en"]},
+        "languages": {"en": ["ca", "en", "es"], "es": ["en", "es"]},
         "publicUrl": "https://talks.example",
         "trustUrl": None,
         "binaryFrames": True,
