@@ -32,7 +32,7 @@ async def chosen(page: Page) -> None:
 
 
 async def test_captions_come_where_websockets_break(stage: Stage) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     context = await stage.browser.new_context(locale="en-US")
     await context.add_init_script(BROKEN_SOCKETS)
     page = await context.new_page()
@@ -57,7 +57,7 @@ async def test_captions_come_where_websockets_break(stage: Stage) -> None:
 
 async def test_captions_come_at_three_kilobytes_a_second(stage: Stage) -> None:
     """The page itself too; sound inside the messages would take ten seconds a sentence."""
-    _, session_id = await stage.gateway.speaker()
+    _, session_id = await stage.speaker()
     wire = Wire(stage.gateway.port)
     wire.bytes_per_s = 3000
     await wire.start()
@@ -81,7 +81,7 @@ async def test_captions_come_at_three_kilobytes_a_second(stage: Stage) -> None:
 async def test_only_the_shell_is_kept(stage: Stage) -> None:
     wire = Wire(stage.gateway.port)
     await wire.start()
-    _, session_id = await stage.gateway.speaker()
+    _, session_id = await stage.speaker()
     page = await stage.listening(session_id, phone=True, wire=wire)
     await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     await page.reload()  # its parts come through the worker now

@@ -35,9 +35,10 @@ async def test_a_listener_reads_that_the_speaker_is_away(stage: Stage, death: st
     why = listener.get_by_text("The connection to the speaker is lost")
     await expect(why).to_be_visible()
     await stage.picture(listener, f"listener-phone-away-{death}")
-    wire.mend()
     joins = len(stage.gateway.controls("opened"))
+    wire.mend()
     if death == "closed":
+        await speaker.evaluate("window.dispatchEvent(new Event('online'))")
         await stage.until(lambda: len(stage.gateway.controls("opened")) > joins)
     began_s = time.monotonic()
     await expect(state).to_have_text("Live")

@@ -14,6 +14,7 @@ import { SpeakerContext } from "../speaker/in_page";
 import { browserNeeds, SpeakerSession } from "../speaker/speaker_session";
 import { SpeakerPage } from "../speaker/SpeakerPage";
 import "../style.css";
+import { TrustPage } from "../trust/TrustPage";
 import { GalleryIndex } from "./GalleryIndex";
 import { linesOf, SAMPLE_TALKS } from "./sample_talk";
 import { LISTENER_VIEWS, SPEAKER_VIEWS } from "./views";
@@ -24,6 +25,19 @@ const LISTENER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,listener}
 const SPEAKER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {
   import: "default",
 });
+
+const TRUST_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,trust}/*.json", {
+  import: "default",
+});
+/** A machine that this browser does not trust yet. */
+const ask = () =>
+  Promise.resolve({
+    certificate: "#",
+    fingerprint: FINGERPRINT,
+    secureUrl: "https://192.168.1.20:8443",
+  });
+const look = () => Promise.resolve(false);
+const FINGERPRINT = Array.from({ length: 32 }, () => "A7").join(":");
 
 /** A session without a gateway and without sound. */
 const NO_NEEDS: ListenerNeeds = {
@@ -81,7 +95,7 @@ async function show(page: HTMLElement): Promise<void> {
   const name = asked.get("page") ?? "";
   const view = asked.get("view") ?? "";
   const language = asked.get("language") ?? "en";
-  const files = name === "speaker" ? SPEAKER_TEXTS : LISTENER_TEXTS;
+  const files = { speaker: SPEAKER_TEXTS, trust: TRUST_TEXTS }[name] ?? LISTENER_TEXTS;
   const own = await Interface.begin(files, memoryOf(), [language]);
   followInterface(own, "app.name");
   const shown =
@@ -91,6 +105,8 @@ async function show(page: HTMLElement): Promise<void> {
       speaker(view)
     ) : name === "missing" ? (
       <MissingPage />
+    ) : name === "trust" ? (
+      <TrustPage ask={ask} look={look} />
     ) : (
       <GalleryIndex tags={own.tags} />
     );

@@ -9,26 +9,31 @@ const STEPS = {
   android: ["trust.android1", "trust.android2", "trust.android3"],
 } as const;
 
+interface Props {
+  readonly ask?: typeof readAuthority;
+  readonly look?: typeof isTrusted;
+}
+
 /** How a phone comes to trust the authority of the machine that the talk runs on; then the talk. */
-export function TrustPage() {
+export function TrustPage({ ask = readAuthority, look = isTrusted }: Props) {
   const text = useText();
   const [authority, setAuthority] = useState<Authority | null>(null);
   useEffect(() => {
-    void readAuthority().then(setAuthority, () => undefined);
-  }, []);
+    void ask().then(setAuthority, () => undefined);
+  }, [ask]);
   useEffect(() => {
     if (authority === null) return undefined;
-    const look = () => {
-      void isTrusted(authority).then((trusted) => {
+    const goOn = () => {
+      void look(authority).then((trusted) => {
         if (trusted) location.replace(secureLink(authority, location.pathname));
       });
     };
-    look();
-    const looking = setInterval(look, LOOK_AGAIN_MS);
+    goOn();
+    const looking = setInterval(goOn, LOOK_AGAIN_MS);
     return () => {
       clearInterval(looking);
     };
-  }, [authority]);
+  }, [authority, look]);
   const own = systemOf(navigator.userAgent);
   return (
     <>
