@@ -53,7 +53,7 @@ def run(access: Access) -> int:
         if access is None:
             _say("phones cannot join: nothing listens outside this machine. PHONES=1 lets them in")
             return _wait_for_an_end(stack)
-        bucket = stack.aws.names.clips_bucket
+        bucket = stack.aws.names.clip_bucket
         try:
             access.open(Inside(stack.gateway_url, stack.cloud.endpoint, bucket))
             _invite(access)

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import struct
 
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
 _NOWHERE = ("192.0.2.1", 9)
 """Documentation's own network (RFC 5737). A datagram socket that is connected there sends nothing;
 it only chooses the address that it would send from."""
@@ -51,7 +52,7 @@ def check_address(text: str) -> str:
 
 def _is_usable(text: str) -> bool:
     address = ipaddress.IPv4Address(text)
-    return address.is_private and not address.is_loopback and not address.is_unspecified
+    return any(address in ipaddress.IPv4Network(one) for one in PRIVATE_NETWORKS)
 
 
 def _towards_others() -> str | None:

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
+from local_stack.phones.address import PRIVATE_NETWORKS
+
 _NAME = "Live translation on this network"
 _AUTHORITY_DAYS = 730
 _RENEW_DAYS = 60
@@ -82,7 +83,7 @@ def open_authority(folder: Path, now: datetime | None = None) -> Authority:
 
 def _make(now: datetime) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
-    networks = [x509.IPAddress(ipaddress.IPv4Network(one)) for one in _PRIVATE]
+    networks = [x509.IPAddress(ipaddress.IPv4Network(one)) for one in PRIVATE_NETWORKS]
     certificate = (
         _begin(_name(_NAME), _name(_NAME), key, _AUTHORITY_DAYS, now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
