@@ -15,12 +15,12 @@ export function ConnectionNotice() {
     return (
       <>
         {isAway && (
-          <p className="problem" role="status">
+          <p className="problem" aria-live="polite">
             {text.text("state.awayWhy")}
           </p>
         )}
         {isSlow && (
-          <p className="quiet" role="status">
+          <p className="quiet" aria-live="polite">
             {text.text("sound.slowNetwork")}
           </p>
         )}

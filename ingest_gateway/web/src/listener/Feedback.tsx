@@ -17,7 +17,7 @@ export function CannotHear() {
       <button disabled={isWaiting} onClick={() => void send("cannotHear")}>
         {text.text("hear.cannot")}
       </button>{" "}
-      <span role="status">{answer !== null && text.text(answer)}</span>
+      <span aria-live="polite">{answer !== null && text.text(answer)}</span>
     </p>
   );
 }
@@ -35,7 +35,7 @@ export function Verdict() {
           <button onClick={() => void send("poor")}>{text.text("verdict.poor")}</button>
         </p>
       )}
-      <p role="status">{answer !== null && text.text(answer)}</p>
+      <p aria-live="polite">{answer !== null && text.text(answer)}</p>
     </section>
   );
 }
