@@ -3,6 +3,7 @@ import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/message
 import type { Words } from "../shared/i18n";
 import { likeliestFirst } from "../shared/language_range";
 import { nativeName } from "../shared/language_table";
+import { listenerLink } from "../shared/session_link";
 import { CaptionLog } from "./caption_log";
 import { FreshUrls } from "./fresh_urls";
 import { Liveness } from "./liveness";
@@ -33,6 +34,8 @@ export class ListenerSession {
   /** Of the lines on the page; another one than chosen until the gateway has answered. */
   private shownLanguage: string | null = null;
   private freshUrls = new FreshUrls();
+  /** Lets this listener in again, also when the talk has been locked meanwhile. */
+  private seat: string | null = null;
   private readonly captions: CaptionLog;
   private readonly liveness: Liveness;
   /** What was found of the session that is asked for. */
@@ -76,10 +79,10 @@ export class ListenerSession {
   }
 
   /** Find a session and ask for a language, unless one was chosen for it before. */
-  async enter(sessionId: string): Promise<void> {
+  async enter(sessionId: string, key: string | null = null): Promise<void> {
     this.wanted = sessionId;
-    this.set({ problem: null });
-    const found = await this.needs.findSession(sessionId);
+    this.set({ problem: null, key });
+    const found = await this.needs.findSession(sessionId, key);
     if (this.wanted !== sessionId) return; // another one was chosen meanwhile
     switch (found.kind) {
       case "none":
@@ -88,7 +91,7 @@ export class ListenerSession {
       case "unreachable":
         this.set({ problem: { id: "join.unreachable" } });
         setTimeout(() => {
-          if (this.wanted === sessionId) void this.enter(sessionId);
+          if (this.wanted === sessionId) void this.enter(sessionId, key);
         }, FIND_AGAIN_MS);
         break;
       case "found":
@@ -102,32 +105,20 @@ export class ListenerSession {
     this.set({ problem: { id: "join.badLink" } });
   }
 
-  /** Offer these languages for the talks of a room; `sourceLanguage` null: nothing is planned. */
-  offerRoom(languages: readonly string[], sourceLanguage: string | null): void {
-    this.set({ phase: "choosing", sessionId: null, sourceLanguage, language: null });
-    this.offer(languages);
-  }
-
-  /** `sessionId` null: wait for a talk. */
-  private listenInRoom(sessionId: string | null, language: string): void {
-    this.needs.memory.set("language", language);
-    if (sessionId !== null) {
-      this.listen(sessionId, language);
-      return;
-    }
-    this.set({ phase: "waiting", language });
-    this.line ??= this.needs.openLine(this.lineEvents);
-  }
-
-  /** Join in the language that was chosen from those that are offered. */
+  /** Join in the language that was chosen from those that are offered, or wait in a room for a
+   * talk; what was said in the last one can still be read. */
   choose(language: string): void {
     const { sessionId, room } = this.get();
-    if (room !== null) this.listenInRoom(room.sessionId, language);
-    if (room !== null || sessionId === null) return;
     this.needs.memory.set("language", language);
-    this.needs.memory.set("joined", `${sessionId} ${language}`);
-    if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
-    else this.listen(sessionId, language);
+    if (room !== null) {
+      if (room.sessionId !== null) this.listen(room.sessionId, language);
+      else this.set({ phase: "waiting", language });
+      this.line ??= this.needs.openLine(this.lineEvents);
+    } else if (sessionId !== null) {
+      this.needs.memory.set("joined", `${sessionId} ${language}`);
+      if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
+      else this.listen(sessionId, language);
+    }
   }
 
   setLooks(looks: Partial<Looks>): void {
@@ -185,7 +176,8 @@ export class ListenerSession {
   private openTrack(sessionId: string, language: string): void {
     const player = this.needs.createTrackSound(this.soundEvents);
     this.sound = player;
-    this.line = this.needs.openTrackLine(sessionId, language, {
+    const which = { sessionId, key: this.get().key };
+    this.line = this.needs.openTrackLine(which, language, {
       ...this.lineEvents,
       track: (receiver) => {
         player.play(receiver);
@@ -229,7 +221,8 @@ export class ListenerSession {
     this.wanted = null;
     this.needs.memory.set("joined", "");
     this.needs.showAddress("/listen");
-    this.set({ phase: "asking", problem: null });
+    this.seat = null;
+    this.set({ phase: "asking", problem: null, key: null });
   }
 
   hurry(): void {
@@ -258,11 +251,13 @@ export class ListenerSession {
   }
 
   private join(): void {
-    const { sessionId, language } = this.get();
+    const { sessionId, language, key } = this.get();
     if (sessionId === null || language === null) return;
+    const shown = key === null ? {} : { key };
+    const seat = this.seat === null ? {} : { seat: this.seat };
     const since = this.lastNumber === null ? {} : { sinceSequence: this.lastNumber };
     const wanted = { sessionId, targetLanguage: language, capabilities: CAPABILITIES };
-    this.line?.send({ action: "joinSession", ...wanted, ...since });
+    this.line?.send({ action: "joinSession", ...wanted, ...since, ...shown, ...seat });
   }
 
   private receive(message: ServerMessage): void {
@@ -308,6 +303,7 @@ export class ListenerSession {
     const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
     if (isOtherLanguage) this.captions.clear();
     this.shownLanguage = message.targetLanguage;
+    this.seat = message.seat ?? null;
     this.controls.setSpeakersVolume(message.volume ?? 1);
     this.liveness.toldBy(message.speaker);
     this.liveness.connected();
@@ -375,7 +371,7 @@ export class ListenerSession {
       this.set({ problem: { id: "join.noLanguage" } });
       return;
     }
-    this.needs.showAddress(`/listen/${encodeURIComponent(sessionId)}`);
+    this.needs.showAddress(listenerLink("", sessionId, this.get().key));
     const { sourceLanguage } = found;
     this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
     this.captions.clear();
@@ -386,7 +382,8 @@ export class ListenerSession {
     }
   }
 
-  private offer(languages: readonly string[]): void {
+  /** Let these be chosen from, the likeliest first. */
+  offer(languages: readonly string[]): void {
     const last = this.needs.memory.get("language");
     const ranges = [...(last === null ? [] : [last]), ...this.needs.preferred()];
     this.set(likeliestFirst(languages, ranges, nativeName));

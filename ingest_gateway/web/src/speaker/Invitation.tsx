@@ -8,6 +8,7 @@ export function Invitation() {
   const text = useText();
   const link = useSpeaker((state) => state.link) ?? "";
   const sessionId = useSpeaker((state) => state.sessionId);
+  const roomId = useSpeaker((state) => state.sheet?.roomId);
   const [copied, setCopied] = useState(false);
   const copy = () => {
     void navigator.clipboard.writeText(link).then(() => {
@@ -17,7 +18,7 @@ export function Invitation() {
   return (
     <section className="card invitation" aria-labelledby="invite">
       <h2 id="invite">{text.text("invite.title")}</h2>
-      <p className="session">{sessionId}</p>
+      <p className="session">{roomId ?? sessionId}</p>
       <QrCode text={link} label={text.text("invite.qr")} />
       <p>
         <a href={link} target="_blank" rel="noreferrer">
