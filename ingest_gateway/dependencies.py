@@ -51,6 +51,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         issuer=issuer,
         open_issuer=settings.open_tokens,
         job_token=settings.job_token,
+        listening_by=settings.listening_by,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
         trust_url=settings.trust_url,

@@ -25,6 +25,7 @@ from connectors.memory.room_tables import MemoryRoomTables
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.revocation import RevocableVerifier, Revocations
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.acknowledgements import Acknowledgements
 from ingest_gateway.audio_in.intake import AudioIntake
@@ -34,6 +35,7 @@ from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDependencies
 from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.protocol.messages import ListeningBy
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.read_side.talk import Talk
 from ingest_gateway.rooms.deletion import Deletions
@@ -43,15 +45,18 @@ from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
 from ingest_gateway.rooms.stages import StageDependencies, Stages
 from ingest_gateway.sessions.channels import SessionChannels
 from ingest_gateway.sessions.conversation import Conversation, ConversationServices
+from ingest_gateway.sessions.event_publisher import EventPublisher
 from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.ids import NewId, memorable_id
 from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.listener_admission import ListenerAdmission
 from ingest_gateway.sessions.listeners import ListenerDependencies, Listeners
 from ingest_gateway.sessions.live_sessions import LiveSessions
 from ingest_gateway.sessions.presence_watch import PresenceWatch
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sessions.sweeper import Sweeper
+from ingest_gateway.sessions.token_watch import TokenWatch
 from ingest_gateway.webrtc.ice import IceSettings
 from schemas.values import SessionControl
 
@@ -69,6 +74,7 @@ class GatewayDependencies:
     """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
+    ``listening_by``: what lets listeners into sessions that do not say so themselves.
     ``sign_in``: where the pages send people for a token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
@@ -93,6 +99,7 @@ class GatewayDependencies:
     open_issuer: bool = False
     sign_in: SignIn | None = None
     job_token: str | None = None
+    listening_by: ListeningBy = "id"
     gateway_id: str = "gateway"
     public_url: str | None = None
     trust_url: str | None = None
@@ -111,7 +118,6 @@ class Gateway:
     def __init__(self, needs: GatewayDependencies) -> None:
         self.needs = needs
         self.metrics = Metrics()
-        self.verifier = SpeakerLinkVerifier(needs.verifier, needs.rooms, needs.policies)
         self.security = SecurityEvents(self.metrics, needs.now_ms)
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
@@ -126,11 +132,15 @@ class Gateway:
             on_passing=self._sightings.passed,
         )
         self.talk = Talk(needs.ledger, needs.clips, needs.policies)
-        self.tickets = Tickets(
-            needs.documents or MemoryDocumentStore(needs.now_ms), needs.policies, needs.now_ms
-        )
+        documents = needs.documents or MemoryDocumentStore(needs.now_ms)
+        revocations = Revocations(documents, needs.policies, needs.now_ms)
+        self.tickets = Tickets(documents, needs.policies, needs.now_ms, revocations)
+        links = SpeakerLinkVerifier(needs.verifier, needs.rooms, needs.policies)
+        self.verifier = RevocableVerifier(links, revocations)
+        self.tokens = TokenWatch(self.hub, self.verifier, revocations, needs.now_ms)
         self.channels = SessionChannels(needs.channels, needs.channel_access, needs.policies)
         self.request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
+        self.admission = ListenerAdmission(self.live, self.request_limits, needs.now_ms)
         self.acknowledgements = Acknowledgements(self.live, needs.limits, needs.now_ms)
         self.writer = RecordWriter(
             needs.sink,
@@ -152,10 +162,10 @@ class Gateway:
                 languages=needs.languages,
                 request_limits=self.request_limits,
                 writer=self.writer,
-                events=needs.events,
+                events=EventPublisher(needs.events, needs.policies),
                 channels=self.channels,
-                policies=needs.policies,
                 new_session_id=needs.new_session_id,
+                listening_by=needs.listening_by,
                 now_ms=needs.now_ms,
             )
         )
@@ -165,6 +175,7 @@ class Gateway:
                 hub=self.hub,
                 captions=self.captions,
                 languages=needs.languages,
+                admission=self.admission,
                 request_limits=self.request_limits,
                 limits=needs.limits,
                 writer=self.writer,
@@ -227,6 +238,7 @@ class Gateway:
             listeners=self.listeners,
             stages=self.stages,
             captions=self.captions,
+            tokens=self.tokens,
             writer=self.writer,
             limits=needs.limits,
             metrics=self.metrics,
@@ -251,6 +263,7 @@ class Gateway:
             asyncio.create_task(self.presence.run(), name="presence-watch"),
             asyncio.create_task(self.watch.run(), name="operations-watch"),
             asyncio.create_task(self.stages.run(), name="stages"),
+            asyncio.create_task(self.tokens.run(), name="token-watch"),
         )
 
     def run_beside(self, work: Coroutine[None, None, None]) -> None:

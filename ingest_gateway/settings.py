@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from connectors.amazon.clients import AwsSettings
 from ingest_gateway.access.cognito import SignIn, UserPool
 from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.protocol.messages import ListeningBy
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()
@@ -31,6 +32,8 @@ class GatewaySettings(BaseSettings):
     ``user_pool_clients``; without it the gateway issues tokens itself. ``sign_in_url``: the pool's
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
+    ``listening_by``: ``link`` lets listeners in by the secret of a session's link only; ``id`` also
+    by the session's id, unless its owner says otherwise.
     ``flink_url`` is where operators find Flink's own pages.
     """
 
@@ -74,6 +77,7 @@ class GatewaySettings(BaseSettings):
     user_pool_endpoint: str | None = None
     sign_in_url: str | None = None
     job_token: str | None = None
+    listening_by: ListeningBy = "id"
     flink_url: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

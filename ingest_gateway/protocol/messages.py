@@ -12,12 +12,20 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ingest_gateway.protocol.error_codes import ErrorCode
+
 MOST_ID_CHARACTERS = 128
 Id = Annotated[str, Meta(min_length=1, max_length=MOST_ID_CHARACTERS)]
 Language = Annotated[str, Meta(min_length=2, max_length=16)]
 Counter = Annotated[int, Meta(ge=0, lt=2**53)]
 TimestampMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
 """Until the year 9999; what is merely wrong by years is corrected (``speaker_stream``)."""
+
+
+Secret = Annotated[str, Meta(max_length=128)]
+AccessCode = Annotated[str, Meta(min_length=6, max_length=32)]
+ListeningBy = Literal["id", "link"]
+"""What lets a listener in: the session's id as well as its link, or the link alone."""
 
 
 class ClientMessage(Struct, frozen=True, rename="camel"):
@@ -30,6 +38,9 @@ class CreateSession(ClientMessage, frozen=True):
     quality_tier: Literal["standard", "premium"] = "standard"
     max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
     """That may be listened to at a time, where no target languages are named."""
+    listening: ListeningBy | None = None
+    """None: as the gateway's option says."""
+    access_code: AccessCode | None = None
 
 
 class JoinAsSpeaker(ClientMessage, frozen=True):
@@ -84,6 +95,10 @@ class JoinSession(ClientMessage, frozen=True):
     target_language: Language
     capabilities: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
     since_sequence: Annotated[int, Meta(ge=-1, lt=2**53)] | None = None
+    key: Secret | None = None
+    access_code: Secret | None = None
+    seat: Secret | None = None
+    """Of ``sessionJoined``: lets the same listener in again."""
 
 
 class JoinRoom(ClientMessage, frozen=True):
@@ -118,6 +133,12 @@ class Heartbeat(ClientMessage, frozen=True):
     pass
 
 
+class RefreshToken(ClientMessage, frozen=True):
+    """A newer token of the same person, for a connection that should outlive the older one."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
 Command = (
     CreateSession
     | JoinAsSpeaker
@@ -136,6 +157,7 @@ Command = (
     | RefreshUrl
     | Heard
     | Heartbeat
+    | RefreshToken
 )
 
 ACTIONS: dict[str, type[ClientMessage]] = {
@@ -156,33 +178,9 @@ ACTIONS: dict[str, type[ClientMessage]] = {
     "refreshUrl": RefreshUrl,
     "heard": Heard,
     "heartbeat": Heartbeat,
+    "refreshToken": RefreshToken,
 }
 ACTION_OF: dict[type[ClientMessage], str] = {kind: action for action, kind in ACTIONS.items()}
-
-ErrorCode = Literal[
-    "BAD_JSON",
-    "UNKNOWN_ACTION",
-    "BAD_FIELD",
-    "BAD_AUDIO",
-    "TOO_LARGE",
-    "NO_SESSION",
-    "SESSION_ENDED",
-    "NOT_SPEAKER",
-    "SPEAKER_TAKEN",
-    "BAD_LANGUAGE",
-    "UNAUTHORIZED",
-    "FORBIDDEN",
-    "NO_ROOM",
-    "WRONG_CODE",
-    "ROOM_LOCKED",
-    "ROOM_FULL",
-    "STAGE_TAKEN",
-    "TALK_OVER",
-    "RATE_LIMITED",
-    "SLOW_DOWN",
-    "INTERNAL",
-]
-
 
 Place = Literal["here", "away"]
 """Of a speaker: whether the connection is there. Unset: nobody has spoken yet."""
@@ -208,7 +206,8 @@ class SignalingEndpoints(Struct, frozen=True, rename="upper"):
 
 
 class SessionView(Struct, frozen=True, rename="camel"):
-    """A session as HTTP and ``sessionCreated`` show it; the last three with a signaling channel."""
+    """A session as HTTP and ``sessionCreated`` show it. ``kvs_*``: with a signaling channel; from
+    ``listening_key`` on: for its owner only."""
 
     session_id: str
     speaker_id: str
@@ -221,6 +220,11 @@ class SessionView(Struct, frozen=True, rename="camel"):
     kvs_channel_arn: str | UnsetType = UNSET
     kvs_channel_name: str | UnsetType = UNSET
     kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
+    listening_key: str | UnsetType = UNSET
+    listening: ListeningBy | UnsetType = UNSET
+    access_code: str | UnsetType | None = UNSET
+    locked: bool | UnsetType = UNSET
+    max_languages: int | UnsetType | None = UNSET
 
 
 class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
@@ -235,6 +239,11 @@ class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
     kvs_channel_arn: str | UnsetType = UNSET
     kvs_channel_name: str | UnsetType = UNSET
     kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
+    listening_key: str | UnsetType = UNSET
+    listening: ListeningBy | UnsetType = UNSET
+    access_code: str | UnsetType | None = UNSET
+    locked: bool | UnsetType = UNSET
+    max_languages: int | UnsetType | None = UNSET
 
 
 class SpeakerJoined(ServerMessage, frozen=True, tag="speakerJoined"):
@@ -327,6 +336,7 @@ class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):
     volume: float
     history: tuple[Caption, ...]
     speaker: Place | UnsetType = UNSET
+    seat: str | UnsetType = UNSET
 
 
 class SessionLeft(ServerMessage, frozen=True, tag="sessionLeft"):
@@ -353,6 +363,23 @@ class Playing(ServerMessage, frozen=True, tag="playing"):
     target_language: str
     sequence_number: int
     duration: float
+
+
+class TokenExpiring(ServerMessage, frozen=True, tag="tokenExpiring"):
+    """The connection ends then, unless a newer token comes (``refreshToken``)."""
+
+    expires_at: int
+
+
+class TokenRefreshed(ServerMessage, frozen=True, tag="tokenRefreshed"):
+    expires_at: int
+
+
+class TokenEnded(ServerMessage, frozen=True, tag="tokenEnded"):
+    """The last message of a connection whose token is over. Not an error: who has a newer token
+    connects again and goes on."""
+
+    reason: Literal["expired", "revoked"]
 
 
 class HeartbeatAck(ServerMessage, frozen=True, tag="heartbeatAck"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ from msgspec import UNSET
 
 from connectors.interfaces.erasure import Erased
 from ingest_gateway.access.auth import Identity
+from ingest_gateway.access.listener_rules import new_key
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.rooms.deletion import Deletions
 from ingest_gateway.rooms.messages import (
@@ -32,7 +32,6 @@ MOST_EVENTS = 200
 MOST_ROOMS = 100
 MOST_TALKS = 500
 """Of an owner, an event, a room."""
-SECRET_BYTES = 16
 _ID_ATTEMPTS = 20
 
 
@@ -103,7 +102,7 @@ class Organiser:
                 owner=event.owner,
                 event_title=event.title,
                 name=_text(wish.name),
-                secret=secrets.token_urlsafe(SECRET_BYTES),
+                secret=new_key(),
                 created_at_ms=self.now_ms(),
                 languages=_tags(wish.languages),
                 access_code=wish.access_code,
@@ -172,7 +171,7 @@ class Organiser:
                 title=_text(wish.title),
                 speaker=wish.speaker.strip(),
                 language=language,
-                secret=secrets.token_urlsafe(SECRET_BYTES),
+                secret=new_key(),
                 created_at_ms=self.now_ms(),
                 planned_at_ms=wish.planned_at,
             )

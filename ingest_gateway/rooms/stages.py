@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, PAUSED
 from ingest_gateway.access.auth import Identity
+from ingest_gateway.access.listener_rules import ListeningRules, new_key
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import CreateSession, JoinRoom, TalkState, TalkView, encode
 from ingest_gateway.rooms.records import RoomRecords
@@ -58,24 +59,29 @@ class Stages:
         needs.speakers.on_change = self.session_changed
 
     async def join(self, connection: Connection, wanted: JoinRoom) -> TalkState:
-        """Raises Refusal as ``stage.admit``, RATE_LIMITED for who guesses."""
-        limits, peer = self._needs.request_limits, connection.peer
-        limits.check_guesser(peer)
-        room = await self._records.ask(lambda: self._records.tables.room(wanted.room_id))
+        """Raises Refusal as ``admit``."""
+        is_in = connection.room_id == wanted.room_id
+        room = await self.admit(connection.peer, wanted, is_in=is_in)
+        self._hub.enter_room(connection, room.room_id)
+        return await self.state(room.room_id)
+
+    async def admit(self, peer: Peer, wanted: JoinRoom, *, is_in: bool) -> Room:
+        """Raises Refusal as ``stage.admit``, RATE_LIMITED for who guesses. Who has the link is not
+        held up by others' guesses of links."""
+        limits, room_id = self._needs.request_limits, wanted.room_id
+        room = await self._records.ask(lambda: self._records.tables.room(room_id))
+        if room is not None and room.access_code is not None:
+            limits.check_code_guesser(peer, room_id, by_secret=True)
+        here = len(self._hub.in_room(room_id))
         try:
-            admitted = admit(
-                room,
-                wanted.key,
-                wanted.access_code,
-                listeners=len(self._hub.in_room(wanted.room_id)),
-                is_in=connection.room_id == wanted.room_id,
-            )
+            return admit(room, wanted.key, wanted.access_code, listeners=here, is_in=is_in)
         except Refusal as refusal:
-            if refusal.code in ("NO_ROOM", "WRONG_CODE"):
+            if refusal.code == "NO_ROOM":
+                limits.check_guesser(peer)
                 await limits.guessed(peer)
+            elif refusal.code == "WRONG_CODE" and wanted.access_code is not None:
+                await limits.guessed_code(peer, room_id, by_secret=True)
             raise
-        self._hub.enter_room(connection, admitted.room_id)
-        return await self.state(admitted.room_id)
 
     async def state(self, room_id: str) -> TalkState:
         """What listeners of the room are told now. Raises Refusal: NO_ROOM."""
@@ -210,7 +216,9 @@ class Stages:
         speaker = replace(peer, identity=Identity(link_subject(talk.talk_id)))
         wanted = CreateSession(source_language=talk.language, target_languages=room.languages)
         extra = {ROOM_ID: room.room_id, TALK_ID: talk.talk_id, KEEP_DAYS: str(room.keep_days)}
-        row = await self._needs.speakers.create(speaker, wanted, extra)
+        # The room's link is the link of all its sessions.
+        rules = ListeningRules(key=room.secret, seat_key=new_key(), by_link=True)
+        row = await self._needs.speakers.create(speaker, wanted, rules, extra)
 
         def with_session(now: Room) -> Room:
             if now.stage is None or now.stage.talk_id != talk.talk_id:

@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from connectors.interfaces.notifier import PARTIAL_CAPTIONS
+from ingest_gateway.access.auth import presented_listening
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import MOST_ID_CHARACTERS, JoinSession
 from ingest_gateway.read_side.event_line import EventLine
@@ -30,8 +31,15 @@ async def follow_captions(
     ``sessionJoined`` on; ``since``: as ``sinceSequence``."""
     if max(len(session_id), len(language)) > MOST_ID_CHARACTERS or (since or 0) < -1:
         raise Refusal("BAD_FIELD", "that is no session, no language or no number")
+    shown = presented_listening(request.headers, request.query_params)
     wanted = JoinSession(
-        session_id, language, capabilities=(PARTIAL_CAPTIONS,), since_sequence=since
+        session_id,
+        language,
+        capabilities=(PARTIAL_CAPTIONS,),
+        since_sequence=since,
+        key=shown.key,
+        access_code=shown.code,
+        seat=shown.seat,
     )
     line = EventLine(gateway, peer_of(request, gateway), wanted)
     gateway.run_beside(line.run())

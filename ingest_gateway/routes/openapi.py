@@ -19,7 +19,7 @@ from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionVi
 from ingest_gateway.routes.connections import Delivery
 from ingest_gateway.routes.openapi_operations import JSON, ROOM_OPERATIONS, Body, Operation
 from ingest_gateway.routes.pages import Offer
-from ingest_gateway.routes.sessions import Feedback, SessionPatch, TokenWish
+from ingest_gateway.routes.sessions import Feedback, ListenerView, SessionPatch, TokenWish
 from ingest_gateway.routes.signaling import KeysView
 
 SDP = "application/sdp"
@@ -68,6 +68,21 @@ OPERATIONS = (
     ),
     Operation(
         "delete", "/sessions/{session_id}", "End a session.", 200, "speaker", answer=SessionView
+    ),
+    Operation(
+        "get",
+        "/sessions/{session_id}/listeners",
+        "Who listens to a session, as a list.",
+        200,
+        "speaker",
+        answer=ListenerView,
+    ),
+    Operation(
+        "delete",
+        "/sessions/{session_id}/listeners/{listener_id}",
+        "Remove a listener; the same listener does not come back.",
+        200,
+        "speaker",
     ),
     Operation(
         "post",
@@ -121,6 +136,13 @@ OPERATIONS = (
         201,
         "speaker",
         answer=IssuedTicket,
+    ),
+    Operation(
+        "delete",
+        "/tickets",
+        "Sign out: the token and what it opened are worth nothing any more.",
+        200,
+        "speaker",
     ),
     Operation("get", "/.well-known/jwks.json", "The issuer's public keys.", 200, answer=JSON),
     Operation(

@@ -7,8 +7,9 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from connectors.interfaces.erasure import Erased
+from ingest_gateway.access.auth import CODE_HEADER
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.messages import JoinRoom
 from ingest_gateway.rooms.messages import (
     EventPlan,
     EventWish,
@@ -24,13 +25,11 @@ from ingest_gateway.rooms.messages import (
     room_view,
     talk_sheet,
 )
-from ingest_gateway.rooms.stage import admit
 from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
 from ingest_gateway.sessions.speakers import known
 
 ROOM_KEY_HEADER = "x-room-key"
-ACCESS_CODE_HEADER = "x-access-code"
 
 
 class ErasedView(Struct, frozen=True, rename="camel"):
@@ -111,17 +110,10 @@ async def room_door(
     room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     """For who has the room's link: its key, and the code if there is one, come in headers."""
-    peer = peer_of(request, gateway)
-    gateway.request_limits.check_guesser(peer)
-    records = gateway.organiser.records
-    found = await records.ask(lambda: records.tables.room(room_id))
-    key = request.headers.get(ROOM_KEY_HEADER, "")
-    code = request.headers.get(ACCESS_CODE_HEADER)
-    try:
-        room = admit(found, key, code, listeners=0, is_in=True)
-    except Refusal:
-        await gateway.request_limits.guessed(peer)
-        raise
+    shown = JoinRoom(
+        room_id, request.headers.get(ROOM_KEY_HEADER, ""), request.headers.get(CODE_HEADER)
+    )
+    room = await gateway.stages.admit(peer_of(request, gateway), shown, is_in=True)
     door = RoomDoor(
         room.room_id,
         room.event_title,

@@ -43,6 +43,9 @@ class Peer:
 
 @dataclass(slots=True)
 class Connection:
+    """``listener_id``: whose it is, over all connections that a listener has had; empty: nobody's
+    who listens. ``token_announced``: it was told when its token ends."""
+
     connection_id: str
     peer: Peer
     socket: Socket
@@ -55,6 +58,9 @@ class Connection:
     language: str | None = None
     capabilities: tuple[str, ...] = ()
     room_id: str | None = None
+    listener_id: str = ""
+    token_announced: bool = False
+    outlives_token: bool = False
     closing: tuple[int, str] | None = None
     _outbox: deque[str] = field(default_factory=deque[str])
     _outbox_bytes: int = 0
@@ -185,6 +191,7 @@ class Hub:
         connection.session_id = None
         connection.language = None
         connection.capabilities = ()
+        connection.listener_id = ""
 
     def listeners(self, session_id: str, language: str | None = None) -> list[Connection]:
         members = self._listeners.get(session_id, {}).values()

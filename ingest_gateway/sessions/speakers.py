@@ -6,23 +6,29 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from connectors.calls.policy import Policies, call
-from connectors.interfaces.errors import ConnectorError
-from connectors.interfaces.session_events import SessionEvent, SessionEvents, SessionEventType
+from connectors.interfaces.session_events import SessionEventType
 from connectors.interfaces.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
 from ingest_gateway.access.auth import Identity
+from ingest_gateway.access.listener_rules import (
+    LEAST_CODE_CHARACTERS,
+    ListeningRules,
+    ListeningWish,
+    written_code,
+)
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import (
     CreateSession,
     ErrorMessage,
+    ListeningBy,
     ServerMessage,
     SessionStatus,
     SpeakerJoined,
 )
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.sessions.channels import SessionChannels
+from ingest_gateway.sessions.event_publisher import EventPublisher
 from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
@@ -34,7 +40,6 @@ from schemas.session_extra import ROOM_ID
 from schemas.values import ControlKind, SessionInfo
 
 CLOSE_TAKEN = 4409
-_NOTICE_EVERY_MS = 1000
 _ID_ATTEMPTS = 20
 _CONTROLS = {
     "pause": (SessionChange(status=PAUSED), ControlKind.PAUSE),
@@ -54,10 +59,10 @@ class SpeakerDependencies:
     languages: Languages
     request_limits: RequestLimits
     writer: RecordWriter
-    events: SessionEvents
+    events: EventPublisher
     channels: SessionChannels
-    policies: Policies
     new_session_id: NewId
+    listening_by: ListeningBy
     now_ms: Callable[[], int]
 
 
@@ -69,21 +74,27 @@ class Speakers:
         self._now_ms = needs.now_ms
         self._live.on_lost = self._lost
         self.on_change: Callable[[str], None] = lambda _session_id: None
-        """Called with a session's id when its speaker comes or goes, and when its state changes."""
-        self.on_end: Callable[[SessionRow], Awaitable[None]] = _do_nothing
+        """Called with the id of a session whose speaker comes or goes, or whose state changes."""
+        self.on_end: Callable[[SessionRow], Awaitable[None]] | None = None
         """Called by whoever ended a session, once."""
 
     async def create(
-        self, peer: Peer, wanted: CreateSession, extra: Mapping[str, str] | None = None
+        self,
+        peer: Peer,
+        wanted: CreateSession,
+        rules: ListeningRules | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> SessionRow:
-        """``extra``: for the session's row. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE,
-        RATE_LIMITED (also when no signaling channel is left)."""
+        """``rules``: who may listen; None: as ``wanted`` and the gateway's option say, by a key of
+        its own. ``extra``: for the session's row. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE,
+        BAD_FIELD, RATE_LIMITED (also when no signaling channel is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
         targets = self._needs.languages.choose_targets(source, wanted.target_languages)
         most = wanted.max_languages
-        own = {} if most is None else {MOST_LANGUAGES: str(most)}
+        rules = rules or self._rules(wanted)
+        own = rules.extra() | ({} if most is None else {MOST_LANGUAGES: str(most)})
         for _ in range(_ID_ATTEMPTS):
             session_id = self._needs.new_session_id()
             if self._needs.channels.used and await self._is_taken(session_id):
@@ -108,7 +119,8 @@ class Speakers:
             if is_new:
                 self._live.add(row)
                 _log.info("session %s created", row.session_id)
-                await self._publish(SessionEventType.CREATED, row, row.info.created_at_ms)
+                at_ms = row.info.created_at_ms
+                await self._needs.events.publish(SessionEventType.CREATED, row, at_ms)
                 return row
         raise Refusal("INTERNAL", "no free session id was found: try again")
 
@@ -172,6 +184,19 @@ class Speakers:
         change = SessionChange(target_languages=chosen)
         return await self._change(identity, session_id, change, None)
 
+    async def set_listening(
+        self, identity: Identity, session_id: str, wanted: ListeningWish
+    ) -> LiveSession:
+        """Who may listen from now on, and to how many languages; whoever listens stays."""
+        live = await self._live.find_fresh(session_id, 0)
+        self._must_be_speaker(live, identity)
+        rules = wanted.applied(ListeningRules.of(live.row.info.extra))
+        _check_code(rules.code)
+        extra = rules.extra()
+        if wanted.max_languages is not None:
+            extra[MOST_LANGUAGES] = str(wanted.max_languages)
+        return await self._change(identity, session_id, SessionChange(extra=extra), None)
+
     async def end(self, identity: Identity, session_id: str) -> LiveSession:
         live = await self._live.find(session_id)
         self._must_be_speaker(live, identity)
@@ -195,9 +220,10 @@ class Speakers:
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
         if row is not None:  # whoever ended it tells of it
-            await self.on_end(row)
+            if self.on_end is not None:
+                await self.on_end(row)
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
-            await self._publish(SessionEventType.ENDED, row, ended_at_ms)
+            await self._needs.events.publish(SessionEventType.ENDED, row, ended_at_ms)
         await self._needs.channels.close(live.row.info)
 
     async def delete_left_channels(self) -> None:
@@ -254,10 +280,13 @@ class Speakers:
                 live.row.info,
                 status=row.info.status,
                 target_languages=row.info.target_languages,
+                extra=row.info.extra,
             ),
             muted=row.muted,
             volume=row.volume,
         )
+        if change.extra is not None:
+            return live
         if kind is not None and before != (row.info.status, row.muted):
             self._writer.add(live.control(kind, self._now_ms()))
         self._tell_all(live)
@@ -311,21 +340,17 @@ class Speakers:
             _taken(live.speaker)
             live.speaker = None
 
+    def _rules(self, wanted: CreateSession) -> ListeningRules:
+        by_link = (wanted.listening or self._needs.listening_by) == "link"
+        _check_code(wanted.access_code)
+        return ListeningRules.new(by_link=by_link, code=wanted.access_code)
+
     async def _is_taken(self, session_id: str) -> bool:
         return await self._live.ask(lambda: self._live.tables.get(session_id)) is not None
 
     async def _reload(self, live: LiveSession) -> None:
         row = await self._live.ask(lambda: self._live.tables.get(live.session_id))
         live.row = row if row is not None else live.row.with_status(ENDED, self._now_ms())
-
-    async def _publish(self, kind: SessionEventType, row: SessionRow, at_ms: int) -> None:
-        """A talk goes on without a bus."""
-        info = row.info
-        event = SessionEvent(row.session_id, kind, info.status, info.source_language, at_ms)
-        try:
-            await call(self._needs.policies.notify, lambda: self._needs.events.publish(event))
-        except ConnectorError as error:
-            _log.warning("session %s: %s was not published: %s", row.session_id, kind, error)
 
     def tell_listeners(self, live: LiveSession) -> None:
         """Where the session stands now, unless they know."""
@@ -356,7 +381,11 @@ class Speakers:
             raise Refusal("FORBIDDEN", "this session belongs to another speaker")
 
 
-async def _do_nothing(_row: SessionRow) -> None: ...
+def _check_code(code: str | None) -> None:
+    if code is not None and len(written_code(code)) < LEAST_CODE_CHARACTERS:
+        raise Refusal(
+            "BAD_FIELD", f"an access code has at least {LEAST_CODE_CHARACTERS} letters or digits"
+        )
 
 
 def known(peer: Peer) -> Identity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingest_gateway.access.revocation import RevocableVerifier, Revocations
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.hosts.aws.authorizer import authorize
 from ingest_gateway.hosts.aws.environment import environment
@@ -13,7 +14,9 @@ from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
 
 def handler(document: Document, _context: object) -> dict[str, Any]:
     here = environment()
-    tickets = Tickets(here.documents, here.needs.policies, here.needs.now_ms)
+    revocations = Revocations(here.documents, here.needs.policies, here.needs.now_ms)
+    tickets = Tickets(here.documents, here.needs.policies, here.needs.now_ms, revocations)
+    links = SpeakerLinkVerifier(here.needs.verifier, here.needs.rooms, here.needs.policies)
+    verifier = RevocableVerifier(links, revocations)
     arn = str(document["methodArn"])
-    verifier = SpeakerLinkVerifier(here.needs.verifier, here.needs.rooms, here.needs.policies)
     return here.run(lambda: authorize(handshake(document), arn, verifier, tickets))

@@ -75,6 +75,8 @@ class OneEvent:
             self.gateway.hub.start_listening(
                 connection, own.listening.session_id, own.listening.language, own.capabilities
             )
+        connection.listener_id = own.listener_id
+        connection.token_announced = own.token_announced
         return connection
 
     async def assemble(self, session_id: str) -> None:
@@ -86,6 +88,7 @@ class OneEvent:
                 self.gateway.hub.start_listening(
                     listener, session_id, row.language, row.capabilities
                 )
+                listener.listener_id = row.listener_id
 
     async def assemble_room(self, room_id: str) -> None:
         """Everybody who is in this room."""

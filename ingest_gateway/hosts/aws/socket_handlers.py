@@ -111,6 +111,9 @@ class HandledConversation(Conversation):
                 listening=role if isinstance(role, Listening) else None,
                 capabilities=self._connection.capabilities,
                 room_id=room_id,
+                listener_id=self._connection.listener_id,
+                identity=self._connection.peer.identity,
+                token_announced=self._connection.token_announced,
             )
             return became if live is None else with_stream(became, live)
 
@@ -252,7 +255,10 @@ class SocketHandlers:
             await event.assemble_room(heading.room_id)
         if heading.action in _COUNTS_OR_TELLS_ALL:
             await event.assemble(heading.session_id)
-        await conversation.receive(text)
+        if heading.action != "audioChunk":
+            await event.gateway.tokens.look(connection)
+        if connection.closing is None:
+            await conversation.receive(text)
         await conversation.remember()
         if conversation.come_again:
             connection.close(CLOSE_FAILED, "connect again")

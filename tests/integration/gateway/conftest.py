@@ -158,6 +158,12 @@ class RunningGateway:
         """Until all that was taken into this session is on the stream."""
         await self.gateway.writer.wait_until_durable(session_id)
 
+    async def key(self, session_id: str) -> str:
+        """The secret of a session's link."""
+        row = await self.tables.get(session_id)
+        assert row is not None
+        return row.info.extra["listeningKey"]
+
     async def hung_up(self, *clients: Client) -> None:
         """Close these and wait until they are counted out."""
         here = len(self.gateway.hub.all())

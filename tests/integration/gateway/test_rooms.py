@@ -130,7 +130,11 @@ async def test_a_listener_stays_through_three_talks(venue: Venue) -> None:
         assert (live["next"] and live["next"]["talkId"]) == coming
         sessions.append(live["sessionId"])
         joined = await listener.ask(
-            "joinSession", "sessionJoined", sessionId=live["sessionId"], targetLanguage="es"
+            "joinSession",
+            "sessionJoined",
+            sessionId=live["sessionId"],
+            targetLanguage="es",
+            key=key_of(room),
         )
         assert joined["targetLanguages"] == ["es"]
         await speaker.send("pauseBroadcast", sessionId=live["sessionId"])
@@ -308,7 +312,10 @@ async def test_nothing_is_left_of_a_deleted_talk(venue: Venue) -> None:
     speaker = await venue.speak(talk)
     listener, state = await venue.listener(room)
     session_id = state["sessionId"]
-    await listener.ask("joinSession", "sessionJoined", sessionId=session_id, targetLanguage="es")
+    wish = {"sessionId": session_id, "targetLanguage": "es"}
+    stranger = await venue.host.connect()
+    assert (await stranger.ask("joinSession", "error", **wish))["code"] == "NO_SESSION"
+    await listener.ask("joinSession", "sessionJoined", key=key_of(room), **wish)
     await leave_traces(venue, session_id)
     deleted = await venue.ask("DELETE", f"/talks/{talk['talkId']}")
     assert deleted.status_code == 200

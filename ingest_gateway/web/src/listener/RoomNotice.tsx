@@ -22,7 +22,8 @@ export function RoomNotice() {
           <h2 dir="auto">{coming.title}</h2>
           <p>
             {coming.speaker !== "" && <bdi>{coming.speaker}</bdi>}
-            {coming.plannedAt !== null && <time> {text.moment(coming.plannedAt)}</time>}
+            {coming.speaker !== "" && coming.plannedAt !== null && " · "}
+            {coming.plannedAt !== null && <time>{text.moment(coming.plannedAt)}</time>}
           </p>
         </>
       )}

@@ -24,6 +24,11 @@ export function keptLanguage(
   return isKept ? language : null;
 }
 
+/** On a slow network, until a person has chosen for themselves. */
+export function beginsWithCaptionsOnly(memory: Memory, isSlow: () => boolean): boolean {
+  return memory.get("mode") === null && isSlow();
+}
+
 /** In the order in which a listener is likely to want them. */
 export function likeliest(
   languages: readonly string[],
@@ -35,10 +40,14 @@ export function likeliest(
   return likeliestFirst(languages, ranges, nativeName);
 }
 
-/** `lastNumber`: of what is there already. Null: nothing was chosen yet. Sound comes inside the
+/** `lastNumber`: of what is there already; `seat`: of an earlier join. Null: nothing was chosen yet. Sound comes inside the
  * messages, where it is wanted. */
-export function joinMessage(state: ListenerState, lastNumber: number | null): ClientMessage | null {
-  const { sessionId, language, mode } = state;
+export function joinMessage(
+  state: ListenerState,
+  lastNumber: number | null,
+  seat: string | null,
+): ClientMessage | null {
+  const { sessionId, language, mode, key } = state;
   if (sessionId === null || language === null) return null;
   return {
     action: "joinSession",
@@ -46,5 +55,7 @@ export function joinMessage(state: ListenerState, lastNumber: number | null): Cl
     targetLanguage: language,
     capabilities: mode === "captions" ? CAPTIONS : SOUND,
     ...(lastNumber === null ? {} : { sinceSequence: lastNumber }),
+    ...(key === null ? {} : { key }),
+    ...(seat === null ? {} : { seat }),
   };
 }

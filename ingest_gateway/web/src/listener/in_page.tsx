@@ -1,6 +1,6 @@
 import { createContext, useContext } from "react";
 import { useStore } from "zustand";
-import { sessionOfPath } from "../shared/session_link";
+import { keyOf, sessionOfPath } from "../shared/session_link";
 import type { ListenerSession } from "./listener_session";
 import type { RoomVisit } from "./room_visit";
 import type { ListenerState } from "./store";
@@ -39,6 +39,6 @@ export function followPage(session: ListenerSession, visit: RoomVisit | null): v
   }
   const sessionId = sessionOfPath(location.pathname);
   if (visit !== null) void visit.enter(session);
-  else if (sessionId !== null) void session.enter(sessionId);
+  else if (sessionId !== null) void session.enter(sessionId, keyOf(location.hash));
   else if (/^\/(listen|room)\/./.test(location.pathname)) session.cannotEnter();
 }

@@ -7,7 +7,7 @@ import { isSlowHere } from "./network_speed";
 import { findSession } from "./offer";
 import { Playback } from "./playback";
 import type { Sound, SoundEvents } from "./sound";
-import { TrackLine, type ListenerLine, type TrackEvents } from "./track_line";
+import { TrackLine, type ListenerLine, type TrackEvents, type TrackWish } from "./track_line";
 import { TrackSound } from "./track_sound";
 
 /** What a session needs of the browser and of the gateway. */
@@ -17,15 +17,15 @@ export interface ListenerNeeds {
   preferred(): readonly string[];
   findSession: typeof findSession;
   /** Whether the network carries no sound beside captions. */
-  isSlow(): boolean;
+  readonly isSlow: () => boolean;
   openLine(events: LineEvents): ListenerLine;
-  openTrackLine(sessionId: string, language: string, events: TrackEvents): ListenerLine;
+  openTrackLine(which: TrackWish, language: string, events: TrackEvents): ListenerLine;
   /** Null: this browser has no Web Audio. */
   createPlayback(events: SoundEvents): Sound | null;
   createTrackSound(events: SoundEvents): Sound & Pick<TrackSound, "play">;
   listOutputs(): Promise<readonly MediaDeviceInfo[]>;
   /** Whether it got through. */
-  sendFeedback(sessionId: string, kind: FeedbackKind): Promise<boolean>;
+  sendFeedback(sessionId: string, key: string | null, kind: FeedbackKind): Promise<boolean>;
   showAddress(path: string): void;
   nowMs(): number;
 }
@@ -37,7 +37,7 @@ export function browserNeeds(): ListenerNeeds {
     findSession,
     isSlow: isSlowHere,
     openLine: (events) => new AnyLine(events, inBrowser(socketUrl(location.origin))),
-    openTrackLine: (sessionId, language, events) => new TrackLine(sessionId, language, events),
+    openTrackLine: (which, language, events) => new TrackLine(which, language, events),
     createPlayback: (events) => ("AudioContext" in globalThis ? new Playback(events) : null),
     createTrackSound: (events) => new TrackSound(events),
     listOutputs: async () => {
@@ -45,8 +45,9 @@ export function browserNeeds(): ListenerNeeds {
       const outputs = canChoose ? await listDevices("audiooutput") : [];
       return outputs.filter((device) => device.label !== "");
     },
-    sendFeedback: async (sessionId, kind) => {
-      const init = { method: "POST", body: JSON.stringify({ kind }) };
+    sendFeedback: async (sessionId, key, kind) => {
+      const headers: Record<string, string> = key === null ? {} : { "x-listening-key": key };
+      const init = { method: "POST", headers, body: JSON.stringify({ kind }) };
       const path = `/sessions/${encodeURIComponent(sessionId)}/feedback`;
       return (await fetch(path, init).catch(() => null))?.ok === true;
     },

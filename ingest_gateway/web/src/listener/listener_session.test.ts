@@ -74,7 +74,6 @@ let sounds: FakeSound[];
 let addresses: string[];
 let found: Found;
 let hasAudio = true;
-let isSlow = false;
 let nowMs = 1234;
 let memory = memoryOf();
 let session: ListenerSession;
@@ -91,7 +90,7 @@ function needs(): ListenerNeeds {
     listOutputs: () => Promise.resolve([]),
     showAddress: (path) => addresses.push(path),
     sendFeedback: () => Promise.resolve(true),
-    isSlow: () => isSlow,
+    isSlow: () => false,
     nowMs: () => nowMs,
   };
 }
@@ -170,6 +169,24 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+});
+
+it("shows the secret of its link when it joins, and its seat when it joins again", async () => {
+  const key = "Hi2oEiOSH08zSeAJ-tE8hg";
+  await session.enter("joyful-1", key);
+  session.choose("es");
+  last(lines).events.opened();
+  expect(last(lines).sent.at(-1)).toMatchObject({ action: "joinSession", key });
+  expect(last(lines).sent.at(-1)).not.toHaveProperty("seat");
+  expect(last(addresses)).toBe(`/listen/joyful-1#${key}`);
+  tell({ ...joined(), seat: "listener.1f" } as ServerMessage);
+  last(lines).events.broken();
+  last(lines).events.opened();
+  expect(last(lines).sent.at(-1)).toMatchObject({ key, seat: "listener.1f" });
+  session.leave();
+  await listening();
+  expect(last(lines).sent[0]).not.toHaveProperty("key");
+  expect(last(lines).sent[0]).not.toHaveProperty("seat");
 });
 
 it("asks for a language, the likeliest first, and shows what comes", async () => {
@@ -379,16 +396,4 @@ it("keeps the looks that were chosen", () => {
   session.setLooks({ textSize: 4, highContrast: true, theme: "dark" });
   const next = new ListenerSession(needs()).store.getState();
   expect(next).toMatchObject({ textSize: 4, highContrast: true, theme: "dark" });
-});
-
-it("begins with captions only on a slow network, until sound is asked for", async () => {
-  isSlow = true;
-  await session.enter("joyful-1");
-  session.choose("es");
-  last(lines).events.opened();
-  expect([state().mode, state().isSlow]).toEqual(["captions", true]);
-  session.setMode("both");
-  session.listen("joyful-1", "es");
-  expect([state().mode, state().isSlow]).toEqual(["both", false]);
-  isSlow = false;
 });

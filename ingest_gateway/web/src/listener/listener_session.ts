@@ -1,8 +1,15 @@
 import type { LineEvents } from "../protocol/line";
 import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
+import { listenerLink } from "../shared/session_link";
 import { CaptionLog } from "./caption_log";
-import { joinMessage, keepLanguage, keptLanguage, likeliest } from "./choices";
+import {
+  beginsWithCaptionsOnly,
+  joinMessage,
+  keepLanguage,
+  keptLanguage,
+  likeliest,
+} from "./choices";
 import { FreshUrls } from "./fresh_urls";
 import { Liveness } from "./liveness";
 import { joinProblem } from "./join_problem";
@@ -31,6 +38,8 @@ export class ListenerSession {
   /** Of the lines on the page; another one than chosen until the gateway has answered. */
   private shownLanguage: string | null = null;
   private freshUrls = new FreshUrls();
+  /** Lets this listener in again, also when the talk has been locked meanwhile. */
+  private seat: string | null = null;
   private readonly captions: CaptionLog;
   private readonly liveness: Liveness;
   /** What was found of the session that is asked for. */
@@ -74,10 +83,10 @@ export class ListenerSession {
   }
 
   /** Find a session and ask for a language, unless one was chosen for it before. */
-  async enter(sessionId: string): Promise<void> {
+  async enter(sessionId: string, key: string | null = null): Promise<void> {
     this.wanted = sessionId;
-    this.set({ problem: null });
-    const found = await this.needs.findSession(sessionId);
+    this.set({ problem: null, key });
+    const found = await this.needs.findSession(sessionId, key);
     if (this.wanted !== sessionId) return; // another one was chosen meanwhile
     switch (found.kind) {
       case "none":
@@ -86,7 +95,7 @@ export class ListenerSession {
       case "unreachable":
         this.set({ problem: { id: "join.unreachable" } });
         setTimeout(() => {
-          if (this.wanted === sessionId) void this.enter(sessionId);
+          if (this.wanted === sessionId) void this.enter(sessionId, key);
         }, FIND_AGAIN_MS);
         break;
       case "found":
@@ -100,31 +109,20 @@ export class ListenerSession {
     this.set({ problem: { id: "join.badLink" } });
   }
 
-  /** Offer these languages for the talks of a room; `sourceLanguage` null: nothing is planned. */
-  offerRoom(languages: readonly string[], sourceLanguage: string | null): void {
-    this.set({ phase: "choosing", sessionId: null, sourceLanguage, language: null });
-    this.offer(languages);
-  }
-
-  /** `sessionId` null: wait for a talk. */
-  private listenInRoom(sessionId: string | null, language: string): void {
-    this.needs.memory.set("language", language);
-    if (sessionId !== null) {
-      this.listen(sessionId, language);
-      return;
-    }
-    this.set({ phase: "waiting", language });
-    this.line ??= this.needs.openLine(this.lineEvents);
-  }
-
-  /** Join in the language that was chosen from those that are offered. */
+  /** Join in the language that was chosen from those that are offered, or wait in a room for a
+   * talk; what was said in the last one can still be read. */
   choose(language: string): void {
     const { sessionId, room } = this.get();
-    if (room !== null) this.listenInRoom(room.sessionId, language);
-    if (room !== null || sessionId === null) return;
-    keepLanguage(this.needs.memory, sessionId, language);
-    if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
-    else this.listen(sessionId, language);
+    this.needs.memory.set("language", language);
+    if (room !== null) {
+      if (room.sessionId !== null) this.listen(room.sessionId, language);
+      else this.set({ phase: "waiting", language });
+      this.line ??= this.needs.openLine(this.lineEvents);
+    } else if (sessionId !== null) {
+      keepLanguage(this.needs.memory, sessionId, language);
+      if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
+      else this.listen(sessionId, language);
+    }
   }
 
   setLooks(looks: Partial<Looks>): void {
@@ -165,7 +163,7 @@ export class ListenerSession {
     this.captions.clear();
     this.liveness.begin();
     this.set({ phase: "joining", sessionId, language, problem: null });
-    if (this.needs.memory.get("mode") === null && this.needs.isSlow()) {
+    if (beginsWithCaptionsOnly(this.needs.memory, this.needs.isSlow)) {
       this.set({ mode: "captions", isSlow: true });
     }
     const { continuous, mode } = this.get();
@@ -186,7 +184,8 @@ export class ListenerSession {
   private openTrack(sessionId: string, language: string): void {
     const player = this.needs.createTrackSound(this.soundEvents);
     this.sound = player;
-    this.line = this.needs.openTrackLine(sessionId, language, {
+    const which = { sessionId, key: this.get().key };
+    this.line = this.needs.openTrackLine(which, language, {
       ...this.lineEvents,
       track: (receiver) => {
         player.play(receiver);
@@ -229,7 +228,8 @@ export class ListenerSession {
     this.wanted = null;
     this.needs.memory.set("joined", "");
     this.needs.showAddress("/listen");
-    this.set({ phase: "asking", problem: null });
+    this.seat = null;
+    this.set({ phase: "asking", problem: null, key: null });
   }
 
   hurry(): void {
@@ -258,7 +258,7 @@ export class ListenerSession {
   }
 
   private join(): void {
-    const wanted = joinMessage(this.get(), this.lastNumber);
+    const wanted = joinMessage(this.get(), this.lastNumber, this.seat);
     if (wanted !== null) this.line?.send(wanted);
   }
 
@@ -308,6 +308,7 @@ export class ListenerSession {
     const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
     if (isOtherLanguage) this.captions.clear();
     this.shownLanguage = message.targetLanguage;
+    this.seat = message.seat ?? null;
     this.controls.setSpeakersVolume(message.volume ?? 1);
     this.liveness.toldBy(message.speaker);
     this.liveness.connected();
@@ -375,7 +376,7 @@ export class ListenerSession {
       this.set({ problem: { id: "join.noLanguage" } });
       return;
     }
-    this.needs.showAddress(`/listen/${encodeURIComponent(sessionId)}`);
+    this.needs.showAddress(listenerLink("", sessionId, this.get().key));
     const { sourceLanguage } = found;
     this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
     this.captions.clear();
@@ -384,7 +385,8 @@ export class ListenerSession {
     if (language !== null) this.choose(language); // the page was loaded anew
   }
 
-  private offer(languages: readonly string[]): void {
+  /** Let these be chosen from, the likeliest first. */
+  offer(languages: readonly string[]): void {
     this.set(likeliest(languages, this.needs.memory, this.needs.preferred()));
   }
 

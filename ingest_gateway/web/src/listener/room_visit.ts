@@ -104,9 +104,16 @@ export class RoomVisit {
           ...{ roomId, name, eventTitle, retentionDays, sessionId, talk, next },
           state: state.state,
         };
-        session.store.setState({ room, needsCode: false });
+        session.store.setState({ room, needsCode: false, key: this.place.key });
         this.line ??= this.needs.openLine(this.lineEvents);
-        session.offerRoom(found.languages, (talk ?? next)?.language ?? null);
+        const sourceLanguage = (talk ?? next)?.language ?? null;
+        session.store.setState({
+          phase: "choosing",
+          sessionId: null,
+          sourceLanguage,
+          language: null,
+        });
+        session.offer(found.languages);
         break;
       }
     }

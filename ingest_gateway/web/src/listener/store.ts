@@ -33,6 +33,8 @@ export interface ListenerState {
   /** The room asks for its access code. */
   readonly needsCode: boolean;
   readonly sessionId: string | null;
+  /** The secret of the link that led here; null: there is none. */
+  readonly key: string | null;
   readonly language: string | null;
   readonly sourceLanguage: string | null;
   /** What can be chosen: the likeliest first, then the others. */
@@ -84,6 +86,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     room: null,
     needsCode: false,
     sessionId: null,
+    key: null,
     language: null,
     sourceLanguage: null,
     likely: [],

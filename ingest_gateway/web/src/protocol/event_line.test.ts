@@ -25,8 +25,11 @@ function newest(): FakeSource {
   return source;
 }
 
-function join(sinceSequence?: number): void {
-  const since = sinceSequence === undefined ? {} : { sinceSequence };
+function join(sinceSequence?: number, key?: string): void {
+  const since = {
+    ...(sinceSequence === undefined ? {} : { sinceSequence }),
+    ...(key === undefined ? {} : { key }),
+  };
   const wanted = { sessionId: "a-b-1", targetLanguage: "pt-BR", capabilities: [] };
   line.send({ action: "joinSession", ...wanted, ...since });
 }
@@ -63,8 +66,8 @@ it("opens with the join, and again from where it was", async () => {
   newest().onerror();
   expect(told).toEqual(["opened", "sessionJoined", "broken"]);
   await vi.advanceTimersByTimeAsync(300);
-  join(7);
-  expect(newest().url).toBe("/captions/a-b-1/pt-BR?since=7");
+  join(7, "the secret");
+  expect(newest().url).toBe("/captions/a-b-1/pt-BR?since=7&key=the+secret");
 });
 
 it("notices that nothing comes any more", async () => {

@@ -19,7 +19,9 @@ export class EventLine {
   private source: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly backoff = new Backoff();
-  private wanted: { sessionId: string; language: string; since: number | null } | null = null;
+  private path: string | null = null;
+  /** What is asked for with it, and shown for it. */
+  private query = new URLSearchParams();
   private isOver = false;
   private hasWorked = false;
 
@@ -34,13 +36,19 @@ export class EventLine {
 
   send(message: ClientMessage): boolean {
     if (message.action === "joinSession") {
-      const { sessionId, targetLanguage, sinceSequence } = message;
-      this.wanted = { sessionId, language: targetLanguage, since: sinceSequence ?? null };
-    } else if (message.action === "changeLanguage" && this.wanted !== null) {
-      this.wanted = { ...this.wanted, language: message.targetLanguage, since: null };
+      const { sinceSequence, key, seat } = message;
+      this.query = new URLSearchParams({
+        ...(sinceSequence === undefined ? {} : { since: String(sinceSequence) }),
+        ...(key === undefined ? {} : { key }),
+        ...(seat === undefined ? {} : { seat }),
+      });
+    } else if (message.action === "changeLanguage" && this.path !== null) {
+      this.query.delete("since");
     } else {
       return false;
     }
+    const { sessionId, targetLanguage } = message;
+    this.path = `/captions/${encodeURIComponent(sessionId)}/${encodeURIComponent(targetLanguage)}`;
     this.open();
     return true;
   }
@@ -57,11 +65,10 @@ export class EventLine {
   }
 
   private open(): void {
-    if (this.wanted === null || this.isOver) return;
+    if (this.path === null || this.isOver) return;
     this.abandon();
-    const { sessionId, language, since } = this.wanted;
-    const path = `/captions/${encodeURIComponent(sessionId)}/${encodeURIComponent(language)}`;
-    const source = this.needs.open(since === null ? path : `${path}?since=${String(since)}`);
+    const query = this.query.toString();
+    const source = this.needs.open(query === "" ? this.path : `${this.path}?${query}`);
     this.source = source;
     this.watch();
     source.onmessage = (event: MessageEvent<string>) => {

@@ -10,6 +10,7 @@ export function Invitation() {
   const link = useSpeaker((state) => state.link) ?? "";
   const sessionId = useSpeaker((state) => state.sessionId);
   const trustUrl = useSpeaker((state) => state.trustUrl);
+  const roomId = useSpeaker((state) => state.sheet?.roomId);
   const [copied, setCopied] = useState(false);
   const copy = () => {
     void navigator.clipboard.writeText(link).then(() => {
@@ -19,7 +20,7 @@ export function Invitation() {
   return (
     <section className="card invitation" aria-labelledby="invite">
       <h2 id="invite">{text.text("invite.title")}</h2>
-      <p className="session">{sessionId}</p>
+      <p className="session">{roomId ?? sessionId}</p>
       {trustUrl !== null && (
         <details className="trust">
           <summary>{text.text("invite.trust")}</summary>

@@ -108,7 +108,7 @@ export class SpeakerSession {
       return;
     }
     const left = this.needs.openTalk.kept();
-    if (left !== null && (await this.needs.account.isGoingOn(left.sessionId))) {
+    if (left !== null && (await this.needs.account.isGoingOn(left.sessionId, left.token))) {
       this.set({ resumable: left.sessionId });
     }
     try {
@@ -167,11 +167,12 @@ export class SpeakerSession {
       const { source } = this.store.getState();
       if (place !== null) {
         const sessionId = await this.needs.account.takeStage(place);
-        return { sessionId, token: account.linkToken(place), source };
+        return { sessionId, key: null, token: account.linkToken(place), source };
       }
       const allowed = token || (await this.givenToken());
-      const sessionId = await this.needs.account.createSession(source, allowed);
-      return { sessionId, token: allowed, source };
+      const created = await this.needs.account.createSession(source, allowed);
+      const key = created.listeningKey ?? null;
+      return { sessionId: created.sessionId, key, token: allowed, source };
     });
   }
 
@@ -276,10 +277,10 @@ export class SpeakerSession {
       const open = await which();
       this.needs.openTalk.keep(open);
       this.talk = await this.open(open, microphone);
-      const { sessionId, source } = open;
+      const { sessionId, source, key } = open;
       const base = this.publicUrl ?? this.needs.origin;
       const { sheet } = this.store.getState();
-      const link = sheet === null ? listenerLink(base, sessionId) : base + sheet.listenerLink;
+      const link = sheet === null ? listenerLink(base, sessionId, key) : base + sheet.listenerLink;
       this.set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
       void this.refreshMicrophones(); // their names are told once one of them may be used
       await this.stayAwake(this.talk);
