@@ -11,6 +11,7 @@ from connectors.interfaces.translation import (
     TranslationAbilities,
     TranslationHints,
     Translator,
+    abilities_between,
 )
 
 
@@ -21,6 +22,11 @@ class AsSpoken:
     @property
     def abilities(self) -> TranslationAbilities:
         return self._translator.abilities
+
+    def abilities_between(self, source: str, target: str) -> TranslationAbilities:
+        if source == target:
+            return TranslationAbilities()
+        return abilities_between(self._translator, source, target)
 
     def can_translate(self, source: str, target: str) -> bool:
         return source == target or self._translator.can_translate(source, target)
