@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from connectors.interfaces.translation import (
     NO_HINTS,
+    MeteredTranslator,
     TranslationAbilities,
     TranslationHints,
+    TranslationUsage,
     Translator,
     abilities_between,
 )
@@ -22,6 +24,11 @@ class AsSpoken:
     @property
     def abilities(self) -> TranslationAbilities:
         return self._translator.abilities
+
+    @property
+    def usage(self) -> TranslationUsage:
+        translator = self._translator
+        return translator.usage if isinstance(translator, MeteredTranslator) else TranslationUsage()
 
     def abilities_between(self, source: str, target: str) -> TranslationAbilities:
         if source == target:
