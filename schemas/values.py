@@ -176,7 +176,7 @@ class LedgerEntry:
         return next((each for each in self.outcomes if each.language == language), None)
 
     def clip_at_ms(self, language: str) -> int:
-        """Under which the clip in ``language`` is stored: of the first sample that it newly covers."""
+        """Under which the clip in ``language`` is stored: of the first sample that it covers."""
         fixed = self.outcome(language)
         if fixed is None or fixed.release is None:
             return self.captured_at_ms

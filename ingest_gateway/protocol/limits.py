@@ -22,7 +22,7 @@ class Limits:
     hall_joins_per_minute: int = 1200
     guesses_per_minute: int = 1200
     code_guesses_per_minute: int = 120
-    languages_per_session: int = 8
+    languages_per_session: int = 10
     frames_per_s: float = 20.0
     frame_burst: int = 200
     commands_per_s: float = 20.0
