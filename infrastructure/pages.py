@@ -21,7 +21,17 @@ from infrastructure.exceptions import accept
 from infrastructure.stage import Stage
 from infrastructure.stored import bucket, log_bucket
 
-API_PATHS = ("/sessions*", "/audio/*", "/transcripts/*", "/tickets", "/offer", "/healthz")
+API_PATHS = (
+    "/sessions*",
+    "/events*",
+    "/rooms*",
+    "/talks*",
+    "/audio/*",
+    "/transcripts/*",
+    "/tickets",
+    "/offer",
+    "/healthz",
+)
 SOCKET_PATH = "/ws"
 GLOBAL_WAF_REGION = "us-east-1"
 REQUESTS_PER_5_MINUTES = 20_000

@@ -20,9 +20,12 @@ from connectors.interfaces.session_tables import (
     ListenerCounts,
     SessionRow,
 )
+from schemas.session_extra import keep_days
 from schemas.values import SessionInfo
 
 Item = dict[str, Any]
+KEEP_MS = 24 * 3600 * 1000
+_MOST_LIFE_MS = 8 * 3600 * 1000
 COUNT = "listeners#"
 PARTIALS = "partials#"
 FEEDBACK = "feedback#"
@@ -67,6 +70,28 @@ class Change:
     update: str
     condition: str
     values: Item
+
+
+def owned_by(generation: int) -> str:
+    """The condition that the session's last opening was this generation's (0: not counted)."""
+    if generation:
+        return "opening.#generation = :generation AND opening.#connection = speakerConnectionId"
+    return (
+        "(attribute_not_exists(opening.#connection) OR opening.#connection <> speakerConnectionId)"
+    )
+
+
+def with_lost(changes: list[str], values: dict[str, Item]) -> str:
+    """The update of these; a speaker of whom nothing else is said is there."""
+    lost = ", speakerLostAt = :lost" if ":lost" in values else " REMOVE speakerLostAt"
+    return f"SET {', '.join(changes)}{lost}"
+
+
+def session_expires_at_ms(info: SessionInfo) -> int:
+    """With its last words, but not before them: a session lives for hours."""
+    days = keep_days(info)
+    lives_ms = KEEP_MS if days <= 1 else _MOST_LIFE_MS + days * KEEP_MS
+    return info.created_at_ms + lives_ms
 
 
 def text(value: str) -> Item:

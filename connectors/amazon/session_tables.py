@@ -32,26 +32,10 @@ from connectors.interfaces.session_tables import (
 from schemas.names import LISTENERS_INDEX
 from schemas.values import ListenerLanguages, SessionInfo
 
-_KEEP_MS = 24 * 3600 * 1000
 _NOT_ENDED = "attribute_exists(sessionId) AND #status <> :ended"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _ATTEMPTS = 20
 """Of a conditional write; each time one of the others succeeds."""
-
-
-def _owned_by(generation: int) -> str:
-    """The condition that the session's last opening was this generation's (0: not counted)."""
-    if generation:
-        return "opening.#generation = :generation AND opening.#connection = speakerConnectionId"
-    return (
-        "(attribute_not_exists(opening.#connection) OR opening.#connection <> speakerConnectionId)"
-    )
-
-
-def _with_lost(changes: list[str], values: dict[str, Item]) -> str:
-    """The update of these; a speaker of whom nothing else is said is there."""
-    lost = ", speakerLostAt = :lost" if ":lost" in values else " REMOVE speakerLostAt"
-    return f"SET {', '.join(changes)}{lost}"
 
 
 class AmazonSessionTables:
@@ -73,7 +57,9 @@ class AmazonSessionTables:
             try:
                 await dynamodb.put_item(
                     TableName=self._names.sessions_table,
-                    Item=items.session_item(row, expires_at_ms=row.info.created_at_ms + _KEEP_MS),
+                    Item=items.session_item(
+                        row, expires_at_ms=items.session_expires_at_ms(row.info)
+                    ),
                     ConditionExpression="attribute_not_exists(sessionId)",
                 )
             except ClientError as error:
@@ -118,8 +104,8 @@ class AmazonSessionTables:
             values[":generation"] = items.number(progress.generation)
         saved = await self._update_session(
             progress.session_id,
-            _with_lost(changes, values),
-            f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
+            items.with_lost(changes, values),
+            f"{_NOT_ENDED} AND {items.owned_by(progress.generation)}"
             " AND epoch = :epoch AND durableSequence <= :durable",
             values,
             {"#durable": "durable"} if progress.generation else {},
@@ -142,8 +128,8 @@ class AmazonSessionTables:
             names["#clock"] = "clock"
         await self._update_session(
             progress.session_id,
-            _with_lost(changes, values),
-            f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
+            items.with_lost(changes, values),
+            f"{_NOT_ENDED} AND {items.owned_by(progress.generation)}"
             " AND opening.#epoch = :epoch AND opening.#durable <= :durable",
             values,
             names,
@@ -331,7 +317,7 @@ class AmazonSessionTables:
         return {
             ":one": items.number(1),
             ":now": items.number(now_ms),
-            ":end": items.seconds(now_ms + _KEEP_MS),
+            ":end": items.seconds(now_ms + items.KEEP_MS),
         }
 
     async def _count_row(self, session_id: str) -> Item:

@@ -20,11 +20,26 @@ SPEAKERS = {
     "DELETE /sessions/{sessionId}/listeners/{listenerId}",
     "POST /tickets",
     "DELETE /tickets",
+    "GET /events",
+    "POST /events",
+    "GET /events/{eventId}",
+    "DELETE /events/{eventId}",
+    "POST /rooms",
+    "GET /rooms/{roomId}",
+    "PATCH /rooms/{roomId}",
+    "DELETE /rooms/{roomId}",
+    "POST /talks",
+    "PATCH /talks/{talkId}",
+    "DELETE /talks/{talkId}",
 }
 EVERYBODY = {
     "GET /sessions/{sessionId}",
     "GET /audio/{sessionId}/{language}",
     "GET /transcripts/{sessionId}/{name}",
+    "GET /rooms/{roomId}/door",
+    "GET /talks/{talkId}",
+    "POST /talks/{talkId}/stage",
+    "DELETE /talks/{talkId}/stage",
     "GET /offer",
     "GET /healthz",
     "POST /sessions/{sessionId}/signaling-keys",
@@ -111,7 +126,7 @@ def test_pages_lie_behind_cloudfront_with_the_apis(templates: Templates) -> None
     (one,) = templates.resources("AWS::CloudFront::Distribution").values()
     config = one["DistributionConfig"]
     behaviors = {each["PathPattern"]: each for each in config["CacheBehaviors"]}
-    assert {"/ws", "/sessions*", "/audio/*", "/transcripts/*", "/offer", "/tickets"} <= set(
+    assert {"/ws", "/sessions*", "/rooms*", "/talks*", "/audio/*", "/offer", "/tickets"} <= set(
         behaviors
     )
     assert config["DefaultCacheBehavior"]["ViewerProtocolPolicy"] == "redirect-to-https"
