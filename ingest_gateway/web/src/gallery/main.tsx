@@ -4,6 +4,7 @@ import { StrictMode, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { ListenerContext } from "../listener/in_page";
 import "../listener/listener.css";
+import "../listener/dialogs.css";
 import type { ListenerNeeds } from "../listener/listener_needs";
 import { ListenerSession } from "../listener/listener_session";
 import { ListenerPage } from "../listener/ListenerPage";

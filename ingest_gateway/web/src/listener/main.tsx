@@ -8,6 +8,7 @@ import { roomOfAddress } from "../shared/session_link";
 import { fetchDoor } from "./door";
 import { followPage, ListenerContext, VisitContext } from "./in_page";
 import "./listener.css";
+import "./dialogs.css";
 import { browserNeeds } from "./listener_needs";
 import { ListenerSession } from "./listener_session";
 import { ListenerPage } from "./ListenerPage";
