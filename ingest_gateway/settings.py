@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon.clients import AwsSettings
 from ingest_gateway.access.cognito import SignIn, UserPool
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import ListeningBy
+from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()
+LANGUAGE_TABLES = ("offline", "amazon", "any")
 
 
 class GatewaySettings(BaseSettings):
@@ -34,6 +36,9 @@ class GatewaySettings(BaseSettings):
     sign in; without it they bring a token.
     ``listening_by``: ``link`` lets listeners in by the secret of a session's link only; ``id`` also
     by the session's id, unless its owner says otherwise.
+    ``languages``: those of the job's engines, by which a language is refused before it is waited
+    for: ``offline`` or ``amazon`` (this project's own tables), ``SOURCE:TARGET,... SOURCE:...`` for
+    any other engine, or ``any``: nothing is refused.
     ``flink_url`` is where operators find Flink's own pages.
     """
 
@@ -69,7 +74,7 @@ class GatewaySettings(BaseSettings):
     kvs_role: str | None = None
     kvs_sts_endpoint: str | None = None
 
-    languages: Literal["offline", "amazon", "any"] = "offline"
+    languages: str = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
     user_pool_id: str | None = None
@@ -86,6 +91,17 @@ class GatewaySettings(BaseSettings):
     hall_joins_per_minute: int = _LIMITS.hall_joins_per_minute
     languages_per_session: int = _LIMITS.languages_per_session
     listeners_per_session: int = _LIMITS.listeners_per_session
+
+    @field_validator("languages")
+    @classmethod
+    def _check_languages(cls, languages: str) -> str:
+        if languages not in LANGUAGE_TABLES:
+            try:
+                Languages.of_routes(languages)
+            except ValueError as error:
+                wanted = ", ".join(LANGUAGE_TABLES)
+                raise ValueError(f"{error}; use {wanted} or as 'en:es,gl de:en'") from None
+        return languages
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:

@@ -28,7 +28,7 @@ from ingest_gateway.sessions.ids import is_listener_id, memorable_id
 from ingest_gateway.sessions.live_sessions import LiveSession
 from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
-from schemas.captions import plain_text, web_vtt
+from schemas.captions import plain_text, sub_rip, web_vtt
 
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
 
@@ -186,12 +186,14 @@ async def transcript(
     session_id: FromPath[str], name: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[str]:
     language, _, form = name.rpartition(".")
-    if form not in ("vtt", "txt") or not language:
-        return Response("use LANGUAGE.vtt or LANGUAGE.txt", status_code=404)
+    if form not in ("vtt", "srt", "txt") or not language:
+        return Response("use LANGUAGE.vtt, LANGUAGE.srt or LANGUAGE.txt", status_code=404)
     await admitted(session_id, request, gateway, Purpose.READ)
     cues = await gateway.talk.cues(session_id, language)
     if form == "vtt":
         return Response(web_vtt(cues), media_type="text/vtt; charset=utf-8")
+    if form == "srt":
+        return Response(sub_rip(cues), media_type="application/x-subrip; charset=utf-8")
     return Response(plain_text(cues), media_type=MediaType.TEXT)
 
 
