@@ -39,9 +39,12 @@ async def entered() -> AsyncIterator[Entered]:
         assert request.query_string == "signed=1"
         return web.Response(body=b"sound", headers={"access-control-allow-origin": "*"})
 
+    async def other(_request: web.Request) -> web.Response:
+        return web.Response(text="secret")
+
     store = web.Application()
     store.router.add_get(f"/{BUCKET}/{{key:.+}}", clip)
-    store.router.add_get("/other-bucket/secret", lambda _: web.Response(text="secret"))
+    store.router.add_get("/other-bucket/secret", other)
     runner = web.AppRunner(store)
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, store_port).start()
