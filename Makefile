@@ -82,8 +82,8 @@ models: $(VENV)/installed ## the neural engines' models, pinned and checked: .ca
 	@$(call need-node)
 	@$(call find-uv); $(PYTHON) -m local_stack.models "$$uv"
 
-live: setup ## keep everything running for your own microphone; Ctrl-C stops it
-	@$(PYTHON) -m local_stack.live
+live: setup ## keep everything running for your own microphone; Ctrl-C stops it [PHONES=1, for phones of this network] [PUBLIC_URL=, of a tunnel]
+	@$(PYTHON) -m local_stack.live $(if $(PHONES),--phones=$(PHONES)) $(if $(PUBLIC_URL),--public-url=$(PUBLIC_URL))
 
 test: setup lint typecheck test-pages browser proxy $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
 	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)

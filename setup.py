@@ -47,6 +47,7 @@ setup(
         "ingest_gateway.operations",
         "ingest_gateway.protocol",
         "ingest_gateway.read_side",
+        "ingest_gateway.rooms",
         "ingest_gateway.routes",
         "ingest_gateway.sessions",
         "ingest_gateway.webrtc",

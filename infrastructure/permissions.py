@@ -124,7 +124,12 @@ def gateway(stored: Stored, stage: Stage) -> tuple[Access, ...]:
     names, tables = stage.names, stored.tables
     connections = tables[names.connections_table].table_arn
     sessions = tables[names.sessions_table].table_arn
-    kept = (names.listener_counts_table, names.rate_limits_table, names.utterances_table)
+    kept = (
+        names.listener_counts_table,
+        names.rate_limits_table,
+        names.utterances_table,
+        names.rooms_table,
+    )
     bus = f"arn:{Aws.PARTITION}:events:{stage.region}:{Aws.ACCOUNT_ID}:event-bus/default"
     rows = allow(
         ROWS,
@@ -142,14 +147,21 @@ def gateway(stored: Stored, stage: Stage) -> tuple[Access, ...]:
                 allow(("events:PutEvents",), bus),
             )
         ),
-        Access((allow(("s3:ListBucket",), stored.trail.bucket_arn),)),
-        to_any(
-            ("s3:GetObject",),
-            f"arn:{{partition}}:s3:::{names.audio_bucket}/dead-letters/*",
-            "Operators read the newest dead letters.",
+        Access(
+            (allow(("s3:ListBucket",), stored.trail.bucket_arn, stored.clips.bucket_arn),),
         ),
-        # What it signs for a page, the page may do: read one clip.
-        clips(("s3:GetObject",), stage),
+        to_any(
+            ("s3:GetObject", "s3:DeleteObject"),
+            f"arn:{{partition}}:s3:::{names.audio_bucket}/dead-letters/*",
+            "Operators read the newest dead letters; those of a deleted talk go with it.",
+        ),
+        to_any(
+            ("s3:DeleteObject",),
+            f"arn:{{partition}}:s3:::{names.audio_bucket}/sessions/*",
+            "A deleted talk's recorded chunks.",
+        ),
+        # What it signs for a page, the page may do: read one clip. A deleted talk's are deleted.
+        clips(("s3:GetObject", "s3:DeleteObject"), stage),
     )
 
 
@@ -191,6 +203,6 @@ def job(stored: Stored, stage: Stage) -> tuple[Access, ...]:
             {wildcard("*"): "Polly, Translate, Transcribe's streams, X-Ray know no resources."},
         ),
         to_any(FAN_OUT, consumers, "A consumer is named by the job."),
-        clips(("s3:GetObject", "s3:PutObject"), stage),
+        clips(("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"), stage),
         to_any(("s3:PutObject",), letters, "A dead letter is named when it is written."),
     )

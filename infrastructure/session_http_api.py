@@ -25,17 +25,27 @@ SPEAKERS_ROUTES = (
     ("/sessions/{sessionId}/listeners", (_METHODS.GET,)),
     ("/sessions/{sessionId}/listeners/{listenerId}", (_METHODS.DELETE,)),
     ("/tickets", (_METHODS.POST, _METHODS.DELETE)),
+    ("/events", (_METHODS.GET, _METHODS.POST)),
+    ("/events/{eventId}", (_METHODS.GET, _METHODS.DELETE)),
+    ("/rooms", (_METHODS.POST,)),
+    ("/rooms/{roomId}", (_METHODS.GET, _METHODS.PATCH, _METHODS.DELETE)),
+    ("/talks", (_METHODS.POST,)),
+    ("/talks/{talkId}", (_METHODS.PATCH, _METHODS.DELETE)),
 )
 """For holders of a token alone: API Gateway looks at it, and the code does again."""
 OPEN_ROUTES = (
     "/sessions/{sessionId}",
     "/audio/{sessionId}/{language}",
     "/transcripts/{sessionId}/{name}",
+    "/rooms/{roomId}/door",
+    "/talks/{talkId}",
     "/offer",
     "/healthz",
 )
 KEYS_ROUTE = "/sessions/{sessionId}/signaling-keys"
 """For guests too: they may view, the code decides."""
+STAGE_ROUTE = "/talks/{talkId}/stage"
+"""For who has the talk's link, which is no token of the pool: the code decides."""
 CALLS_PER_S = 1_000
 CALL_BURST = 1_000
 
@@ -117,6 +127,9 @@ class SessionHttpApi(Stack):
         for path in OPEN_ROUTES:
             api.add_routes(path=path, methods=[_METHODS.GET], integration=handled)
         api.add_routes(path=KEYS_ROUTE, methods=[_METHODS.POST], integration=handled)
+        api.add_routes(
+            path=STAGE_ROUTE, methods=[_METHODS.POST, _METHODS.DELETE], integration=handled
+        )
         accept(
             api,
             {"AwsSolutions-APIG4": "Listeners need no account: who has the link may read."},

@@ -44,7 +44,8 @@ class SessionManagement(Stack):
         self.stored = Stored(self, stage)
         self.accounts = Accounts(self, stage)
         self.metering = ClipMetering(self, stage, self.stored)
-        self.authorizer = Function(self, AUTHORIZER, stage, code, [self._ticket_reader(stage)])
+        admission = [self._ticket_reader(stage), self._link_reader(stage)]
+        self.authorizer = Function(self, AUTHORIZER, stage, code, admission)
         self.websocket = Function(self, WEBSOCKET, stage, code, self._gateway(stage))
         self.sweeper = Function(self, SWEEPER, stage, code, self._gateway(stage))
         self.functions = (self.authorizer, self.websocket, self.sweeper)
@@ -114,6 +115,11 @@ class SessionManagement(Stack):
         documents = self.stored.tables[stage.names.connections_table].table_arn
         actions = ("dynamodb:DeleteItem", "dynamodb:GetItem")
         return permissions.Access((permissions.allow(actions, documents),))
+
+    def _link_reader(self, stage: Stage) -> permissions.Access:
+        """A speaker's link is as good as its talk's row says."""
+        rooms = self.stored.tables[stage.names.rooms_table].table_arn
+        return permissions.Access((permissions.allow(("dynamodb:GetItem",), rooms),))
 
     def _api(self, stage: Stage) -> aws_apigatewayv2.WebSocketApi:
         def handled(name: str, function: Function) -> WebSocketLambdaIntegration:

@@ -84,9 +84,11 @@ def bucket(
     *,
     bucket_name: str | None = None,
     kept_days: int | None = layout.STORED_DAYS,
+    kept_days_by_tag: Mapping[int | None, int] | None = None,
     fetched_by_pages: bool = False,
 ) -> aws_s3.Bucket:
-    """Private, encrypted, TLS only. ``kept_days`` None: until somebody deletes it.
+    """Private, encrypted, TLS only. ``kept_days`` None: until somebody deletes it;
+    ``kept_days_by_tag``: by the value of a clip's tag instead.
 
     ``fetched_by_pages``: pages on any origin may read what a signed link leads to.
     """
@@ -99,7 +101,7 @@ def bucket(
         enforce_ssl=True,
         server_access_logs_bucket=logs,
         server_access_logs_prefix=f"{name}/",
-        lifecycle_rules=[_expiry(kept_days)] if kept_days is not None else None,
+        lifecycle_rules=_expiries(kept_days_by_tag or {None: kept_days}),
         cors=[
             aws_s3.CorsRule(
                 allowed_methods=[aws_s3.HttpMethods.GET], allowed_origins=["*"], max_age=3600
@@ -111,7 +113,17 @@ def bucket(
     )
 
 
-def _expiry(days: int) -> aws_s3.LifecycleRule:
+def _expiries(days_by_tag: Mapping[int | None, int | None]) -> list[aws_s3.LifecycleRule]:
+    return [_expiry(tag, days) for tag, days in days_by_tag.items() if days is not None]
+
+
+def _expiry(tag: int | None, days: int) -> aws_s3.LifecycleRule:
+    if tag is not None:
+        return aws_s3.LifecycleRule(
+            id=f"expire-{layout.KEEP_TAG}-{tag}",
+            expiration=Duration.days(days),
+            tag_filters={layout.KEEP_TAG: str(tag)},
+        )
     return aws_s3.LifecycleRule(
         id="expire",
         expiration=Duration.days(days),
@@ -137,6 +149,7 @@ class Stored(Construct):
             self.logs,
             stage,
             bucket_name=names.clip_bucket,
+            kept_days_by_tag=layout.clip_expiry_days(),
             fetched_by_pages=True,
         )
         self.trail = bucket(self, "Trail", self.logs, stage, bucket_name=names.audio_bucket)

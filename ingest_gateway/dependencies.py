@@ -11,8 +11,10 @@ from connectors.amazon.clients import AwsClients
 from connectors.amazon.clip_store import AmazonClipStore
 from connectors.amazon.dead_letter_archive import AmazonDeadLetterArchive
 from connectors.amazon.document_store import AmazonDocumentStore
+from connectors.amazon.erasure import AmazonErasure
 from connectors.amazon.ledger import AmazonLedger
 from connectors.amazon.record_sink import AmazonRecordSink
+from connectors.amazon.room_tables import AmazonRoomTables
 from connectors.amazon.session_events import AmazonSessionEvents
 from connectors.amazon.session_tables import AmazonSessionTables
 from connectors.amazon.signaling_channels import AmazonSignalingAccess, AmazonSignalingChannels
@@ -33,7 +35,9 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         sink=AmazonRecordSink(clients),
         ledger=AmazonLedger(clients),
         clips=AmazonClipStore(clients, public_endpoint_url=settings.clips_endpoint),
+        erasure=AmazonErasure(clients),
         events=AmazonSessionEvents(clients),
+        rooms=AmazonRoomTables(clients, wall_clock_ms),
         languages=_languages(settings),
         documents=AmazonDocumentStore(clients, wall_clock_ms),
         channels=AmazonSignalingChannels(clients, settings.kvs_endpoint) if settings.kvs else None,
@@ -50,6 +54,7 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         listening_by=settings.listening_by,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
+        trust_url=settings.trust_url,
         dead_letters=AmazonDeadLetterArchive(clients),
         flink_url=settings.flink_url,
         limits=settings.limits(),

@@ -6,19 +6,22 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from connectors.calls.policy import Policies
 from connectors.interfaces.clip_store import ClipStore
 from connectors.interfaces.dead_letters import DeadLetterArchive
 from connectors.interfaces.document_store import DocumentStore
+from connectors.interfaces.erasure import Erasure
 from connectors.interfaces.ledger import Ledger
 from connectors.interfaces.record_sink import RecordSink
+from connectors.interfaces.room_tables import RoomTables
 from connectors.interfaces.session_events import SessionEvents
 from connectors.interfaces.session_tables import SessionTables
 from connectors.interfaces.signaling_channels import SignalingAccess, SignalingChannels
 from connectors.memory.document_store import MemoryDocumentStore
+from connectors.memory.room_tables import MemoryRoomTables
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
@@ -36,14 +39,21 @@ from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import ListeningBy
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.read_side.talk import Talk
+from ingest_gateway.rooms.deletion import Deletions
+from ingest_gateway.rooms.organiser import Organiser
+from ingest_gateway.rooms.records import RoomRecords
+from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
+from ingest_gateway.rooms.stages import StageDependencies, Stages
 from ingest_gateway.sessions.channels import SessionChannels
 from ingest_gateway.sessions.conversation import Conversation, ConversationServices
+from ingest_gateway.sessions.event_publisher import EventPublisher
 from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.ids import NewId, memorable_id
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission
 from ingest_gateway.sessions.listeners import ListenerDependencies, Listeners
 from ingest_gateway.sessions.live_sessions import LiveSessions
+from ingest_gateway.sessions.presence_watch import PresenceWatch
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sessions.sweeper import Sweeper
@@ -70,7 +80,8 @@ class GatewayDependencies:
     token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
-    ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
+    ``public_url``: where others reach this gateway; None: where they came from. ``trust_url``:
+    where a phone learns to trust its certificate; None: it does. ``binary_frames``:
     whether they arrive here. ``dead_letters``
     (None: not shown) and ``flink_url``, where Flink's own pages are, are for operators."""
 
@@ -78,9 +89,11 @@ class GatewayDependencies:
     sink: RecordSink
     ledger: Ledger
     clips: ClipStore
+    erasure: Erasure
     languages: Languages
     verifier: TokenVerifier
     events: SessionEvents = field(default_factory=MemorySessionEvents)
+    rooms: RoomTables = field(default_factory=MemoryRoomTables)
     documents: DocumentStore | None = None
     channels: SignalingChannels | None = None
     channel_access: SignalingAccess | None = None
@@ -91,6 +104,7 @@ class GatewayDependencies:
     listening_by: ListeningBy = "id"
     gateway_id: str = "gateway"
     public_url: str | None = None
+    trust_url: str | None = None
     binary_frames: bool = True
     dead_letters: DeadLetterArchive | None = None
     flink_url: str | None = None
@@ -124,7 +138,8 @@ class Gateway:
         documents = needs.documents or MemoryDocumentStore(needs.now_ms)
         revocations = Revocations(documents, needs.policies, needs.now_ms)
         self.tickets = Tickets(documents, needs.policies, needs.now_ms, revocations)
-        self.verifier = RevocableVerifier(needs.verifier, revocations)
+        links = SpeakerLinkVerifier(needs.verifier, needs.rooms, needs.policies)
+        self.verifier = RevocableVerifier(links, revocations)
         self.tokens = TokenWatch(self.hub, self.verifier, revocations, needs.now_ms)
         self.channels = SessionChannels(needs.channels, needs.channel_access, needs.policies)
         self.request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
@@ -150,9 +165,8 @@ class Gateway:
                 languages=needs.languages,
                 request_limits=self.request_limits,
                 writer=self.writer,
-                events=needs.events,
+                events=EventPublisher(needs.events, needs.policies),
                 channels=self.channels,
-                policies=needs.policies,
                 new_session_id=needs.new_session_id,
                 listening_by=needs.listening_by,
                 now_ms=needs.now_ms,
@@ -165,11 +179,33 @@ class Gateway:
                 captions=self.captions,
                 languages=needs.languages,
                 admission=self.admission,
+                request_limits=self.request_limits,
                 limits=needs.limits,
                 writer=self.writer,
                 gateway_id=needs.gateway_id,
                 now_ms=needs.now_ms,
             )
+        )
+        records = RoomRecords(needs.rooms, needs.policies)
+        self.stages = Stages(
+            StageDependencies(
+                records=records,
+                live=self.live,
+                hub=self.hub,
+                speakers=self.speakers,
+                request_limits=self.request_limits,
+                now_ms=needs.now_ms,
+            )
+        )
+        self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
+        self.speakers.on_end = self.deletions.session_ended
+        self.organiser = Organiser(
+            records,
+            self.stages,
+            self.deletions,
+            needs.languages,
+            needs.new_session_id,
+            needs.now_ms,
         )
         self.sweeper = Sweeper(
             live=self.live,
@@ -180,7 +216,9 @@ class Gateway:
             limits=needs.limits,
             gateway_id=needs.gateway_id,
             now_ms=needs.now_ms,
+            deletions=self.deletions,
         )
+        self.presence = PresenceWatch(self.live, self.hub, self.speakers, needs.now_ms)
         self.watch = OperationsWatch(
             WatchDependencies(
                 live=self.live,
@@ -201,6 +239,7 @@ class Gateway:
             intake=self.intake,
             speakers=self.speakers,
             listeners=self.listeners,
+            stages=self.stages,
             captions=self.captions,
             tokens=self.tokens,
             writer=self.writer,
@@ -210,6 +249,7 @@ class Gateway:
             now_ms=needs.now_ms,
         )
         self._background: tuple[asyncio.Task[None], ...] = ()
+        self._beside: set[asyncio.Task[None]] = set()
 
     def conversation(self, connection: Connection) -> Conversation:
         return Conversation(connection, self.conversation_services)
@@ -223,15 +263,24 @@ class Gateway:
         await self.sweeper.recover()
         self._background = (
             asyncio.create_task(self.sweeper.run(), name="sweeper"),
+            asyncio.create_task(self.presence.run(), name="presence-watch"),
             asyncio.create_task(self.watch.run(), name="operations-watch"),
+            asyncio.create_task(self.stages.run(), name="stages"),
             asyncio.create_task(self.tokens.run(), name="token-watch"),
         )
 
+    def run_beside(self, work: Coroutine[None, None, None]) -> None:
+        """Until it ends, or the gateway does; whoever began it need not wait."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
     async def stop(self) -> None:
         """After the sockets are closed: what was taken is made durable first."""
-        for task in self._background:
+        running = (*self._background, *self._beside)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         if not await self.writer.drain(DRAIN_S):
             _log.error("records were left that the stream did not take in %g s", DRAIN_S)
         await self.sweeper.save_progress()
@@ -242,6 +291,7 @@ class Gateway:
             self.needs.ledger.close(),
             self.needs.clips.close(),
             self.needs.events.close(),
+            self.needs.rooms.close(),
             self.channels.stop(),
             return_exceptions=True,
         )

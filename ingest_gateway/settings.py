@@ -23,7 +23,8 @@ LANGUAGE_TABLES = ("offline", "amazon", "any")
 class GatewaySettings(BaseSettings):
     """Options, or environment variables as ``GATEWAY_PORT``; options win.
 
-    ``public_url`` is where others reach this gateway; ``aws_endpoint`` None: AWS itself.
+    ``public_url`` is where others reach this gateway, ``trust_url`` where a phone learns to trust
+    its certificate; ``aws_endpoint`` None: AWS itself.
     ``gateway_id`` must stay the same over restarts and differ between gateways of one stage.
     ``media_host`` is where WebRTC's audio comes in (default: where HTTP does), ``ice_servers`` the
     STUN and TURN servers (``stun:host:port``, ``turn:host:port``) that help to find it.
@@ -59,6 +60,7 @@ class GatewaySettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str | None = None
+    trust_url: str | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
 

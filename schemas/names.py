@@ -74,13 +74,23 @@ class Names:
         return f"ListenerCounts-{self.stage}"
 
     @property
+    def rooms_table(self) -> str:
+        """Events, rooms and talks. Key: scope, item."""
+        return f"Rooms-{self.stage}"
+
+    @property
     def positions_table(self) -> str:
         """Key: jobName, shardId."""
         return f"Positions-{self.stage}"
 
 
+def session_prefix(session_id: str) -> str:
+    """What the keys of a session's clips and recorded chunks begin with."""
+    return f"sessions/{session_id}/"
+
+
 def clip_key(session_id: str, language: str, timestamp_ms: int) -> str:
-    return f"sessions/{session_id}/translated/{language}/{timestamp_ms}.mp3"
+    return f"{session_prefix(session_id)}translated/{language}/{timestamp_ms}.mp3"
 
 
 def dead_letter_key(stage: str, at_ms: int, digest: str) -> str:

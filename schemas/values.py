@@ -144,7 +144,7 @@ class LedgerEntry:
     that generation owns the session from here on. Who finds it under the number of a commit of its
     own has lost the session. ``routes`` are those languages that had listeners when the entry was
     committed; ``outcomes`` tells what became of it in each. ``version`` 1: written before there
-    were outcomes; every language of it counts as delivered.
+    were outcomes; every language of it counts as delivered. ``keep_days``: for how long it is kept.
     """
 
     session_id: str
@@ -170,13 +170,13 @@ class LedgerEntry:
     outcomes: tuple[FixedOutcome, ...] = ()
     sentence: int | None = None
     ends_sentence: bool = False
+    keep_days: int = 1
 
     def outcome(self, language: str) -> FixedOutcome | None:
         return next((each for each in self.outcomes if each.language == language), None)
 
     def clip_at_ms(self, language: str) -> int:
-        """The time under which the clip in ``language`` is stored (``clip_key``): of the first
-        sample that it newly covers."""
+        """Under which the clip in ``language`` is stored: of the first sample that it covers."""
         fixed = self.outcome(language)
         if fixed is None or fixed.release is None:
             return self.captured_at_ms

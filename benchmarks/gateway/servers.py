@@ -20,6 +20,7 @@ from litestar import Litestar, MediaType, WebSocket, get, websocket
 from benchmarks.gateway.stand_in_sink import StandInSink
 from connectors.interfaces.record_sink import SinkRecord
 from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
@@ -41,6 +42,7 @@ def gateway_app(sink: StandInSink) -> Litestar:
         sink=sink,
         ledger=MemoryLedger(),
         clips=MemoryClipStore(),
+        erasure=NothingErased(),
         languages=Languages(
             can_hear=lambda _source: True,
             can_translate=lambda source, target: source != target,

@@ -32,6 +32,7 @@ from benchmarks.engines.offline import recognise
 from benchmarks.tables import save, show
 from connectors.interfaces.record_sink import SinkRecord
 from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.record_sink import MemoryRecordSink
 from connectors.memory.session_tables import MemorySessionTables
@@ -118,6 +119,7 @@ async def speak(samples: NDArray[np.int16], seconds: float) -> tuple[float, list
             sink=sink,
             ledger=MemoryLedger(),
             clips=MemoryClipStore(),
+            erasure=NothingErased(),
             languages=Languages(
                 can_hear=lambda _source: True,
                 can_translate=lambda source, target: source != target,

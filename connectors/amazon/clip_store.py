@@ -8,6 +8,9 @@ from dataclasses import replace
 from botocore.exceptions import ClientError
 
 from connectors.amazon.clients import AwsClients, aws_errors, error_code
+from connectors.amazon.layout import KEEP_TAG
+from schemas.rooms import DEFAULT_KEEP_DAYS
+from schemas.session_extra import KEEP_DAYS
 
 
 class AmazonClipStore:
@@ -43,6 +46,7 @@ class AmazonClipStore:
                 Body=body,
                 ContentType=content_type,
                 Metadata=metadata,
+                Tagging=f"{KEEP_TAG}={metadata.get(KEEP_DAYS, DEFAULT_KEEP_DAYS)}",
             )
 
     async def get(self, key: str) -> bytes | None:

@@ -24,7 +24,8 @@ Item = dict[str, Any]
 """A row in DynamoDB's own notation: ``{"epoch": {"N": "3"}, ...}``."""
 
 KEEP_S = 24 * 3600
-"""A session lives 8 h at most; its transcript is kept until a day after each word."""
+"""A session lives 8 h at most; its transcript is kept until a day after each word, or as many days
+as its room says. A job needs its rows for as long as it lives."""
 
 _NUMBERS = {
     "sequenceNumber": "number",
@@ -253,7 +254,10 @@ def to_item(entry: LedgerEntry) -> Item:
         item["resumeRecord"] = {"S": entry.resume_record}
     if entry.version > 1:
         item |= {"version": {"N": str(entry.version)}, "outcomes": {"M": {}}}
-    item[EXPIRES_AT] = {"N": str(entry.committed_at_ms // 1000 + KEEP_S)}
+    if entry.keep_days != 1:
+        item["keepDays"] = {"N": str(entry.keep_days)}
+    kept_s = KEEP_S * max(entry.keep_days, 1)
+    item[EXPIRES_AT] = {"N": str(entry.committed_at_ms // 1000 + kept_s)}
     return item
 
 
@@ -277,6 +281,7 @@ def from_item(item: Item) -> LedgerEntry:
             version=int(item.get("version", {"N": "1"})["N"]),
             takeover=int(item.get("takeover", {"N": "0"})["N"]),
             ends_sentence="endsSentence" in item,
+            keep_days=int(item.get("keepDays", {"N": "1"})["N"]),
             outcomes=tuple(_outcome(language, outcomes[language]) for language in sorted(outcomes)),
             **values,
         )

@@ -7,13 +7,21 @@ On AWS the CDK app does this; both take names from ``schemas.names`` and shapes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from connectors.amazon.clients import AwsClients, AwsSettings, aws_errors, error_code
-from connectors.amazon.layout import EXPIRES_AT, STORED_DAYS, Key, Table, tables
+from connectors.amazon.layout import (
+    EXPIRES_AT,
+    KEEP_TAG,
+    STORED_DAYS,
+    Key,
+    Table,
+    clip_expiry_days,
+    tables,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -51,8 +59,8 @@ async def create_resources_of(clients: AwsClients, *, shards: int = 2) -> None:
         *(_create_table(dynamodb, table) for table in tables(names)),
         _create_stream(kinesis, names.audio_stream, shards),
         _create_stream(kinesis, names.dead_letter_stream, 1),
-        _create_bucket(s3, names.clip_bucket, settings),
-        _create_bucket(s3, names.audio_bucket, settings),
+        _create_bucket(s3, names.clip_bucket, settings, clip_expiry_days()),
+        _create_bucket(s3, names.audio_bucket, settings, {None: STORED_DAYS}),
     )
     await _let_pages_fetch(s3, names.clip_bucket)
 
@@ -137,7 +145,9 @@ async def _until(ready: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(_READY_POLL_S)
 
 
-async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None:
+async def _create_bucket(
+    s3: S3Client, name: str, settings: AwsSettings, days_by_tag: Mapping[int | None, int]
+) -> None:
     location: dict[str, Any] = {}
     if settings.region != "us-east-1":  # the one region that refuses to be named
         location = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
@@ -155,14 +165,7 @@ async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None
         await s3.put_bucket_lifecycle_configuration(
             Bucket=name,
             LifecycleConfiguration={
-                "Rules": [
-                    {
-                        "ID": "expire",
-                        "Status": "Enabled",
-                        "Filter": {"Prefix": ""},
-                        "Expiration": {"Days": STORED_DAYS},
-                    }
-                ]
+                "Rules": [_expiry(tag, days) for tag, days in days_by_tag.items()]
             },
         )
         await s3.put_bucket_encryption(
@@ -171,6 +174,16 @@ async def _create_bucket(s3: S3Client, name: str, settings: AwsSettings) -> None
                 "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
             },
         )
+
+
+def _expiry(tag: int | None, days: int) -> Any:
+    by_tag = {"Tag": {"Key": KEEP_TAG, "Value": str(tag)}}
+    return {
+        "ID": "expire" if tag is None else f"expire-{KEEP_TAG}-{tag}",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""} if tag is None else by_tag,
+        "Expiration": {"Days": days},
+    }
 
 
 async def _let_pages_fetch(s3: S3Client, bucket: str) -> None:

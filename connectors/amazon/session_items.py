@@ -20,11 +20,15 @@ from connectors.interfaces.session_tables import (
     ListenerCounts,
     SessionRow,
 )
+from schemas.session_extra import keep_days
 from schemas.values import SessionInfo
 
 Item = dict[str, Any]
+KEEP_MS = 24 * 3600 * 1000
+_MOST_LIFE_MS = 8 * 3600 * 1000
 COUNT = "listeners#"
 PARTIALS = "partials#"
+FEEDBACK = "feedback#"
 
 _SESSION_ATTRIBUTES = frozenset(
     {
@@ -43,6 +47,7 @@ _SESSION_ATTRIBUTES = frozenset(
         "durableSequence",
         "clockOffsetMs",
         "speakerSeenAt",
+        "speakerLostAt",
         "muted",
         "volume",
     }
@@ -65,6 +70,28 @@ class Change:
     update: str
     condition: str
     values: Item
+
+
+def owned_by(generation: int) -> str:
+    """The condition that the session's last opening was this generation's (0: not counted)."""
+    if generation:
+        return "opening.#generation = :generation AND opening.#connection = speakerConnectionId"
+    return (
+        "(attribute_not_exists(opening.#connection) OR opening.#connection <> speakerConnectionId)"
+    )
+
+
+def with_lost(changes: list[str], values: dict[str, Item]) -> str:
+    """The update of these; a speaker of whom nothing else is said is there."""
+    lost = ", speakerLostAt = :lost" if ":lost" in values else " REMOVE speakerLostAt"
+    return f"SET {', '.join(changes)}{lost}"
+
+
+def session_expires_at_ms(info: SessionInfo) -> int:
+    """With its last words, but not before them: a session lives for hours."""
+    days = keep_days(info)
+    lives_ms = KEEP_MS if days <= 1 else _MOST_LIFE_MS + days * KEEP_MS
+    return info.created_at_ms + lives_ms
 
 
 def text(value: str) -> Item:
@@ -116,6 +143,9 @@ def session_item(row: SessionRow, *, expires_at_ms: int) -> Item:
         ),
         "speakerSeenAt": (
             None if row.speaker_seen_at_ms is None else number(row.speaker_seen_at_ms)
+        ),
+        "speakerLostAt": (
+            None if row.speaker_lost_at_ms is None else number(row.speaker_lost_at_ms)
         ),
         "opening": _opening(row),
         "streams": _streams(row),
@@ -186,6 +216,7 @@ def session_row(item: Item) -> SessionRow:
         durable_sequence=int(item["durableSequence"]["N"]),
         clock_offset_ms=_int(item, "clockOffsetMs"),
         speaker_seen_at_ms=_int(item, "speakerSeenAt"),
+        speaker_lost_at_ms=_int(item, "speakerLostAt"),
         muted=bool(item["muted"]["BOOL"]),
         volume=float(item["volume"]["N"]),
         speaker_connection_id=(
@@ -254,6 +285,8 @@ def streams_change(before: Item, row: SessionRow) -> Change:
     if "speakerSeenAt" in after:
         changes.append("speakerSeenAt = :seen")
         values[":seen"] = after["speakerSeenAt"]
+    if "speakerLostAt" in before and "speakerLostAt" not in after:
+        removed.append("speakerLostAt")
     if before["epoch"] != after["epoch"]:  # the offset is that of the highest epoch's clock
         removed.append("clockOffsetMs")
     update = f"SET {', '.join(changes)}"
@@ -288,18 +321,22 @@ def connection_row(item: Item) -> ConnectionRow:
     )
 
 
-def count_attributes(by_language: Mapping[str, int], partials: Mapping[str, int]) -> dict[str, int]:
+def count_attributes(
+    by_language: Mapping[str, int],
+    partials: Mapping[str, int],
+    feedback: Mapping[str, int] | None = None,
+) -> dict[str, int]:
     """Counts under the names that they have in the row."""
-    return {COUNT + name: count for name, count in by_language.items()} | {
-        PARTIALS + name: count for name, count in partials.items()
-    }
+    named = ((COUNT, by_language), (PARTIALS, partials), (FEEDBACK, feedback or {}))
+    return {prefix + name: count for prefix, counts in named for name, count in counts.items()}
 
 
 def listener_counts(item: Item) -> ListenerCounts:
     """An absent row is revision -1. DynamoDB's ADD starts at 0, so the first change is 1 there
     and 0 here."""
     revision = int(item["revision"]["N"]) - 1 if "revision" in item else -1
-    return ListenerCounts(_counts(item, COUNT), revision, _counts(item, PARTIALS))
+    partials, feedback = _counts(item, PARTIALS), _counts(item, FEEDBACK)
+    return ListenerCounts(_counts(item, COUNT), revision, partials, feedback)
 
 
 def _counts(item: Item, prefix: str) -> dict[str, int]:

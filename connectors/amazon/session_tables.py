@@ -32,20 +32,10 @@ from connectors.interfaces.session_tables import (
 from schemas.names import LISTENERS_INDEX
 from schemas.values import ListenerLanguages, SessionInfo
 
-_KEEP_MS = 24 * 3600 * 1000
 _NOT_ENDED = "attribute_exists(sessionId) AND #status <> :ended"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _ATTEMPTS = 20
 """Of a conditional write; each time one of the others succeeds."""
-
-
-def _owned_by(generation: int) -> str:
-    """The condition that the session's last opening was this generation's (0: not counted)."""
-    if generation:
-        return "opening.#generation = :generation AND opening.#connection = speakerConnectionId"
-    return (
-        "(attribute_not_exists(opening.#connection) OR opening.#connection <> speakerConnectionId)"
-    )
 
 
 class AmazonSessionTables:
@@ -67,7 +57,9 @@ class AmazonSessionTables:
             try:
                 await dynamodb.put_item(
                     TableName=self._names.sessions_table,
-                    Item=items.session_item(row, expires_at_ms=row.info.created_at_ms + _KEEP_MS),
+                    Item=items.session_item(
+                        row, expires_at_ms=items.session_expires_at_ms(row.info)
+                    ),
                     ConditionExpression="attribute_not_exists(sessionId)",
                 )
             except ClientError as error:
@@ -102,6 +94,8 @@ class AmazonSessionTables:
             ":seen": items.number(progress.speaker_seen_at_ms),
         }
         changes = ["durableSequence = :durable", "speakerSeenAt = :seen"]
+        if progress.speaker_lost_at_ms is not None:
+            values[":lost"] = items.number(progress.speaker_lost_at_ms)
         if progress.clock_offset_ms is not None:
             changes.append("clockOffsetMs = :offset")
             values[":offset"] = items.number(progress.clock_offset_ms)
@@ -110,8 +104,8 @@ class AmazonSessionTables:
             values[":generation"] = items.number(progress.generation)
         saved = await self._update_session(
             progress.session_id,
-            f"SET {', '.join(changes)}",
-            f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
+            items.with_lost(changes, values),
+            f"{_NOT_ENDED} AND {items.owned_by(progress.generation)}"
             " AND epoch = :epoch AND durableSequence <= :durable",
             values,
             {"#durable": "durable"} if progress.generation else {},
@@ -134,8 +128,8 @@ class AmazonSessionTables:
             names["#clock"] = "clock"
         await self._update_session(
             progress.session_id,
-            f"SET {', '.join(changes)}",
-            f"{_NOT_ENDED} AND {_owned_by(progress.generation)}"
+            items.with_lost(changes, values),
+            f"{_NOT_ENDED} AND {items.owned_by(progress.generation)}"
             " AND opening.#epoch = :epoch AND opening.#durable <= :durable",
             values,
             names,
@@ -255,7 +249,7 @@ class AmazonSessionTables:
     async def count_listeners(
         self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
-        changes = items.count_attributes(change.by_language, change.partials)
+        changes = items.count_attributes(change.by_language, change.partials, change.feedback)
         names = {f"#l{at}": name for at, name in enumerate(changes)}
         values = {f":l{at}": items.number(step) for at, step in enumerate(changes.values())}
         adding = "".join(f"#l{at} :l{at}, " for at in range(len(changes)))
@@ -323,7 +317,7 @@ class AmazonSessionTables:
         return {
             ":one": items.number(1),
             ":now": items.number(now_ms),
-            ":end": items.seconds(now_ms + _KEEP_MS),
+            ":end": items.seconds(now_ms + items.KEEP_MS),
         }
 
     async def _count_row(self, session_id: str) -> Item:

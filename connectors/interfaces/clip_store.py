@@ -10,7 +10,8 @@ class ClipStore(Protocol):
     async def put(
         self, key: str, body: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        """Store or replace. Metadata values are ASCII. Repeating it changes nothing."""
+        """Store or replace. Metadata values are ASCII; ``keepDays`` among them says for how long
+        the object is kept, where the store forgets by itself. Repeating it changes nothing."""
         ...
 
     async def get(self, key: str) -> bytes | None: ...

@@ -62,6 +62,9 @@ class SessionRow:
     the gateway's clock less the speaker's. ``earlier`` are other streams of the session, the one
     that was opened last at the end.
 
+    ``speaker_lost_at_ms``: the last sign of that connection, once it is gone or silent; None, or
+    before ``speaker_seen_at_ms``: it is there.
+
     ``openings`` counts how often a stream of the session was opened, and ``generation`` is the
     number of the last opening, whose gateway owns the session's audio (0: nobody opened one, or
     a gateway did that does not count).
@@ -73,6 +76,7 @@ class SessionRow:
     durable_sequence: int = -1
     clock_offset_ms: int | None = None
     speaker_seen_at_ms: int | None = None
+    speaker_lost_at_ms: int | None = None
     muted: bool = False
     volume: float = 1.0
     speaker_connection_id: str | None = None
@@ -103,6 +107,7 @@ class SessionRow:
         row = replace(
             self,
             speaker_seen_at_ms=now_ms,
+            speaker_lost_at_ms=None,
             speaker_connection_id=connection_id,
             openings=self.openings + 1,
             generation=self.openings + 1,
@@ -151,6 +156,7 @@ class Progress:
     clock_offset_ms: int | None
     speaker_seen_at_ms: int
     generation: int = 0
+    speaker_lost_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +190,11 @@ class ConnectionRow:
 @dataclass(frozen=True, slots=True)
 class CountChange:
     """What to add to a session's counts, by language: listeners, and those of them who asked for
-    partial captions."""
+    partial captions; and, by kind, what listeners say of how they hear."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     partials: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any((*self.by_language.values(), *self.partials.values()))
@@ -211,11 +218,12 @@ def count_change(before: ConnectionRow | None, after: ConnectionRow | None) -> C
 @dataclass(frozen=True, slots=True)
 class ListenerCounts:
     """Listeners per language as of a revision (-1: nobody ever listened); ``partials`` are those
-    of them who asked for partial captions."""
+    of them who asked for partial captions. ``feedback``: how often each kind was said."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     revision: int = -1
     partials: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -245,6 +253,7 @@ class ListenerCounts:
             _added(self.by_language, change.by_language),
             self.revision + 1,
             _added(self.partials, change.partials),
+            _added(self.feedback, change.feedback),
         )
 
 

@@ -48,6 +48,16 @@ class MemoryLedger:
     async def save_head(self, head: LedgerHead) -> None:
         self._heads[head.session_id] = head
 
+    def rows(self) -> tuple[object, ...]:
+        """All that is held, for tests that look for traces."""
+        entries = (entry for rows in self._sessions.values() for entry in rows.values())
+        return (*entries, *self._heads.values())
+
+    def forget(self, session_id: str) -> int:
+        """Remove all rows of a session, its head included; how many there were."""
+        rows = self._sessions.pop(session_id, {})
+        return len(rows) + int(self._heads.pop(session_id, None) is not None)
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -63,6 +63,7 @@ class MemorySessionTables:
                 durable_sequence=progress.durable_sequence,
                 clock_offset_ms=progress.clock_offset_ms,
                 speaker_seen_at_ms=progress.speaker_seen_at_ms,
+                speaker_lost_at_ms=progress.speaker_lost_at_ms,
             )
         return True
 
@@ -142,7 +143,8 @@ class MemorySessionTables:
         before = self._counts.get(session_id, ListenerCounts())
         if before.revision != seen.revision:
             return None
-        return self.set_counts(session_id, replace(mended, revision=seen.revision + 1), now_ms)
+        after = replace(mended, revision=seen.revision + 1, feedback=before.feedback)
+        return self.set_counts(session_id, after, now_ms)
 
     async def listeners(self, session_id: str) -> ListenerLanguages:
         now_ms = self._now_ms()
@@ -159,6 +161,21 @@ class MemorySessionTables:
     async def count_request(self, limit_key: str, expires_at_ms: int) -> int:
         self._requests[limit_key] = self._requests.get(limit_key, 0) + 1
         return self._requests[limit_key]
+
+    def rows(self) -> tuple[object, ...]:
+        """All that is held, for tests that look for traces."""
+        counts = tuple(self._counts.items())
+        return (*self._sessions.values(), *self._connections.values(), *counts)
+
+    def forget(self, session_id: str) -> int:
+        """Remove a session's row, counts and connections; how many rows there were."""
+        own = [one for one, row in self._connections.items() if row.session_id == session_id]
+        for connection_id in own:
+            del self._connections[connection_id]
+        self._counted_at_ms.pop(session_id, None)
+        counts = self._counts.pop(session_id, None)
+        row = self._sessions.pop(session_id, None)
+        return len(own) + int(counts is not None) + int(row is not None)
 
     async def close(self) -> None:
         pass

@@ -45,6 +45,8 @@ OF_THE_GATEWAY_ALONE = {
     "signaling_channels.py",
     "dead_letter_archive.py",
     "document_store.py",
+    "erasure.py",
+    "room_tables.py",
 }
 KNOW_NO_RESOURCES = {
     "ec2:CreateNetworkInterface",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.amazon.layout import EXPIRES_AT, STORED_DAYS, Table, tables
+from connectors.amazon.layout import EXPIRES_AT, KEEP_TAG, STORED_DAYS, Table, tables
 from infrastructure.tests.written import Templates
 from schemas.names import Names
 
@@ -75,13 +75,24 @@ def test_streams_are_on_demand_for_a_day_and_encrypted(templates: Templates) -> 
         assert one["StreamEncryption"]["EncryptionType"] == "KMS"
 
 
-def test_speech_is_kept_for_a_day(templates: Templates) -> None:
+def test_letters_and_chunks_are_kept_for_a_day(templates: Templates) -> None:
     names = Names(templates.stage)
     found = buckets(templates)
-    for name in (names.clip_bucket, names.audio_bucket):
-        (rule,) = found[name]["LifecycleConfiguration"]["Rules"]
-        assert (rule["ExpirationInDays"], rule["Status"]) == (STORED_DAYS, "Enabled")
-        assert "Prefix" not in rule
+    (rule,) = found[names.audio_bucket]["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["Status"]) == (STORED_DAYS, "Enabled")
+    assert "Prefix" not in rule
+
+
+def test_clips_are_kept_for_as_long_as_their_tag_says(templates: Templates) -> None:
+    bucket = buckets(templates)[Names(templates.stage).clip_bucket]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    by_tag = {
+        rule["TagFilters"][0]["Value"] if "TagFilters" in rule else None: rule["ExpirationInDays"]
+        for rule in rules
+    }
+    assert by_tag == {"0": 1, "1": 1, "7": 7, "30": 30, None: 31}
+    assert {rule["TagFilters"][0]["Key"] for rule in rules if "TagFilters" in rule} == {KEEP_TAG}
 
 
 def test_no_bucket_is_public_unencrypted_or_reached_without_tls(templates: Templates) -> None:

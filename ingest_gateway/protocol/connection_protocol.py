@@ -4,6 +4,7 @@ No I/O and no clock; time is an argument. The rules:
 
     state      may send                                               becomes
     new        createSession, joinAsSpeaker, joinSession, audioChunk   (by the answer)
+    new, listener  joinRoom                                            as it was
     speaker    audio of its session, broadcast controls, status        new: taken over
     listener   changeLanguage, leaveSession, refreshUrl, heard         new: left
     any        heartbeat
@@ -38,6 +39,7 @@ from ingest_gateway.protocol.messages import (
     GetSessionStatus,
     Heard,
     JoinAsSpeaker,
+    JoinRoom,
     JoinSession,
     LeaveSession,
     MuteBroadcast,
@@ -218,7 +220,7 @@ class ConnectionProtocol:
         elif isinstance(message, JoinAsSpeaker | CreateSession):
             if isinstance(self.role, Listening):
                 raise Refusal("FORBIDDEN", "this connection listens: speak through another one")
-        elif isinstance(message, JoinSession) and isinstance(self.role, Speaking):
+        elif isinstance(message, JoinSession | JoinRoom) and isinstance(self.role, Speaking):
             raise Refusal("FORBIDDEN", "this connection speaks: listen through another one")
         return [message]
 

@@ -6,10 +6,13 @@ missing ones and wrong types are refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ingest_gateway.protocol.error_codes import ErrorCode
 
 MOST_ID_CHARACTERS = 128
 Id = Annotated[str, Meta(min_length=1, max_length=MOST_ID_CHARACTERS)]
@@ -98,6 +101,14 @@ class JoinSession(ClientMessage, frozen=True):
     """Of ``sessionJoined``: lets the same listener in again."""
 
 
+class JoinRoom(ClientMessage, frozen=True):
+    """``key``: the secret of the room's link."""
+
+    room_id: Id
+    key: Id
+    access_code: Annotated[str, Meta(max_length=MOST_ID_CHARACTERS)] | None = None
+
+
 class ChangeLanguage(ClientMessage, frozen=True):
     session_id: Id
     target_language: Language
@@ -140,6 +151,7 @@ Command = (
     | EndSession
     | GetSessionStatus
     | JoinSession
+    | JoinRoom
     | ChangeLanguage
     | LeaveSession
     | RefreshUrl
@@ -160,6 +172,7 @@ ACTIONS: dict[str, type[ClientMessage]] = {
     "endSession": EndSession,
     "getSessionStatus": GetSessionStatus,
     "joinSession": JoinSession,
+    "joinRoom": JoinRoom,
     "changeLanguage": ChangeLanguage,
     "leaveSession": LeaveSession,
     "refreshUrl": RefreshUrl,
@@ -169,26 +182,8 @@ ACTIONS: dict[str, type[ClientMessage]] = {
 }
 ACTION_OF: dict[type[ClientMessage], str] = {kind: action for action, kind in ACTIONS.items()}
 
-ErrorCode = Literal[
-    "BAD_JSON",
-    "UNKNOWN_ACTION",
-    "BAD_FIELD",
-    "BAD_AUDIO",
-    "TOO_LARGE",
-    "NO_SESSION",
-    "SESSION_ENDED",
-    "NOT_SPEAKER",
-    "SPEAKER_TAKEN",
-    "BAD_LANGUAGE",
-    "UNAUTHORIZED",
-    "FORBIDDEN",
-    "ACCESS_CODE",
-    "LOCKED",
-    "REMOVED",
-    "RATE_LIMITED",
-    "SLOW_DOWN",
-    "INTERNAL",
-]
+Place = Literal["here", "away"]
+"""Of a speaker: whether the connection is there. Unset: nobody has spoken yet."""
 
 
 class ServerMessage(Struct, frozen=True, rename="camel", tag_field="type"):
@@ -253,14 +248,53 @@ class BroadcastState(ServerMessage, frozen=True, tag="broadcastState"):
     session_id: str
     state: str
     volume: float
+    speaker: Place | UnsetType = UNSET
+
+
+TalkPhase = Literal["waiting", "live", "paused", "speakerAway", "ended"]
+"""``waiting``: nobody has spoken yet, or the next talk is to come. ``speakerAway``: the speaker's
+connection is lost and may come back; what was said before is still delivered."""
+
+
+class TalkView(Struct, frozen=True, rename="camel"):
+    """A talk as listeners are told of it; ``planned_at`` in UTC milliseconds, None: no time is
+    given."""
+
+    talk_id: str
+    title: str
+    speaker: str
+    language: str
+    planned_at: int | None = None
+
+
+class TalkState(ServerMessage, frozen=True, tag="talkState"):
+    """What a listener waits for or hears. ``session_id`` None: nothing is to be joined yet; another
+    one than before: join that. ``since``: when the state began (UTC milliseconds). The other fields
+    come in rooms only: ``talk`` is on the stage, ``next`` follows it, ``retention_days`` is how
+    long what is said is kept (0: not beyond its delivery)."""
+
+    state: TalkPhase
+    since: int
+    session_id: str | None = None
+    room_id: str | UnsetType = UNSET
+    talk: TalkView | UnsetType | None = UNSET
+    next: TalkView | UnsetType | None = UNSET
+    retention_days: int | UnsetType = UNSET
+
+
+FeedbackKind = Literal["cannotHear", "good", "poor"]
+"""What listeners say of how they hear; the last two when a talk is over."""
 
 
 class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):
+    """``feedback``: how often each kind was said, since the session began."""
+
     session_id: str
     state: str
     listeners: dict[str, int]
     lag_ms: dict[str, int]
     sequence: int
+    feedback: Mapping[str, int] = {}
 
 
 class Caption(Struct, frozen=True, rename="camel"):
@@ -287,6 +321,7 @@ class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):
     state: str
     volume: float
     history: tuple[Caption, ...]
+    speaker: Place | UnsetType = UNSET
     seat: str | UnsetType = UNSET
 
 

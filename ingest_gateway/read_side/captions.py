@@ -227,6 +227,9 @@ class Captions:
             timestamp_ms = entries[0].clip_at_ms(language)
         return await self._presign(clip_key(session_id, language, timestamp_ms))
 
+    def forget(self, session_id: str) -> None:
+        self._recent.pop(session_id, None)
+
     def keep_only(self, session_ids: Collection[str]) -> None:
         """Forget all other sessions, also those that a late clip brought back behind their end."""
         for session_id in self._recent.keys() - set(session_ids):

@@ -7,10 +7,9 @@ cannot see stands here, a line for each route; a test holds the lines against th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import MediaType, Response, get
@@ -18,16 +17,11 @@ from litestar import MediaType, Response, get
 from connectors.interfaces.notifier import Audience
 from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionView
 from ingest_gateway.routes.connections import Delivery
+from ingest_gateway.routes.openapi_operations import JSON, ROOM_OPERATIONS, Body, Operation
 from ingest_gateway.routes.pages import Offer
-from ingest_gateway.routes.sessions import ListenerView, SessionPatch, TokenWish
+from ingest_gateway.routes.sessions import Feedback, ListenerView, SessionPatch, TokenWish
 from ingest_gateway.routes.signaling import KeysView
 
-Method = Literal["get", "post", "patch", "delete"]
-Body = type[msgspec.Struct] | str
-"""A JSON type, or another media type."""
-Caller = Literal["anybody", "speaker", "operator", "job"]
-
-JSON = "application/json"
 SDP = "application/sdp"
 HTML = "text/html"
 
@@ -55,26 +49,12 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path; ``answer`` None: a body that is empty or has no fixed form."""
-
-    method: Method
-    path: str
-    summary: str
-    status: int
-    caller: Caller = "anybody"
-    body: Body | None = None
-    answer: Body | None = None
-    query: tuple[tuple[str, Mapping[str, Any]], ...] = ()
-    headers: tuple[str, ...] = ()
-
-
 _RESOURCE = ("Location", "ETag", "Link")
 _AUDIENCE = (("audience", {"type": "string", "enum": [one.value for one in Audience]}),)
 _SINCE = (("since", {"type": "integer"}),)
 
 OPERATIONS = (
+    *ROOM_OPERATIONS,
     Operation("post", "/sessions", "Create a session.", 201, "speaker", CreateSession, SessionView),
     Operation("get", "/sessions/{session_id}", "Look at a session.", 200, answer=SessionView),
     Operation(
@@ -110,6 +90,22 @@ OPERATIONS = (
         "Keys for the session's signaling channel (Kinesis Video Streams).",
         201,
         answer=KeysView,
+    ),
+    Operation(
+        "post",
+        "/sessions/{session_id}/feedback",
+        "What a listener says of how the talk is heard.",
+        202,
+        body=Feedback,
+        answer=Feedback,
+    ),
+    Operation(
+        "get",
+        "/captions/{session_id}/{language}",
+        "What a listener is told, as server-sent events: for networks that break WebSockets.",
+        200,
+        answer="text/event-stream",
+        query=_SINCE,
     ),
     Operation(
         "get",
@@ -243,7 +239,19 @@ OPERATIONS = (
     Operation("get", "/", "The speaker's page.", 200, answer=HTML),
     Operation("get", "/listen", "The listener's page.", 200, answer=HTML),
     Operation("get", "/listen/{session_id}", "The listener's page of a talk.", 200, answer=HTML),
+    Operation("get", "/room/{room_id}", "The listener's page of a room.", 200, answer=HTML),
+    Operation("get", "/speak/{talk_id}", "The speaker's page of a talk.", 200, answer=HTML),
+    Operation("get", "/organise", "The organiser's page.", 200, answer=HTML),
     Operation("get", "/operate", "The operators' page.", 200, answer=HTML),
+    *(
+        Operation("get", path, "What makes the listeners' page installable.", 200, answer=kind)
+        for path, kind in (
+            ("/manifest.webmanifest", "application/manifest+json"),
+            ("/service-worker.js", "text/javascript"),
+            ("/icon.svg", "image/svg+xml"),
+            ("/icon-maskable.svg", "image/svg+xml"),
+        )
+    ),
     Operation("get", "/assets/{name}", "What the pages load.", 200),
 )
 

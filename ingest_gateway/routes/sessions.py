@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-import msgspec
 from litestar import MediaType, Response, delete, get, patch, post
 from litestar.params import FromPath
 from litestar.response import Stream
@@ -16,7 +15,14 @@ from ingest_gateway.access.listener_rules import ListeningWish, Purpose
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.protocol.messages import AccessCode, CreateSession, Language, ListeningBy
+from ingest_gateway.protocol.messages import (
+    AccessCode,
+    CreateSession,
+    FeedbackKind,
+    Language,
+    ListeningBy,
+)
+from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
 from ingest_gateway.sessions.ids import is_listener_id, memorable_id
 from ingest_gateway.sessions.live_sessions import LiveSession
@@ -24,10 +30,7 @@ from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
 from schemas.captions import plain_text, sub_rip, web_vtt
 
-T = TypeVar("T")
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
-_MAX_BODY_BYTES = 16 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class SessionPatch(Struct, frozen=True, rename="camel"):
@@ -61,21 +64,13 @@ class ListenerView(Struct, frozen=True, rename="camel"):
     connected_at: int
 
 
+class Feedback(Struct, frozen=True):
+    kind: FeedbackKind
+
+
 class TokenWish(Struct, frozen=True, rename="camel"):
     subject: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     session_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
-
-
-async def _body(request: AnyRequest, kind: type[T]) -> T:
-    body = await request.body()
-    if len(body) > _MAX_BODY_BYTES:
-        raise Refusal("TOO_LARGE", f"send at most {_MAX_BODY_BYTES} bytes")
-    try:
-        return msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK) or b"{}", type=kind)
-    except msgspec.ValidationError as error:
-        raise Refusal("BAD_FIELD", str(error)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Refusal("BAD_JSON", "send one JSON object") from None
 
 
 async def admitted(
@@ -88,16 +83,12 @@ async def admitted(
     return found.live
 
 
-def _json(value: object, status: int = 200) -> Response[bytes]:
-    return Response(msgspec.json.encode(value), status_code=status, media_type=MediaType.JSON)
-
-
 @post("/sessions")
 async def create_session(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     peer = peer_of(request, gateway)
     known(peer)  # before the body: a stranger learns nothing from validation
-    row = await gateway.speakers.create(peer, await _body(request, CreateSession))
-    return _json(session_view(row.info, row.info.speaker_id), 201)
+    row = await gateway.speakers.create(peer, await read_body(request, CreateSession))
+    return json_answer(session_view(row.info, row.info.speaker_id), 201)
 
 
 @get("/sessions/{session_id:str}")
@@ -106,7 +97,7 @@ async def get_session(
 ) -> Response[bytes]:
     live = await admitted(session_id, request, gateway, Purpose.LOOK)
     identity = peer_of(request, gateway).identity
-    return _json(session_view(live.row.info, None if identity is None else identity.subject))
+    return json_answer(session_view(live.row.info, None if identity is None else identity.subject))
 
 
 @patch("/sessions/{session_id:str}")
@@ -114,7 +105,7 @@ async def patch_session(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     identity = known(peer_of(request, gateway))
-    wanted = await _body(request, SessionPatch)
+    wanted = await read_body(request, SessionPatch)
     live = await gateway.live.find_going_on(session_id)
     if (wish := wanted.listening_wish()) != ListeningWish():
         live = await gateway.speakers.set_listening(identity, session_id, wish)
@@ -126,7 +117,7 @@ async def patch_session(
     if wanted.muted is not None:
         name = "mute" if wanted.muted else "unmute"
         live = await gateway.speakers.control(identity, session_id, name)
-    return _json(session_view(live.row.info, identity.subject))
+    return json_answer(session_view(live.row.info, identity.subject))
 
 
 @delete("/sessions/{session_id:str}", status_code=200)
@@ -135,7 +126,7 @@ async def delete_session(
 ) -> Response[bytes]:
     identity = known(peer_of(request, gateway))
     live = await gateway.speakers.end(identity, session_id)
-    return _json(session_view(live.row.info, identity.subject))
+    return json_answer(session_view(live.row.info, identity.subject))
 
 
 @get("/sessions/{session_id:str}/listeners")
@@ -151,7 +142,7 @@ async def list_listeners(
         for row in rows
         if row.listener_id
     ]
-    return _json(listeners)
+    return json_answer(listeners)
 
 
 @delete("/sessions/{session_id:str}/listeners/{listener_id:str}", status_code=200)
@@ -169,6 +160,17 @@ async def remove_listener(
     live = await gateway.speakers.set_listening(identity, session_id, removal)
     gateway.listeners.remove(live, listener_id)
     return Response(b"", status_code=200)
+
+
+@post("/sessions/{session_id:str}/feedback", status_code=202)
+async def give_feedback(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
+    """What a listener says of how the talk is heard, also when it is over."""
+    await admitted(session_id, request, gateway, Purpose.READ)
+    said = await read_body(request, Feedback)
+    await gateway.listeners.feedback(peer_of(request, gateway), session_id, said.kind)
+    return json_answer({"kind": said.kind}, 202)
 
 
 @get("/audio/{session_id:str}/{language:str}")
@@ -203,17 +205,17 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
         return Response(b"", status_code=404)
     if not gateway.needs.open_issuer and not is_on_this_machine(request, gateway):
         raise Refusal("FORBIDDEN", "tokens are issued on this machine only, with --trust-loopback")
-    wish = await _body(request, TokenWish)
+    wish = await read_body(request, TokenWish)
     subject = wish.subject or f"speaker-{memorable_id()}"
     token = issuer.issue(subject, session_id=wish.session_id)
-    return _json({"token": token, "subject": subject}, 201)
+    return json_answer({"token": token, "subject": subject}, 201)
 
 
 @post("/tickets", status_code=201)
 async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     """For the holder of a token: what opens one WebSocket, within ``expiresInS``."""
     ticket = await gateway.tickets.issue(known(peer_of(request, gateway)))
-    answer = _json({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
+    answer = json_answer({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
     answer.headers["cache-control"] = "no-store"
     return answer
 
@@ -229,12 +231,12 @@ async def sign_out(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
 @get("/.well-known/jwks.json")
 async def jwks(gateway: ItsGateway) -> Response[bytes]:
     issuer = gateway.needs.issuer
-    return _json({"keys": []} if issuer is None else issuer.jwks())
+    return json_answer({"keys": []} if issuer is None else issuer.jwks())
 
 
 @get("/healthz")
 async def healthz() -> Response[bytes]:
-    return _json({"status": "ok"})
+    return json_answer({"status": "ok"})
 
 
 @get("/metrics")
@@ -248,6 +250,7 @@ SESSION_ROUTES = [
     get_session,
     patch_session,
     delete_session,
+    give_feedback,
     list_listeners,
     remove_listener,
     talk_audio,

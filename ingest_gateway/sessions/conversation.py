@@ -26,7 +26,6 @@ from ingest_gateway.protocol.connection_protocol import (
 )
 from ingest_gateway.protocol.limits import Limits, TokenBucket
 from ingest_gateway.protocol.messages import (
-    BroadcastState,
     ChangeLanguage,
     CreateSession,
     EndSession,
@@ -36,6 +35,7 @@ from ingest_gateway.protocol.messages import (
     Heartbeat,
     HeartbeatAck,
     JoinAsSpeaker,
+    JoinRoom,
     JoinSession,
     LeaveSession,
     MuteBroadcast,
@@ -48,11 +48,12 @@ from ingest_gateway.protocol.messages import (
     UnmuteBroadcast,
 )
 from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.rooms.stages import Stages
 from ingest_gateway.sessions.hub import Connection
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.speakers import Speakers, known
 from ingest_gateway.sessions.token_watch import TokenWatch
-from ingest_gateway.sessions.views import session_created
+from ingest_gateway.sessions.views import broadcast_state, session_created
 
 if TYPE_CHECKING:
     from ingest_gateway.audio_in.webm_input import WebmInput
@@ -74,6 +75,7 @@ class ConversationServices:
     intake: AudioIntake
     speakers: Speakers
     listeners: Listeners
+    stages: Stages
     captions: Captions
     tokens: TokenWatch
     writer: RecordWriter
@@ -103,9 +105,13 @@ class Conversation:
             events = self.protocol.receive_text(frame, now_ms)
         else:
             events = self.protocol.receive_binary(frame)
-        for event in events:
-            if not await self._carry_out(event):
-                break
+        self._connection.is_taking = True
+        try:
+            for event in events:
+                if not await self._carry_out(event):
+                    break
+        finally:
+            self._connection.is_taking = False
 
     async def closed(self) -> None:
         """The socket is gone: leave what was joined."""
@@ -178,6 +184,8 @@ class Conversation:
                 joined = await self._services.listeners.join(self._connection, command)
                 self.protocol.became_listener(command.session_id, joined.target_language)
                 return joined
+            case JoinRoom():
+                return await self._services.stages.join(self._connection, command)
             case ChangeLanguage():
                 changed = await self._services.listeners.change_language(self._connection, command)
                 self.protocol.became_listener(command.session_id, changed.target_language)
@@ -222,7 +230,7 @@ class Conversation:
                 raise AssertionError(f"a listener's command came here: {type(command).__name__}")
         if live.speaker is self._connection:
             return None  # it was told with everyone else
-        return BroadcastState(session_id=live.session_id, state=live.state, volume=live.row.volume)
+        return broadcast_state(live.session_id, live.standing(self._services.now_ms()))
 
     def _record_playback(self, command: Heard) -> None:
         session_id, language = self._connection.session_id, self._connection.language

@@ -54,9 +54,12 @@ class Connection:
     connected_at_ms: int
     outbox_limit_bytes: int
     last_active_at_ms: int = 0
+    is_taking: bool = False
+    """A frame of it is being handled: what comes behind it waits, by our doing."""
     session_id: str | None = None
     language: str | None = None
     capabilities: tuple[str, ...] = ()
+    room_id: str | None = None
     listener_id: str = ""
     by_secret: bool = False
     token_announced: bool = False
@@ -113,6 +116,7 @@ class Hub:
         self._posted = 0
         self._connections: dict[str, Connection] = {}
         self._listeners: dict[str, dict[str, Connection]] = {}
+        self._rooms: dict[str, dict[str, Connection]] = {}
         self._metrics = metrics
 
     def add(self, connection: Connection) -> None:
@@ -123,6 +127,7 @@ class Hub:
         """From now on a post to it is told that it has gone; it may still be counted out."""
         if self._connections.pop(connection.connection_id, None) is not None:
             self._metrics.connections.labels("any").dec()
+        self.leave_room(connection)
 
     def get(self, connection_id: str) -> Connection | None:
         found = self._connections.get(connection_id)
@@ -143,6 +148,29 @@ class Hub:
                 if self._posted % POSTS_AT_A_STRETCH == 0:
                     await asyncio.sleep(0)
         return delivered
+
+    def enter_room(self, connection: Connection, room_id: str) -> None:
+        """It stays there whatever it listens to, until it leaves or is dropped."""
+        if connection.room_id != room_id:
+            self.leave_room(connection)
+        connection.room_id = room_id
+        self._rooms.setdefault(room_id, {})[connection.connection_id] = connection
+
+    def leave_room(self, connection: Connection) -> None:
+        if connection.room_id is None:
+            return
+        members = self._rooms.get(connection.room_id, {})
+        members.pop(connection.connection_id, None)
+        if not members:
+            self._rooms.pop(connection.room_id, None)
+        connection.room_id = None
+
+    def in_room(self, room_id: str) -> list[Connection]:
+        return list(self._rooms.get(room_id, {}).values())
+
+    def rooms(self) -> tuple[str, ...]:
+        """Those that somebody is in here."""
+        return tuple(self._rooms)
 
     def start_listening(
         self,

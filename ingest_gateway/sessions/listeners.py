@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import UNSET
 
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
@@ -27,6 +28,7 @@ from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import (
     ChangeLanguage,
     ClipUrl,
+    FeedbackKind,
     JoinSession,
     ListenerCount,
     RefreshUrl,
@@ -34,11 +36,12 @@ from ingest_gateway.protocol.messages import (
     SessionLeft,
 )
 from ingest_gateway.read_side.captions import Captions
-from ingest_gateway.sessions.hub import Connection, Hub
+from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.ids import new_listener_id
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission, refusal_of
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.request_limits import RequestLimits
 from schemas.values import ControlKind, SessionInfo
 
 CLOSE_REMOVED = 4403
@@ -57,6 +60,7 @@ class ListenerDependencies:
     captions: Captions
     languages: Languages
     admission: ListenerAdmission
+    request_limits: RequestLimits
     limits: Limits
     writer: RecordWriter
     gateway_id: str
@@ -147,6 +151,17 @@ class Listeners:
             url=url,
         )
 
+    async def feedback(self, peer: Peer, session_id: str, kind: FeedbackKind) -> None:
+        """Count what a listener says of how the talk is heard; its speaker and operators see it.
+        Raises Refusal: NO_SESSION, RATE_LIMITED."""
+        await self._needs.request_limits.check_feedback(peer, session_id)
+        live = await self._live.find(session_id)
+        change = CountChange(feedback={kind: 1})
+        counts = await self._live.ask(
+            lambda: self._live.tables.count_listeners(session_id, change, self._now_ms())
+        )
+        live.feedback = counts.feedback
+
     async def mend(self, session_id: str) -> None:
         """Compare the counter with the connections and announce what changed by it."""
         live = self._live.loaded(session_id)
@@ -224,14 +239,19 @@ class Listeners:
 
     async def _joined(self, live: LiveSession, language: str, since: int | None) -> SessionJoined:
         info = live.row.info
+        history = await self._needs.captions.history(live.session_id, language, since)
+        standing = live.standing(self._now_ms())
+        if len(self._hub.listeners(live.session_id)) == 1:
+            live.told = standing
         return SessionJoined(
             session_id=live.session_id,
             source_language=info.source_language,
             target_language=language,
             target_languages=info.target_languages,
-            state=live.state,
-            volume=live.row.volume,
-            history=await self._needs.captions.history(live.session_id, language, since),
+            state=standing.state,
+            volume=standing.volume,
+            history=history,
+            speaker=standing.speaker or UNSET,
         )
 
     async def _count(self, session_id: str, change: CountChange) -> None:

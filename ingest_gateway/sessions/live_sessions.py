@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -18,16 +18,26 @@ from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, PAUSED, Progress, SessionRow, SessionTables
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.protocol.messages import MOST_ID_CHARACTERS
+from ingest_gateway.protocol.messages import MOST_ID_CHARACTERS, Place
 from ingest_gateway.sessions.hub import Connection
+from ingest_gateway.sessions.speaker_place import speaker_place
 from schemas.values import ControlKind, SessionControl
 
 T = TypeVar("T")
-SEEN_EVERY_MS = 30_000
+SEEN_EVERY_MS = 5_000
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a session stands, as listeners are told."""
+
+    state: str
+    volume: float
+    speaker: Place | None
 
 
 @dataclass(slots=True)
@@ -36,7 +46,10 @@ class LiveSession:
     another gateway has opened one since); ``durable_sequence`` and ``captured_until_ms`` are its.
     ``tenure`` counts how often this gateway lost the session's audio to another one: what was taken
     in an earlier tenure is not declared missing. ``owning`` is held by who asks the tables for the
-    session's audio, so that no answer is out of date. ``read_at_ms``: when ``row.info.extra`` was.
+    session's audio, so that no answer is out of date. ``told`` is what the listeners of this
+    gateway were told last, ``read_at_ms`` when ``refresh`` read the row, and ``extra_read_at_ms``
+    when ``row.info.extra`` was read; ``feedback`` is what its listeners said, as it was counted
+    last.
     """
 
     row: SessionRow
@@ -52,7 +65,10 @@ class LiveSession:
     ack_timer_set: bool = False
     saved: Progress | None = None
     slowed_at_ms: int = 0
+    told: Standing | None = None
     read_at_ms: int = 0
+    feedback: Mapping[str, int] = field(default_factory=dict[str, int])
+    extra_read_at_ms: int = 0
 
     @property
     def session_id(self) -> str:
@@ -70,6 +86,11 @@ class LiveSession:
         if self.row.info.status == PAUSED:
             return "paused"
         return "muted" if self.row.muted else "live"
+
+    def standing(self, now_ms: int) -> Standing:
+        read_at_ms = self.read_at_ms if self.speaker is None else 0
+        place = speaker_place(self.row, now_ms, read_at_ms=read_at_ms)
+        return Standing(self.state, self.row.volume, place)
 
     def control(
         self,
@@ -101,7 +122,7 @@ class LiveSession:
         if self.stream is None or self.ended:
             return None
         seen_at_ms = self.row.speaker_seen_at_ms or now_ms
-        if self.speaker is not None:
+        if self.speaker is not None and self.row.speaker_lost_at_ms is None:
             seen_at_ms = now_ms
         new = Progress(
             session_id=self.session_id,
@@ -110,6 +131,7 @@ class LiveSession:
             clock_offset_ms=self.stream.clock_offset_ms,
             speaker_seen_at_ms=seen_at_ms,
             generation=self.generation,
+            speaker_lost_at_ms=self.row.speaker_lost_at_ms,
         )
         old = self.saved
         if old is not None and (old.epoch, old.durable_sequence) == (
@@ -149,7 +171,7 @@ class LiveSessions:
         live = self._sessions.get(row.session_id)
         if live is None:
             live = self._sessions[row.session_id] = LiveSession(row)
-            live.read_at_ms = self._now_ms()
+            live.extra_read_at_ms = self._now_ms()
             self.on_load(live)
         return live
 
@@ -170,12 +192,12 @@ class LiveSessions:
         """With what its owner changed through whichever gateway, up to that age. Raises as
         ``find``."""
         live = await self.find(session_id)
-        if self._now_ms() - live.read_at_ms > most_age_ms:
+        if self._now_ms() - live.extra_read_at_ms > most_age_ms:
             await self.read_extra(live)
         return live
 
     async def read_extra(self, live: LiveSession) -> None:
-        live.read_at_ms = self._now_ms()  # others need not ask beside us
+        live.extra_read_at_ms = self._now_ms()  # others need not ask beside us
         row = await self.ask(lambda: self.tables.get(live.session_id))
         if row is not None:
             live.row = replace(live.row, info=replace(live.row.info, extra=row.info.extra))
@@ -198,6 +220,25 @@ class LiveSessions:
                 return True
             await self._lose(live)
             return False
+
+    async def refresh(self, live: LiveSession) -> None:
+        """Read what another gateway has written of a session whose speaker is not connected here:
+        its state, and whether the speaker is there."""
+        async with live.owning:
+            before = live.row
+            if live.speaker is not None or live.ended:
+                return
+            row = await self.ask(lambda: self.tables.get(live.session_id))
+            if live.row is not before or live.speaker is not None:
+                return  # something happened here meanwhile, of which the answer may not know
+            if row is None:
+                live.row = before.with_status(ENDED, self._now_ms())
+                return
+            live.read_at_ms = self._now_ms()
+            if live.generation and row.generation != live.generation:
+                await self._lose(live)
+            else:
+                live.row = row
 
     async def declare_gap(self, live: LiveSession, gap: SessionControl, tenure: int) -> bool:
         """Whether the gap may be told: this gateway has owned the session's audio since

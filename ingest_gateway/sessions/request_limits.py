@@ -3,6 +3,7 @@ the table, so that all gateways count together."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from ingest_gateway.protocol.connection_protocol import Refusal
@@ -32,6 +33,11 @@ class RequestLimits:
     async def check_keys(self, peer: Peer) -> None:
         """Keys for a signaling channel. Raises Refusal: RATE_LIMITED."""
         await self._count("keys", peer.limit_name, self._limits.joins_per_minute)
+
+    async def check_feedback(self, peer: Peer, session_id: str) -> None:
+        """Raises Refusal: RATE_LIMITED."""
+        allowed = self._limits.feedback_per_minute
+        await self._count(f"feedback:{session_id}", peer.limit_name, allowed)
 
     async def check_join(self, peer: Peer, session_id: str, *, by_secret: bool) -> None:
         """Everybody behind a hall's address joins the same session; those with the link's secret
@@ -87,7 +93,8 @@ class RequestLimits:
         now_ms = self._now_ms()
         window = now_ms // _WINDOW_MS
         ends_at_ms = (window + 1) * _WINDOW_MS
-        key = f"{what}:{who}:{window}"
+        # The row names neither a session nor an address: it outlives its minute.
+        key = hashlib.sha256(f"{what}:{who}:{window}".encode()).hexdigest()
         count = await self._live.ask(lambda: self._live.tables.count_request(key, ends_at_ms))
         if count <= allowed:
             return

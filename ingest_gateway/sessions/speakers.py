@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from connectors.calls.policy import Policies, call
-from connectors.interfaces.errors import ConnectorError
-from connectors.interfaces.session_events import SessionEvent, SessionEvents, SessionEventType
+from connectors.interfaces.session_events import SessionEventType
 from connectors.interfaces.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.access.listener_rules import (
@@ -21,7 +19,6 @@ from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import (
-    BroadcastState,
     CreateSession,
     ErrorMessage,
     ListeningBy,
@@ -31,16 +28,18 @@ from ingest_gateway.protocol.messages import (
 )
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.sessions.channels import SessionChannels
+from ingest_gateway.sessions.event_publisher import EventPublisher
 from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
+from ingest_gateway.sessions.views import broadcast_state, talk_state
+from schemas.session_extra import ROOM_ID
 from schemas.values import ControlKind, SessionInfo
 
 CLOSE_TAKEN = 4409
-_NOTICE_EVERY_MS = 1000
 _ID_ATTEMPTS = 20
 _CONTROLS = {
     "pause": (SessionChange(status=PAUSED), ControlKind.PAUSE),
@@ -60,9 +59,8 @@ class SpeakerDependencies:
     languages: Languages
     request_limits: RequestLimits
     writer: RecordWriter
-    events: SessionEvents
+    events: EventPublisher
     channels: SessionChannels
-    policies: Policies
     new_session_id: NewId
     listening_by: ListeningBy
     now_ms: Callable[[], int]
@@ -75,13 +73,21 @@ class Speakers:
         self._writer = needs.writer
         self._now_ms = needs.now_ms
         self._live.on_lost = self._lost
+        self.on_change: Callable[[str], None] = lambda _session_id: None
+        """Called with the id of a session whose speaker comes or goes, or whose state changes."""
+        self.on_end: Callable[[SessionRow], Awaitable[None]] | None = None
+        """Called by whoever ended a session, once."""
 
     async def create(
-        self, peer: Peer, wanted: CreateSession, rules: ListeningRules | None = None
+        self,
+        peer: Peer,
+        wanted: CreateSession,
+        rules: ListeningRules | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> SessionRow:
         """``rules``: who may listen; None: as ``wanted`` and the gateway's option say, by a key of
-        its own. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, BAD_FIELD, RATE_LIMITED (also when no
-        signaling channel is left)."""
+        its own. ``extra``: for the session's row. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE,
+        BAD_FIELD, RATE_LIMITED (also when no signaling channel is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
@@ -102,7 +108,7 @@ class Speakers:
                     quality_tier=wanted.quality_tier,
                     status=ACTIVE,
                     created_at_ms=self._now_ms(),
-                    extra=await self._needs.channels.open(session_id) | own,
+                    extra=await self._needs.channels.open(session_id) | own | dict(extra or {}),
                 )
             )
             try:
@@ -113,7 +119,8 @@ class Speakers:
             if is_new:
                 self._live.add(row)
                 _log.info("session %s created", row.session_id)
-                await self._publish(SessionEventType.CREATED, row, row.info.created_at_ms)
+                at_ms = row.info.created_at_ms
+                await self._needs.events.publish(SessionEventType.CREATED, row, at_ms)
                 return row
         raise Refusal("INTERNAL", "no free session id was found: try again")
 
@@ -145,6 +152,8 @@ class Speakers:
             if live.speaker is not None and live.speaker is not connection:
                 _taken(live.speaker)
             live.speaker = connection
+        self.on_change(session_id)
+        self.tell_listeners(live)
         _log.info(
             "session %s: speaker joined, epoch %d, generation %d",
             session_id,
@@ -211,8 +220,10 @@ class Speakers:
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
         if row is not None:  # whoever ended it tells of it
+            if self.on_end is not None:
+                await self.on_end(row)
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
-            await self._publish(SessionEventType.ENDED, row, ended_at_ms)
+            await self._needs.events.publish(SessionEventType.ENDED, row, ended_at_ms)
         await self._needs.channels.close(live.row.info)
 
     async def delete_left_channels(self) -> None:
@@ -222,6 +233,7 @@ class Speakers:
     async def status(self, session_id: str) -> SessionStatus:
         live = await self._live.find(session_id)
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+        live.feedback = counts.feedback
         heard = {language: counts.by_language[language] for language in counts.languages}
         return SessionStatus(
             session_id=session_id,
@@ -229,6 +241,7 @@ class Speakers:
             listeners=heard,
             lag_ms=self._needs.captions.lag_ms(session_id),
             sequence=live.durable_sequence,
+            feedback=counts.feedback,
         )
 
     async def disconnected(self, connection: Connection, session_id: str) -> None:
@@ -236,9 +249,11 @@ class Speakers:
         if live is None or live.speaker is not connection:
             return
         live.speaker = None
-        live.row = replace(live.row, speaker_seen_at_ms=self._now_ms())
+        seen_at_ms = live.row.speaker_lost_at_ms or self._now_ms()
+        live.row = replace(live.row, speaker_seen_at_ms=seen_at_ms, speaker_lost_at_ms=seen_at_ms)
         live.saved = None  # when the speaker was last here must be known, whatever else is new
         await self._live.save_progress(live)
+        self.on_change(session_id)
 
     def tell(self, live: LiveSession, message: ServerMessage) -> None:
         """To the speaker, if one is connected here."""
@@ -337,22 +352,27 @@ class Speakers:
         row = await self._live.ask(lambda: self._live.tables.get(live.session_id))
         live.row = row if row is not None else live.row.with_status(ENDED, self._now_ms())
 
-    async def _publish(self, kind: SessionEventType, row: SessionRow, at_ms: int) -> None:
-        """A talk goes on without a bus."""
-        info = row.info
-        event = SessionEvent(row.session_id, kind, info.status, info.source_language, at_ms)
-        try:
-            await call(self._needs.policies.notify, lambda: self._needs.events.publish(event))
-        except ConnectorError as error:
-            _log.warning("session %s: %s was not published: %s", row.session_id, kind, error)
+    def tell_listeners(self, live: LiveSession) -> None:
+        """Where the session stands now, unless they know."""
+        now_ms = self._now_ms()
+        if live.standing(now_ms) == live.told:
+            return
+        listeners = self._needs.hub.listeners(live.session_id)
+        self._tell(live, listeners)
+        if ROOM_ID not in live.row.info.extra:  # its room's listeners are told by that
+            state = talk_state(live, now_ms)
+            for listener in listeners:
+                listener.send(state)
 
     def _tell_all(self, live: LiveSession) -> None:
-        message = BroadcastState(
-            session_id=live.session_id, state=live.state, volume=live.row.volume
-        )
-        self.tell(live, message)
-        for listener in self._needs.hub.listeners(live.session_id):
-            listener.send(message)
+        speaker = [] if live.speaker is None else [live.speaker]
+        self._tell(live, [*speaker, *self._needs.hub.listeners(live.session_id)])
+
+    def _tell(self, live: LiveSession, everybody: list[Connection]) -> None:
+        self.on_change(live.session_id)
+        live.told = live.standing(self._now_ms())
+        for one in everybody:
+            one.send(broadcast_state(live.session_id, live.told))
 
     def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
         if live.row.info.speaker_id != identity.subject:

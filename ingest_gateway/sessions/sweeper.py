@@ -11,6 +11,7 @@ from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, SessionRow
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import Captions
+from ingest_gateway.rooms.deletion import Deletions
 from ingest_gateway.sessions.hub import Hub
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
@@ -33,6 +34,7 @@ class Sweeper:
     limits: Limits
     gateway_id: str
     now_ms: Callable[[], int]
+    deletions: Deletions
 
     async def recover(self) -> None:
         """At the start: the connections of this gateway's earlier life are gone; count them out."""
@@ -62,6 +64,7 @@ class Sweeper:
             await _tolerate(self.listeners.remove_removed(session_id))
         self.forget_ended_sessions()
         await self.speakers.delete_left_channels()
+        await self.deletions.carry_out()
 
     async def keep_connections(self) -> None:
         """Put off the expiry of the rows of everybody who is still here."""

@@ -7,9 +7,17 @@ from msgspec import UNSET
 
 from connectors.interfaces.session_tables import ENDED
 from ingest_gateway.access.listener_rules import ListeningRules
-from ingest_gateway.protocol.messages import SessionCreated, SessionView, SignalingEndpoints
+from ingest_gateway.protocol.messages import (
+    BroadcastState,
+    SessionCreated,
+    SessionView,
+    SignalingEndpoints,
+    TalkPhase,
+    TalkState,
+)
 from ingest_gateway.sessions.channels import channel_of
 from ingest_gateway.sessions.listeners import MOST_LANGUAGES
+from ingest_gateway.sessions.live_sessions import LiveSession, Standing
 from schemas.values import SessionInfo
 
 
@@ -50,3 +58,23 @@ def _owners_view(view: SessionView, info: SessionInfo) -> SessionView:
 def session_created(info: SessionInfo) -> SessionCreated:
     """For its owner."""
     return SessionCreated(**msgspec.structs.asdict(session_view(info, info.speaker_id)))
+
+
+def broadcast_state(session_id: str, standing: Standing) -> BroadcastState:
+    return BroadcastState(
+        session_id=session_id,
+        state=standing.state,
+        volume=standing.volume,
+        speaker=standing.speaker or UNSET,
+    )
+
+
+def talk_state(live: LiveSession, now_ms: int) -> TalkState:
+    """Of a session that is in no room; what begins now begins to be told."""
+    standing = live.standing(now_ms)
+    phases: dict[str, TalkPhase] = {"ended": "ended", "paused": "paused"}
+    if standing.speaker == "away" and standing.state != "ended":
+        since_ms = live.row.speaker_lost_at_ms or live.row.speaker_seen_at_ms or now_ms
+        return TalkState("speakerAway", since_ms, live.session_id)
+    phase = phases.get(standing.state, "waiting" if standing.speaker is None else "live")
+    return TalkState(phase, now_ms, live.session_id)

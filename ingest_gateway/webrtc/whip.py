@@ -143,6 +143,7 @@ class WhipSpeaker:
         channel.on("message", message)
 
     def _packet(self, packet: RtpAudio) -> None:
+        self._connection.last_active_at_ms = self._gateway.needs.now_ms()
         self._cut(self._reorder.push(packet))
 
     def _cut(self, packets: list[OpusPacket]) -> None:

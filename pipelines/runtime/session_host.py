@@ -28,6 +28,8 @@ from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
 from pipelines.session.records import Now, Place, ReadRecord
 from pipelines.session.takeover import SessionSettings, TakenOver, fence
+from schemas.rooms import DEFAULT_KEEP_DAYS
+from schemas.session_extra import keep_days
 from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
@@ -290,6 +292,7 @@ class SessionHost:
         )
         base = Coverage() if head is None else Coverage.from_text(head.coverage)
         entries = await call(policies.ledger, lambda: ledger.after(session_id, base.last_number))
+        days = DEFAULT_KEEP_DAYS if info is None else keep_days(info)
         while True:
             newest = max((entry.takeover for entry in entries), default=0)
             if newest > self._generation:
@@ -300,6 +303,7 @@ class SessionHost:
                 writer=writer,
                 generation=self._generation,
                 now_ms=self._tools.loop.now_ms(),
+                keep_days=days,
             )
             stands = await call(policies.ledger, lambda entry=ours: ledger.commit(entry))
             entries = (*entries, stands)
@@ -308,7 +312,7 @@ class SessionHost:
         language = DEFAULT_LANGUAGE if info is None else info.source_language
         # A session without a counter has no listeners: that is knowledge too, at revision 0.
         known = listeners if listeners.revision >= 0 else ListenerLanguages((), 0)
-        return TakenOver(base, entries, known, language)
+        return TakenOver(base, entries, known, language, days)
 
     def _begin(self, session_id: str, writer: str, known: TakenOver) -> None:
         connectors = self._tools.connectors

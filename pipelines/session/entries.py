@@ -23,6 +23,7 @@ class Author(NamedTuple):
     session_id: str
     writer: str
     language: str
+    keep_days: int = 1
 
 
 class Known(NamedTuple):
@@ -144,4 +145,5 @@ def _next(
         gap_until_sequence=named[1] if named else None,
         routes=tuple(Route(each, coverage.last_numbers.get(each)) for each in languages),
         resume_record=position.resume_record,
+        keep_days=known.author.keep_days,
     )

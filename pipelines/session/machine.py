@@ -62,7 +62,7 @@ class Session:
         self.session_id = session_id
         self.is_lost = False
         self._settings = settings
-        self._author = Author(session_id, settings.writer, known.language)
+        self._author = Author(session_id, settings.writer, known.language, known.keep_days)
         self.listeners = known.listeners
         self.coverage = known.base
         for entry in known.entries:

@@ -32,16 +32,24 @@ class SessionSettings:
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """What the ledger and the tables said when the session was taken over, its fence included."""
+    """What the ledger and the tables said when the session was taken over, its fence included;
+    ``keep_days``: for so long what is said is kept."""
 
     base: Coverage
     entries: tuple[LedgerEntry, ...]
     listeners: ListenerLanguages
     language: str
+    keep_days: int = 1
 
 
 def fence(
-    session_id: str, coverage: Coverage, *, writer: str, generation: int, now_ms: int
+    session_id: str,
+    coverage: Coverage,
+    *,
+    writer: str,
+    generation: int,
+    now_ms: int,
+    keep_days: int = 1,
 ) -> LedgerEntry:
     """The entry after all that ``coverage`` holds. It stands where the newest epoch stands, for
     readers who know of no fences."""
@@ -65,4 +73,5 @@ def fence(
         routes=(),
         takeover=generation,
         resume_record=position.resume_record,
+        keep_days=keep_days,
     )

@@ -20,6 +20,7 @@ from connectors.interfaces.notifier import Audience, Delivery
 from pipelines.runtime.worker import CallSite
 from pipelines.session.messages import inline_audio, skipped, translated_audio
 from schemas.names import clip_key
+from schemas.session_extra import KEEP_DAYS
 from schemas.values import (
     Clip,
     DeadLetter,
@@ -224,6 +225,7 @@ class Publication:
             "targetLanguage": self._language,
             "sequenceNumber": str(self._number),
             "transcript": metadata_text(self._translation.text),
+            KEEP_DAYS: str(self._translation.entry.keep_days),
         }
         store = self._at.connectors.clip_store
         try:

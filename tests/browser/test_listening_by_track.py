@@ -42,7 +42,7 @@ async def by_track(stage: Stage, session_id: str, page: Page) -> None:
 
 
 async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     await tell_a_talk(stage.gateway, session_id)
     page = await stage.listening(session_id, phone=True)
     await by_track(stage, session_id, page)

@@ -92,7 +92,7 @@ async def test_each_state_of_the_speakers_page(stage: Stage) -> None:
 
 
 async def test_each_state_of_the_listeners_page(stage: Stage) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     page = await stage.open("/listen", phone=True)
     album = Album(stage, page, "listener")
     await page.get_by_role("heading", name="Which talk?").wait_for()

@@ -56,7 +56,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     await asyncio.to_thread(make_certificate, key, cert)
     (port,) = free_ports(1)
-    public = f"https://localhost:{port}"
+    public = f"https://talks.test:{port}"
     gateway = Gateway(in_memory(public_url=public))
     config = server_config(create_app(gateway), "127.0.0.1", port, tls_cert=cert, tls_key=key)
     server = uvicorn.Server(config)

@@ -39,7 +39,7 @@ def chunks(stage: Stage) -> list[AudioChunk]:
 async def test_a_microphone_by_whip_keeps_time_with_and_without_loss(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, lost_every: int | None
 ) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     await speaker.socket.close()
     if lost_every is not None:
         take = WhipSpeaker._packet

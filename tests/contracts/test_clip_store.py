@@ -139,6 +139,22 @@ class TestAmazonClipStore(ClipStoreContract):
                             return
                     await asyncio.sleep(0.1)
 
+    @pytest.mark.parametrize(("metadata", "days"), [({}, "1"), ({"keepDays": "30"}, "30")])
+    async def test_a_tag_says_for_how_long_a_clip_is_kept(
+        self, store: ClipStore, aws_clients: AwsClients, metadata: dict[str, str], days: str
+    ) -> None:
+        await store.put(KEY, b"clip", content_type="audio/mpeg", metadata=metadata)
+        s3, bucket = await aws_clients.s3(), aws_clients.settings.names.clip_bucket
+        tags = (await s3.get_object_tagging(Bucket=bucket, Key=KEY))["TagSet"]
+        assert tags == [{"Key": "keep-days", "Value": days}]
+        rules = (await s3.get_bucket_lifecycle_configuration(Bucket=bucket))["Rules"]
+        by_tag = {
+            rule["Filter"].get("Tag", {}).get("Value"): rule.get("Expiration", {}).get("Days")
+            for rule in rules
+            if "Filter" in rule
+        }
+        assert by_tag[days] == max(1, int(days))
+
     async def test_without_its_signature_a_url_is_refused(self, store: ClipStore) -> None:
         await self.put(store, b"clip")
         url = await store.presign(KEY, expires_s=600)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.cost.ledger import UNIT_BYTES, stored_bytes
 from benchmarks.overhead.stand_ins import ShortLedger
 from connectors.amazon.clients import AwsClients
-from connectors.amazon.ledger import AmazonLedger
+from connectors.amazon.ledger import AmazonLedger, from_item, to_item
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.ledger import Ledger
 from connectors.memory.ledger import MemoryLedger
@@ -330,3 +330,11 @@ class TestAmazonLedger(LedgerContract):
         for route in routes:
             await ledger.fix(SESSION, 7_200, replace(SPANISH, language=route.language, text=text))
         assert stored_bytes(await rows.get(7_200)) <= UNIT_BYTES
+
+
+@pytest.mark.parametrize(("keep_days", "kept_s"), [(0, 86_400), (1, 86_400), (30, 30 * 86_400)])
+def test_a_row_is_kept_for_as_long_as_its_room_says(keep_days: int, kept_s: int) -> None:
+    item = to_item(replace(entry(0), keep_days=keep_days))
+    assert int(item["expiresAt"]["N"]) == entry(0).committed_at_ms // 1000 + kept_s
+    assert ("keepDays" in item) == (keep_days != 1)
+    assert from_item(item).keep_days == keep_days

@@ -21,6 +21,7 @@ from litestar import MediaType, get
 
 from connectors.interfaces.record_sink import SinkRecord
 from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
@@ -75,6 +76,7 @@ async def serve(port: int, connections: int) -> None:
         sink=sink,
         ledger=MemoryLedger(),
         clips=MemoryClipStore(),
+        erasure=NothingErased(),
         languages=Languages(
             can_hear=lambda _source: True,
             can_translate=lambda source, target: source != target,

@@ -21,6 +21,7 @@ from ingest_gateway.hosts.aws.events import HttpCall, http_answer
 from ingest_gateway.hosts.aws.one_event import OneEvent
 from ingest_gateway.routes.pages import offer
 from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
+from ingest_gateway.routes.rooms import ROOM_ROUTES
 from ingest_gateway.routes.sessions import SESSION_ROUTES, issue_token, jwks, metrics
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 
@@ -41,7 +42,7 @@ class HttpHandlers:
             await fetch_keys_for(request, _gateway.get())
 
         self._app = Litestar(
-            route_handlers=[*routes, *SIGNALING_ROUTES, offer],
+            route_handlers=[*routes, *SIGNALING_ROUTES, *ROOM_ROUTES, offer],
             dependencies={"gateway": Provide(_current, sync_to_thread=False)},
             exception_handlers=REFUSALS,
             before_request=before,

@@ -9,12 +9,14 @@ from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.hosts.aws.authorizer import authorize
 from ingest_gateway.hosts.aws.environment import environment
 from ingest_gateway.hosts.aws.events import Document, handshake
+from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
 
 
 def handler(document: Document, _context: object) -> dict[str, Any]:
     here = environment()
     revocations = Revocations(here.documents, here.needs.policies, here.needs.now_ms)
     tickets = Tickets(here.documents, here.needs.policies, here.needs.now_ms, revocations)
-    verifier = RevocableVerifier(here.needs.verifier, revocations)
+    links = SpeakerLinkVerifier(here.needs.verifier, here.needs.rooms, here.needs.policies)
+    verifier = RevocableVerifier(links, revocations)
     arn = str(document["methodArn"])
     return here.run(lambda: authorize(handshake(document), arn, verifier, tickets))

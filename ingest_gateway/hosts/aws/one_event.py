@@ -15,6 +15,7 @@ from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.gateway import DRAIN_S, Gateway, GatewayDependencies
 from ingest_gateway.hosts.aws.open_connections import OpenConnection
+from ingest_gateway.hosts.aws.room_rows import connection_in_room, forget_room, room_scope
 from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.live_sessions import LiveSession
 
@@ -57,6 +58,9 @@ class OneEvent:
         try:
             yield
             await self._drain()
+            for room_id in tuple(self.gateway.stages.due):
+                await self.assemble_room(room_id)
+            await self.gateway.stages.tell()
             await self._tell()
         finally:
             await self.gateway.writer.close()
@@ -65,6 +69,8 @@ class OneEvent:
         """The connection that the event is of."""
         self._own = own
         connection = self._add(own.connection_id, own.peer, own.connected_at_ms)
+        if own.room_id is not None:
+            self.gateway.hub.enter_room(connection, own.room_id)
         if own.listening is not None:
             self.gateway.hub.start_listening(
                 connection, own.listening.session_id, own.listening.language, own.capabilities
@@ -83,6 +89,16 @@ class OneEvent:
                     listener, session_id, row.language, row.capabilities
                 )
                 listener.listener_id = row.listener_id
+
+    async def assemble_room(self, room_id: str) -> None:
+        """Everybody who is in this room."""
+        live, now_ms = self.gateway.live, self._needs.now_ms()
+        rows = await live.ask(lambda: live.tables.connections(room_scope(room_id), now_ms))
+        for row in rows:
+            connection_id = connection_in_room(row.connection_id)
+            known = self.gateway.hub.get(connection_id)
+            one = known or self._add(connection_id, _SOMEBODY, row.connected_at_ms)
+            self.gateway.hub.enter_room(one, room_id)
 
     def _add(self, connection_id: str, peer: Peer, connected_at_ms: int) -> Connection:
         connection = Connection(
@@ -142,6 +158,8 @@ class OneEvent:
         there = await asyncio.gather(*(flush(one) for one in everybody))
         gone = [one for one, is_there in zip(everybody, there, strict=True) if not is_there]
         for one in gone:
+            if one.room_id is not None:
+                await forget_room(self.gateway.live, one.connection_id)
             self.gateway.hub.drop(one)
             await self.gateway.listeners.leave(one)
         if gone:

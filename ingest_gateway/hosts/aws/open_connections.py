@@ -41,6 +41,7 @@ class OpenConnection:
     token_announced: bool = False
     standing: StreamProgress | None = None
     slowed_at_ms: int = 0
+    room_id: str | None = None
 
     @property
     def peer(self) -> Peer:

@@ -28,6 +28,7 @@ from ingest_gateway.hosts.aws.open_connections import (
     RememberedConnection,
     opened,
 )
+from ingest_gateway.hosts.aws.room_rows import forget_room, remember_room
 from ingest_gateway.hosts.aws.spoken_chunks import SpokenChunks, with_stream
 from ingest_gateway.protocol.connection_protocol import (
     Audio,
@@ -39,11 +40,13 @@ from ingest_gateway.protocol.connection_protocol import (
 from ingest_gateway.protocol.messages import Command, ErrorMessage, JoinAsSpeaker, ServerMessage
 from ingest_gateway.sessions.conversation import Conversation
 from ingest_gateway.sessions.hub import Connection
+from ingest_gateway.sessions.speaker_place import GRACE_MS
 
 CLOSE_FAILED = 1011
 _OPENED_WITHIN_S = 8.0
 _COUNTS_OR_TELLS_ALL = frozenset(
     {
+        "joinAsSpeaker",
         "joinSession",
         "changeLanguage",
         "pauseBroadcast",
@@ -61,6 +64,7 @@ _log = logging.getLogger(__name__)
 class _Heading(msgspec.Struct, rename="camel"):
     action: str = ""
     session_id: str = ""
+    room_id: str = ""
 
 
 _heading_decoder = msgspec.json.Decoder(_Heading)
@@ -86,6 +90,7 @@ class HandledConversation(Conversation):
     ) -> None:
         super().__init__(connection, event.gateway.conversation_services)
         self._row = row
+        self._gateway_id = needs.gateway_id
         self._live = event.gateway.live
         self._writer = event.gateway.writer
         self._chunks = SpokenChunks(event, needs, row)
@@ -95,6 +100,9 @@ class HandledConversation(Conversation):
         """What the connection has become."""
         role = self.protocol.role
         live = await self._live.find(role.session_id) if isinstance(role, Speaking) else None
+        room_id = self._connection.room_id
+        if room_id is not None and room_id != self._row.now.room_id:
+            await remember_room(self._live, self._row.now, room_id, self._gateway_id)
 
         def how(row: OpenConnection) -> OpenConnection:
             became = replace(
@@ -102,6 +110,7 @@ class HandledConversation(Conversation):
                 speaking=role if isinstance(role, Speaking) else None,
                 listening=role if isinstance(role, Listening) else None,
                 capabilities=self._connection.capabilities,
+                room_id=room_id,
                 listener_id=self._connection.listener_id,
                 identity=self._connection.peer.identity,
                 token_announced=self._connection.token_announced,
@@ -198,9 +207,13 @@ class SocketHandlers:
 
     async def hang_up(self, hang_up: HangUp) -> None:
         last = await self._open.remove(hang_up.connection_id)
-        if last is None or (last.speaking is None and last.listening is None):
+        if last is None:
             return
         event = OneEvent(self._needs, self._sockets)
+        if last.room_id is not None:
+            await forget_room(event.gateway.live, last.connection_id)
+        if last.speaking is None and last.listening is None:
+            return
         connection = event.connection(last)
         async with event.running():
             conversation = Conversation(connection, event.gateway.conversation_services)
@@ -209,6 +222,21 @@ class SocketHandlers:
                 await event.gateway.live.find(last.speaking.session_id)
             event.gateway.hub.drop(connection)
             await conversation.closed()
+            if last.speaking is not None:
+                await self._speaker_left(event, last.speaking.session_id)
+
+    async def _speaker_left(self, event: OneEvent, session_id: str) -> None:
+        """Tell the listeners, unless the speaker is back soon. Of a connection that is silent but
+        not closed API Gateway tells nobody for ten minutes; pages see then that there is no
+        speech."""
+        live = event.gateway.live.loaded(session_id)
+        if live is None or live.ended or live.row.speaker_lost_at_ms is None:
+            return
+        await asyncio.sleep(GRACE_MS / 1000)
+        await event.gateway.live.refresh(live)
+        if live.standing(self._needs.now_ms()).speaker == "away":
+            await event.assemble(session_id)
+            event.gateway.speakers.tell_listeners(live)
 
     async def _converse(
         self,
@@ -223,6 +251,8 @@ class SocketHandlers:
             connection, row, heading.action
         ):
             return
+        if heading.action == "joinRoom":
+            await event.assemble_room(heading.room_id)
         if heading.action in _COUNTS_OR_TELLS_ALL:
             await event.assemble(heading.session_id)
         if heading.action != "audioChunk":

@@ -31,4 +31,5 @@ async def sweep(needs: GatewayDependencies, sockets: OpenSockets) -> int:
                     await gateway.listeners.mend(row.session_id)
             except ConnectorError as error:
                 _log.warning("session %s was not swept: %s", row.session_id, error)
+        await gateway.deletions.carry_out()
     return ended

@@ -13,11 +13,13 @@ from litestar.di import Provide
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
+from ingest_gateway.routes.captions import CAPTION_ROUTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
 from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
 from ingest_gateway.routes.pages import PAGE_ROUTES
 from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
+from ingest_gateway.routes.rooms import ROOM_ROUTES
 from ingest_gateway.routes.sessions import SESSION_ROUTES
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 from ingest_gateway.webrtc.peers import WebRtcPeers
@@ -44,7 +46,9 @@ def create_app(gateway: Gateway) -> Litestar:
             talk_and_listen,
             *SESSION_ROUTES,
             *SIGNALING_ROUTES,
+            *ROOM_ROUTES,
             *CONNECTION_ROUTES,
+            *CAPTION_ROUTES,
             *PAGE_ROUTES,
             *OPERATIONS_ROUTES,
             *OPENAPI_ROUTES,

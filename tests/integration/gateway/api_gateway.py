@@ -27,6 +27,7 @@ from ingest_gateway.hosts.aws.authorizer import authorize
 from ingest_gateway.hosts.aws.events import handshake, http_call, socket_event
 from ingest_gateway.hosts.aws.http_bridge import HttpHandlers
 from ingest_gateway.hosts.aws.socket_handlers import SocketHandlers
+from ingest_gateway.rooms.speaker_links import SpeakerLinkVerifier
 
 MOST_MESSAGE_BYTES = 128 * 1024
 OVERLAP_S = 0.05
@@ -131,7 +132,8 @@ class ApiGateway:
         needs, documents = self._needs, self._documents
         revocations = Revocations(documents, needs.policies, needs.now_ms)
         tickets = Tickets(documents, needs.policies, needs.now_ms, revocations)
-        return RevocableVerifier(needs.verifier, revocations), tickets
+        links = SpeakerLinkVerifier(needs.verifier, needs.rooms, needs.policies)
+        return RevocableVerifier(links, revocations), tickets
 
     async def _frames(
         self, scope: Any, receive: Any, connection_id: str, held: _Held

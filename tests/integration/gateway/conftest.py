@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.memory.dead_letters import MemoryDeadLetters
 from connectors.memory.document_store import MemoryDocumentStore
+from connectors.memory.erasure import MemoryErasure
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.record_sink import MemoryRecordSink
 from connectors.memory.session_tables import MemorySessionTables
@@ -301,11 +302,14 @@ LIMITS = Limits(creates_per_minute=1000, joins_per_minute=1000)
 
 def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
     numbers = itertools.count(100)
+    tables, ledger = MemorySessionTables(wall_clock_ms), MemoryLedger()
+    clips, letters = changes.pop("clips", MemoryClipStore()), MemoryDeadLetters()
     needs = GatewayDependencies(
-        tables=MemorySessionTables(wall_clock_ms),
+        tables=tables,
         sink=MemoryRecordSink(),
-        ledger=MemoryLedger(),
-        clips=MemoryClipStore(),
+        ledger=ledger,
+        clips=clips,
+        erasure=MemoryErasure(tables, ledger, clips, letters),
         languages=Languages(
             can_hear=lambda source: source in ("en", "es"),
             can_translate=lambda source, target: (source, target) in ROUTES,
@@ -315,7 +319,7 @@ def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
         issuer=ISSUER,
         gateway_id="gateway-1",
         edge=Edge(trust_loopback=True),
-        dead_letters=MemoryDeadLetters(),
+        dead_letters=letters,
         flink_url="http://127.0.0.1:8081",
         limits=limits,
         new_session_id=lambda: f"joyful-mountain-{next(numbers)}",

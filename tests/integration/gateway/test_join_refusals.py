@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("language", ["xx", "fr", "en", "E$"])
+async def test_who_understands_the_speaker_may_read_what_is_said(host: RunningGateway) -> None:
+    _, session_id = await host.speaker()
+    guest = await host.connect()
+    wanted = {"sessionId": session_id, "targetLanguage": "en-GB"}
+    joined = await guest.ask("joinSession", "sessionJoined", **wanted)
+    assert joined["targetLanguage"] == "en"
+
+
+@pytest.mark.parametrize("language", ["xx", "fr", "E$"])
 async def test_a_language_without_a_route_or_voice_is_refused(
     host: RunningGateway, language: str
 ) -> None:

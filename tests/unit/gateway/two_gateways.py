@@ -13,6 +13,7 @@ from connectors.interfaces.errors import ConnectorError, RetryableError
 from connectors.interfaces.record_sink import SinkRecord
 from connectors.interfaces.session_tables import Progress, SessionRow
 from connectors.memory.clip_store import MemoryClipStore
+from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import Identity, LocalIssuer
@@ -132,6 +133,7 @@ class Host:
                 sink=Stream(log, self.faults),
                 ledger=MemoryLedger(),  # type: ignore[arg-type]
                 clips=MemoryClipStore(),
+                erasure=NothingErased(),
                 languages=Languages(can_hear=_any, can_translate=_any, can_speak=_any),
                 verifier=LocalIssuer(),
                 limits=Limits(put_deadline_ms=deadline_ms),

@@ -58,6 +58,7 @@ ROOMS: dict[str, str] = {
     "ingest_gateway.read_side": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.operations": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.sessions": f"{CALLS} ingest_gateway.*",
+    "ingest_gateway.rooms": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.routes": f"{CALLS} ingest_gateway.*",
     "ingest_gateway.webrtc": f"{CALLS} connectors.audio ingest_gateway.*",
     "ingest_gateway.client": "schemas connectors.interfaces connectors.audio ingest_gateway.*",
@@ -69,7 +70,8 @@ ROOMS: dict[str, str] = {
     # What packages, runs and measures all of that. Nothing above may import it.
     "deployment": "local_stack.flink local_stack.ports local_stack.processes",
     # The picture of the graph is drawn from the graph that a cluster is given.
-    "local_stack": f"{PRODUCT} local_stack.cloud local_stack.cluster.state",
+    "local_stack": f"{PRODUCT} local_stack.cloud local_stack.cluster.state local_stack.phones",
+    "local_stack.phones": "beam_flink_kit ingest_gateway.routes.pages local_stack.ports",
     "local_stack.cloud": "schemas connectors.* local_stack",
     "local_stack.amazon_servers": "schemas connectors.* local_stack",
     "local_stack.demo": "schemas connectors.* ingest_gateway.* local_stack",

@@ -43,6 +43,7 @@ pytestmark = pytest.mark.unit
 
 SESSION = "joyful-mountain-789"
 SPEAKERS = {"createSession", "joinAsSpeaker"}
+ANYBODY = {"joinSession", "joinRoom", "heartbeat"}
 LISTENERS = {"changeLanguage", "leaveSession", "refreshUrl", "heard"}
 SENT_BY_THE_JOB = {"translatedAudio", "skipped", "partialCaption", "ownCaption"}
 EXAMPLES = [*json_lines(PROTOCOL, "server"), *json_lines(PROTOCOL, "talk")]
@@ -60,7 +61,7 @@ def test_the_gateway_takes_each_message_of_a_client(example: dict[str, Any]) -> 
     connection = ConnectionProtocol(Limits(), "by-arrival", now_ms=0)
     if example["action"] in LISTENERS:
         connection.became_listener(SESSION, "es")
-    elif example["action"] not in {*SPEAKERS, "joinSession", "heartbeat"}:
+    elif example["action"] not in {*SPEAKERS, *ANYBODY}:
         connection.became_speaker(SESSION, "6f1c")
     events = connection.receive_text(json.dumps(example), now_ms=0)
     assert not [event for event in events if isinstance(event, Refused)]
@@ -243,7 +244,9 @@ def test_a_listeners_row_is_read_and_written() -> None:
 def test_the_count_of_listeners_is_read() -> None:
     (example,) = json_lines(PROTOCOL, "ListenerCounts")
     counts = session_items.listener_counts(example)
-    attributes = session_items.count_attributes(counts.by_language, counts.partials)
+    attributes = session_items.count_attributes(
+        counts.by_language, counts.partials, counts.feedback
+    )
     written = {name: {"N": str(count)} for name, count in attributes.items()}
     assert written == {name: example[name] for name in example if "#" in name}
     assert counts.revision == 3

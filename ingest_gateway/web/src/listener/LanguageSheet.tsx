@@ -2,21 +2,24 @@ import { useText } from "../shared/i18n";
 import { useListener, useSession } from "./in_page";
 import { LanguageList } from "./LanguageList";
 import { ModeChoice } from "./ModeChoice";
+import { RoomNotice } from "./RoomNotice";
+import { titleOf } from "./store";
 
 /** The first thing that a listener sees of a talk: nobody is given a language unasked. */
 export function LanguageSheet() {
   const session = useSession();
   const text = useText();
-  const sessionId = useListener((state) => state.sessionId);
+  const title = useListener(titleOf);
   const mode = useListener((state) => state.mode);
   return (
     <>
       <header className="talk">
         <span className="session" dir="auto">
-          {sessionId}
+          {title}
         </span>
       </header>
       <main className="asking">
+        <RoomNotice />
         <h1>{text.text("sheet.title")}</h1>
         <ModeChoice />
         {mode !== "captions" && <p className="quiet">{text.text("sheet.headphones")}</p>}

@@ -3,12 +3,16 @@ import { useText } from "../shared/i18n";
 import { nativeName } from "../shared/language_table";
 import { Captions } from "./Captions";
 import { ConnectionNotice } from "./ConnectionNotice";
-import { useListener, useSession } from "./in_page";
+import { CodeForm } from "./CodeForm";
+import { Verdict } from "./Feedback";
+import { useListener, useSession, useVisit } from "./in_page";
 import { JoinForm } from "./JoinForm";
 import { LanguageList } from "./LanguageList";
 import { LanguageSheet } from "./LanguageSheet";
 import { PlayerControls } from "./PlayerControls";
+import { RoomNotice } from "./RoomNotice";
 import { SettingsDrawer } from "./SettingsDrawer";
+import { titleOf } from "./store";
 import { TalkState } from "./TalkState";
 import { useLooks } from "./use_looks";
 
@@ -22,6 +26,8 @@ export function ListenerPage() {
 
 function Asking() {
   const text = useText();
+  const isRoom = useVisit() !== null;
+  const needsCode = useListener((state) => state.needsCode);
   return (
     <>
       <header>
@@ -29,7 +35,7 @@ function Asking() {
       </header>
       <main className="asking">
         <Problem />
-        <JoinForm />
+        {isRoom ? needsCode && <CodeForm /> : <JoinForm />}
       </main>
     </>
   );
@@ -39,7 +45,7 @@ function Inside() {
   const session = useSession();
   const text = useText();
   const phase = useListener((state) => state.phase);
-  const sessionId = useListener((state) => state.sessionId);
+  const title = useListener(titleOf);
   const language = useListener((state) => state.language) ?? "";
   const soundBlocked = useListener((state) => state.soundBlocked);
   const languages = useRef<HTMLDialogElement>(null);
@@ -49,7 +55,7 @@ function Inside() {
       <header className="talk">
         <TalkState />
         <h1 className="session" dir="auto">
-          {sessionId}
+          {title}
         </h1>
         <button
           className="language"
@@ -70,12 +76,14 @@ function Inside() {
       <main className="listener" data-phase={phase}>
         <Problem />
         <ConnectionNotice />
+        <RoomNotice />
         {soundBlocked && (
           <button className="primary tap" onClick={() => void session.controls.start()}>
             {text.text("sound.tap")}
           </button>
         )}
         <Captions />
+        {phase === "over" && <Verdict />}
         <PlayerControls />
       </main>
       <dialog ref={languages} className="sheet" aria-labelledby="languages-title">

@@ -2,10 +2,11 @@ import { useText, type MessageId } from "../shared/i18n";
 import { useListener } from "./in_page";
 import type { ListenerState } from "./store";
 
-type Shown = "connecting" | "live" | "quiet" | "away" | "paused" | "muted" | "ended";
+type Shown = "connecting" | "waiting" | "live" | "quiet" | "away" | "paused" | "muted" | "ended";
 
 const WORDS = {
   connecting: "state.connecting",
+  waiting: "state.waiting",
   live: "state.live",
   quiet: "state.quiet",
   away: "state.away",
@@ -26,7 +27,10 @@ export function TalkState() {
 }
 
 /** Live is only said while there is speech. */
-export function shownState(of: Pick<ListenerState, "phase" | "state" | "presence">): Shown {
+export function shownState(
+  of: Pick<ListenerState, "phase" | "state" | "presence" | "room">,
+): Shown {
+  if (of.room?.state === "waiting" && of.phase !== "joining") return "waiting";
   if (of.phase === "joining") return "connecting";
   if (of.phase === "over") return "ended";
   if (of.presence === "away" && of.state !== "ended") return "away";

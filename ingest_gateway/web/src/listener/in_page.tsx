@@ -2,6 +2,7 @@ import { createContext, useContext } from "react";
 import { useStore } from "zustand";
 import { keyOf, sessionOfPath } from "../shared/session_link";
 import type { ListenerSession } from "./listener_session";
+import type { RoomVisit } from "./room_visit";
 import type { ListenerState } from "./store";
 
 /** The session of the page around a component. */
@@ -13,12 +14,19 @@ export function useSession(): ListenerSession {
   return session;
 }
 
+/** The room that the page's address names; null: it names none. */
+export const VisitContext = createContext<RoomVisit | null>(null);
+
+export function useVisit(): RoomVisit | null {
+  return useContext(VisitContext);
+}
+
 export function useListener<T>(select: (state: ListenerState) => T): T {
   return useStore(useSession().store, select);
 }
 
 /** Hand on to a session what happens to its page, and enter the talk that its address names. */
-export function followPage(session: ListenerSession): void {
+export function followPage(session: ListenerSession, visit: RoomVisit | null): void {
   const hurry = () => {
     if (document.visibilityState === "visible") session.hurry();
   };
@@ -30,6 +38,7 @@ export function followPage(session: ListenerSession): void {
     });
   }
   const sessionId = sessionOfPath(location.pathname);
-  if (sessionId !== null) void session.enter(sessionId, keyOf(location.hash));
-  else if (location.pathname.startsWith("/listen/")) session.cannotEnter();
+  if (visit !== null) void visit.enter(session);
+  else if (sessionId !== null) void session.enter(sessionId, keyOf(location.hash));
+  else if (/^\/(listen|room)\/./.test(location.pathname)) session.cannotEnter();
 }

@@ -25,6 +25,19 @@ export class SoundControls {
     void sound?.output.setOutput(this.store.getState().output).catch(() => undefined);
   }
 
+  /** How far behind, how fast, and whether the browser lets it be heard. */
+  showProgress(now: { behindS: number; rate: number; soundBlocked: boolean }): void {
+    const { behindS, rate, soundBlocked } = this.store.getState();
+    const next = { ...now, behindS: Math.round(now.behindS) };
+    if (next.behindS !== behindS || next.rate !== rate || next.soundBlocked !== soundBlocked) {
+      this.store.setState({
+        behindS: next.behindS,
+        rate: next.rate,
+        soundBlocked: next.soundBlocked,
+      });
+    }
+  }
+
   async start(): Promise<void> {
     await this.sound?.startSound();
   }

@@ -42,5 +42,5 @@ it.each([
   [{ phase: "listening", state: "muted", presence: "quiet" }, "muted"],
   [{ phase: "over", state: "ended", presence: "away" }, "ended"],
 ] as const)("shows %j as %s", (state, shown) => {
-  expect(shownState(state)).toBe(shown);
+  expect(shownState({ room: null, ...state })).toBe(shown);
 });

@@ -1,20 +1,37 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { BroadcastState } from "../protocol/messages";
+import type { BroadcastState, TalkPhase, TalkView } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
 import { numberOf, type Memory } from "../shared/remembered";
 import type { CaptionLine, PartialLine } from "./captions";
 import type { Presence } from "./speaker_presence";
 
-/** `choosing`: a language; `joining`: the first attempt and every later one. */
-export type Phase = "asking" | "choosing" | "joining" | "listening" | "over";
+/** `choosing`: a language; `waiting`: in a room, for a talk; `joining`: the first attempt and every
+ * later one. */
+export type Phase = "asking" | "choosing" | "waiting" | "joining" | "listening" | "over";
 export type Mode = "both" | "captions" | "sound";
 export type Theme = "system" | "light" | "dark";
 
 export const TEXT_SIZES_REM = [1, 1.25, 1.5, 1.85, 2.3, 3];
 const USUAL_SIZE = 1;
 
+/** The room that a listener is in, and what goes on there. */
+export interface RoomPlace {
+  readonly roomId: string;
+  readonly name: string;
+  readonly eventTitle: string;
+  readonly retentionDays: number;
+  readonly state: TalkPhase;
+  readonly sessionId: string | null;
+  readonly talk: TalkView | null;
+  readonly next: TalkView | null;
+}
+
 export interface ListenerState {
   readonly phase: Phase;
+  /** Null: the talk is in no room. */
+  readonly room: RoomPlace | null;
+  /** The room asks for its access code. */
+  readonly needsCode: boolean;
   readonly sessionId: string | null;
   /** The secret of the link that led here; null: there is none. */
   readonly key: string | null;
@@ -30,6 +47,8 @@ export interface ListenerState {
   readonly lines: readonly CaptionLine[];
   readonly partial: PartialLine | null;
   readonly mode: Mode;
+  /** Captions only, because the network carries no more. */
+  readonly isSlow: boolean;
   /** This browser has no Web Audio. */
   readonly hasNoSound: boolean;
   /** The browser gives no sound before somebody touches the page. */
@@ -64,6 +83,8 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
   const size = Math.round(numberOf(memory, "textSize", USUAL_SIZE));
   return createStore<ListenerState>(() => ({
     phase: "asking",
+    room: null,
+    needsCode: false,
     sessionId: null,
     key: null,
     language: null,
@@ -76,6 +97,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     lines: [],
     partial: null,
     mode: oneOf<Mode>("mode", ["both", "captions", "sound"], "both"),
+    isSlow: false,
     hasNoSound: false,
     soundBlocked: false,
     paused: false,
@@ -93,4 +115,9 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     outputs: [],
     problem: null,
   }));
+}
+
+/** What a talk is called: by its title where it is in a room, else by its session's name. */
+export function titleOf({ room, sessionId }: ListenerState): string {
+  return room === null ? (sessionId ?? "") : (room.talk?.title ?? room.name);
 }

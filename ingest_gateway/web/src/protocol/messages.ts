@@ -3,6 +3,7 @@
 export type BroadcastState = "live" | "paused" | "muted" | "ended";
 /** Whether the speaker's connection is there; gateways of before do not tell. */
 export type SpeakerPlace = "here" | "away";
+export type TalkPhase = "waiting" | "live" | "paused" | "speakerAway" | "ended";
 export type CountsByLanguage = Readonly<Record<string, number>>;
 
 export type ClientMessage =
@@ -20,6 +21,7 @@ export type ClientMessage =
       /** Of an earlier `sessionJoined`. */
       seat?: string;
     }
+  | { action: "joinRoom"; roomId: string; key: string; accessCode?: string }
   | { action: "changeLanguage"; sessionId: string; targetLanguage: string }
   | { action: "leaveSession"; sessionId: string }
   | { action: "refreshUrl"; sessionId: string; targetLanguage: string; sequenceNumber: number }
@@ -49,6 +51,29 @@ export type SpeakerControl =
   | "unmuteBroadcast"
   | "endSession"
   | "getSessionStatus";
+
+/** A talk as listeners are told of it. */
+export interface TalkView {
+  readonly talkId: string;
+  readonly title: string;
+  readonly speaker: string;
+  readonly language: string;
+  readonly plannedAt: number | null;
+}
+
+/** What a listener waits for or hears; without a room, the state alone. */
+export interface TalkState {
+  readonly type: "talkState";
+  readonly state: TalkPhase;
+  readonly since: number;
+  /** To be joined, when it is another one than before; null: nothing yet. */
+  readonly sessionId: string | null;
+  readonly roomId?: string;
+  readonly talk?: TalkView | null;
+  readonly next?: TalkView | null;
+  /** 0: what is said is not kept beyond its delivery. */
+  readonly retentionDays?: number;
+}
 
 /** An utterance in one language, as clip or, in the history, perhaps without one. */
 export interface Utterance {
@@ -84,6 +109,7 @@ export type ServerMessage =
       volume: number;
       speaker?: SpeakerPlace;
     }
+  | TalkState
   | { type: "listenerCount"; sessionId: string; byLanguage: CountsByLanguage }
   | {
       type: "sessionStatus";
@@ -91,6 +117,8 @@ export type ServerMessage =
       listeners: CountsByLanguage;
       lagMs: CountsByLanguage;
       sequence: number;
+      /** How often listeners said `cannotHear`, `good` and `poor`. */
+      feedback?: Readonly<Record<string, number>>;
     }
   | { type: "ownCaption"; sequenceNumber: number; text: string; final: boolean }
   | {

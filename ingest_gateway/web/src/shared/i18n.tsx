@@ -2,13 +2,21 @@ import { IntlMessageFormat } from "intl-messageformat";
 import { createContext, useContext, useSyncExternalStore } from "react";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type listenerTexts from "../locales/listener/en.json";
+import type organiserTexts from "../locales/organiser/en.json";
 import type sharedTexts from "../locales/shared/en.json";
 import type speakerTexts from "../locales/speaker/en.json";
+import type trustTexts from "../locales/trust/en.json";
 import { lookup } from "./language_range";
 import { directionOf } from "./language_table";
 import type { Memory } from "./remembered";
 
-type Texts = (typeof listenerTexts | typeof sharedTexts | typeof speakerTexts)["messages"];
+type Texts = (
+  | typeof listenerTexts
+  | typeof organiserTexts
+  | typeof sharedTexts
+  | typeof speakerTexts
+  | typeof trustTexts
+)["messages"];
 export type MessageId = Texts extends infer T ? (T extends T ? keyof T : never) : never;
 export type Values = Readonly<Record<string, string | number>>;
 
@@ -65,6 +73,13 @@ export class Translator {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
     }).format(seconds);
+  }
+
+  /** A time of day, and the day where it is not today. */
+  moment(atMs: number, nowMs = Date.now()): string {
+    const isToday = new Date(atMs).toDateString() === new Date(nowMs).toDateString();
+    const day = isToday ? {} : ({ dateStyle: "medium" } as const);
+    return new Intl.DateTimeFormat(this.tag, { timeStyle: "short", ...day }).format(atMs);
   }
 
   percent(share: number): string {

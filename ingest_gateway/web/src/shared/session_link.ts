@@ -1,4 +1,5 @@
 const PATH = "/listen/";
+const PLACE = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 const KEY = /#([A-Za-z0-9_-]{22})$/;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
@@ -11,6 +12,16 @@ export function listenerLink(base: string, sessionId: string, key: string | null
 /** The secret in a link or in a page's fragment; null: there is none. */
 export function keyOf(link: string): string | null {
   return KEY.exec(link.trim())?.[1] ?? null;
+}
+
+/** Whether no other device can open it. */
+export function isOfThisMachine(link: string): boolean {
+  try {
+    const { hostname } = new URL(link);
+    return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  } catch {
+    return false;
+  }
 }
 
 /** The session of a listener page's path; null: none is named. */
@@ -27,4 +38,25 @@ export function sessionTyped(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** What a link leads to, with the secret that stands behind its `#`. */
+export interface SecretPlace {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** The room of a listener page's address; null: it is no room's. */
+export function roomOfAddress(path: string, hash: string): SecretPlace | null {
+  return placeOf("/room/", path, hash);
+}
+
+/** The talk of a speaker page's address; null: it is no talk's. */
+export function talkOfAddress(path: string, hash: string): SecretPlace | null {
+  return placeOf("/speak/", path, hash);
+}
+
+function placeOf(prefix: string, path: string, hash: string): SecretPlace | null {
+  const id = path.startsWith(prefix) ? path.slice(prefix.length) : "";
+  return PLACE.test(id) ? { id, key: hash.replace(/^#/, "") } : null;
 }

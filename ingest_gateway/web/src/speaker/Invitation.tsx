@@ -1,13 +1,16 @@
 import { useSpeaker } from "./in_page";
 import { useText } from "../shared/i18n";
-import { useMemo, useState } from "react";
-import { encode } from "uqr";
+import { useState } from "react";
+import { QrCode } from "../shared/QrCode";
+import { isOfThisMachine } from "../shared/session_link";
 
 /** How listeners come in: a code for phones, a link to send, a name to say aloud. */
 export function Invitation() {
   const text = useText();
   const link = useSpeaker((state) => state.link) ?? "";
   const sessionId = useSpeaker((state) => state.sessionId);
+  const trustUrl = useSpeaker((state) => state.trustUrl);
+  const roomId = useSpeaker((state) => state.sheet?.roomId);
   const [copied, setCopied] = useState(false);
   const copy = () => {
     void navigator.clipboard.writeText(link).then(() => {
@@ -17,8 +20,18 @@ export function Invitation() {
   return (
     <section className="card invitation" aria-labelledby="invite">
       <h2 id="invite">{text.text("invite.title")}</h2>
-      <p className="session">{sessionId}</p>
-      <QrCode text={link} label={text.text("invite.qr")} />
+      <p className="session">{roomId ?? sessionId}</p>
+      {trustUrl !== null && (
+        <details className="trust">
+          <summary>{text.text("invite.trust")}</summary>
+          <QrCode text={trustUrl} label={text.text("invite.trustQr")} />
+        </details>
+      )}
+      {isOfThisMachine(link) ? (
+        <p className="quiet">{text.text("invite.thisMachine")}</p>
+      ) : (
+        <QrCode text={link} label={text.text("invite.qr")} />
+      )}
       <p>
         <a href={link} target="_blank" rel="noreferrer">
           {link}
@@ -26,23 +39,5 @@ export function Invitation() {
       </p>
       <button onClick={copy}>{text.text(copied ? "invite.copied" : "invite.copy")}</button>
     </section>
-  );
-}
-
-function QrCode({ text, label }: { readonly text: string; readonly label: string }) {
-  const { size, path } = useMemo(() => {
-    const code = encode(text, { border: 2 });
-    const dark = code.data.flatMap((row, y) =>
-      row.flatMap((isDark, x) => (isDark ? [`M${String(x)} ${String(y)}h1v1h-1z`] : [])),
-    );
-    return { size: code.size, path: dark.join("") };
-  }, [text]);
-  const box = `0 0 ${String(size)} ${String(size)}`;
-  return (
-    // Black on white in the dark too: that is what cameras expect.
-    <svg className="qr" viewBox={box} role="img" aria-label={label}>
-      <rect width={size} height={size} fill="#fff" />
-      <path d={path} fill="#000" shapeRendering="crispEdges" />
-    </svg>
   );
 }

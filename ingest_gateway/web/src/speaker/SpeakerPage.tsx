@@ -14,12 +14,13 @@ export function SpeakerPage() {
   const text = useText();
   const phase = useSpeaker((state) => state.phase);
   const problem = useSpeaker((state) => state.problem);
+  const sheet = useSpeaker((state) => state.sheet);
   const isSpeaking = phase === "speaking";
   return (
     <>
       <header>
         <h1>{text.text("speak.heading")}</h1>
-        {!isSpeaking && <a href="/listen">{text.text("speak.toListen")}</a>}
+        {!isSpeaking && sheet === null && <a href="/listen">{text.text("speak.toListen")}</a>}
       </header>
       <main className={isSpeaking ? "wide" : ""}>
         {problem !== null && (
@@ -27,10 +28,32 @@ export function SpeakerPage() {
             {text.words(problem)}
           </p>
         )}
+        <OwnTalk />
         {isSpeaking ? <Talking /> : <Preparing />}
         {!isSpeaking && <InterfaceChoice />}
       </main>
     </>
+  );
+}
+
+/** The talk that the page's link is of. */
+function OwnTalk() {
+  const text = useText();
+  const sheet = useSpeaker((state) => state.sheet);
+  if (sheet === null) return null;
+  return (
+    <section className="card own-talk" aria-label={sheet.title}>
+      <p className="quiet">
+        <bdi>{sheet.eventTitle}</bdi> · <bdi>{sheet.roomName}</bdi>
+      </p>
+      <h2 dir="auto">{sheet.title}</h2>
+      <p>
+        {sheet.speaker !== "" && <bdi>{sheet.speaker}</bdi>} · {nativeName(sheet.language)}
+        {sheet.plannedAt !== null && <time> · {text.moment(sheet.plannedAt)}</time>}
+      </p>
+      <p className="quiet">{text.text("link.kept", { days: sheet.retentionDays })}</p>
+      <p className="quiet">{text.text("link.text")}</p>
+    </section>
   );
 }
 
@@ -68,21 +91,7 @@ function Preparing() {
           void session.start(token.trim());
         }}
       >
-        <label>
-          {text.text("prepare.language")}
-          <select
-            value={state.source}
-            onChange={(event) => {
-              session.choose("source", event.target.value);
-            }}
-          >
-            {(state.sources.length > 0 ? state.sources : [state.source]).map((code) => (
-              <option key={code} value={code} lang={code}>
-                {nativeName(code)}
-              </option>
-            ))}
-          </select>
-        </label>
+        {state.sheet === null && <SpokenLanguage />}
         <MicrophoneChoice />
         <details>
           <summary>{text.text("prepare.more")}</summary>
@@ -148,6 +157,30 @@ function Preparing() {
         )}
       </form>
     </section>
+  );
+}
+
+function SpokenLanguage() {
+  const text = useText();
+  const session = useSession();
+  const sources = useSpeaker((state) => state.sources);
+  const source = useSpeaker((state) => state.source);
+  return (
+    <label>
+      {text.text("prepare.language")}
+      <select
+        value={source}
+        onChange={(event) => {
+          session.choose("source", event.target.value);
+        }}
+      >
+        {(sources.length > 0 ? sources : [source]).map((code) => (
+          <option key={code} value={code} lang={code}>
+            {nativeName(code)}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -1,4 +1,5 @@
 // What the speaker page asks over HTTP: a token and a session.
+import type { SecretPlace } from "../shared/session_link";
 import type { SignIn } from "../shared/sign_in";
 
 export interface Offer {
@@ -6,6 +7,8 @@ export interface Offer {
   readonly languages: Readonly<Record<string, readonly string[]>>;
   /** Where listeners reach this gateway; null: where this page came from. */
   readonly publicUrl: string | null;
+  /** Where a phone learns to trust it; null: it does, or a gateway of before does not tell. */
+  readonly trustUrl?: string | null;
   /** Whether audio may come in binary frames, or in messages only. */
   readonly binaryFrames: boolean;
   /** Where people sign in; null: tokens come from here, or are brought. */
@@ -85,4 +88,38 @@ export async function isGoingOn(sessionId: string, token: string): Promise<boole
   const headers = { authorization: `Bearer ${token}` };
   const session = await asked<{ status: string }>(path, { headers }).catch(() => null);
   return session !== null && session.status !== "ended";
+}
+
+/** A talk as its speaker's link shows it. */
+export interface TalkSheet {
+  readonly talkId: string;
+  readonly title: string;
+  readonly speaker: string;
+  readonly language: string;
+  readonly plannedAt: number | null;
+  readonly endedAt: number | null;
+  readonly roomId: string;
+  readonly roomName: string;
+  readonly eventTitle: string;
+  /** Path and secret of the room. */
+  readonly listenerLink: string;
+  readonly retentionDays: number;
+}
+
+/** What stands for a token where somebody has a talk's link. */
+export function linkToken(place: SecretPlace): string {
+  return `talk.${place.id}.${place.key}`;
+}
+
+/** Throws RefusedError. */
+export function fetchTalk(place: SecretPlace): Promise<TalkSheet> {
+  const headers = { authorization: `Bearer ${linkToken(place)}` };
+  return asked<TalkSheet>(`/talks/${encodeURIComponent(place.id)}`, { headers });
+}
+
+/** The session to speak into. Throws RefusedError: STAGE_TAKEN, TALK_OVER. */
+export async function takeStage(place: SecretPlace): Promise<string> {
+  const path = `/talks/${encodeURIComponent(place.id)}/stage`;
+  const taken = await asked<{ sessionId: string }>(path, posted({}, linkToken(place)));
+  return taken.sessionId;
 }

@@ -84,7 +84,10 @@ function needs(): SpeakerNeeds {
       done.push("whip");
       return Promise.resolve(link());
     },
+    place: null,
     account: {
+      fetchTalk: () => Promise.reject(new RefusedError("UNAUTHORIZED", "")),
+      takeStage: () => Promise.reject(new RefusedError("STAGE_TAKEN", "")),
       fetchOffer: () => Promise.resolve(offer),
       fetchToken: () => Promise.resolve("given"),
       createSession: (source, token) => {

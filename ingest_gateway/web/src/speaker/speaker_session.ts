@@ -4,7 +4,7 @@ import { RtcError } from "../protocol/rtc_line";
 import type { MessageId, Words } from "../shared/i18n";
 import { listDevices } from "../shared/devices";
 import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
-import { listenerLink } from "../shared/session_link";
+import { listenerLink, talkOfAddress, type SecretPlace } from "../shared/session_link";
 import * as pool from "../shared/sign_in";
 import * as account from "./account";
 import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
@@ -17,6 +17,8 @@ const STATUS_EVERY_MS = 4000;
 const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
 const NO_SAMPLES: Words = { id: "microphone.gone" };
 const HELD: Words = { id: "microphone.held" };
+const TALK_OVER: Words = { id: "problem.talkOver" };
+const BAD_LINK: Words = { id: "problem.badLink" };
 
 /** Refusals that this page meets itself; others come with the gateway's words. */
 const BY_CODE: Readonly<Record<string, MessageId>> = {
@@ -24,6 +26,9 @@ const BY_CODE: Readonly<Record<string, MessageId>> = {
   NOT_CONNECTED: "problem.unreachable",
   SIGNED_OUT: "problem.signInFirst",
   NOT_OPEN: "problem.notOpen",
+  STAGE_TAKEN: "problem.stageTaken",
+  TALK_OVER: "problem.talkOver",
+  NO_ROOM: "problem.badLink",
 };
 
 type Choice = "source" | "microphone" | "chunkSamples" | "way";
@@ -38,8 +43,10 @@ export interface SpeakerNeeds {
   readonly openWhipLink: typeof openWhipLink;
   readonly account: Pick<
     typeof account,
-    "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn"
+    "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn" | "fetchTalk" | "takeStage"
   >;
+  /** The talk whose link the page was opened by; null: by none. */
+  readonly place: SecretPlace | null;
   readonly pool: Pick<typeof pool, "beginSignIn" | "finishSignIn" | "signedInToken" | "signOut">;
   readonly openTalk: { keep(talk: OpenTalk | null): void; kept(): OpenTalk | null };
   /** Null: this browser lets screens sleep as they like, or refuses. */
@@ -55,6 +62,7 @@ export function browserNeeds(): SpeakerNeeds {
     openSocketLink,
     openWhipLink,
     account,
+    place: talkOfAddress(location.pathname, location.hash),
     pool,
     openTalk: { keep: keepOpenTalk, kept: openTalk },
     lockScreen: async () => {
@@ -94,6 +102,11 @@ export class SpeakerSession {
   /** Ask what there is to choose from, and whether a talk was left open. */
   async prepare(): Promise<void> {
     await this.refreshMicrophones();
+    const { place } = this.needs;
+    if (place !== null) {
+      await this.prepareTalk(place);
+      return;
+    }
     const left = this.needs.openTalk.kept();
     if (left !== null && (await this.needs.account.isGoingOn(left.sessionId, left.token))) {
       this.set({ resumable: left.sessionId });
@@ -103,14 +116,29 @@ export class SpeakerSession {
       this.publicUrl = offer.publicUrl;
       this.binaryFrames = offer.binaryFrames;
       this.signInAt = offer.signIn;
-      const sources = Object.keys(offer.languages);
-      const { source } = this.store.getState();
-      this.set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
+      const [sources, { source }] = [Object.keys(offer.languages), this.store.getState()];
+      const usual = sources.includes(source) ? source : (sources[0] ?? source);
+      this.set({ sources, source: usual, trustUrl: offer.trustUrl ?? null });
       if (this.signInAt !== null) await this.needs.pool.finishSignIn(this.signInAt);
     } catch (error) {
       this.set({ problem: inWords(error) });
     }
     await this.lookAtAccount();
+  }
+
+  /** The link is all that is needed: nobody signs in, and a reloaded page takes the stage again. */
+  private async prepareTalk(place: SecretPlace): Promise<void> {
+    try {
+      const offer = await this.needs.account.fetchOffer();
+      this.publicUrl = offer.publicUrl;
+      this.binaryFrames = offer.binaryFrames;
+      const sheet = await this.needs.account.fetchTalk(place);
+      const isOver = sheet.endedAt !== null;
+      this.set({ sheet, source: sheet.language, problem: isOver ? TALK_OVER : null });
+    } catch (error) {
+      const isWrong = error instanceof account.RefusedError && error.code === "UNAUTHORIZED";
+      this.set({ problem: isWrong ? BAD_LINK : inWords(error) });
+    }
   }
 
   /** Keep a choice of the person's, also for the next time. */
@@ -133,8 +161,13 @@ export class SpeakerSession {
 
   /** `token`: typed by a person where the gateway gives none. */
   start(token: string): Promise<void> {
+    const { place } = this.needs;
     return this.speakInto(async () => {
       const { source } = this.store.getState();
+      if (place !== null) {
+        const sessionId = await this.needs.account.takeStage(place);
+        return { sessionId, key: null, token: account.linkToken(place), source };
+      }
       const allowed = token || (await this.givenToken());
       const created = await this.needs.account.createSession(source, allowed);
       const key = created.listeningKey ?? null;
@@ -244,7 +277,9 @@ export class SpeakerSession {
       this.needs.openTalk.keep(open);
       this.talk = await this.open(open, microphone);
       const { sessionId, source, key } = open;
-      const link = listenerLink(this.publicUrl ?? this.needs.origin, sessionId, key);
+      const base = this.publicUrl ?? this.needs.origin;
+      const { sheet } = this.store.getState();
+      const link = sheet === null ? listenerLink(base, sessionId, key) : base + sheet.listenerLink;
       this.set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
       void this.refreshMicrophones(); // their names are told once one of them may be used
       await this.stayAwake(this.talk);

@@ -1,6 +1,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { numberOf, type Memory } from "../shared/remembered";
 import type { Words } from "../shared/i18n";
+import type { TalkSheet } from "./account";
 import type { TalkReport, Way } from "./talk_protocol";
 
 export interface OwnLine {
@@ -15,6 +16,10 @@ export interface SpeakerState extends TalkReport {
   readonly phase: Phase;
   readonly sessionId: string | null;
   readonly link: string | null;
+  /** Where a phone learns to trust this gateway, if it has to. */
+  readonly trustUrl: string | null;
+  /** The talk of the link that the page was opened by; null: anybody may begin one here. */
+  readonly sheet: TalkSheet | null;
   /** Languages that can be spoken; empty until the gateway has said so. */
   readonly sources: readonly string[];
   readonly source: string;
@@ -44,6 +49,7 @@ export const NO_REPORT: TalkReport = {
   ackMs: null,
   listeners: {},
   lagMs: {},
+  cannotHear: 0,
   notice: null,
 };
 /** What belongs to one talk, before there is one. */
@@ -54,7 +60,9 @@ const OWN_LINES = 30;
 export function createSpeakerStore(memory: Memory): StoreApi<SpeakerState> {
   return createStore<SpeakerState>(() => ({
     ...NO_TALK,
+    sheet: null,
     phase: "ready",
+    trustUrl: null,
     sources: [],
     source: memory.get("source") ?? "en",
     microphones: [],
