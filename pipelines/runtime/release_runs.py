@@ -297,6 +297,10 @@ class LanguageRun:
         skipped = None
         if part.number < 0 or (released.ends and released.refused and not phrase):
             skipped = _SKIPPED.get(entry.kind, "failed")
+        elif phrase and entry.is_older_than(
+            self._connectors.policies.voice_within_s, self._loop.now_ms()
+        ):
+            skipped = "late"  # shown, and not voiced
         return FixedOutcome(self._language, released.text, skipped, self._loop.now_ms(), release)
 
     async def _fixed(self, number: int, wanted: FixedOutcome) -> FixedOutcome:

@@ -72,7 +72,7 @@ ROOMS: dict[str, str] = {
     "local_stack": f"{PRODUCT} local_stack.cloud local_stack.cluster.state",
     "local_stack.cloud": "schemas connectors.* local_stack",
     "local_stack.amazon_servers": "schemas connectors.* local_stack",
-    "local_stack.demo": "schemas connectors.* ingest_gateway.* local_stack",
+    "local_stack.demo": ("schemas connectors.* ingest_gateway.* local_stack pipelines.sentences"),
     "local_stack.cluster": (
         "schemas connectors.* ingest_gateway.* pipelines.*"
         " deployment local_stack local_stack.cloud local_stack.demo"
