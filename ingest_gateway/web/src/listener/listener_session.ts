@@ -266,6 +266,12 @@ export class ListenerSession {
         this.liveness.speech("partial");
         this.captions.showPartial({ ...message, number: message.sequenceNumber });
         break;
+      case "translatedCaption":
+        this.liveness.speech("partial");
+        if (message.targetLanguage === language) {
+          this.captions.showReleased({ ...message, number: message.sequenceNumber });
+        }
+        break;
       case "broadcastState":
         this.controls.setSpeakersVolume(message.volume);
         this.liveness.toldBy(message.speaker);

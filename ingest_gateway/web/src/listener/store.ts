@@ -3,6 +3,7 @@ import type { BroadcastState } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
 import { numberOf, type Memory } from "../shared/remembered";
 import type { CaptionLine, PartialLine } from "./captions";
+import type { ReleasedSentence } from "./released";
 import type { Presence } from "./speaker_presence";
 
 /** `choosing`: a language; `joining`: the first attempt and every later one. */
@@ -27,6 +28,8 @@ export interface ListenerState {
   readonly offlineS: number | null;
   readonly lines: readonly CaptionLine[];
   readonly partial: PartialLine | null;
+  /** Sentences that are shown ahead of their voice. */
+  readonly released: readonly ReleasedSentence[];
   readonly mode: Mode;
   /** This browser has no Web Audio. */
   readonly hasNoSound: boolean;
@@ -72,6 +75,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     offlineS: null,
     lines: [],
     partial: null,
+    released: [],
     mode: oneOf<Mode>("mode", ["both", "captions", "sound"], "both"),
     hasNoSound: false,
     soundBlocked: false,
