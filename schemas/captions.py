@@ -1,4 +1,4 @@
-"""Captions of a talk: cues from the ledger, and cues as WebVTT or as lines of a transcript.
+"""Captions of a talk: cues from the ledger, and cues as WebVTT, SubRip or lines of a transcript.
 
 Every caption file of the project is written here: the gateway's, a listener's, a bounded run's.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from schemas.values import EntryKind, LedgerEntry
 
 _LINE_BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 _UNTIMED_CUE_MS = 1_000
+_LOOK_ALIKES = str.maketrans("<>{}", "‹›()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,20 @@ def translated_cues(
     entries: Iterable[LedgerEntry], language: str, started_at_ms: int
 ) -> tuple[Cue, ...]:
     """What was released in ``language``, voiced or only shown: the texts of its outcomes, those of
-    a sentence in one cue."""
-    released = [
-        (entry, outcome)
+    a sentence in one cue, which begins with the sentence."""
+    texts = {
+        entry.number: (entry, outcome.text)
         for entry in entries
-        if (outcome := entry.outcome(language)) is not None and outcome.text
-    ]
-    texts = {entry.number: outcome.text for entry, outcome in released}
-    return tuple(
-        _cue_of(sentence, "".join(texts[entry.number] for entry in sentence).strip(), started_at_ms)
-        for sentence in by_sentence(entry for entry, _ in released)
+        if (outcome := entry.outcome(language)) is not None
+        and (outcome.text or entry.sentence is not None)
+    }
+    cues = (
+        _cue_of(
+            sentence, "".join(texts[entry.number][1] for entry in sentence).strip(), started_at_ms
+        )
+        for sentence in by_sentence(entry for entry, _ in texts.values())
     )
+    return tuple(cue for cue in cues if cue.text)
 
 
 def _cue_of(sentence: Sequence[LedgerEntry], text: str, started_at_ms: int) -> Cue:
@@ -87,14 +91,21 @@ def web_vtt(cues: Iterable[Cue]) -> str:
     length lasts a second, or until the next: the format wants every cue to end after its start.
     Texts are escaped and otherwise left as they are, also right-to-left ones and long words.
     """
-    timed = _timed(cues)
     blocks = ["WEBVTT\n"]
-    for index, (start_ms, end_ms, lines) in enumerate(timed):
-        end_ms = end_ms if end_ms > start_ms else start_ms + _UNTIMED_CUE_MS
-        if index + 1 < len(timed):
-            end_ms = min(end_ms, timed[index + 1][0])
-        text = "\n".join(lines)
+    for start_ms, end_ms, lines in _timed(cues):
+        text = "\n".join(map(_escaped, lines))
         blocks.append(f"{_clock(start_ms)} --> {_clock(end_ms)}\n{text}\n")
+    return "\n".join(blocks)
+
+
+def sub_rip(cues: Iterable[Cue]) -> str:
+    """A SubRip file (.srt) of the same cues. The format has no way to escape a tag: a sign that
+    could begin one, or another cue, is replaced by one that looks like it."""
+    blocks: list[str] = []
+    for number, (start_ms, end_ms, lines) in enumerate(_timed(cues), 1):
+        times = f"{_clock(start_ms)} --> {_clock(end_ms)}".replace(".", ",")
+        text = "\n".join(line.translate(_LOOK_ALIKES) for line in lines)
+        blocks.append(f"{number}\n{times}\n{text}\n")
     return "\n".join(blocks)
 
 
@@ -104,13 +115,21 @@ def plain_text(cues: Iterable[Cue]) -> str:
 
 
 def _timed(cues: Iterable[Cue]) -> Sequence[tuple[int, int, list[str]]]:
-    """(start, end, lines) of each cue in milliseconds, by start; each start once."""
+    """(start, end, lines) of each cue in milliseconds, by start; each start once. No cue lasts into
+    the next."""
     found: dict[int, tuple[int, list[str]]] = {}
     for cue in cues:
         start_ms, end_ms = _ms(cue.start_s), _ms(cue.end_s)
         known_end_ms, lines = found.get(start_ms, (end_ms, []))
-        found[start_ms] = (max(end_ms, known_end_ms), [*lines, _cue_text(cue.text)])
-    return [(start_ms, *found[start_ms]) for start_ms in sorted(found)]
+        found[start_ms] = (max(end_ms, known_end_ms), [*lines, _one_line(cue.text)])
+    starts = sorted(found)
+    timed: list[tuple[int, int, list[str]]] = []
+    for start_ms, following_ms in zip_longest(starts, starts[1:]):
+        end_ms, lines = found[start_ms]
+        end_ms = end_ms if end_ms > start_ms else start_ms + _UNTIMED_CUE_MS
+        end_ms = end_ms if following_ms is None else min(end_ms, following_ms)
+        timed.append((start_ms, end_ms, lines))
+    return timed
 
 
 def _ms(seconds: float) -> int:
@@ -121,8 +140,11 @@ def _clock(ms: int) -> str:
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
 
 
-def _cue_text(text: str) -> str:
-    """One line without markup: a line break could end the cue, an arrow begin another."""
-    one_line = _LINE_BREAKS.sub(" ", text.replace("\0", "\ufffd")).strip()
-    escaped = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped or "\u00a0"
+def _one_line(text: str) -> str:
+    """A line break could end the cue; a cue without text has a space."""
+    return _LINE_BREAKS.sub(" ", text.replace("\0", "\ufffd")).strip() or "\u00a0"
+
+
+def _escaped(line: str) -> str:
+    """Without markup, nor an arrow that could begin another cue."""
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

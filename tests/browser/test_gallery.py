@@ -23,7 +23,17 @@ WEB = pages.BUILT.parent
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 LISTENER = (
     *("asked", "no-such-talk", "languages", "connecting", "empty", "live", "ahead", "quiet"),
-    *("away", "paused", "muted", "offline", "blocked", "behind", "original", "contrast", "captions"),
+    *(
+        "away",
+        "paused",
+        "muted",
+        "offline",
+        "blocked",
+        "behind",
+        "original",
+        "contrast",
+        "captions",
+    ),
     *("sound", "no-sound", "long-name", "settings", "ended"),
 )
 SPEAKER = (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.captions import Cue, plain_text, source_cues, translated_cues, web_vtt
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry
+from schemas.captions import Cue, plain_text, source_cues, sub_rip, translated_cues, web_vtt
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release
 
 pytestmark = pytest.mark.unit
 
@@ -107,6 +108,14 @@ def test_cues_never_overlap_and_every_text_is_there(cues: list[Cue]) -> None:
     assert sum(payload.count("\n") + 1 for *_, payload in found) == len(cues)
 
 
+def test_subrip_numbers_its_cues_and_has_no_tags() -> None:
+    file = sub_rip([Cue(0.0, 1.5, "a <i>b</i>"), Cue(1.0, 3_601.0, "c --> d\n\ne")])
+    assert file == (
+        "1\n00:00:00,000 --> 00:00:01,000\na ‹i›b‹/i›\n\n"
+        "2\n00:00:01,000 --> 01:00:01,000\nc --› d e\n"
+    )
+
+
 def test_a_transcript_has_a_line_for_each_cue() -> None:
     cues = [Cue(0.0, 1.0, "It is <so>\nand so."), Cue(1.0, 2.0, "Yes.")]
     assert plain_text(cues) == "It is <so> and so.\nYes.\n"
@@ -151,3 +160,15 @@ def test_cues_are_what_was_said_and_what_was_released() -> None:
         Cue(4.0, 6.0, "tarde"),
     )
     assert translated_cues(entries, "fr", 0) == ()
+
+
+def test_a_sentences_cue_begins_with_its_first_words_however_late_they_were_released() -> None:
+    def of(number: int, sentence: int, text: str) -> LedgerEntry:
+        release = Release(sentence, False, text, 0, 0, None)
+        outcome = FixedOutcome("es", text, "captions" if text else None, 5, release)
+        return replace(entry(number, EntryKind.SPEECH, outcome), sentence=sentence)
+
+    entries = (of(0, 0, ""), entry(1, EntryKind.SILENCE), of(2, 0, "uno,"), of(3, 0, " dos."))
+    assert translated_cues((*entries, of(4, 1, "")), "es", 1_000_000) == (
+        Cue(0.0, 8.0, "uno, dos."),
+    )
