@@ -9,22 +9,24 @@ openings were counted add to ``epoch`` for a stream that is not ``streamId``, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.interfaces.session_tables import (
     MOST_STREAMS,
     ConnectionRow,
+    CountChange,
     KnownStream,
     ListenerCounts,
     SessionRow,
 )
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 Item = dict[str, Any]
 COUNT = "listeners#"
 PARTIALS = "partials#"
+READERS = "captionsOnly#"
 
 _SESSION_ATTRIBUTES = frozenset(
     {
@@ -287,18 +289,19 @@ def connection_row(item: Item) -> ConnectionRow:
     )
 
 
-def count_attributes(by_language: Mapping[str, int], partials: Mapping[str, int]) -> dict[str, int]:
+def count_attributes(counts: CountChange | ListenerCounts) -> dict[str, int]:
     """Counts under the names that they have in the row."""
-    return {COUNT + name: count for name, count in by_language.items()} | {
-        PARTIALS + name: count for name, count in partials.items()
-    }
+    kinds = ((COUNT, counts.by_language), (PARTIALS, counts.partials), (READERS, counts.readers))
+    return {kind + name: count for kind, of in kinds for name, count in of.items()}
 
 
 def listener_counts(item: Item) -> ListenerCounts:
     """An absent row is revision -1. DynamoDB's ADD starts at 0, so the first change is 1 there
     and 0 here."""
     revision = int(item["revision"]["N"]) - 1 if "revision" in item else -1
-    return ListenerCounts(_counts(item, COUNT), revision, _counts(item, PARTIALS))
+    return ListenerCounts(
+        _counts(item, COUNT), revision, _counts(item, PARTIALS), _counts(item, READERS)
+    )
 
 
 def _counts(item: Item, prefix: str) -> dict[str, int]:

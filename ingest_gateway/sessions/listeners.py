@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.interfaces.errors import ConnectorError
-from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.notifier import CAPTIONS_ONLY, INLINE_AUDIO, PARTIAL_CAPTIONS
 from connectors.interfaces.session_tables import (
     ConnectionRow,
     CountChange,
@@ -35,12 +35,13 @@ from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from schemas.values import ControlKind, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ControlKind
 
 FULL_RETRY_MS = 10_000
 MOST_LANGUAGES = "maxLanguages"
 """In a session's row (``SessionInfo.extra``), if its owner gave a number."""
-_CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS)
+_CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS, CAPTIONS_ONLY)
 
 _log = logging.getLogger(__name__)
 
@@ -222,6 +223,7 @@ class Listeners:
                 revision=counts.revision,
                 languages=counts.languages,
                 partial_languages=counts.partial_languages,
+                caption_languages=counts.caption_languages,
             )
         )
         _log.info("session %s: heard in %s", live.session_id, ",".join(counts.languages) or "none")

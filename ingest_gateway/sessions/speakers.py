@@ -30,7 +30,8 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from schemas.values import ControlKind, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ControlKind
 
 CLOSE_TAKEN = 4409
 _NOTICE_EVERY_MS = 1000

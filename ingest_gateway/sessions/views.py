@@ -8,7 +8,7 @@ from msgspec import UNSET
 from connectors.interfaces.session_tables import ENDED
 from ingest_gateway.protocol.messages import SessionCreated, SessionView, SignalingEndpoints
 from ingest_gateway.sessions.channels import channel_of
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 
 def session_view(info: SessionInfo) -> SessionView:

@@ -98,6 +98,10 @@ class _Job:
     entry: LedgerEntry
     part: SentencePart
 
+    def is_voiced(self, language: str) -> bool:
+        routes = self.entry.routes or ()
+        return any(route.language == language and route.is_voiced for route in routes)
+
 
 class LanguageRun:
     """One language of one session, an utterance at a time."""
@@ -297,6 +301,8 @@ class LanguageRun:
         skipped = None
         if part.number < 0 or (released.ends and released.refused and not phrase):
             skipped = _SKIPPED.get(entry.kind, "failed")
+        elif phrase and not job.is_voiced(self._language):
+            skipped = "captions"  # all listeners only read
         elif phrase and entry.is_older_than(
             self._connectors.policies.voice_within_s, self._loop.now_ms()
         ):

@@ -23,6 +23,9 @@ class SynthesizeTranslation:
         if item.skipped is not None:
             yield VoicedTranslation(item, None)
             return
+        if not item.is_fixed and not item.route.is_voiced:
+            yield VoicedTranslation(replace(item, skipped="captions"), None)
+            return
         voice_within_s = at.connectors.policies.voice_within_s
         if not item.is_fixed and item.entry.is_older_than(voice_within_s, at.now_ms()):
             yield VoicedTranslation(replace(item, skipped="late"), None)

@@ -18,6 +18,8 @@ import type { ListenerLine } from "./track_line";
 const JOIN_AGAIN_MS = 1000;
 const FIND_AGAIN_MS = 2000;
 const CAPABILITIES = ["inlineAudio", "partialCaptions"];
+/** Nobody who reads only needs a voice. */
+const READS = "captionsOnly";
 const NO_SOUND: Words = { id: "sound.none" };
 
 /** Listening from one page: the connection, the captions and the playback put together. What the
@@ -131,6 +133,7 @@ export class ListenerSession {
       this.listen(sessionId, language);
       return;
     }
+    if (phase === "listening") this.join(); // the gateway counts who wants a voice
     this.sound?.setWanted(hasSound);
     if (hasSound) void this.sound?.startSound();
   }
@@ -244,7 +247,8 @@ export class ListenerSession {
     const { sessionId, language } = this.get();
     if (sessionId === null || language === null) return;
     const since = this.lastNumber === null ? {} : { sinceSequence: this.lastNumber };
-    const wanted = { sessionId, targetLanguage: language, capabilities: CAPABILITIES };
+    const capabilities = [...CAPABILITIES, ...(this.get().mode === "captions" ? [READS] : [])];
+    const wanted = { sessionId, targetLanguage: language, capabilities };
     this.line?.send({ action: "joinSession", ...wanted, ...since });
   }
 

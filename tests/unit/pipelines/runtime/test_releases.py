@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.calls.policy import Policies
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.translation import NO_HINTS, TranslationAbilities, TranslationHints
 from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
@@ -311,6 +312,36 @@ def test_whole_sentences_are_translated_once() -> None:
     play(heard, talk)
     assert_understood(heard, talk)
     assert len(translator.asked) == 2
+
+
+def test_a_language_that_is_only_read_is_told_and_not_voiced() -> None:
+    heard = listening(UnsureTranslator(), "es", "ca")
+    heard.stage.listen("es", "ca", only_read=("ca",))
+    talk = two_sentences()
+    play(heard, talk)
+    assert_understood(heard, talk)
+    read = heard.once("ca")
+    assert {each.skipped for each in read} == {"captions"}
+    assert [word for each in read for word in ids(each.text)] == ids(" ".join(talk.words))
+
+
+def test_what_is_spoken_of_too_long_ago_is_shown_and_not_voiced() -> None:
+    stage = Stage(
+        ScriptedSpeechToTextSettings(delay_s=0.1),
+        SETTINGS,
+        UnsureTranslator(),
+        Policies(voice_within_s=0.0),
+    )
+    stage.listen("es")
+    heard = Listening(stage, Job(stage, StepSegmenter()))
+    talk = two_sentences()
+    play(heard, talk)
+    told = heard.once()
+    assert told
+    assert {each.skipped for each in told} == {"late"}
+    assert [word for each in told for word in ids(each.text)] == ids(" ".join(talk.words))
+    outcomes = [entry.outcome("es") for entry in heard.stage.entries()]
+    assert {one.skipped for one in outcomes if one and one.text and one.is_announced} == {"late"}
 
 
 def test_the_speakers_own_language_is_not_translated() -> None:
