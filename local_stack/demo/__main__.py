@@ -58,7 +58,9 @@ async def hold_talk(
     try:
         token = await fetch_token(url)
         session_id = await create_session(url, token=token, target_languages=tuple(languages))
-        audience = Audience(url, session_id, on_clip=display.take, save_to=save_to)
+        audience = Audience(
+            url, session_id, partial_captions=True, on_clip=display.take, save_to=save_to
+        )
         async with asyncio.TaskGroup() as group:
             for language in languages:
                 if language != LATE_LANGUAGE:
