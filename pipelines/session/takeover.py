@@ -17,7 +17,7 @@ class SessionSettings:
     """``writer`` and ``generation`` name the engine; ``report_every_s``: see ``SpeechToText``.
     ``release``: translations are released of sentences; None: each utterance is translated alone.
     ``delivers_all``: the languages are joined later (bounded runs), so that entries without routes
-    are delivered too."""
+    are delivered too. ``audio_every_s``: how far apart audio comes, where it comes in panes."""
 
     segmenter: Segmenter
     detectors: Detectors | None
@@ -27,6 +27,7 @@ class SessionSettings:
     raw: bool = False
     delivers_all: bool = False
     release: ReleaseSettings | None = None
+    audio_every_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
