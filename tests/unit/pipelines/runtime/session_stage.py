@@ -141,10 +141,17 @@ class Stage:
     ) -> None:
         self.settled.append((session_id, number, language, is_delivered))
 
-    def listen(self, *languages: str, only_read: tuple[str, ...] = ()) -> None:
-        """The tables say that these are listened to, and some only read."""
-        readers = dict.fromkeys(only_read, 1)
-        counts = ListenerCounts(dict.fromkeys(languages, 1), 1, readers=readers)
+    def listen(
+        self, *languages: str, only_read: tuple[str, ...] = (), ahead: tuple[str, ...] = ()
+    ) -> None:
+        """The tables say that these are listened to, some only read, and in some captions are
+        wanted ``ahead`` of the voice."""
+        counts = ListenerCounts(
+            dict.fromkeys(languages, 1),
+            1,
+            partials=dict.fromkeys(ahead, 1),
+            readers=dict.fromkeys(only_read, 1),
+        )
         self.tables.set_counts(SESSION, counts, self.loop.now_ms())
 
     def streams(self) -> tuple[SpeechStream, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from connectors.calls.policy import Policies
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.translation import NO_HINTS, TranslationAbilities, TranslationHints
+from connectors.memory.notifier import MemoryNotifier
 from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
 from connectors.testing.words import write_silence, write_words
 from pipelines.segmentation.step_segmenter import StepSegmenter
@@ -312,6 +314,38 @@ def test_whole_sentences_are_translated_once() -> None:
     play(heard, talk)
     assert_understood(heard, talk)
     assert len(translator.asked) == 2
+
+
+def test_captions_are_ahead_of_the_voice_and_only_grow() -> None:
+    """Of a sentence the released text grows, what is coming stays until there is another draft, and
+    the last caption says all of it."""
+    heard = listening(UnsureTranslator())
+    heard.stage.listen("es", ahead=("es",))
+    notifier = heard.stage.connectors.notifier
+    assert isinstance(notifier, MemoryNotifier)
+    talk = two_sentences()
+    play(heard, talk)
+    assert_understood(heard, talk)
+    shown = [
+        notice.message
+        for notice in notifier.notices
+        if notice.message["type"] == "translatedCaption"
+    ]
+    by_sentence = {
+        number: [message for message in shown if message["sentence"] == number]
+        for number in texts(heard.stage.entries())
+    }
+    for number, captions in by_sentence.items():
+        grown = [str(message["text"]) for message in captions]
+        assert all(after.startswith(before) for before, after in pairwise(grown))
+        assert grown[-1] == texts(heard.stage.entries())[number]
+        assert [message["final"] for message in captions] == [
+            *[False] * (len(captions) - 1),
+            True,
+        ]
+        assert all(message["preview"] for message in captions[:-1])
+        states = [(message["text"], message["preview"], message["final"]) for message in captions]
+        assert len(set(states)) == len(states), "nothing is shown again"
 
 
 def test_a_language_that_is_only_read_is_told_and_not_voiced() -> None:
