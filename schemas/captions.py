@@ -1,4 +1,5 @@
-"""Captions of a talk: cues from the ledger, and cues as WebVTT, SubRip or lines of a transcript.
+"""Captions of a talk: cues from the ledger, and cues as WebVTT, as SubRip or as lines of a
+transcript.
 
 Every caption file of the project is written here: the gateway's, a listener's, a bounded run's.
 """
@@ -14,7 +15,6 @@ from schemas.values import EntryKind, LedgerEntry
 
 _LINE_BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 _UNTIMED_CUE_MS = 1_000
-_LOOK_ALIKES = str.maketrans("<>{}", "‹›()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +85,21 @@ def _cue_of(sentence: Sequence[LedgerEntry], text: str, started_at_ms: int) -> C
 
 
 def web_vtt(cues: Iterable[Cue]) -> str:
-    """A WebVTT file: cues in the order of time, none of which overlaps the next.
-
-    Cues that begin in the same millisecond are one cue with a line for each, and one without a
-    length lasts a second, or until the next: the format wants every cue to end after its start.
-    Texts are escaped and otherwise left as they are, also right-to-left ones and long words.
-    """
+    """A WebVTT file. Texts are escaped and otherwise left as they are, also right-to-left ones and
+    long words."""
     blocks = ["WEBVTT\n"]
-    for start_ms, end_ms, lines in _timed(cues):
+    for start_ms, end_ms, lines in _shown(cues):
         text = "\n".join(map(_escaped, lines))
-        blocks.append(f"{_clock(start_ms)} --> {_clock(end_ms)}\n{text}\n")
+        blocks.append(f"{_clock(start_ms, '.')} --> {_clock(end_ms, '.')}\n{text}\n")
     return "\n".join(blocks)
 
 
 def sub_rip(cues: Iterable[Cue]) -> str:
-    """A SubRip file (.srt) of the same cues. The format has no way to escape a tag: a sign that
-    could begin one, or another cue, is replaced by one that looks like it."""
-    blocks: list[str] = []
-    for number, (start_ms, end_ms, lines) in enumerate(_timed(cues), 1):
-        times = f"{_clock(start_ms)} --> {_clock(end_ms)}".replace(".", ",")
-        text = "\n".join(line.translate(_LOOK_ALIKES) for line in lines)
-        blocks.append(f"{number}\n{times}\n{text}\n")
-    return "\n".join(blocks)
+    """A SubRip file (.srt). The format knows no escapes: texts are as they were said."""
+    return "\n".join(
+        f"{number}\n{_clock(start_ms, ',')} --> {_clock(end_ms, ',')}\n" + "\n".join(lines) + "\n"
+        for number, (start_ms, end_ms, lines) in enumerate(_shown(cues), start=1)
+    )
 
 
 def plain_text(cues: Iterable[Cue]) -> str:
@@ -114,37 +107,38 @@ def plain_text(cues: Iterable[Cue]) -> str:
     return "".join(f"{_LINE_BREAKS.sub(' ', cue.text).strip()}\n" for cue in cues)
 
 
-def _timed(cues: Iterable[Cue]) -> Sequence[tuple[int, int, list[str]]]:
-    """(start, end, lines) of each cue in milliseconds, by start; each start once. No cue lasts into
-    the next."""
+def _shown(cues: Iterable[Cue]) -> Iterator[tuple[int, int, list[str]]]:
+    """(start, end, lines) in milliseconds, in the order of time, none overlapping the next.
+
+    Cues that begin in the same millisecond are one with a line for each, and one without a length
+    lasts a second, or until the next: the formats want every cue to end after its start.
+    """
     found: dict[int, tuple[int, list[str]]] = {}
     for cue in cues:
         start_ms, end_ms = _ms(cue.start_s), _ms(cue.end_s)
         known_end_ms, lines = found.get(start_ms, (end_ms, []))
         found[start_ms] = (max(end_ms, known_end_ms), [*lines, _one_line(cue.text)])
     starts = sorted(found)
-    timed: list[tuple[int, int, list[str]]] = []
-    for start_ms, following_ms in zip_longest(starts, starts[1:]):
+    for start_ms, next_ms in zip_longest(starts, starts[1:]):
         end_ms, lines = found[start_ms]
         end_ms = end_ms if end_ms > start_ms else start_ms + _UNTIMED_CUE_MS
-        end_ms = end_ms if following_ms is None else min(end_ms, following_ms)
-        timed.append((start_ms, end_ms, lines))
-    return timed
+        yield start_ms, end_ms if next_ms is None else min(end_ms, next_ms), lines
 
 
 def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def _clock(ms: int) -> str:
-    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
+def _clock(ms: int, point: str) -> str:
+    seconds = f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}"
+    return f"{seconds}{point}{ms % 1000:03d}"
 
 
 def _one_line(text: str) -> str:
-    """A line break could end the cue; a cue without text has a space."""
+    """A line break could end the cue, and a cue without text is none."""
     return _LINE_BREAKS.sub(" ", text.replace("\0", "\ufffd")).strip() or "\u00a0"
 
 
 def _escaped(line: str) -> str:
-    """Without markup, nor an arrow that could begin another cue."""
+    """Without markup; an arrow could begin another cue."""
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -245,7 +245,7 @@ class ListenerCounts:
     def total(self) -> int:
         return sum(count for count in self.by_language.values() if count > 0)
 
-    def heard(self) -> ListenerLanguages:
+    def listener_languages(self) -> ListenerLanguages:
         return ListenerLanguages(
             self.languages, self.revision, self.partial_languages, self.caption_languages
         )
@@ -275,7 +275,9 @@ def counted(rows: tuple[ConnectionRow, ...]) -> ListenerCounts:
 
 def agree(counts: ListenerCounts, others: ListenerCounts) -> bool:
     """Whether both say the same is heard, whatever their revisions and numbers."""
-    return replace(counts.heard(), revision=0) == replace(others.heard(), revision=0)
+    return replace(counts.listener_languages(), revision=0) == replace(
+        others.listener_languages(), revision=0
+    )
 
 
 def _negated(steps: Mapping[str, int]) -> dict[str, int]:
