@@ -30,6 +30,9 @@ BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 # amazon (its adapters, over servers on this machine that speak its protocols).
 SPEECH ?= offline
 
+# Options of the job that these commands pass on.
+JOB_CHOICES = $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(if $(RELEASE),--release=$(RELEASE))
+
 # Most tests wait for processes and timers: two cores have room for two at once.
 TEST_PROCESSES ?= 2
 
@@ -46,8 +49,8 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=local or amazon] [SEGMENTATION=window]
-	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION))
+demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=local or amazon] [SEGMENTATION=window] [RELEASE=append]
+	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(JOB_CHOICES)
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
 	@$(PYTHON) -m local_stack.cluster.demo $(if $(MODE),--$(MODE)) $(ACTS) $(if $(TALK_S),--talk_s $(TALK_S))
@@ -115,13 +118,13 @@ lock: ## choose new versions of all Python packages: requirements.txt
 	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --extra local --python-version 3.11 \
 		--no-header --no-emit-index-url -o requirements.txt
 
-chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window]
-	@$(PYTHON) -m benchmarks.chaos.worker $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
+chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window] [RELEASE=append]
+	@$(PYTHON) -m benchmarks.chaos.worker $(JOB_CHOICES) $(ACTS)
 
-chaos: setup $(FLINK)/installed ## that and freezes, outages, splits, a second job, by a schedule, for 15 minutes [TALK_S= SEED= SESSIONS= ACTS= FORM=embedded SEGMENTATION=window]
+chaos: setup $(FLINK)/installed ## that and freezes, outages, splits, a second job, by a schedule, for 15 minutes [TALK_S= SEED= SESSIONS= ACTS= FORM=embedded SEGMENTATION=window RELEASE=append]
 	@$(PYTHON) -m benchmarks.chaos $(if $(TALK_S),--talk_s=$(TALK_S)) $(if $(SEED),--seed=$(SEED)) \
 		$(if $(SESSIONS),--sessions=$(SESSIONS)) $(if $(FORM),--form=$(FORM)) \
-		$(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(ACTS)
+		$(JOB_CHOICES) $(ACTS)
 
 soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 	@$(PYTHON) -m benchmarks.endurance.soak

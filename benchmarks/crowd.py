@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import wave
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -236,19 +236,43 @@ class WordCount:
 
 def count_words(held: Held) -> WordCount:
     """All zero for a talk whose words are not known."""
-    if held.talk.words is None:
-        return WordCount()
-    said = tuple(
+    said = (
         word
         for entry in held.entries
         if entry.kind is EntryKind.SPEECH
         for word in entry.text.split()
     )
-    if said == held.talk.words:
+    return _counted(held.talk.words, said)
+
+
+def count_delivered_words(held: Held, language: str) -> WordCount:
+    """The same of what listeners of ``language`` were told by a scripted translator (``ca:w1 w2``).
+    Words of a sentence of which a notice without text says that it failed are not missing."""
+    told: list[str] = []
+    excused: set[str] = set()
+    failed: set[int] = set()
+    for entry in held.entries:
+        said = held.contents.get((entry.number, language), frozenset())
+        text = max((content.text or "" for content in said), key=len, default="")
+        told += text.replace(f"{language}:", " ").split()
+        if not text and any(content.skipped for content in said):
+            excused |= set(entry.text.split())
+            failed |= set() if entry.sentence is None else {entry.sentence}
+    for entry in held.entries:
+        if entry.sentence in failed:
+            excused |= set(entry.text.split())
+    words = held.talk.words
+    expected = words and tuple(word for word in words if word not in excused or word in told)
+    return _counted(expected, told)
+
+
+def _counted(words: tuple[str, ...] | None, found: Iterable[str]) -> WordCount:
+    said = tuple(found)
+    if words is None or said == words:
         return WordCount()
-    found = WordCount(
+    counted = WordCount(
         twice=len(said) - len(set(said)),
-        missing=len(set(held.talk.words) - set(said)),
-        unknown=len(set(said) - set(held.talk.words)),
+        missing=len(set(words) - set(said)),
+        unknown=len(set(said) - set(words)),
     )
-    return WordCount(out_of_order=True) if found == WordCount() else found
+    return WordCount(out_of_order=True) if counted == WordCount() else counted

@@ -90,7 +90,8 @@ class Audience:
     ``keys`` the stored names each was announced under, one and the same if all is well;
     ``contents`` all that was said under a number, live and in histories after a reconnect.
     ``inline_audio``: they take clips inside messages, as the listener's page does; else they fetch
-    them, which also proves that they are stored.
+    them, which also proves that they are stored. ``partial_captions``: they ask for what is ahead
+    of the voice.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Audience:
         *,
         proof: Callable[[ReceivedClip], bool] = is_playable,
         inline_audio: bool = False,
+        partial_captions: bool = False,
         on_clip: Callable[[ReceivedClip], None] | None = None,
         save_to: Path | None = None,
     ) -> None:
@@ -107,6 +109,7 @@ class Audience:
         self._session_id = session_id
         self._proof = proof
         self._inline_audio = inline_audio
+        self._partial_captions = partial_captions
         self._on_clip = on_clip
         self._save_to = save_to
         self._over = asyncio.Event()
@@ -128,6 +131,7 @@ class Audience:
                     self._session_id,
                     language,
                     inline_audio=self._inline_audio,
+                    partial_captions=self._partial_captions,
                     download=self._proof is not is_announced,
                     save_to=self._save_to / language if self._save_to else None,
                     on_joined=joined.set,

@@ -2,13 +2,14 @@
 
 Three promises: every sample that the gateway acknowledged is in exactly one entry; every spoken
 entry has reached every language it was routed to; the ledger has fixed one outcome for each of
-them. Pure: the demo, the chaos run and the soak run ask the same questions of what they collected.
+them, and what it released of a sentence is voiced once. Pure: the demo, the chaos run and the soak
+run ask the same questions of what they collected.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,7 @@ class Completeness:
     lost_chunks: tuple[LostChunks, ...]
     number_faults: tuple[str, ...]
     outcome_faults: tuple[str, ...] = ()
+    release_faults: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -89,6 +91,7 @@ class Completeness:
             *(str(one) for one in self.sample_faults),
             *self.number_faults,
             *self.outcome_faults,
+            *self.release_faults,
         )
 
     @property
@@ -119,6 +122,7 @@ def judge(
         lost_chunks=tuple(lost for promise in promised for lost in lost_chunks(entries, promise)),
         number_faults=number_faults(entries),
         outcome_faults=outcome_faults(entries),
+        release_faults=release_faults(entries),
     )
 
 
@@ -126,17 +130,26 @@ def expected_outcomes(entries: Iterable[LedgerEntry]) -> tuple[tuple[int, str | 
     """(number, language) of everything that must reach somebody, in the ledger's order.
 
     Audio that could not be recognised was spoken too: its listeners are to be told. A spoken entry
-    without recorded routes stands there with None: nobody knows who was to hear it.
+    without recorded routes stands there with None: nobody knows who was to hear it. Of a release
+    that is voiced with a later one nobody is told by itself.
     """
     expected: list[tuple[int, str | None]] = []
     for entry in entries:
-        if entry.kind not in (EntryKind.SPEECH, EntryKind.FAILED):
+        if not _is_due(entry):
             continue
         if entry.routes is None:
             expected.append((entry.number, None))
-        else:
-            expected.extend((entry.number, route.language) for route in entry.routes)
+            continue
+        for route in entry.routes:
+            outcome = entry.outcome(route.language)
+            if outcome is None or outcome.is_announced:
+                expected.append((entry.number, route.language))
     return tuple(expected)
+
+
+def _is_due(entry: LedgerEntry) -> bool:
+    """Whether it has an outcome in each of its languages; the end of a sentence has one too."""
+    return entry.kind in (EntryKind.SPEECH, EntryKind.FAILED) or entry.ends_sentence
 
 
 def sample_faults(
@@ -206,7 +219,7 @@ def _fence_faults(fence: LedgerEntry) -> list[str]:
 
 
 def _faults_of_outcomes(entry: LedgerEntry) -> list[str]:
-    due = {language for _, language in expected_outcomes([entry]) if language is not None}
+    due = {route.language for route in entry.routes or () if _is_due(entry)}
     fixed = Counter(outcome.language for outcome in entry.outcomes)
     return [
         *(
@@ -229,3 +242,26 @@ def number_faults(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
         for expected, number in enumerate(numbers)
         if number != expected
     )[:1]
+
+
+def release_faults(entries: Iterable[LedgerEntry]) -> tuple[str, ...]:
+    """Sentences of which not all that was released is voiced, or something is voiced twice."""
+    released: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    voiced: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    for entry in sorted(entries, key=lambda each: each.number):
+        for outcome in entry.outcomes:
+            release = outcome.release
+            if release is not None:
+                sentence = (release.sentence, outcome.language)
+                released[sentence] += _letters(outcome.text)
+                voiced[sentence] += _letters(release.phrase)
+    return tuple(
+        f"sentence {number} in {language} is voiced otherwise than it was released"
+        for (number, language), letters in sorted(released.items())
+        if letters != voiced[number, language]
+    )
+
+
+def _letters(text: str) -> list[str]:
+    """Without spaces and marks, which a phrase may begin without."""
+    return [sign for sign in text if sign.isalnum()]

@@ -48,13 +48,16 @@ SESSION_CONTROL = _load("session_control")
 _AUDIO_CHUNK_HEADER = MARKER + _fingerprint(AUDIO_CHUNK)
 _SESSION_CONTROL_V1 = _load("session_control_v1")
 _SESSION_CONTROL_V2 = _load("session_control_v2")
+_SESSION_CONTROL_V3 = _load("session_control_v3")
 _SESSION_CONTROL_HEADER = MARKER + _fingerprint(SESSION_CONTROL)
 _SESSION_CONTROL_V1_HEADER = MARKER + _fingerprint(_SESSION_CONTROL_V1)
 _SESSION_CONTROL_V2_HEADER = MARKER + _fingerprint(_SESSION_CONTROL_V2)
+_SESSION_CONTROL_V3_HEADER = MARKER + _fingerprint(_SESSION_CONTROL_V3)
 _SESSION_CONTROL_WRITERS = {
     _SESSION_CONTROL_HEADER: SESSION_CONTROL,
     _SESSION_CONTROL_V1_HEADER: _SESSION_CONTROL_V1,
     _SESSION_CONTROL_V2_HEADER: _SESSION_CONTROL_V2,
+    _SESSION_CONTROL_V3_HEADER: _SESSION_CONTROL_V3,
 }
 
 
@@ -92,14 +95,17 @@ def encode(record: StreamRecord) -> bytes:
                 None if record.partial_languages is None else list(record.partial_languages)
             ),
             "generation": record.generation,
+            "captionLanguages": list(record.caption_languages) or None,
         },
     )
 
 
 def _oldest_for(record: SessionControl) -> tuple[bytes, Schema]:
     """The oldest schema that can carry the record, with its header."""
-    if record.kind is ControlKind.OPENED or record.generation != 0:
+    if record.caption_languages:
         return _SESSION_CONTROL_HEADER, SESSION_CONTROL
+    if record.kind is ControlKind.OPENED or record.generation != 0:
+        return _SESSION_CONTROL_V3_HEADER, _SESSION_CONTROL_V3
     if record.partial_languages is not None:
         return _SESSION_CONTROL_V2_HEADER, _SESSION_CONTROL_V2
     return _SESSION_CONTROL_V1_HEADER, _SESSION_CONTROL_V1
@@ -190,4 +196,5 @@ def _session_control(record: dict[str, Any]) -> SessionControl:
         next_sequence=record["nextSequence"],
         partial_languages=None if partial is None else tuple(partial),
         generation=record["generation"],
+        caption_languages=tuple(record["captionLanguages"] or ()),
     )

@@ -62,17 +62,20 @@ def translated_cues(
     entries: Iterable[LedgerEntry], language: str, started_at_ms: int
 ) -> tuple[Cue, ...]:
     """What was released in ``language``, voiced or only shown: the texts of its outcomes, those of
-    a sentence in one cue."""
-    released = [
-        (entry, outcome)
+    a sentence in one cue, which begins with the sentence."""
+    texts = {
+        entry.number: (entry, outcome.text)
         for entry in entries
-        if (outcome := entry.outcome(language)) is not None and outcome.text
-    ]
-    texts = {entry.number: outcome.text for entry, outcome in released}
-    return tuple(
-        _cue_of(sentence, "".join(texts[entry.number] for entry in sentence).strip(), started_at_ms)
-        for sentence in by_sentence(entry for entry, _ in released)
+        if (outcome := entry.outcome(language)) is not None
+        and (outcome.text or entry.sentence is not None)
+    }
+    cues = (
+        _cue_of(
+            sentence, "".join(texts[entry.number][1] for entry in sentence).strip(), started_at_ms
+        )
+        for sentence in by_sentence(entry for entry, _ in texts.values())
     )
+    return tuple(cue for cue in cues if cue.text)
 
 
 def _cue_of(sentence: Sequence[LedgerEntry], text: str, started_at_ms: int) -> Cue:

@@ -7,7 +7,7 @@ in one (session, epoch), from 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 SAMPLE_RATE_HZ = 16_000
@@ -56,8 +56,9 @@ class SessionControl:
 
     It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
     ``listeners`` carries ``languages`` (sorted, those heard now), ``partial_languages`` (those of
-    them in which somebody asked for partial captions; None in records of before there were any)
-    and ``revision`` (highest wins).
+    them in which somebody asked for partial captions; None in records of before there were any),
+    ``caption_languages`` (those of them in which nobody wants a voice) and ``revision`` (highest
+    wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
     ``opened`` says that ``generation`` of the stream goes on after ``after_sequence``: of what lies
     up to there nothing more will come. ``generation`` counts the openings of a session's streams
@@ -74,10 +75,16 @@ class SessionControl:
     next_sequence: int | None = None
     partial_languages: tuple[str, ...] | None = None
     generation: int = 0
+    caption_languages: tuple[str, ...] = ()
 
     def listeners(self) -> ListenerLanguages:
         """What a ``listeners`` record says."""
-        return ListenerLanguages(self.languages or (), self.revision, self.partial_languages or ())
+        return ListenerLanguages(
+            self.languages or (),
+            self.revision,
+            self.partial_languages or (),
+            self.caption_languages,
+        )
 
 
 StreamRecord = AudioChunk | SessionControl
@@ -193,10 +200,12 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A language that an utterance goes to, and the number before it in that language."""
+    """A language that an utterance goes to, and the number before it in that language. Not
+    ``is_voiced``: all its listeners only read."""
 
     language: str
     previous_number: int | None
+    is_voiced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,29 +381,20 @@ class DeadLetter:
 class ListenerLanguages:
     """The languages that have at least one live listener, as of a revision (highest wins).
 
-    In ``partial_languages`` at least one of them asked for partial captions.
+    In ``partial_languages`` at least one of them asked for partial captions; in
+    ``caption_languages`` all of them want captions only.
     """
 
     languages: tuple[str, ...] = ()
     revision: int = -1
     partial_languages: tuple[str, ...] = ()
+    caption_languages: tuple[str, ...] = ()
+
+    @property
+    def voiced(self) -> tuple[str, ...]:
+        return tuple(each for each in self.languages if each not in self.caption_languages)
 
     def supersedes(self, other: ListenerLanguages) -> bool:
         """A higher revision does. A session whose row was asked for before anybody listened counts
         as nobody at revision 0, which is the first listener's as well: somebody supersedes that."""
         return (self.revision, bool(self.languages)) > (other.revision, bool(other.languages))
-
-
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """A session as its table row tells it; times are UTC milliseconds."""
-
-    session_id: str
-    speaker_id: str
-    source_language: str
-    target_languages: tuple[str, ...]
-    quality_tier: str
-    status: str
-    created_at_ms: int
-    ended_at_ms: int | None = None
-    extra: dict[str, str] = field(default_factory=dict)

@@ -8,7 +8,8 @@ Translation and voices are scripted. Two acts:
    (Only with ``environment_cache_millis``, which would keep a dead worker too: an act of its own.)
 
 ``python -m benchmarks.chaos.worker killed`` plays the first alone, ``restarted`` the second;
-``--segmentation=window`` has the job cut every 3 s.
+``--segmentation=window`` has the job cut every 3 s, ``--release=append`` translate each utterance
+alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from local_stack.flink import ROOT
 from local_stack.processes import ProcessError, run_command
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import make_talk
+from pipelines.sentences.settings import ReleaseName
 
 DIRECTORY = ROOT / "build" / "chaos-worker"
 LANGUAGES = ("ca", "fr")
@@ -195,7 +197,7 @@ def _struck(fault: tuple[str, int, float], sessions: Sequence[Held]) -> Struck:
     )
 
 
-def run(names: Sequence[str], segmentation: str) -> int:
+def run(names: Sequence[str], segmentation: str, release: str) -> int:
     found: dict[str, Found] = {}
     for act in ACTS:
         if names and act.name not in names:
@@ -207,7 +209,11 @@ def run(names: Sequence[str], segmentation: str) -> int:
             speech_to_text="combined",
             translation="scripted",
             speech_synthesis="scripted",
-            job_options=(*act.job_options, f"--segmentation={segmentation}"),
+            job_options=(
+                *act.job_options,
+                f"--segmentation={segmentation}",
+                f"--release={release}",
+            ),
             gateway_options=GATEWAY_OPTIONS,
         )
         with LocalStack(settings, say=_say) as stack:
@@ -266,11 +272,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.chaos.worker", description=__doc__)
     parser.add_argument("acts", nargs="*", help=f"{', '.join(names)}; default: all")
     parser.add_argument("--segmentation", choices=("pause", "window"), default="pause")
+    parser.add_argument(
+        "--release", default=ReleaseName.APPEND, choices=list(ReleaseName), type=ReleaseName
+    )
     given = parser.parse_args()
     unknown = sorted(set(given.acts) - set(names))
     if unknown:
         parser.error(f"no such act: {', '.join(unknown)}")
-    return run_command("chaos-worker", lambda: run(given.acts, given.segmentation))
+    return run_command("chaos-worker", lambda: run(given.acts, given.segmentation, given.release))
 
 
 if __name__ == "__main__":

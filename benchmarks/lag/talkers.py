@@ -23,12 +23,12 @@ from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.protocol.limits import Limits
+from schemas.session_info import SessionInfo
 from schemas.values import (
     SAMPLE_RATE_HZ,
     AudioChunk,
     ControlKind,
     SessionControl,
-    SessionInfo,
 )
 
 SOURCE_LANGUAGE = "en"

@@ -26,7 +26,8 @@ from connectors.testing.speech_synthesis import ScriptedSynthesizer, ScriptedSyn
 from connectors.testing.speech_to_text import ScriptedSpeechToText, ScriptedSpeechToTextSettings
 from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
 from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
-from schemas.values import ListenerLanguages, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ListenerLanguages
 
 RECOGNITION_S, TRANSLATION_S, SPEECH_S = 0.30, 0.15, 0.31
 """The profile ``current`` without its spread: what is simulated can then be taken off exactly."""

@@ -8,7 +8,7 @@ sentences, without case and marks.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
@@ -36,12 +36,12 @@ class Figures:
     phrase_words: float
 
 
-def figures(played: Sequence[Played], translate: Translate) -> Figures:
+def figures(played: Sequence[Played], translate: Translate, *, by_talk: bool = False) -> Figures:
+    """``by_talk``: what was released is compared with the whole talk's sentences, where its pieces
+    are none."""
     shown: list[float] = []
     voiced: list[float] = []
     phrase_words: list[int] = []
-    texts: list[str] = []
-    wholes: list[str] = []
     contradicted = total = found = 0
     for talk in played:
         found += boundaries_found(talk)
@@ -53,8 +53,11 @@ def figures(played: Sequence[Played], translate: Translate) -> Figures:
             phrase_words += [len(phrase.text.split()) for phrase in sentence.phrases]
             contradicted += sentence.contradicted
             total += len(sentence.text.split())
-            texts.append(plain(sentence.text))
-            wholes.append(plain(translate(" ".join(word.text for word in words))))
+    pairs = [
+        (plain(text), plain(whole))
+        for talk in played
+        for text, whole in whole_sentences(talk, translate, by_talk=by_talk)
+    ]
     speech_s = sum(talk.talk.speech_s for talk in played)
     calls = [text for talk in played for text in talk.calls]
     once = sum(len(sentence) for talk in played for sentence in talk.talk.sentences)
@@ -63,13 +66,29 @@ def figures(played: Sequence[Played], translate: Translate) -> Figures:
         p95(shown),
         fmean(voiced),
         p95(voiced),
-        chrf(texts, wholes),
+        chrf([text for text, _ in pairs], [whole for _, whole in pairs]),
         100 * contradicted / total,
         100 * found / sum(len(talk.talk.sentences) for talk in played),
         len(calls) / speech_s,
         sum(map(len, calls)) / once,
         median(phrase_words),
     )
+
+
+def whole_sentences(
+    played: Played, translate: Translate, *, by_talk: bool = False
+) -> Iterator[tuple[str, str]]:
+    """What was released of each sentence that was found, and the same engine's translation of it
+    whole; or of all of the talk."""
+    if by_talk:
+        yield (
+            " ".join(sentence.text for sentence in played.sentences),
+            " ".join(map(translate, played.talk.sentences)),
+        )
+        return
+    for sentence in played.sentences:
+        words = played.talk.words[sentence.first : sentence.end]
+        yield sentence.text, translate(" ".join(word.text for word in words))
 
 
 def delays(releases: Iterable[Release], ends_s: Sequence[float]) -> list[float]:

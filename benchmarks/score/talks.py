@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MATERIAL = Path(__file__).parent / "material"
+REFERENCES = MATERIAL / "references"
+"""Translations that were written for this repository, by a folder a language and a line a sentence.
+No engine has seen them."""
 
 Translate = Callable[[str], str]
 
@@ -50,6 +53,22 @@ def read_talks(file: Path) -> tuple[SpokenTalk, ...]:
         if " ".join(talk.sentences).split() != [word.text for word in talk.words]:
             raise ValueError(f"{file}: the words of {talk.name} are not its sentences'")
     return talks
+
+
+def references_of(talk: SpokenTalk, folder: Path) -> list[str]:
+    """ValueError: the talk's file has another number of lines than the talk has sentences."""
+    lines = (folder / f"{talk.name}.txt").read_text().splitlines()
+    if len(lines) != len(talk.sentences):
+        raise ValueError(f"{talk.name}.txt: {len(lines)} lines, {len(talk.sentences)} sentences")
+    return lines
+
+
+def referenced(
+    talks: Iterable[SpokenTalk], language: str, folder: Path = REFERENCES
+) -> tuple[SpokenTalk, ...]:
+    """Those of which the folder has a translation into ``language``."""
+    there = {file.stem for file in (folder / language).glob("*.txt")}
+    return tuple(talk for talk in talks if talk.name in there)
 
 
 class RecordedTranslations:

@@ -21,6 +21,7 @@ from pipelines.sentences.tokens import MARKS
 
 MARK_AFTER_S = 0.3
 REPORT_EVERY_S = 0.25
+WINDOW_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,26 @@ def play(
                 done = count
             if ends:
                 played.sentences[-1].end = first = count
+    return played
+
+
+def play_windows(
+    talk: SpokenTalk, translate: Translate, lateness: Lateness | None = None
+) -> Played:
+    """The flow that is replaced: what is known at the end of each window of 3 s is translated
+    alone, wherever its sentences end."""
+    played = Played(talk)
+    ask = counted(translate, played.calls)
+    known = known_words(talk.words, lateness)
+    first, end_s = 0, WINDOW_S
+    while first < len(talk.words):
+        count = max((each.words for each in known if each.at_s <= end_s), default=0)
+        if count > first:
+            text = " ".join(word.text for word in talk.words[first:count])
+            spoken = Release(ask(text), end_s)
+            played.sentences.append(ReleasedSentence(first, count, [spoken], [spoken]))
+            first = count
+        end_s += WINDOW_S
     return played
 
 

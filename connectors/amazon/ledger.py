@@ -310,12 +310,15 @@ def _route_value(route: Route) -> Item:
     value: Item = {"language": {"S": route.language}}
     if route.previous_number is not None:
         value["previousSequenceNumber"] = {"N": str(route.previous_number)}
+    if not route.is_voiced:
+        value["captionsOnly"] = {"BOOL": True}
     return value
 
 
 def _route(value: Item) -> Route:
     previous = value.get("previousSequenceNumber")
-    return Route(value["language"]["S"], None if previous is None else int(previous["N"]))
+    number = None if previous is None else int(previous["N"])
+    return Route(value["language"]["S"], number, "captionsOnly" not in value)
 
 
 def outcome_value(outcome: FixedOutcome) -> Item:

@@ -9,19 +9,20 @@ openings were counted add to ``epoch`` for a stream that is not ``streamId``, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.interfaces.session_tables import (
     MOST_STREAMS,
     ConnectionRow,
+    CountChange,
     KnownStream,
     ListenerCounts,
     SessionRow,
 )
 from schemas.session_extra import keep_days
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 Item = dict[str, Any]
 KEEP_MS = 24 * 3600 * 1000
@@ -29,6 +30,7 @@ _MOST_LIFE_MS = 8 * 3600 * 1000
 COUNT = "listeners#"
 PARTIALS = "partials#"
 FEEDBACK = "feedback#"
+READERS = "captionsOnly#"
 
 _SESSION_ATTRIBUTES = frozenset(
     {
@@ -321,22 +323,24 @@ def connection_row(item: Item) -> ConnectionRow:
     )
 
 
-def count_attributes(
-    by_language: Mapping[str, int],
-    partials: Mapping[str, int],
-    feedback: Mapping[str, int] | None = None,
-) -> dict[str, int]:
+def count_attributes(counts: CountChange | ListenerCounts) -> dict[str, int]:
     """Counts under the names that they have in the row."""
-    named = ((COUNT, by_language), (PARTIALS, partials), (FEEDBACK, feedback or {}))
-    return {prefix + name: count for prefix, counts in named for name, count in counts.items()}
+    kinds = (
+        *((COUNT, counts.by_language), (PARTIALS, counts.partials)),
+        *((READERS, counts.readers), (FEEDBACK, counts.feedback)),
+    )
+    return {kind + name: count for kind, of in kinds for name, count in of.items()}
 
 
 def listener_counts(item: Item) -> ListenerCounts:
     """An absent row is revision -1. DynamoDB's ADD starts at 0, so the first change is 1 there
     and 0 here."""
     revision = int(item["revision"]["N"]) - 1 if "revision" in item else -1
-    partials, feedback = _counts(item, PARTIALS), _counts(item, FEEDBACK)
-    return ListenerCounts(_counts(item, COUNT), revision, partials, feedback)
+    return ListenerCounts(
+        _counts(item, COUNT),
+        revision,
+        *(_counts(item, kind) for kind in (PARTIALS, READERS, FEEDBACK)),
+    )
 
 
 def _counts(item: Item, prefix: str) -> dict[str, int]:

@@ -30,7 +30,8 @@ from connectors.interfaces.session_tables import (
     counted,
 )
 from schemas.names import LISTENERS_INDEX
-from schemas.values import ListenerLanguages, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ListenerLanguages
 
 _NOT_ENDED = "attribute_exists(sessionId) AND #status <> :ended"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -249,7 +250,7 @@ class AmazonSessionTables:
     async def count_listeners(
         self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
-        changes = items.count_attributes(change.by_language, change.partials, change.feedback)
+        changes = items.count_attributes(change)
         names = {f"#l{at}": name for at, name in enumerate(changes)}
         values = {f":l{at}": items.number(step) for at, step in enumerate(changes.values())}
         adding = "".join(f"#l{at} :l{at}, " for at in range(len(changes)))
@@ -268,8 +269,8 @@ class AmazonSessionTables:
     async def mend_listener_counts(
         self, session_id: str, seen: ListenerCounts, mended: ListenerCounts, now_ms: int
     ) -> ListenerCounts | None:
-        nobody = dict.fromkeys(items.count_attributes(seen.by_language, seen.partials), 0)
-        counts = nobody | items.count_attributes(mended.by_language, mended.partials)
+        nobody = dict.fromkeys(items.count_attributes(seen), 0)
+        counts = nobody | items.count_attributes(mended)
         names = {f"#l{at}": name for at, name in enumerate(counts)}
         values = {f":l{at}": items.number(count) for at, count in enumerate(counts.values())}
         setting = "".join(f", #l{at} = :l{at}" for at in range(len(counts)))

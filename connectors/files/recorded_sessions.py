@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.values import ListenerLanguages, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ListenerLanguages
 
 
 class RecordedSessions:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 INLINE_AUDIO = "inlineAudio"
 PARTIAL_CAPTIONS = "partialCaptions"
+CAPTIONS_ONLY = "captionsOnly"
 """Capabilities that a listener names when it joins (protocol, ``joinSession``)."""
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from connectors.interfaces.notifier import PARTIAL_CAPTIONS
-from schemas.values import ListenerLanguages, SessionInfo
+from connectors.interfaces.notifier import CAPTIONS_ONLY, PARTIAL_CAPTIONS
+from schemas.session_info import SessionInfo
+from schemas.values import ListenerLanguages
 
 ACTIVE = "active"
 PAUSED = "paused"
@@ -189,40 +190,55 @@ class ConnectionRow:
 
 @dataclass(frozen=True, slots=True)
 class CountChange:
-    """What to add to a session's counts, by language: listeners, and those of them who asked for
-    partial captions; and, by kind, what listeners say of how they hear."""
+    """What to add to a session's counts, by language: listeners, those of them who asked for
+    partial captions, and those who want captions only; and, by kind, what listeners say of how
+    they hear."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     partials: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, int] = field(default_factory=dict)
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any((*self.by_language.values(), *self.partials.values()))
+        return any(any(each.values()) for each in self._kinds())
+
+    def reversed(self) -> CountChange:
+        return CountChange(*(_negated(each) for each in self._kinds()))
+
+    def _kinds(self) -> tuple[Mapping[str, int], ...]:
+        return self.by_language, self.partials, self.readers, self.feedback
 
 
 def count_change(before: ConnectionRow | None, after: ConnectionRow | None) -> CountChange:
     """Of a connection that was ``before`` and is ``after``; None: it does not listen."""
     by_language: dict[str, int] = {}
     partials: dict[str, int] = {}
+    readers: dict[str, int] = {}
     for row, step in ((before, -1), (after, 1)):
         if row is not None:
             by_language[row.language] = by_language.get(row.language, 0) + step
             if PARTIAL_CAPTIONS in row.capabilities:
                 partials[row.language] = partials.get(row.language, 0) + step
+            if CAPTIONS_ONLY in row.capabilities:
+                readers[row.language] = readers.get(row.language, 0) + step
     return CountChange(
-        {language: step for language, step in by_language.items() if step},
-        {language: step for language, step in partials.items() if step},
+        *(
+            {language: step for language, step in steps.items() if step}
+            for steps in (by_language, partials, readers)
+        )
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerCounts:
     """Listeners per language as of a revision (-1: nobody ever listened); ``partials`` are those
-    of them who asked for partial captions. ``feedback``: how often each kind was said."""
+    of them who asked for partial captions, ``readers`` those who want captions only.
+    ``feedback``: how often each kind was said."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     revision: int = -1
     partials: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, int] = field(default_factory=dict)
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -234,18 +250,25 @@ class ListenerCounts:
         return tuple(sorted(name for name, count in self.partials.items() if count > 0))
 
     @property
+    def caption_languages(self) -> tuple[str, ...]:
+        """Those in which nobody wants a voice."""
+        return tuple(
+            name for name in self.languages if self.readers.get(name, 0) >= self.by_language[name]
+        )
+
+    @property
     def total(self) -> int:
         return sum(count for count in self.by_language.values() if count > 0)
 
     def listener_languages(self) -> ListenerLanguages:
-        return ListenerLanguages(self.languages, self.revision, self.partial_languages)
+        return ListenerLanguages(
+            self.languages, self.revision, self.partial_languages, self.caption_languages
+        )
 
     def begins_or_ends(self, change: CountChange) -> bool:
         """Whether the change that led to these counts brought a language its first listener, or
-        took its last; of partial captions likewise."""
-        return _turned(self.by_language, change.by_language) or _turned(
-            self.partials, change.partials
-        )
+        took its last; of partial captions and of the voice likewise."""
+        return not agree(self, self.after(change.reversed()))
 
     def after(self, change: CountChange) -> ListenerCounts:
         """With the change, at the next revision; a count of 0 is left out."""
@@ -253,12 +276,9 @@ class ListenerCounts:
             _added(self.by_language, change.by_language),
             self.revision + 1,
             _added(self.partials, change.partials),
+            _added(self.readers, change.readers),
             _added(self.feedback, change.feedback),
         )
-
-
-def _turned(counts: Mapping[str, int], change: Mapping[str, int]) -> bool:
-    return any(counts.get(name, 0) == (1 if step > 0 else 0) for name, step in change.items())
 
 
 def counted(rows: tuple[ConnectionRow, ...]) -> ListenerCounts:
@@ -271,10 +291,13 @@ def counted(rows: tuple[ConnectionRow, ...]) -> ListenerCounts:
 
 def agree(counts: ListenerCounts, others: ListenerCounts) -> bool:
     """Whether both say the same is heard, whatever their revisions and numbers."""
-    return (counts.languages, counts.partial_languages) == (
-        others.languages,
-        others.partial_languages,
+    return replace(counts.listener_languages(), revision=0) == replace(
+        others.listener_languages(), revision=0
     )
+
+
+def _negated(steps: Mapping[str, int]) -> dict[str, int]:
+    return {language: -step for language, step in steps.items()}
 
 
 def _added(counts: Mapping[str, int], change: Mapping[str, int]) -> dict[str, int]:

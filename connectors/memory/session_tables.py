@@ -17,7 +17,8 @@ from connectors.interfaces.session_tables import (
     agree,
     counted,
 )
-from schemas.values import ListenerLanguages, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ListenerLanguages
 
 
 class MemorySessionTables:

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.notifier import CAPTIONS_ONLY, INLINE_AUDIO, PARTIAL_CAPTIONS
 from ingest_gateway.client.account import GatewayRefusedError
 from ingest_gateway.client.connection import (
     BROKEN,
@@ -45,6 +45,7 @@ async def listen(
     access_code: str | None = None,
     inline_audio: bool = False,
     partial_captions: bool = False,
+    captions_only: bool = False,
     download: bool = True,
     save_to: Path | None = None,
     on_joined: Callable[[], None] | None = None,
@@ -56,7 +57,8 @@ async def listen(
     """Listen until the session has ended and nothing came for ``linger_s``, or until ``stop``.
 
     ``key`` is the secret of the session's link, ``access_code`` what its owner may ask for.
-    ``inline_audio`` asks for clips inside messages, ``partial_captions`` for what is being said.
+    ``inline_audio`` asks for clips inside messages, ``partial_captions`` for what is being said,
+    ``captions_only`` for no voice.
     A clip that does not come inside its message is downloaded once (``download`` False: for load
     tests); each is given to ``on_clip``, every message to ``on_message``. ``on_joined`` is called
     after each (re)join. ``save_to`` receives ``messages.jsonl``, ``clips/000012.mp3``,
@@ -74,7 +76,11 @@ async def listen(
 
     capabilities = [
         name
-        for name, wanted in ((INLINE_AUDIO, inline_audio), (PARTIAL_CAPTIONS, partial_captions))
+        for name, wanted in (
+            (INLINE_AUDIO, inline_audio),
+            (PARTIAL_CAPTIONS, partial_captions),
+            (CAPTIONS_ONLY, captions_only),
+        )
         if wanted
     ]
     async with aiohttp.ClientSession(timeout=_DOWNLOAD_TIMEOUT) as http:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from ingest_gateway.client.reports import ReceivedClip, ReceivedMessage
 from ingest_gateway.read_side.mp3_join import JoinedMp3
 from schemas.captions import Cue, web_vtt
+
+_UNTIMED_S = 3.0
 
 
 class SavedTalk:
@@ -17,6 +23,7 @@ class SavedTalk:
         self._folder = folder
         self._language = language
         self._clips: dict[int, ReceivedClip] = {}
+        self._messages_by_number: dict[int, Mapping[str, Any]] = {}
         (folder / "clips").mkdir(parents=True, exist_ok=True)
         self._messages = (folder / "messages.jsonl").open("a", encoding="utf-8")
 
@@ -24,6 +31,9 @@ class SavedTalk:
         line = {"receivedAt": message.received_at_ms, **message.fields}
         self._messages.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._messages.flush()
+        if message.type in ("translatedAudio", "skipped") and message.fields.get("transcript"):
+            number = int(message.fields["sequenceNumber"])
+            self._messages_by_number.setdefault(number, message.fields)
 
     def add_clip(self, clip: ReceivedClip) -> None:
         """A number that is there already stays as it is: it may be told more than once."""
@@ -36,20 +46,44 @@ class SavedTalk:
     def finish(self) -> None:
         self._messages.close()
         clips = sorted(self._clips.values(), key=lambda clip: clip.sequence_number)
+        phrases = {clip.sequence_number: _phrase(clip) for clip in clips}
+        phrases |= {number: _shown(told) for number, told in self._messages_by_number.items()}
+        began_ms = min((phrase.at_ms for phrase in phrases.values()), default=0)
         joined = JoinedMp3()
         with (self._folder / f"{self._language}.mp3").open("wb") as file:
             for clip in clips:
                 if clip.body is not None:
-                    file.writelines(joined.add(clip.body, _at_s(clip, clips[0])))
-        captions = web_vtt(_cue(clip, clips[0]) for clip in clips)
+                    at_s = (clip.timestamp_ms - began_ms) / 1000
+                    file.writelines(joined.add(clip.body, at_s))
+        captions = web_vtt(_cues([phrases[number] for number in sorted(phrases)], began_ms))
         (self._folder / f"{self._language}.vtt").write_text(captions, encoding="utf-8")
 
 
-def _at_s(clip: ReceivedClip, first: ReceivedClip) -> float:
-    """Its time in the talk, from its first utterance here."""
-    return (clip.timestamp_ms - first.timestamp_ms) / 1000
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    at_ms: int
+    duration_s: float
+    text: str
+    sentence: int | None = None
 
 
-def _cue(clip: ReceivedClip, first: ReceivedClip) -> Cue:
-    start_s = _at_s(clip, first)
-    return Cue(start_s, start_s + (clip.duration_s or 3.0), clip.transcript)
+def _phrase(clip: ReceivedClip) -> _Phrase:
+    return _Phrase(clip.timestamp_ms, clip.duration_s or _UNTIMED_S, clip.transcript)
+
+
+def _shown(told: Mapping[str, Any]) -> _Phrase:
+    duration_s = float(told.get("duration") or told.get("sourceDuration") or _UNTIMED_S)
+    return _Phrase(
+        int(told.get("timestamp") or 0), duration_s, str(told["transcript"]), told.get("sentence")
+    )
+
+
+def _cues(phrases: Sequence[_Phrase], began_ms: int) -> Iterator[Cue]:
+    """A cue a sentence; a phrase of none is alone."""
+    for sentence, group in groupby(phrases, key=lambda phrase: phrase.sentence):
+        together = list(group)
+        for parts in [together] if sentence is not None else [[part] for part in together]:
+            first, last = parts[0], parts[-1]
+            end_s = (last.at_ms - began_ms) / 1000 + last.duration_s
+            text = " ".join(part.text for part in parts)
+            yield Cue((first.at_ms - began_ms) / 1000, end_s, text)

@@ -311,6 +311,8 @@ class Caption(Struct, frozen=True, rename="camel"):
     duration: float | None = None
     content_type: str | None = None
     skipped: str | None = None
+    sentence: int | UnsetType = UNSET
+    ends_sentence: bool | UnsetType = UNSET
 
 
 class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):

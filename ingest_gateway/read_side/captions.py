@@ -16,6 +16,7 @@ from sys import intern
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from connectors.calls.policy import Policies, call
 from connectors.interfaces.clip_store import ClipStore
@@ -55,6 +56,8 @@ class _Passing(msgspec.Struct, rename="camel"):
     reason: str | None = None
     audio: str | None = None
     stages: dict[str, float] | None = None
+    sentence: int | UnsetType = UNSET
+    ends_sentence: bool | UnsetType = UNSET
 
 
 _decoder = msgspec.json.Decoder(_Passing)
@@ -146,6 +149,8 @@ class Captions:
             duration=passing.duration,
             content_type=None if passing.content_type is None else intern(passing.content_type),
             skipped=passing.reason,
+            sentence=passing.sentence,
+            ends_sentence=passing.ends_sentence,
         )
         recent.keep(caption)
         ended_at_ms = _ended_at_ms(caption) if passing.timestamp else None
@@ -276,6 +281,8 @@ class Captions:
                 source_transcript=" ".join(each.text for each in covered),
                 source_duration=sum(each.duration_s for each in covered),
                 previous_sequence_number=release.previous_number,
+                sentence=release.sentence if release.sentence >= 0 else UNSET,
+                ends_sentence=release.ends if release.sentence >= 0 else UNSET,
             )
             fixed = replace(fixed, text=release.phrase)
         if entry.kind is EntryKind.GAP:

@@ -20,7 +20,7 @@ from connectors.interfaces.signaling_channels import (
     TemporaryCredentials,
 )
 from ingest_gateway.protocol.connection_protocol import Refusal
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 FULL_RETRY_MS = 60_000
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from connectors.interfaces.errors import ConnectorError
-from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.notifier import CAPTIONS_ONLY, INLINE_AUDIO, PARTIAL_CAPTIONS
 from connectors.interfaces.session_tables import (
     ConnectionRow,
     CountChange,
@@ -42,13 +42,14 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission, refusal_of
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from schemas.values import ControlKind, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ControlKind
 
 CLOSE_REMOVED = 4403
 FULL_RETRY_MS = 10_000
 MOST_LANGUAGES = "maxLanguages"
 """In a session's row (``SessionInfo.extra``), if its owner gave a number."""
-_CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS)
+_CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS, CAPTIONS_ONLY)
 
 _log = logging.getLogger(__name__)
 
@@ -275,6 +276,7 @@ class Listeners:
                 revision=counts.revision,
                 languages=counts.languages,
                 partial_languages=counts.partial_languages,
+                caption_languages=counts.caption_languages,
             )
         )
         _log.info("session %s: heard in %s", live.session_id, ",".join(counts.languages) or "none")

@@ -100,6 +100,7 @@ class LiveSession:
         revision: int = 0,
         languages: tuple[str, ...] | None = None,
         partial_languages: tuple[str, ...] | None = None,
+        caption_languages: tuple[str, ...] = (),
     ) -> SessionControl:
         """A record about the session as it is now: behind the last chunk that was taken here, or
         was known to be settled when the row was read."""
@@ -115,6 +116,7 @@ class LiveSession:
             at_ms=at_ms,
             languages=languages,
             partial_languages=partial_languages,
+            caption_languages=caption_languages,
         )
 
     def progress(self, now_ms: int) -> Progress | None:

@@ -37,7 +37,8 @@ from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.views import broadcast_state, talk_state
 from schemas.session_extra import ROOM_ID
-from schemas.values import ControlKind, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ControlKind
 
 CLOSE_TAKEN = 4409
 _ID_ATTEMPTS = 20

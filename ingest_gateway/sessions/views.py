@@ -18,7 +18,7 @@ from ingest_gateway.protocol.messages import (
 from ingest_gateway.sessions.channels import channel_of
 from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, Standing
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 
 def session_view(info: SessionInfo, subject: str | None = None) -> SessionView:

@@ -34,6 +34,7 @@ from local_stack.local_speech import with_local_engines
 from local_stack.processes import ProcessError, stop_on_terminate
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
+from pipelines.sentences.settings import ReleaseName
 
 DIRECTORY = ROOT / "build" / "demo"
 AMAZON_DIRECTORY = ROOT / "build" / "amazon_speech"
@@ -57,7 +58,9 @@ async def hold_talk(
     try:
         token = await fetch_token(url)
         session_id = await create_session(url, token=token, target_languages=tuple(languages))
-        audience = Audience(url, session_id, on_clip=display.take, save_to=save_to)
+        audience = Audience(
+            url, session_id, partial_captions=True, on_clip=display.take, save_to=save_to
+        )
         async with asyncio.TaskGroup() as group:
             for language in languages:
                 if language != LATE_LANGUAGE:
@@ -83,12 +86,12 @@ def say(step: str) -> None:
     print(f"demo: {step}", flush=True)
 
 
-def run(speech: str, segmentation: str) -> int:
+def run(speech: str, job_options: tuple[str, ...]) -> int:
     """The exit code: 0 when nothing is missing."""
     began = time.monotonic()
     languages = LOCAL_LANGUAGES if speech == "local" else LANGUAGES
     with ExitStack() as exits:
-        settings = StackSettings(DIRECTORY, job_options=(f"--segmentation={segmentation}",))
+        settings = StackSettings(DIRECTORY, job_options=job_options)
         if speech == "local":
             settings = with_local_engines(settings)
         if speech == "amazon":
@@ -125,10 +128,14 @@ def main() -> int:
     )
     parser.add_argument("--speech", default="offline", choices=SPEECH)
     parser.add_argument("--segmentation", default="pause", choices=("pause", "window"))
+    parser.add_argument(
+        "--release", default=ReleaseName.APPEND, choices=list(ReleaseName), type=ReleaseName
+    )
     given = parser.parse_args()
     stop_on_terminate()
     try:
-        return run(given.speech, given.segmentation)
+        options = (f"--segmentation={given.segmentation}", f"--release={given.release}")
+        return run(given.speech, options)
     except KeyboardInterrupt:
         print("demo: stopped", file=sys.stderr)
         return 130

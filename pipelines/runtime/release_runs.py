@@ -98,6 +98,10 @@ class _Job:
     entry: LedgerEntry
     part: SentencePart
 
+    def is_voiced(self, language: str) -> bool:
+        routes = self.entry.routes or ()
+        return any(route.language == language and route.is_voiced for route in routes)
+
 
 class LanguageRun:
     """One language of one session, an utterance at a time."""
@@ -126,6 +130,9 @@ class LanguageRun:
         self._voiced_through = -1
         self._last_number = -1
         self._told: int | None = None
+        self._preview = ""
+        """The rest of the last draft, until there is another."""
+        self._shown: tuple[int, str, str, bool] | None = None
         self._is_new = True
         self._supervised = Supervised()
         self._working: asyncio.Task[None] | None = None
@@ -186,6 +193,7 @@ class LanguageRun:
             wanted = self._outcome(job, released)
             stands = await self._fixed(entry.number, wanted)
             self._follow(stands, part)
+            self._preview = "" if part.ends else released.preview
             if stands == wanted and part.number >= 0:
                 self._supervised.once("a caption", self._show(entry, part, released))
         else:
@@ -245,13 +253,14 @@ class LanguageRun:
             return Released(text[len("".join(self._texts)) :], ends=part.ends)
         overtaken = any(each.part.number == part.number for each in self._jobs)
         if overtaken and not part.ends:
-            return Released()  # more of the sentence is there by now: it is translated with that
+            # More of the sentence is there by now: it is translated with that.
+            return Released(preview=self._preview)
         is_late = not self._texts and any(
             not _goes_to(each, self._language) for each in part.entries[:-1]
         )
         step = self._cursor.step(part.number, text, is_final=part.ends, is_late=is_late)
         if step is None:
-            return Released(ends=part.ends)
+            return Released(preview="" if part.ends else self._preview, ends=part.ends)
         return await self._answered(step, job, text)
 
     async def _answered(self, step: Step, job: _Job, text: str) -> Released:
@@ -299,6 +308,12 @@ class LanguageRun:
         skipped = None
         if part.number < 0 or (released.ends and released.refused and not phrase):
             skipped = _SKIPPED.get(entry.kind, "failed")
+        elif phrase and not job.is_voiced(self._language):
+            skipped = "captions"  # all listeners only read
+        elif phrase and entry.is_older_than(
+            self._connectors.policies.voice_within_s, self._loop.now_ms()
+        ):
+            skipped = "late"  # shown, and not voiced
         return FixedOutcome(self._language, released.text, skipped, self._loop.now_ms(), release)
 
     async def _fixed(self, number: int, wanted: FixedOutcome) -> FixedOutcome:
@@ -320,8 +335,10 @@ class LanguageRun:
         if self._language not in part.partial_languages:
             return
         text = "".join(self._texts)
-        if not text and not released.preview and not part.ends:
+        shown = (part.number, text, released.preview, part.ends)
+        if shown == self._shown or not (text or released.preview or part.ends):
             return
+        self._shown = shown
         message = translated_caption(
             entry, self._language, part.number, text, released.preview, is_final=part.ends
         )

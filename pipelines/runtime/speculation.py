@@ -110,7 +110,7 @@ class SpeculativeDelivery:
             return  # it will not be voiced
         self._drop_old()
         speculated = self._speculated(entry)
-        for language in (route.language for route in entry.routes or ()):
+        for language in (route.language for route in entry.routes or () if route.is_voiced):
             key = (entry.session_id, entry.number, language)
             if key in self._starts or len(self._starts) >= MOST_KEPT:
                 continue

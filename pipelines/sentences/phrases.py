@@ -12,9 +12,6 @@ from pipelines.sentences.tokens import MARKS, ends_with, tokens_of, word_count
 
 LEAST_WORDS = 3
 LEAST_WORDS_TO_MARK = 2
-NORMAL_WORDS_PER_MIN = 165.0
-FASTEST = 1.3
-"""Listeners still follow speech that is faster by so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,3 @@ def is_phrase(text: str, *, ends_sentence: bool, rules: PhraseRules | None = Non
 def voiced_text(text: str) -> str:
     """A phrase as it is voiced and shown alone: without the mark of the word in front of it."""
     return text.strip().lstrip(MARKS).strip() or text.strip()
-
-
-def voice_rate(backlog_s: float, phrase_s: float) -> float:
-    """How much faster than normal a phrase is to be spoken, when ``backlog_s`` of voice waits to
-    be played in front of it: up to ``FASTEST``, in proportion to what is waited."""
-    if phrase_s <= 0 or backlog_s <= 0:
-        return 1.0
-    return min(FASTEST, 1.0 + 0.15 * backlog_s / phrase_s)

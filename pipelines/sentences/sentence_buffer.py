@@ -39,14 +39,14 @@ _ABBREVIATIONS: Mapping[str, str] = {
 class SentenceRules:
     """A pause of ``pause_s`` ends a sentence. One of ``cap_words`` ends at its next mark, or at
     ``longest_words``. The ``bare_`` figures hold for recognisers without punctuation, which shows
-    after ``bare_after_words`` words without a mark."""
+    after ``bare_after_words`` words without a mark, or twice as many where there were marks."""
 
     pause_s: float = 0.9
     cap_words: float = 36
     longest_words: float = 48
     bare_pause_s: float = 0.5
     bare_cap_words: float = 18
-    bare_after_words: float = 30
+    bare_after_words: float = 20
 
 
 class SentenceBuffer:
@@ -68,8 +68,8 @@ class SentenceBuffer:
     @property
     def is_bare(self) -> bool:
         """Whether the recogniser seems to give no punctuation."""
-        enough = self._words_since_mark >= self._rules.bare_after_words
-        return not self._marks_seen and enough
+        times = 2 if self._marks_seen else 1
+        return self._words_since_mark >= times * self._rules.bare_after_words
 
     @property
     def pause_s(self) -> float:
@@ -93,13 +93,21 @@ class SentenceBuffer:
         """An utterance of the open sentence stands; an empty one with ``ends`` closes it."""
         words = word_count(text)
         self._words += words
-        if any(ends_with(word, MARKS) for word in text.split()):
+        self._words_since_mark += words
+        if any(_is_mark(word, self._language) for word in text.split()):
             self._marks_seen = True
             self._words_since_mark = 0.0
-        self._words_since_mark += words
         if ends:
             self.number += 1
             self._words = 0.0
+
+
+def _is_mark(word: str, language: str) -> bool:
+    """Whether a word ends with a mark of punctuation: not with the dot of a letter that is spelt,
+    or of an abbreviation, which recognisers without punctuation write too."""
+    if not ends_with(word, MARKS):
+        return False
+    return word.rstrip(CLOSERS)[-1] != "." or is_sentence_end(word, language)
 
 
 def is_sentence_end(word: str, language: str) -> bool:

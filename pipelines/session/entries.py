@@ -143,7 +143,10 @@ def _next(
         resume_sequence_sample=position.resume_sequence_sample,
         gap_from_sequence=named[0] if named else None,
         gap_until_sequence=named[1] if named else None,
-        routes=tuple(Route(each, coverage.last_numbers.get(each)) for each in languages),
+        routes=tuple(
+            Route(each, coverage.last_numbers.get(each), each in known.listeners.voiced)
+            for each in languages
+        ),
         resume_record=position.resume_record,
         keep_days=known.author.keep_days,
     )

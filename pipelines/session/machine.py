@@ -239,7 +239,7 @@ class Session:
                 break
             if self._closes_sentence(now):
                 continue
-            stretch = recogniser.cut(self.listeners.languages)
+            stretch = recogniser.cut(self.listeners.voiced)
             if stretch is None:
                 break
             self._commit(stretch, now)
@@ -249,7 +249,7 @@ class Session:
 
     def _step(self, now: Now) -> bool:
         """One step of a recogniser that does not listen; False when something is waited for."""
-        step = self._recogniser.step(self.listeners.languages, now)
+        step = self._recogniser.step(self.listeners.voiced, now)
         if isinstance(step, Stretch):
             self._commit(step, now)
         elif step is Step.FLUSHED:

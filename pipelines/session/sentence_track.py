@@ -97,7 +97,8 @@ class SentenceTrack:
 
     def closing(self, entry: LedgerEntry, listeners: ListenerLanguages) -> LedgerEntry:
         """An entry without samples that ends the open sentence, in all languages."""
-        routes = tuple(Route(language, None) for language in listeners.languages)
+        voiced = listeners.voiced
+        routes = tuple(Route(each, None, each in voiced) for each in listeners.languages)
         return replace(entry, sentence=self._buffer.number, ends_sentence=True, routes=routes)
 
     def stands(self, entry: LedgerEntry) -> None:

@@ -23,9 +23,11 @@ class SynthesizeTranslation:
         if item.skipped is not None:
             yield VoicedTranslation(item, None)
             return
+        if not item.is_fixed and not item.route.is_voiced:
+            yield VoicedTranslation(replace(item, skipped="captions"), None)
+            return
         voice_within_s = at.connectors.policies.voice_within_s
-        may_be_late = not item.is_fixed or item.phrase is not None
-        if may_be_late and item.entry.is_older_than(voice_within_s, at.now_ms()):
+        if not item.is_fixed and item.entry.is_older_than(voice_within_s, at.now_ms()):
             yield VoicedTranslation(replace(item, skipped="late"), None)
             return
         clip = await at.speculation.clip(item.entry, item.route.language, item.text)

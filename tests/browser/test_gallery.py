@@ -22,8 +22,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WEB = pages.BUILT.parent
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 LISTENER = (
-    *("asked", "no-such-talk", "languages", "connecting", "empty", "live", "quiet", "away"),
-    *("paused", "muted", "offline", "blocked", "behind", "original", "contrast", "captions"),
+    *("asked", "no-such-talk", "languages", "connecting", "empty", "live", "ahead", "quiet"),
+    *(
+        "away",
+        "paused",
+        "muted",
+        "offline",
+        "blocked",
+        "behind",
+        "original",
+        "contrast",
+        "captions",
+    ),
     *("sound", "no-sound", "slow", "long-name", "settings", "ended"),
 )
 SPEAKER = (

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.session_tables import AmazonSessionTables
-from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
+from connectors.interfaces.notifier import CAPTIONS_ONLY, INLINE_AUDIO, PARTIAL_CAPTIONS
 from connectors.interfaces.session_tables import (
     ACTIVE,
     ENDED,
@@ -24,9 +24,11 @@ from connectors.interfaces.session_tables import (
     SessionChange,
     SessionRow,
     SessionTables,
+    count_change,
 )
 from connectors.memory.session_tables import MemorySessionTables
-from schemas.values import ListenerLanguages, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import ListenerLanguages
 from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.contract
@@ -298,6 +300,30 @@ class SessionTablesContract(ABC):
         )
         assert mended == ListenerCounts({"es": 1}, 4, {"es": 1})
         assert await tables.listeners(session_id) == ListenerLanguages(("es",), 4, ("es",))
+
+    async def test_who_wants_captions_only_is_counted_beside_who_listens(
+        self, tables: SessionTables, session_id: str
+    ) -> None:
+        """A language is not voiced while all its listeners only read."""
+        reader = connection(session_id, "reader", capabilities=(CAPTIONS_ONLY,))
+        hearer = connection(session_id, "hearer")
+        changes = [
+            count_change(None, reader),
+            count_change(None, hearer),
+            count_change(None, replace(reader, connection_id="second")),
+            count_change(hearer, None),
+        ]
+        seen = [await tables.count_listeners(session_id, change, T0_MS) for change in changes]
+        assert [counts.caption_languages for counts in seen] == [("es",), (), (), ("es",)]
+        turned = [
+            counts.begins_or_ends(change) for counts, change in zip(seen, changes, strict=True)
+        ]
+        assert turned == [True, True, False, True]
+        assert await tables.listener_counts(session_id) == seen[-1]
+        nobody = ListenerCounts({"es": 2})
+        mended = await tables.mend_listener_counts(session_id, seen[-1], nobody, T0_MS)
+        assert mended is not None
+        assert mended.caption_languages == ()
 
     async def test_partial_captions_that_nobody_asks_for_any_more_are_mended_away(
         self, tables: SessionTables, session_id: str, clock: SettableClock

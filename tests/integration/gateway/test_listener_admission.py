@@ -11,7 +11,7 @@ import pytest
 
 from connectors.interfaces.session_tables import SessionRow
 from ingest_gateway.access.listener_rules import new_key
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 from tests.integration.gateway.conftest import LIMITS, RunningGateway, RunningHandlers, until
 
 if TYPE_CHECKING:

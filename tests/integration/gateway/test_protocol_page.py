@@ -64,7 +64,7 @@ async def test_the_client_hears_the_talk_of_the_page() -> None:
         )
     assert [message.fields for message in seen] == TALK
     (clip,) = report.clips
-    assert (clip.sequence_number, clip.transcript, clip.came_inline) == (7, "vino", True)
+    assert (clip.sequence_number, clip.transcript, clip.came_inline) == (7, "Vino a casa", True)
     assert sum(clip.stages_ms.values()) > 0
     assert [(skip.sequence_number, skip.reason) for skip in report.skips] == [(9, "late")]
     assert report.reconnects == 0

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.score.__main__ import Row, fallen
+from benchmarks.score.__main__ import fallen
 from benchmarks.score.figures import Figures, delays
+from benchmarks.score.measure import Row
 from benchmarks.score.omnisteval import timed_words, write_logs, write_references
 from benchmarks.score.talks import SpokenTalk, SpokenWord
 from benchmarks.score.virtual_talk import Played, Release, ReleasedSentence
@@ -48,8 +49,8 @@ def test_logs_and_references_are_of_the_talks_words(tmp_path: Path) -> None:
 
 def test_a_score_below_the_former_interval_is_told(tmp_path: Path) -> None:
     figures = Figures(1.0, 2.0, 1.0, 2.0, 97.0, 2.0, 100.0, 1.0, 6.0, 4)
-    row = Row("agreement, swift", "perfect", figures, 96.0, {})
+    row = Row("pt", "agreement, swift", "perfect", figures, 96.0, {}, 1.0, 5.0)
     for low, told in ((96.5, 0), (97.5, 1)):
-        former = [{"policy": row.policy, "words": row.words, "chrf_low": low}]
+        former = [{"language": "pt", "policy": row.policy, "words": row.words, "chrf_low": low}]
         (tmp_path / "former.json").write_text(json.dumps(former))
         assert len(fallen([row], tmp_path / "former.json")) == told

@@ -25,7 +25,8 @@ from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.sweeper import SAVE_EVERY_S
 from schemas.avro_codec import decode
-from schemas.values import AudioChunk, ControlKind, SessionControl, SessionInfo
+from schemas.session_info import SessionInfo
+from schemas.values import AudioChunk, ControlKind, SessionControl
 
 RunVirtual = Callable[[Coroutine[Any, Any, Any]], Any]
 SESSION = "joyful-mountain-789"

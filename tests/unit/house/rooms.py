@@ -74,7 +74,7 @@ ROOMS: dict[str, str] = {
     "local_stack.phones": "beam_flink_kit ingest_gateway.routes.pages local_stack.ports",
     "local_stack.cloud": "schemas connectors.* local_stack",
     "local_stack.amazon_servers": "schemas connectors.* local_stack",
-    "local_stack.demo": "schemas connectors.* ingest_gateway.* local_stack",
+    "local_stack.demo": ("schemas connectors.* ingest_gateway.* local_stack pipelines.sentences"),
     "local_stack.cluster": (
         "schemas connectors.* ingest_gateway.* pipelines.*"
         " deployment local_stack local_stack.cloud local_stack.demo"

@@ -24,7 +24,13 @@ from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import ACTIONS, ErrorCode, ServerMessage, encode
 from ingest_gateway.routes.openapi import document
 from ingest_gateway.routes.refusals import REFUSAL_STATUS
-from pipelines.session.messages import own_caption, partial_caption, skipped, translated_audio
+from pipelines.session.messages import (
+    own_caption,
+    partial_caption,
+    skipped,
+    translated_audio,
+    translated_caption,
+)
 from schemas import avro_codec
 from schemas.names import RECOGNISED_STAGES, Names, clip_key
 from schemas.values import (
@@ -32,10 +38,12 @@ from schemas.values import (
     ControlKind,
     EntryKind,
     LedgerEntry,
+    Release,
     Route,
     SessionControl,
     Timeline,
     Translation,
+    VoicedPhrase,
 )
 from tests.unit.house.pages import PROTOCOL, blocks, json_lines
 
@@ -45,7 +53,10 @@ SESSION = "joyful-mountain-789"
 SPEAKERS = {"createSession", "joinAsSpeaker"}
 ANYBODY = {"joinSession", "joinRoom", "heartbeat"}
 LISTENERS = {"changeLanguage", "leaveSession", "refreshUrl", "heard"}
-SENT_BY_THE_JOB = {"translatedAudio", "skipped", "partialCaption", "ownCaption"}
+SENT_BY_THE_JOB = {
+    *("translatedAudio", "skipped"),
+    *("partialCaption", "ownCaption", "translatedCaption"),
+}
 EXAMPLES = [*json_lines(PROTOCOL, "server"), *json_lines(PROTOCOL, "talk")]
 
 
@@ -115,7 +126,19 @@ def entry_of(example: dict[str, Any]) -> LedgerEntry:
 def translation_of(example: dict[str, Any]) -> Translation:
     route = Route(example["targetLanguage"], example["previousSequenceNumber"])
     timeline = Timeline(0, 0, tuple(example.get("stages", {}).items()))
-    return Translation(entry_of(example), route, example["transcript"], timeline)
+    phrase = VoicedPhrase(
+        Release(
+            example["sentence"],
+            example["endsSentence"],
+            example["transcript"],
+            from_number=6,
+            at_ms=example["timestamp"],
+            previous_number=example["previousSequenceNumber"],
+        ),
+        example["sourceTranscript"],
+        example["sourceDuration"],
+    )
+    return Translation(entry_of(example), route, example["transcript"], timeline, phrase=phrase)
 
 
 def test_the_job_sends_a_clip_as_it_stands() -> None:
@@ -137,6 +160,11 @@ def test_the_job_sends_a_notice_as_it_stands() -> None:
 def test_the_job_sends_captions_as_they_stand() -> None:
     (partial,) = of_type("partialCaption")
     assert partial_caption(partial["sequenceNumber"], partial["text"], "en") == partial
+    for ahead in of_type("translatedCaption"):
+        entry = replace(entry_of(of_type("translatedAudio")[0]), number=ahead["sequenceNumber"])
+        text, preview = ahead["text"], ahead["preview"]
+        made = translated_caption(entry, "es", 2, text, preview, is_final=ahead["final"])
+        assert made == ahead
     (own,) = of_type("ownCaption")
     assert own_caption(own["sequenceNumber"], own["text"], final=own["final"]) == own
 
@@ -218,6 +246,7 @@ def test_a_gateways_record_goes_through_avro(example: dict[str, Any]) -> None:
         next_sequence=example["nextSequence"],
         partial_languages=_texts(example["partialLanguages"]),
         generation=example["generation"],
+        caption_languages=_texts(example["captionLanguages"]) or (),
     )
     assert avro_codec.decode(avro_codec.encode(record)) == record
     schema: Any = avro_codec.SESSION_CONTROL
@@ -244,9 +273,7 @@ def test_a_listeners_row_is_read_and_written() -> None:
 def test_the_count_of_listeners_is_read() -> None:
     (example,) = json_lines(PROTOCOL, "ListenerCounts")
     counts = session_items.listener_counts(example)
-    attributes = session_items.count_attributes(
-        counts.by_language, counts.partials, counts.feedback
-    )
+    attributes = session_items.count_attributes(counts)
     written = {name: {"N": str(count)} for name, count in attributes.items()}
     assert written == {name: example[name] for name in example if "#" in name}
     assert counts.revision == 3

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.interfaces.session_tables import ENDED, PAUSED, SessionRow
 from ingest_gateway.kvs.follow import SEEN_WITHIN_MS, Next, followed, goes_on, what_next
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 pytestmark = pytest.mark.unit
 

@@ -12,7 +12,7 @@ from local_stack.completeness import (
     outcome_faults,
     sample_faults,
 )
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release, Route
 
 pytestmark = pytest.mark.unit
 
@@ -191,6 +191,20 @@ def test_audio_that_could_not_be_recognised_has_outcomes_and_silence_has_none() 
     silent = entry(1, 100, 150, ("es",), EntryKind.SILENCE)
 
     assert outcome_faults([failed, silent]) == ("entry 0 has 0 outcomes in es",)
+
+
+def test_the_end_of_a_sentence_has_outcomes_and_must_arrive_if_it_says_something() -> None:
+    says = FixedOutcome("es", "el fin", None, 1_000, Release(0, True, "el fin", 0, 0, None))
+    quiet = FixedOutcome("ca", "", None, 1_000, Release(0, True, "", 0, 0, None))
+    end = replace(entry(0, 0, 0, ("ca", "es"), EntryKind.SILENCE), sentence=0, ends_sentence=True)
+    both = replace(end, outcomes=(quiet, says))
+
+    assert judge(SESSION, [both], [], {(0, "es")}).is_complete
+    assert judge(SESSION, [both], [], set()).faults == ("utterance 0 in es",)
+    assert outcome_faults([end]) == (
+        "entry 0 has 0 outcomes in ca",
+        "entry 0 has 0 outcomes in es",
+    )
 
 
 def test_entries_of_version_1_are_from_before_there_were_outcomes() -> None:

@@ -55,6 +55,7 @@ CONTROLS = st.builds(
     next_sequence=st.none() | LONG,
     partial_languages=st.none() | st.lists(NAME, max_size=4).map(tuple),
     generation=st.just(0) | LONG,
+    caption_languages=st.lists(NAME, max_size=4).map(tuple),
 )
 CHUNK = AudioChunk("joyful-mountain-789", 2, 77, 1_800_000_000_000, 1_800_000_000_040, b"\1\2" * 9)
 CONTROL = SessionControl(
@@ -87,8 +88,9 @@ def test_what_is_written_reads_back(record: StreamRecord) -> None:
     ("record", "schema"),
     [
         (CHUNK, "audio_chunk"),
-        (OPENED, "session_control"),
-        (replace(CONTROL, generation=1), "session_control"),
+        (replace(CONTROL, caption_languages=("es",)), "session_control"),
+        (OPENED, "session_control_v3"),
+        (replace(CONTROL, generation=1), "session_control_v3"),
         (CONTROL, "session_control_v2"),
         (replace(CONTROL, partial_languages=None), "session_control_v1"),
     ],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.captions import Cue, plain_text, source_cues, sub_rip, translated_cues, web_vtt
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release
 
 pytestmark = pytest.mark.unit
 
@@ -170,3 +171,15 @@ def test_cues_are_what_was_said_and_what_was_released() -> None:
         Cue(4.0, 6.0, "tarde"),
     )
     assert translated_cues(entries, "fr", 0) == ()
+
+
+def test_a_sentences_cue_begins_with_its_first_words_however_late_they_were_released() -> None:
+    def of(number: int, sentence: int, text: str) -> LedgerEntry:
+        release = Release(sentence, False, text, 0, 0, None)
+        outcome = FixedOutcome("es", text, "captions" if text else None, 5, release)
+        return replace(entry(number, EntryKind.SPEECH, outcome), sentence=sentence)
+
+    entries = (of(0, 0, ""), entry(1, EntryKind.SILENCE), of(2, 0, "uno,"), of(3, 0, " dos."))
+    assert translated_cues((*entries, of(4, 1, "")), "es", 1_000_000) == (
+        Cue(0.0, 8.0, "uno, dos."),
+    )

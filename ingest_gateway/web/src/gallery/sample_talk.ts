@@ -92,6 +92,7 @@ export function linesOf(language: string): readonly CaptionLine[] {
     saidAtMs: number * SAID_MS + (number >= LATER_FROM ? 5000 : 0),
     saidForMs: SAID_MS,
     hasClip: number !== 4,
+    sentence: null,
   }));
 }
 

@@ -24,6 +24,20 @@ export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
   connecting: () => ({ ...LOCAL, phase: "joining", lines: [], partial: null }),
   empty: () => ({ ...IN_TALK, lines: [], partial: null }),
   live: () => IN_TALK,
+  ahead: ({ lines, partial }) => ({
+    ...IN_TALK,
+    partial: null,
+    lines: lines.slice(0, -1).map((line) => (line.number < 6 ? line : { ...line, sentence: 5 })),
+    released: [
+      {
+        sentence: 5,
+        number: 7,
+        text: lines.slice(6).reduce((text, line) => `${text} ${line.text}`, ""),
+        preview: partial?.text ?? "",
+        final: false,
+      },
+    ],
+  }),
   quiet: () => ({ ...IN_TALK, presence: "quiet" }),
   away: () => ({ ...IN_TALK, presence: "away" }),
   paused: () => ({ ...IN_TALK, state: "paused" }),

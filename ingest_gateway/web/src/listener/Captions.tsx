@@ -3,22 +3,25 @@ import { useText } from "../shared/i18n";
 import { directionOf } from "../shared/language_table";
 import { paragraphsOf, spaceOf, type CaptionLine, type Paragraph, type Sentence } from "./captions";
 import { useListener, useSession } from "./in_page";
+import { previewOf, withUnvoiced } from "./released";
 
 const NEAR_END_PX = 60;
 /** Utterances that a screen reader may still be reading. */
 const READ_ALOUD = 3;
 
 /** The talk to read: sentences that flow in paragraphs. It follows what is new, unless somebody
- * reads further up. `preview`: what is coming, in the reader's language. */
-export function Captions({ preview = "" }: { readonly preview?: string }) {
+ * reads further up. What is released is shown ahead of its voice, what is coming behind it. */
+export function Captions() {
   const text = useText();
-  const lines = useListener((state) => state.lines);
+  const voiced = useListener((state) => state.lines);
+  const released = useListener((state) => state.released);
   const partial = useListener((state) => state.partial);
   const language = useListener((state) => state.language) ?? "";
   const source = useListener((state) => state.sourceLanguage) ?? "";
   const showOriginal = useListener((state) => state.showOriginal);
   const isOver = useListener((state) => state.phase === "over");
   const mode = useListener((state) => state.mode);
+  const lines = useMemo(() => withUnvoiced(voiced, released), [voiced, released]);
   const paragraphs = useMemo(() => paragraphsOf(lines), [lines]);
   const box = useRef<HTMLDivElement>(null);
   const [follows, setFollows] = useState(true);
@@ -30,8 +33,9 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
   };
   // What is coming is shown in the reader's language where that is told, else as it is said.
   const isOwnPartial = partial !== null && partial.language === language;
-  const coming = isOwnPartial ? partial.text : preview;
-  const said = partial !== null && !isOwnPartial ? partial : null;
+  const coming = isOwnPartial ? partial.text : previewOf(released);
+  const isSaidShown = !isOwnPartial && (showOriginal || released.length === 0);
+  const said = isSaidShown ? partial : null;
   // Also when the text or the window has another size now.
   useEffect(() => {
     const shown = box.current;
@@ -96,7 +100,7 @@ export function Captions({ preview = "" }: { readonly preview?: string }) {
           </p>
         )}
       </div>
-      <ReadAloud lines={lines} language={language} />
+      <ReadAloud lines={voiced} language={language} />
       {!follows && (
         <button
           className="to-end"

@@ -1,6 +1,7 @@
 import type { StoreApi } from "zustand/vanilla";
 import type { Utterance } from "../protocol/messages";
 import { stillPartial, withLine, withState, type CaptionState, type PartialLine } from "./captions";
+import { withReleased, type ReleasedSentence } from "./released";
 import type { ListenerState } from "./store";
 
 /** Utterances whose clips can be heard again. */
@@ -15,7 +16,7 @@ export class CaptionLog {
   /** Another talk, or another language. */
   clear(): void {
     this.utterances.clear();
-    this.store.setState({ lines: [], partial: null });
+    this.store.setState({ lines: [], partial: null, released: [] });
   }
 
   show(utterance: Utterance, state: CaptionState): void {
@@ -23,10 +24,11 @@ export class CaptionLog {
       number: utterance.sequenceNumber,
       text: utterance.transcript ?? "",
       original: utterance.sourceTranscript ?? "",
-      state: utterance.skipped ? ("missing" as const) : state,
+      state: stateOf(utterance, state),
       saidAtMs: utterance.timestamp ?? null,
       saidForMs: (utterance.sourceDuration ?? 0) * 1000,
       hasClip: !utterance.skipped && (utterance.url ?? utterance.audio ?? null) !== null,
+      sentence: utterance.sentence ?? null,
     };
     if (line.hasClip) this.keep(utterance);
     this.store.setState(({ lines, partial }) => {
@@ -43,6 +45,11 @@ export class CaptionLog {
     this.store.setState(({ lines }) => ({ partial: stillPartial(partial, lines) }));
   }
 
+  /** Text that is released, before there is a voice for it. */
+  showReleased(sentence: ReleasedSentence): void {
+    this.store.setState(({ released }) => ({ released: withReleased(released, sentence) }));
+  }
+
   /** Those of them that have a clip. */
   clipsOf(numbers: readonly number[]): readonly Utterance[] {
     return numbers.flatMap((number) => this.utterances.get(number) ?? []);
@@ -53,4 +60,10 @@ export class CaptionLog {
     const [oldest] = this.utterances.keys();
     if (this.utterances.size > KEPT && oldest !== undefined) this.utterances.delete(oldest);
   }
+}
+
+/** Where nobody listens to the voice there is none, and nothing is missing. */
+function stateOf({ skipped }: Utterance, state: CaptionState): CaptionState {
+  if (skipped === "captions") return "heard";
+  return skipped ? "missing" : state;
 }

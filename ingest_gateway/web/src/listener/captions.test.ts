@@ -17,6 +17,7 @@ const line = (number: number, text = `line ${String(number)}`, saidAtMs: number 
     saidAtMs,
     saidForMs: 1000,
     hasClip: true,
+    sentence: null,
   }) satisfies CaptionLine;
 
 it("puts each line in its place, once", () => {
@@ -71,6 +72,16 @@ it.each([
 
 it("does not end one at a comma, in a number, or where a word goes on", () => {
   expect(shown("It was 3.5", "or so,", "e.g. here")).toEqual([["It was 3.5|or so,|e.g. here"]]);
+});
+
+it("goes on with a sentence over a mark inside it, where sentences are told", () => {
+  const told = [line(0, "Mr."), line(1, "Baker came."), line(2, "He sat")];
+  const numbered = told.map((one, at) => ({ ...one, sentence: at < 2 ? 4 : 5 }));
+  const [paragraph] = paragraphsOf(numbered);
+  expect(paragraph?.sentences.map(({ pieces }) => pieces.map(({ text }) => text))).toEqual([
+    ["Mr.", "Baker came."],
+    ["He sat"],
+  ]);
 });
 
 it("begins a paragraph after three sentences, and after a silence", () => {

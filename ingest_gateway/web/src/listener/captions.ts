@@ -13,6 +13,8 @@ export interface CaptionLine {
   readonly saidForMs: number;
   /** There is a clip to hear it again. */
   readonly hasClip: boolean;
+  /** The talk's sentence that it belongs to; null: not told. */
+  readonly sentence: number | null;
 }
 
 export interface PartialLine {
@@ -75,7 +77,7 @@ export function paragraphsOf(lines: readonly CaptionLine[]): readonly Paragraph[
   let before: CaptionLine | null = null;
   for (const line of lines) {
     const last = paragraphs.at(-1);
-    const isAtEnd = before === null || endsSentence(before);
+    const isAtEnd = before === null || isSentenceBetween(before, line);
     const isNew = before === null || last === undefined || isParted(before, line);
     const isFull =
       (isAtEnd && (length >= LONG_PARAGRAPH || last?.sentences.length === PARAGRAPH_SENTENCES)) ||
@@ -102,6 +104,12 @@ export function spaceOf(language: string): string {
 function isParted(before: CaptionLine, line: CaptionLine): boolean {
   if (before.saidAtMs === null || line.saidAtMs === null) return false;
   return line.saidAtMs - (before.saidAtMs + before.saidForMs) >= NEW_PARAGRAPH_PAUSE_MS;
+}
+
+/** Where sentences are told, a mark inside one does not end it. */
+function isSentenceBetween(before: CaptionLine, line: CaptionLine): boolean {
+  if (before.sentence === null || line.sentence === null) return endsSentence(before);
+  return before.sentence !== line.sentence;
 }
 
 /** A gap ends a sentence too: what follows does not belong to what was before. */

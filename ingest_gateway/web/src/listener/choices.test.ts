@@ -21,7 +21,7 @@ it("asks for sound inside the messages where it is wanted", () => {
   });
   store.setState({ mode: "captions", key: "secret" });
   expect(joinMessage(store.getState(), 7, "seat-1")).toMatchObject({
-    capabilities: ["partialCaptions"],
+    capabilities: ["partialCaptions", "captionsOnly"],
     sinceSequence: 7,
     key: "secret",
     seat: "seat-1",

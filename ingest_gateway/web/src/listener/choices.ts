@@ -5,7 +5,8 @@ import { nativeName } from "../shared/language_table";
 import type { Memory } from "../shared/remembered";
 import type { ListenerState } from "./store";
 
-const CAPTIONS = ["partialCaptions"];
+/** Who only reads needs no voice. */
+const CAPTIONS = ["partialCaptions", "captionsOnly"];
 const SOUND = ["inlineAudio", ...CAPTIONS];
 
 export function keepLanguage(memory: Memory, sessionId: string, language: string): void {

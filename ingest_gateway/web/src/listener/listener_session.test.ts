@@ -208,6 +208,34 @@ it("asks for a language, the likeliest first, and shows what comes", async () =>
   expect(state().lines[0]?.state).toBe("heard");
 });
 
+it("shows what is released ahead of its voice, in its language", async () => {
+  await listening();
+  const caption = {
+    type: "translatedCaption" as const,
+    targetLanguage: "es",
+    sequenceNumber: 0,
+    sentence: 0,
+    text: "frase",
+    preview: "cero",
+    final: false,
+  };
+  tell(caption, { ...caption, sequenceNumber: 1, targetLanguage: "ca", text: "oració" });
+  expect(state().released).toMatchObject([{ number: 0, text: "frase", preview: "cero" }]);
+  session.changeLanguage("ca");
+  tell(joined("ca"));
+  expect(state().released).toEqual([]);
+});
+
+it("misses nothing of a talk that is only read", async () => {
+  await listening();
+  tell({ type: "skipped", sequenceNumber: 0, reason: "captions", transcript: "frase cero" });
+  tell({ type: "skipped", sequenceNumber: 1, reason: "late", transcript: "frase uno" });
+  expect(state().lines.map((line) => [line.text, line.state])).toEqual([
+    ["frase cero", "heard"],
+    ["frase uno", "missing"],
+  ]);
+});
+
 it("says that the connection broke, and asks for what was missed", async () => {
   await listening();
   tell(clip(4));
@@ -371,7 +399,10 @@ it("plays nothing for who wants captions only, until that changes", async () => 
   session.setMode("captions");
   await listening();
   expect(last(sounds).isWanted).toBe(false);
+  const capabilities = ["inlineAudio", "partialCaptions"];
+  expect(last(lines).sent).toMatchObject([{ capabilities: [...capabilities, "captionsOnly"] }]);
   session.setMode("sound");
+  expect(last(lines).sent.at(-1)).toMatchObject({ action: "joinSession", capabilities });
   expect([last(sounds).isWanted, memory.get("mode")]).toEqual([true, "sound"]);
 });
 

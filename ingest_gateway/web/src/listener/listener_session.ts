@@ -143,7 +143,7 @@ export class ListenerSession {
       this.listen(sessionId, language);
       return;
     }
-    if (this.get().phase === "listening") this.join(); // sound inside the messages, or not
+    if (this.get().phase === "listening") this.join(); // sound in messages, or no voice at all
     this.sound?.setWanted(hasSound);
     if (hasSound) void this.sound?.startSound();
   }
@@ -279,6 +279,12 @@ export class ListenerSession {
       case "partialCaption":
         this.liveness.speech("partial");
         this.captions.showPartial({ ...message, number: message.sequenceNumber });
+        break;
+      case "translatedCaption":
+        this.liveness.speech("partial");
+        if (message.targetLanguage === language) {
+          this.captions.showReleased({ ...message, number: message.sequenceNumber });
+        }
         break;
       case "broadcastState":
         this.controls.setSpeakersVolume(message.volume);

@@ -3,6 +3,7 @@ import type { BroadcastState, TalkPhase, TalkView } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
 import { numberOf, type Memory } from "../shared/remembered";
 import type { CaptionLine, PartialLine } from "./captions";
+import type { ReleasedSentence } from "./released";
 import type { Presence } from "./speaker_presence";
 
 /** `choosing`: a language; `waiting`: in a room, for a talk; `joining`: the first attempt and every
@@ -46,6 +47,8 @@ export interface ListenerState {
   readonly offlineS: number | null;
   readonly lines: readonly CaptionLine[];
   readonly partial: PartialLine | null;
+  /** Sentences that are shown ahead of their voice. */
+  readonly released: readonly ReleasedSentence[];
   readonly mode: Mode;
   /** Captions only, because the network carries no more. */
   readonly isSlow: boolean;
@@ -96,6 +99,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     offlineS: null,
     lines: [],
     partial: null,
+    released: [],
     mode: oneOf<Mode>("mode", ["both", "captions", "sound"], "both"),
     isSlow: false,
     hasNoSound: false,

@@ -90,6 +90,9 @@ export interface Utterance {
   readonly audio?: string;
   /** Why there is no clip. */
   readonly skipped?: string | null;
+  /** The talk's sentence that it belongs to, where translations are released of sentences. */
+  readonly sentence?: number | null;
+  readonly endsSentence?: boolean;
 }
 
 export type ServerMessage =
@@ -138,12 +141,25 @@ export type ServerMessage =
   | ({ type: "translatedAudio"; targetLanguage: string } & Utterance)
   | { type: "partialCaption"; sequenceNumber: number; text: string; language: string }
   | {
+      /** The open sentence, ahead of its voice: `text` stays, `preview` may still change. */
+      type: "translatedCaption";
+      targetLanguage: string;
+      sequenceNumber: number;
+      sentence: number;
+      text: string;
+      preview: string;
+      final: boolean;
+    }
+  | {
       type: "skipped";
       sequenceNumber: number;
       previousSequenceNumber?: number | null;
       targetLanguage?: string;
       reason: string;
+      transcript?: string;
       sourceTranscript?: string;
+      sentence?: number;
+      endsSentence?: boolean;
     }
   | {
       /** On a track's data channel: its clip begins on the track now. */

@@ -23,7 +23,7 @@ from benchmarks.chaos.judge import (
 from benchmarks.crowd import Held, Talk
 from ingest_gateway.client import ListenReport, ReceivedClip, ReceivedSkip, SpeakReport
 from local_stack.audience import Content
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release, Route
 
 pytestmark = pytest.mark.unit
 
@@ -48,7 +48,7 @@ def entry(number: int, text: str, first_s: int, end_s: int) -> LedgerEntry:
         resume_sequence=0,
         resume_sequence_sample=0,
         routes=(Route("ca", None),),
-        outcomes=(FixedOutcome("ca", f"ca {text}", None, 0),),
+        outcomes=(FixedOutcome("ca", f"ca:{text}", None, 0),),
     )
 
 
@@ -74,7 +74,7 @@ def held(*entries: LedgerEntry) -> Held:
 
 
 def _told(one: LedgerEntry) -> Content:
-    return Content(None, f"ca {one.text}", f"/{one.number}.mp3")
+    return Content(None, f"ca:{one.text}", f"/{one.number}.mp3")
 
 
 def whole() -> Held:
@@ -91,6 +91,7 @@ def test_audio_in_no_entry_and_words_that_are_nowhere_are_lost() -> None:
         lost=(
             "scripted 3: samples 32000-64000 of epoch 0 are in no entry",
             "scripted 3: 1 words missing, 0 unknown",
+            "scripted 3: 1 words missing, 0 unknown in ca",
         )
     )
 
@@ -101,6 +102,7 @@ def test_audio_in_two_entries_is_repeated_and_so_are_its_words() -> None:
     assert faults.repeated == (
         "scripted 3: samples 16000-32000 of epoch 0 are in 2 entries",
         "scripted 3: 1 words said twice",
+        "scripted 3: 1 words said twice in ca",
     )
 
 
@@ -114,7 +116,9 @@ def test_what_was_never_acknowledged_is_lost() -> None:
 
 def test_words_in_another_order_are_lost_too() -> None:
     faults = faults_of(held(entry(0, "w3", 0, 2), entry(1, "w1 w2", 2, 4)))
-    assert faults == Faults(lost=("scripted 3: words out of order",))
+    assert faults == Faults(
+        lost=("scripted 3: words out of order", "scripted 3: words out of order in ca")
+    )
 
 
 def test_an_outcome_that_is_not_fixed_once_breaks_its_own_bar() -> None:
@@ -127,10 +131,47 @@ def test_an_outcome_that_is_not_fixed_once_breaks_its_own_bar() -> None:
 
 def test_what_was_told_must_be_what_was_fixed() -> None:
     one = whole()
-    told = {**one.contents, (1, "ca"): frozenset({Content("late", "ca w3")})}
+    told = {**one.contents, (1, "ca"): frozenset({Content("late", "ca:w3")})}
     assert faults_of(replace(one, contents=told)).outcomes == (
         "scripted 3: utterance 1 in ca was told otherwise than it is fixed",
     )
+
+
+def released(text: str, phrase: str, skipped: str | None = None) -> tuple[FixedOutcome, ...]:
+    release = Release(0, bool(phrase), phrase, 0, 0, None)
+    return (FixedOutcome("ca", text, skipped, 0, release),)
+
+
+def test_a_release_that_waits_for_its_phrase_reaches_nobody_by_itself() -> None:
+    first = replace(entry(0, "w1 w2", 0, 2), outcomes=released("ca:w1", ""), sentence=0)
+    last = replace(entry(1, "w3", 2, 4), outcomes=released(" w2 w3", "ca:w1 w2 w3"), sentence=0)
+    one = held(first, last)
+    told = {(1, "ca"): frozenset({Content(None, "ca:w1 w2 w3", "/1.mp3")})}
+    one = replace(one, reached=frozenset(told), contents=told)
+    assert faults_of(one) == Faults()
+
+    without = {(1, "ca"): frozenset({Content(None, "ca:w2 w3", "/1.mp3")})}
+    assert faults_of(replace(one, contents=without)) == Faults(
+        lost=("scripted 3: 1 words missing, 0 unknown in ca",),
+        outcomes=("scripted 3: utterance 1 in ca was told otherwise than it is fixed",),
+    )
+
+
+def test_what_is_released_must_be_voiced_once() -> None:
+    last = replace(entry(0, "w1 w2 w3", 0, 4), outcomes=released("ca:w1 w2 w3", "w2 w3"))
+    told = {(0, "ca"): frozenset({Content(None, "w2 w3", "/1.mp3")})}
+    assert faults_of(replace(held(last), contents=told)) == Faults(
+        lost=("scripted 3: 1 words missing, 0 unknown in ca",),
+        outcomes=("scripted 3: sentence 0 in ca is voiced otherwise than it was released",),
+    )
+
+
+def test_words_of_a_sentence_that_failed_are_not_lost() -> None:
+    first = replace(entry(0, "w1 w2", 0, 2), outcomes=released("", ""), sentence=0)
+    last = replace(entry(1, "w3", 2, 4), outcomes=released("", "", "failed"), sentence=0)
+    told = {(1, "ca"): frozenset({Content("failed", None)})}
+    one = replace(held(first, last), reached=frozenset(), skipped=frozenset(told), contents=told)
+    assert faults_of(one) == Faults()
 
 
 def test_a_repeat_is_none_when_it_says_the_same() -> None:

@@ -13,7 +13,7 @@ from connectors.interfaces.session_tables import (
     count_change,
 )
 from connectors.memory.session_tables import MemorySessionTables
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 pytestmark = pytest.mark.unit
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from beam_flink_kit.loops import VirtualLoop
+from connectors.calls.policy import Policies
 from connectors.interfaces.errors import RetryableError
 from connectors.interfaces.session_tables import ListenerCounts
 from connectors.interfaces.speech_to_text import SpeechStream
@@ -83,6 +84,7 @@ class Stage:
     stt: ScriptedSpeechToTextSettings = field(default_factory=ScriptedSpeechToTextSettings)
     release: ReleaseSettings | None = None
     translator: Translator | None = None
+    policies: Policies | None = None
     running: ClassVar[list[Stage]] = []
 
     @classmethod
@@ -105,6 +107,8 @@ class Stage:
         )
         if self.translator is not None:
             self.connectors = replace(self.connectors, translator=self.translator)
+        if self.policies is not None:
+            self.connectors = replace(self.connectors, policies=self.policies)
         self.speculation = SpeculativeDelivery(self.loop, self.connectors, is_on=True)
         warming = WarmUp(self.loop, self.connectors)
         self.releases = (
@@ -137,9 +141,17 @@ class Stage:
     ) -> None:
         self.settled.append((session_id, number, language, is_delivered))
 
-    def listen(self, *languages: str) -> None:
-        """The tables say that these are listened to."""
-        counts = ListenerCounts(dict.fromkeys(languages, 1), 1)
+    def listen(
+        self, *languages: str, only_read: tuple[str, ...] = (), ahead: tuple[str, ...] = ()
+    ) -> None:
+        """The tables say that these are listened to, some only read, and in some captions are
+        wanted ``ahead`` of the voice."""
+        counts = ListenerCounts(
+            dict.fromkeys(languages, 1),
+            1,
+            partials=dict.fromkeys(ahead, 1),
+            readers=dict.fromkeys(only_read, 1),
+        )
         self.tables.set_counts(SESSION, counts, self.loop.now_ms())
 
     def streams(self) -> tuple[SpeechStream, ...]:

@@ -6,13 +6,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.calls.policy import Policies
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.translation import NO_HINTS, TranslationAbilities, TranslationHints
+from connectors.memory.notifier import MemoryNotifier
 from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
 from connectors.testing.words import write_silence, write_words
 from pipelines.segmentation.step_segmenter import StepSegmenter
@@ -311,6 +314,68 @@ def test_whole_sentences_are_translated_once() -> None:
     play(heard, talk)
     assert_understood(heard, talk)
     assert len(translator.asked) == 2
+
+
+def test_captions_are_ahead_of_the_voice_and_only_grow() -> None:
+    """Of a sentence the released text grows, what is coming stays until there is another draft, and
+    the last caption says all of it."""
+    heard = listening(UnsureTranslator())
+    heard.stage.listen("es", ahead=("es",))
+    notifier = heard.stage.connectors.notifier
+    assert isinstance(notifier, MemoryNotifier)
+    talk = two_sentences()
+    play(heard, talk)
+    assert_understood(heard, talk)
+    shown = [
+        notice.message
+        for notice in notifier.notices
+        if notice.message["type"] == "translatedCaption"
+    ]
+    by_sentence = {
+        number: [message for message in shown if message["sentence"] == number]
+        for number in texts(heard.stage.entries())
+    }
+    for number, captions in by_sentence.items():
+        grown = [str(message["text"]) for message in captions]
+        assert all(after.startswith(before) for before, after in pairwise(grown))
+        assert grown[-1] == texts(heard.stage.entries())[number]
+        assert [message["final"] for message in captions] == [
+            *[False] * (len(captions) - 1),
+            True,
+        ]
+        assert all(message["preview"] for message in captions[:-1])
+        states = [(message["text"], message["preview"], message["final"]) for message in captions]
+        assert len(set(states)) == len(states), "nothing is shown again"
+
+
+def test_a_language_that_is_only_read_is_told_and_not_voiced() -> None:
+    heard = listening(UnsureTranslator(), "es", "ca")
+    heard.stage.listen("es", "ca", only_read=("ca",))
+    talk = two_sentences()
+    play(heard, talk)
+    assert_understood(heard, talk)
+    read = heard.once("ca")
+    assert {each.skipped for each in read} == {"captions"}
+    assert [word for each in read for word in ids(each.text)] == ids(" ".join(talk.words))
+
+
+def test_what_is_spoken_of_too_long_ago_is_shown_and_not_voiced() -> None:
+    stage = Stage(
+        ScriptedSpeechToTextSettings(delay_s=0.1),
+        SETTINGS,
+        UnsureTranslator(),
+        Policies(voice_within_s=0.0),
+    )
+    stage.listen("es")
+    heard = Listening(stage, Job(stage, StepSegmenter()))
+    talk = two_sentences()
+    play(heard, talk)
+    told = heard.once()
+    assert told
+    assert {each.skipped for each in told} == {"late"}
+    assert [word for each in told for word in ids(each.text)] == ids(" ".join(talk.words))
+    outcomes = [entry.outcome("es") for entry in heard.stage.entries()]
+    assert {one.skipped for one in outcomes if one and one.text and one.is_announced} == {"late"}
 
 
 def test_the_speakers_own_language_is_not_translated() -> None:

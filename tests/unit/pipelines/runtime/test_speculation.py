@@ -16,6 +16,7 @@ from connectors.testing.translation import ScriptedTranslator, ScriptedTranslato
 from pipelines.runtime.speculation import KEPT_MS, SpeculationCounts, SpeculativeDelivery
 from pipelines.transforms.synthesize import SynthesizeTranslation
 from pipelines.transforms.translate import TranslateUtterance
+from schemas.session_info import SessionInfo
 from schemas.values import (
     Clip,
     DeadLetter,
@@ -25,7 +26,6 @@ from schemas.values import (
     ListenerLanguages,
     Route,
     RoutedUtterance,
-    SessionInfo,
     Timeline,
     Translation,
     Utterance,
@@ -272,6 +272,19 @@ def test_what_is_too_old_to_hear_is_shown_only(ended_ago_ms: int, voiced: bool) 
     assert (answer.clip is not None) == voiced
     assert answer.translation.text == "buenos días", "the caption is kept"
     assert answer.translation.skipped == (None if voiced else "late")
+
+
+def test_what_all_listeners_only_read_costs_no_voice() -> None:
+    site = Site()
+    read = replace(entry_of(), routes=(Route("es", None, is_voiced=False),))
+    site.begin(read)
+    (translation,) = translated(site, read)
+    (answer,), _ = site.took_ms(run_to_end(SynthesizeTranslation(), translation, site.at))
+    assert isinstance(answer, VoicedTranslation)
+    assert (answer.clip, answer.translation.skipped) == (None, "captions")
+    assert answer.translation.text == "es:good morning"
+    site.pass_ms(1_000)
+    assert site.synthesizer.calls_made == 0
 
 
 def test_closing_ends_what_is_under_way() -> None:

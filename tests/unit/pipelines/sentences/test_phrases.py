@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.sentences.phrases import FASTEST, is_phrase, voice_rate, voiced_text
+from pipelines.sentences.phrases import is_phrase, voiced_text
 
 pytestmark = pytest.mark.unit
 
@@ -30,11 +30,3 @@ def test_the_mark_of_the_word_in_front_is_not_voiced() -> None:
     assert voiced_text(", que vive aquí") == "que vive aquí"
     assert voiced_text(" que vive") == "que vive"
     assert voiced_text("...") == "..."
-
-
-def test_the_rate_follows_the_backlog() -> None:
-    rates = [voice_rate(backlog_s, 2.0) for backlog_s in (0.0, 1.0, 2.0, 20.0)]
-    assert rates[0] == 1.0
-    assert rates == sorted(rates)
-    assert rates[-1] == FASTEST
-    assert voice_rate(5.0, 0.0) == 1.0

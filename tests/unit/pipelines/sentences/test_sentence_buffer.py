@@ -101,3 +101,18 @@ def test_one_with_marks_is_not_taken_for_one_without() -> None:
     buffer.add("well, yes", ends=False)
     buffer.add("one two three four five", ends=False)
     assert buffer.pause_s == SentenceRules().pause_s
+
+
+def test_the_dot_of_a_spelt_letter_is_no_punctuation() -> None:
+    buffer = SentenceBuffer("en", SentenceRules(bare_after_words=4))
+    buffer.add("mister john s. and then", ends=False)
+    assert buffer.is_bare
+
+
+def test_who_gave_marks_may_go_without_for_twice_as_long() -> None:
+    buffer = SentenceBuffer("en", SentenceRules(bare_after_words=3))
+    buffer.add("In short, it was like", ends=False)
+    buffer.add("the one", ends=False)
+    assert not buffer.is_bare
+    buffer.add("of now and then", ends=False)
+    assert buffer.is_bare

@@ -1,0 +1,85 @@
+"""What `make score` leaves to look at: a table, a picture, and sentences side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks.score.measure import Material, Row
+from benchmarks.score.virtual_talk import Played
+from benchmarks.tables import show
+
+SCORES = ("BLEU", "chrF", "LongYAAL (CU)", "LongYAAL (CA)")
+SENTENCES_SHOWN = 10
+_NOW, _BEFORE, _WHOLE = "agreement, swift", "append", "sentence"
+
+
+def show_rows(rows: Sequence[Row]) -> None:
+    columns = ("release", "words", "mean s", "p95 s", "voice mean s", "chrF to whole")
+    columns = (*columns, "contradicted %", "ends found %", "calls/s", "characters")
+    columns = (*columns, "words a phrase", *SCORES, "$/h, 2 languages", "$/h, 10")
+    for language in dict.fromkeys(row.language for row in rows):
+        table: list[list[object]] = []
+        for row in (row for row in rows if row.language == language):
+            found = row.figures
+            seconds = (found.delay_mean_s, found.delay_p95_s, found.voice_mean_s)
+            shares = (found.chrf, found.contradicted, found.boundaries)
+            table.append(
+                [
+                    row.policy,
+                    row.words,
+                    *(f"{each:.2f}" for each in seconds),
+                    *(f"{each:.1f}" for each in shares),
+                    f"{found.calls_per_s:.2f}",
+                    f"{found.cost:.2f}",
+                    f"{found.phrase_words:.0f}",
+                    *(f"{row.scores[name]:.2f}" if name in row.scores else "" for name in SCORES),
+                    f"{row.dollars_2:.2f}",
+                    f"{row.dollars_10:.2f}",
+                ]
+            )
+        engine = "neural" if language == "pt" else "offline"
+        show(f"Releases in virtual time (en-{language}, {engine} engine)", columns, table)
+
+
+def draw(rows: Sequence[Row], file: Path) -> None:
+    """Delay against chrF, a panel a language: up and to the left is better."""
+    languages = tuple(dict.fromkeys(row.language for row in rows))
+    figure = Figure((11.0, 7.0), layout="constrained")
+    for place, language in enumerate(languages, 1):
+        panel = figure.add_subplot(2, 2, place)
+        for words, mark in (("perfect", "o"), ("recognised", "s")):
+            own = [row for row in rows if (row.language, row.words) == (language, words)]
+            x = [row.figures.delay_mean_s for row in own]
+            panel.scatter(x, [row.figures.chrf for row in own], marker=mark, label=f"{words} words")
+            for row in own:
+                at = (row.figures.delay_mean_s, row.figures.chrf)
+                panel.annotate(row.policy, at, (5, -9), textcoords="offset points", fontsize=6)
+        panel.set(title=f"en-{language}", xlabel="mean delay of a released word, s")
+        panel.set_ylabel("chrF to whole sentences")
+        panel.legend(fontsize=7)
+    figure.savefig(file, dpi=120)
+
+
+def side_by_side(material: Material, played: Mapping[str, Sequence[Played]]) -> str:
+    """Ten sentences: source, utterances alone, as released now, translated whole, reference."""
+    lines = [f"## en-{material.language}", ""]
+    for before, now, whole in zip(*(played[name] for name in (_BEFORE, _NOW, _WHOLE)), strict=True):
+        references = material.references.get(now.talk.name)
+        if references is None:
+            continue
+        sentences = zip(
+            now.talk.sentences,
+            *((sentence.text for sentence in each.sentences) for each in (before, now, whole)),
+            references,
+            strict=False,
+        )
+        for texts in sentences:
+            names = ("source", "before", "now", "whole", "reference")
+            lines += [f"- **{name}**: {text}" for name, text in zip(names, texts, strict=True)]
+            lines.append("")
+            if lines.count("") > SENTENCES_SHOWN:
+                return "\n".join(lines)
+    return "\n".join(lines)
