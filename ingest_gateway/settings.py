@@ -64,7 +64,7 @@ class GatewaySettings(BaseSettings):
     kvs_role: str | None = None
     kvs_sts_endpoint: str | None = None
 
-    languages: Literal["offline", "amazon", "any"] = "offline"
+    languages: Literal["offline", "local", "amazon", "any"] = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
     user_pool_id: str | None = None

@@ -1,13 +1,18 @@
-"""``make live``: everything runs until Ctrl-C, for a person's own microphone."""
+"""``make live``: everything runs until Ctrl-C, for a person's own microphone.
+
+``--speech``: as the demo has it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
 from local_stack.flink import ROOT
 from local_stack.ports import is_free
 from local_stack.processes import ProcessError, stop_on_terminate
+from local_stack.speech_engines import SPEECH, demo_engines
 from local_stack.stack import LocalStack, StackSettings
 
 DIRECTORY = ROOT / "build" / "live"
@@ -15,13 +20,19 @@ PORT = 8080
 LOOK_EVERY_S = 1.0
 
 
-def run() -> int:
+def say(step: str) -> None:
+    print(f"live: {step}", flush=True)
+
+
+def run(speech: str) -> int:
     settings = StackSettings(
         DIRECTORY,
         stage="live",
         gateway_port=PORT if is_free(PORT) else 0,
     )
-    with LocalStack(settings, say=lambda step: print(f"live: {step}", flush=True)) as stack:
+    with demo_engines(speech, settings) as engines, LocalStack(engines.settings, say=say) as stack:
+        for line in engines.in_words:
+            say(line)
         print(f"live: open {stack.gateway_url}/ to speak and to listen; Ctrl-C stops everything")
         print(f"live: how it fares, for operators: {stack.operator_link}")
         print(f"live: Flink's own pages: {stack.job.rest.url}/; logs: {DIRECTORY / 'logs'}/")
@@ -39,9 +50,14 @@ def _wait_for_an_end(stack: LocalStack) -> int:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--speech", default="local", choices=SPEECH)
+    given = parser.parse_args()
     stop_on_terminate()
     try:
-        return run()
+        return run(given.speech)
     except KeyboardInterrupt:
         print("\nlive: stopped")
         return 0

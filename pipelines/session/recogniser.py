@@ -74,6 +74,7 @@ class Recogniser:
         self._segmenter = settings.segmenter
         self._detectors = settings.detectors if settings.segmenter.needs_voice else None
         self._report_every_s = settings.report_every_s
+        self._promises = settings.promises
         self._language = language
         self._commands = commands
         self.audio = UncommittedAudio(self._detectors)
@@ -264,7 +265,7 @@ class Recogniser:
 
     def _open_stream(self) -> None:
         self._streams += 1
-        self._stream = RecognitionStream(self._streams)
+        self._stream = RecognitionStream(self._streams, self._promises)
         self._commands.append(do.OpenStream(self._streams, self._language))
 
     def _current(self, number: int) -> RecognitionStream | None:
@@ -287,9 +288,8 @@ class Recogniser:
         self._may_cut = False
         position = self.position
         stream, audio, every_s = self._stream, self.audio, self._report_every_s
-        hypothesis = hypothesis_of(
-            stream, audio, position.resume_sample, every_s, finished=finished
-        )
+        resume = position.resume_sample
+        hypothesis = hypothesis_of(stream, audio, resume, every_s, finished=finished)
         if hypothesis is None:
             return None
         if hypothesis.through_sample >= hypothesis.available_sample:
