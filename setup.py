@@ -87,6 +87,8 @@ setup(
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
         "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
+        # Whisper as the recogniser (models.toml).
+        "whisper": ["faster-whisper"],
         # What an author of an engine runs the contract suites with (connectors/testing).
         "testing": ["jiwer", "pytest", "pytest-asyncio"],
         "dev": [

@@ -61,7 +61,7 @@ def load(folder: Path, language: str, threads: int) -> WhisperServer:
         whisper: Any = import_module("faster_whisper")
     except ModuleNotFoundError:
         raise PermanentError(
-            "the Python package faster-whisper is not installed: pip install faster-whisper"
+            "the Python package faster-whisper is not installed: pip install .[whisper]"
         ) from None
     try:
         model = whisper.WhisperModel(

@@ -8,9 +8,13 @@ from dataclasses import replace
 from pipelines.runtime.worker import CallSite
 from schemas.values import DeadLetter, Translation, VoicedTranslation
 
+UNVOICED = "unvoiced"
+"""Why there is no clip in a language that no voice speaks: it is for reading."""
+
 
 class SynthesizeTranslation:
-    """A handler of ``AsyncDoFn``. Speech that ended too long ago is shown, and not voiced."""
+    """A handler of ``AsyncDoFn``. Speech that ended too long ago, and all of a language without a
+    voice, is shown and not voiced."""
 
     stage = "synthesize"
 
@@ -24,8 +28,11 @@ class SynthesizeTranslation:
             yield VoicedTranslation(item, None)
             return
         voice_within_s = at.connectors.policies.voice_within_s
-        may_be_late = not item.is_fixed or item.phrase is not None
-        if may_be_late and item.entry.is_older_than(voice_within_s, at.now_ms()):
+        is_new = not item.is_fixed or item.phrase is not None
+        if is_new and not at.connectors.synthesizer.can_speak(item.route.language):
+            yield VoicedTranslation(replace(item, skipped=UNVOICED), None)
+            return
+        if is_new and item.entry.is_older_than(voice_within_s, at.now_ms()):
             yield VoicedTranslation(replace(item, skipped="late"), None)
             return
         clip = await at.speculation.clip(item.entry, item.route.language, item.text)

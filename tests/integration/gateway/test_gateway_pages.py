@@ -78,7 +78,8 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     assert names["ar"]["direction"] == "rtl"
     # There is a route from English to French, but no voice.
     assert offer == {
-        "languages": {"en": ["ca", "es"], "es": ["en"]},
+        "languages": {"en": ["ca", "es", "fr"], "es": ["en"]},
+        "unvoiced": ["fr"],
         "publicUrl": "https://talks.example",
         "binaryFrames": True,
         "signIn": None,

@@ -6,15 +6,24 @@ import type { ListenerState } from "./store";
 /** Utterances whose clips can be heard again. */
 const KEPT = 500;
 
+const UNVOICED = "unvoiced";
+
+function stateOf(utterance: Utterance, state: CaptionState): CaptionState {
+  if (!utterance.skipped) return state;
+  return utterance.skipped === UNVOICED ? "heard" : "missing";
+}
+
 /** The captions of a session's store, and the utterances that they were made of. */
 export class CaptionLog {
   private readonly utterances = new Map<number, Utterance>();
+  private readonly unvoiced = new Set<number>();
 
   constructor(private readonly store: StoreApi<ListenerState>) {}
 
   /** Another talk, or another language. */
   clear(): void {
     this.utterances.clear();
+    this.unvoiced.clear();
     this.store.setState({ lines: [], partial: null });
   }
 
@@ -23,19 +32,22 @@ export class CaptionLog {
       number: utterance.sequenceNumber,
       text: utterance.transcript ?? "",
       original: utterance.sourceTranscript ?? "",
-      state: utterance.skipped ? ("missing" as const) : state,
+      state: stateOf(utterance, state),
       saidAtMs: utterance.timestamp ?? null,
       saidForMs: (utterance.sourceDuration ?? 0) * 1000,
       hasClip: !utterance.skipped && (utterance.url ?? utterance.audio ?? null) !== null,
     };
     if (line.hasClip) this.keep(utterance);
+    if (utterance.skipped === UNVOICED) this.unvoiced.add(utterance.sequenceNumber);
     this.store.setState(({ lines, partial }) => {
       const next = withLine(lines, line);
       return { lines: next, partial: stillPartial(partial, next) };
     });
   }
 
+  /** What no voice speaks is for reading: that its clip never comes makes nothing missing. */
   mark(number: number, state: CaptionState): void {
+    if (state === "missing" && this.unvoiced.has(number)) return;
     this.store.setState(({ lines }) => ({ lines: withState(lines, number, state) }));
   }
 

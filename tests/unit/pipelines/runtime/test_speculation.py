@@ -241,6 +241,17 @@ def test_what_the_ledger_holds_is_carried_out_to_the_letter() -> None:
     assert [(each.clip, each.translation.skipped) for each in answers] == [(None, "late")]
 
 
+def test_a_language_without_a_voice_is_told_to_be_read() -> None:
+    site = Site()
+    (spanish,) = translated(site, entry_of(languages=("es",)))
+    answer = replace(spanish, route=Route("el", None))
+    voiced, _ = site.took_ms(run_to_end(SynthesizeTranslation(), answer, site.at))
+    assert [(each.clip, each.translation.skipped, each.translation.text) for each in voiced] == [
+        (None, "unvoiced", answer.text)
+    ]
+    assert site.synthesizer.calls_made == 0
+
+
 @pytest.mark.parametrize(
     ("kind", "skipped"), [(EntryKind.GAP, "gap"), (EntryKind.FAILED, "failed")]
 )
