@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from schemas.values import Clip
 
@@ -16,3 +16,16 @@ class SpeechSynthesizer(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ScarceSynthesizer(SpeechSynthesizer, Protocol):
+    """A voice that barely keeps up with one talk: what it speaks in vain it lacks elsewhere."""
+
+    @property
+    def is_scarce(self) -> bool: ...
+
+
+def is_scarce(synthesizer: SpeechSynthesizer) -> bool:
+    """Whether it is to be asked for committed words only."""
+    return isinstance(synthesizer, ScarceSynthesizer) and synthesizer.is_scarce

@@ -38,6 +38,7 @@ class ScriptedSynthesizer:
         self._calls = ScriptedCalls(self._settings.delay, self._settings.faults)
         self._clips: dict[int, Clip] = {}
         self._is_closed = False
+        self.is_scarce = False
 
     @property
     def calls_made(self) -> int:
