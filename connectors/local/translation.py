@@ -22,9 +22,12 @@ from connectors.offline.translation import OfflineTranslator
 
 @dataclass(frozen=True, slots=True)
 class LocalTranslatorSettings:
-    """A sentence takes 5 to 25 ms; 5,000 characters a second and a half."""
+    """A sentence takes 5 to 25 ms, 5,000 characters a second and a half; on a machine whose cores
+    are taken many times as long. An engine that gives nothing for ``answer_timeout_s``, and
+    ``answer_timeout_a_sign_s`` for each character, hangs and is killed."""
 
     answer_timeout_s: float = 10.0
+    answer_timeout_a_sign_s: float = 0.01
     longest_text: int = 5_000
 
 
@@ -110,9 +113,10 @@ class LocalTranslator:
             "target": step.target,
             "text": text,
         }
-        answer = await self._engine.call(
-            json.dumps(request).encode(), self._settings.answer_timeout_s
+        patience_s = self._settings.answer_timeout_s + self._settings.answer_timeout_a_sign_s * len(
+            text
         )
+        answer = await self._engine.call(json.dumps(request).encode(), patience_s)
         return answer.decode()
 
     async def _require(self, model: Model) -> str:
