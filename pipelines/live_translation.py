@@ -96,7 +96,7 @@ def _transcribe_panes(
         options.segmenter,
         options.settings,
         options.hold,
-        options.window.partitions,
+        options.window,
         ticks,
         raw=options.read.record_format == "pcm",
     )

@@ -140,6 +140,10 @@ class SessionAlone:
             if utterance.entry.kind is EntryKind.SPEECH:
                 yield utterance
 
+    def delivered(self, utterance: Utterance, language: str) -> None:
+        """A session with too much undelivered stops reading. In the loop."""
+        self._host.settled(SESSION, utterance.entry.number, language, True)
+
     def close(self) -> None:
         self._loop.call(self._host.close)
 

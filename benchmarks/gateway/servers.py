@@ -46,7 +46,11 @@ def gateway_app(sink: StandInSink) -> Litestar:
         ),
         verifier=issuer,
         issuer=issuer,
-        limits=Limits(creates_per_minute=_UNLIMITED, joins_per_minute=_UNLIMITED),
+        limits=Limits(
+            creates_per_minute=_UNLIMITED,
+            joins_per_minute=_UNLIMITED,
+            hall_joins_per_minute=_UNLIMITED,
+        ),
     )
     return create_app(Gateway(needs))
 

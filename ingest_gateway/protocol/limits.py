@@ -18,7 +18,7 @@ class Limits:
     creates_per_minute: int = 5
     joins_per_minute: int = 60
     hall_joins_per_minute: int = 1200
-    languages_per_session: int = 8
+    languages_per_session: int = 10
     frames_per_s: float = 20.0
     frame_burst: int = 200
     commands_per_s: float = 20.0

@@ -60,8 +60,8 @@ class _SupersededError(Exception):
 class SessionHost:
     """``rung`` is called when an utterance waits in ``utterances`` or a letter in ``letters``;
     ``read_again``, when the log is to be read again; ``lost``, when an engine of a generation has
-    taken a session over. ``delivers_all``: entries without routes come out too. All methods run in
-    the loop."""
+    taken a session over. ``delivers_all``: entries without routes come out too. ``audio_every_s``:
+    how far apart records come, where they come in panes. All methods run in the loop."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class SessionHost:
         read_again: Callable[[], None],
         lost: Callable[[int], None],
         delivers_all: bool = False,
+        audio_every_s: float = 0.0,
     ) -> None:
         self.utterances: deque[Utterance] = deque()
         self.letters: deque[DeadLetter] = deque()
@@ -82,6 +83,7 @@ class SessionHost:
         """The generation of another engine that has taken a session over; 0: none has."""
         self._tell_lost = lost
         self._delivers_all = delivers_all
+        self._audio_every_s = audio_every_s
         self._tools = tools
         self._segmenter = segmenter
         self._generation = generation
@@ -321,6 +323,7 @@ class SessionHost:
             self._raw,
             self._delivers_all,
             self._tools.release,
+            self._audio_every_s,
             promises_of(capabilities_of(connectors.speech_to_text)),
         )
         session = Session(session_id, settings, known)

@@ -49,7 +49,7 @@ class PauseSegmenter:
     silence_samples: int = 3 * SAMPLE_RATE_HZ
     half_word_samples: int = SAMPLE_RATE_HZ // 5
     likely_pause_samples: int = SAMPLE_RATE_HZ // 10
-    likely_run_on_samples: int = SAMPLE_RATE_HZ * 5 // 4
+    likely_run_on_samples: int = SAMPLE_RATE_HZ * 6 // 5
 
     @property
     def needs_voice(self) -> bool:
@@ -76,13 +76,16 @@ class PauseSegmenter:
 
     def predicted_commit(self, resume_sample: int, hypothesis: Hypothesis) -> str:
         """What the next segment would say if no other word came: where speech that is about to run
-        on for too long would be cut, once that is behind a clause's length; or all words, once the
-        voice has stopped after the last one for so long that a cut there is likely."""
+        on for too long would be cut, once a word ends near there; or all words, once the voice has
+        stopped after the last one for so long that a cut there is likely.
+
+        Of what is begun by it 9 % is in vain, for 0.06 s of mean lag; looking 0.3 s ahead whatever
+        the last word's end gains 0.02 s more and wastes 27 % (docs/results.md, "Cost")."""
         words = words_after(resume_sample, hypothesis.words)
         if not words or hypothesis.voice is None:
             return ""
         onset, last = words[0].start_sample, words[-1]
-        if hypothesis.through_sample - onset >= self.likely_run_on_samples:
+        if last.end_sample - onset >= self.likely_run_on_samples:
             through = max(hypothesis.through_sample, onset + self.run_on_samples)
             cut = self._running_on(words, len(words), replace(hypothesis, through_sample=through))
             is_long = cut is not None and cut.resume_sample >= onset + self.clause_samples

@@ -31,7 +31,8 @@ from pipelines.session.takeover import SessionSettings
 from schemas.values import SAMPLE_RATE_HZ, EntryKind
 
 SETTLE_AFTER_S = 3.0
-"""Audio that stops without a word why is committed up to the last whole word."""
+"""Audio that stops without a word why is committed up to the last whole word: so long after more
+of it should have come."""
 SETTLE_WITHIN_S = 5.0
 FINISH_WITHIN_S = 30.0
 """After the last result: a recording's stream is sent all of it at once."""
@@ -73,8 +74,8 @@ class Recogniser:
         self.gave_up_because = ""
         self._segmenter = settings.segmenter
         self._detectors = settings.detectors if settings.segmenter.needs_voice else None
-        self._report_every_s = settings.report_every_s
-        self._promises = settings.promises
+        self._report_every_s, self._promises = settings.report_every_s, settings.promises
+        self._settle_after_s = settings.audio_every_s + SETTLE_AFTER_S
         self._language = language
         self._commands = commands
         self.audio = UncommittedAudio(self._detectors)
@@ -191,7 +192,7 @@ class Recogniser:
                 self.close()
         elif stream is not None and stream.is_finishing and now.s >= stream.finish_by_s:
             self.stream_failed(stream.number, f"no end of stream within {FINISH_WITHIN_S:g} s", now)
-        if not self._has_settled and self.silent_s(now) >= SETTLE_AFTER_S:
+        if not self._has_settled and self.silent_s(now) >= self._settle_after_s:
             self._has_settled = True
             if self._mode is _Mode.LISTENING and is_last:
                 self._mode = _Mode.FLUSHING if is_late(self.epoch) else _Mode.SETTLING

@@ -18,7 +18,7 @@ class SessionSettings:
     ``promises``: what the recogniser promises of its words.
     ``release``: translations are released of sentences; None: each utterance is translated alone.
     ``delivers_all``: the languages are joined later (bounded runs), so that entries without routes
-    are delivered too."""
+    are delivered too. ``audio_every_s``: how far apart audio comes, where it comes in panes."""
 
     segmenter: Segmenter
     detectors: Detectors | None
@@ -28,6 +28,7 @@ class SessionSettings:
     raw: bool = False
     delivers_all: bool = False
     release: ReleaseSettings | None = None
+    audio_every_s: float = 0.0
     promises: WordPromises = NO_PROMISES
 
 

@@ -34,6 +34,7 @@ from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.records import Pane
 from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold, had_all_at_ms
+from pipelines.transforms.window_audio import WindowOptions
 from schemas.values import DeadLetter, Utterance
 
 _log = logging.getLogger(__name__)
@@ -53,14 +54,16 @@ class TranscribePanes(beam.PTransform[Any, Any]):
         segmenter: Segmenter,
         settings: WorkerSettings,
         hold: TickHold,
-        partitions: int,
+        window: WindowOptions,
         ticks: beam.PCollection[int] | None = None,
         *,
         raw: bool = False,
     ) -> None:
         super().__init__()
-        self._dofn = TranscribePartition(job_name, segmenter, settings, hold, raw=raw)
-        self._partitions = partitions
+        self._dofn = TranscribePartition(
+            job_name, segmenter, settings, hold, pane_s=window.pane_ms / 1000, raw=raw
+        )
+        self._partitions = window.partitions
         self._ticks = ticks
 
     def display_data(self) -> dict[str, Any]:
@@ -96,12 +99,14 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         settings: WorkerSettings,
         hold: TickHold,
         *,
+        pane_s: float,
         raw: bool,
     ) -> None:
         self.settings = settings
         self._job_name = job_name
         self._segmenter = segmenter
         self._hold = hold
+        self._pane_s = pane_s
         self._raw = raw
         self._metrics = StepMetrics("transcribe")
         self._superseded = Metrics.counter("transcribe", "superseded_records")
@@ -218,6 +223,7 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
                 read_again=lambda: None,
                 lost=lambda _generation: None,
                 delivers_all=scope.time_mode is TimeMode.INLINE,
+                audio_every_s=self._pane_s,
             )
         )
         first = SavedMarks(generation, uuid.uuid4().hex, 1)

@@ -22,7 +22,9 @@ from connectors.testing.words import write_words
 from pipelines.bounded_run import build_bounded
 from pipelines.coders import register_coders
 from pipelines.options import BoundedJob, JobOptions, LiveJob, read_options
+from schemas.values import ControlKind
 from tests.pipeline.test_bounded_run import SCRIPTED, write_wav
+from tests.pipeline.world import World
 
 pytestmark = pytest.mark.pipeline
 
@@ -164,4 +166,24 @@ def test_every_step_counts_its_elements_and_measures_its_latency(talk: Path) -> 
         assert of_step["elements_out"] > 0, step
         assert of_step["latency_ms"].count == of_step["elements_out"], step
     for before, after in pairwise(steps[1:]):
+        assert counted[before]["elements_out"] == counted[after]["elements_in"], after
+
+
+@pytest.mark.parametrize("graph", ["pause", "window"])
+def test_every_live_step_counts_its_elements_and_measures_its_latency(graph: str) -> None:
+    world = World()
+    pcm, _words = write_words(0, 20, 0.4, 0.1)
+    world.listen("talk", 0.1, "es", revision=1)
+    chunks = world.speak("talk", pcm, 0.5)
+    world.control("talk", ControlKind.END, 11.5, after=chunks - 1)
+    counted = world.run(20.0, windows=graph == "window")
+    utterances = len(world.entries("talk"))
+    steps = [re.sub(r"^\w ", "", label) for label in CARD[graph] if label[0] != "x"]
+    for step in steps:
+        of_step = counted[step]
+        assert of_step["latency_ms"] == of_step["elements_out"] > 0, step
+    read, transcribed = counted[steps[0]], counted["transcribe"]
+    assert read["elements_in"] == chunks + 2, "each chunk, the languages and the end"
+    assert transcribed["elements_out"] == utterances
+    for before, after in pairwise(steps[steps.index("transcribe") :]):
         assert counted[before]["elements_out"] == counted[after]["elements_in"], after

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import apache_beam as beam
+from apache_beam.metrics.execution import MetricsContainer
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
@@ -59,6 +63,8 @@ from schemas.values import (
 )
 
 START_MS = 1_800_000_000_000
+Counted = dict[str, Counter[str]]
+"""By step and name: a counter's value, how many values a distribution has."""
 TICK_MS = 500
 CHUNK_SAMPLES = 4096
 CHUNK_MS = CHUNK_SAMPLES * 1000 // SAMPLE_RATE_HZ
@@ -222,8 +228,9 @@ class World:
         speculates: bool = False,
         windows: bool = False,
         stops: Iterable[tuple[float, float]] = (),
-    ) -> None:
-        """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes.
+    ) -> Counted:
+        """The live graph for ``until_s`` seconds; in ``stops`` (from, to) no tick comes. What its
+        steps counted is returned.
 
         ``windows``: session windows stand in front of the transcription.
         """
@@ -261,10 +268,40 @@ class World:
             last_ms = tick_ms
         stream = stream.advance_watermark_to_infinity()
         pipeline_options = PipelineOptions(["--runner=DirectRunner", "--streaming"])
-        with held(settings) as worker, beam.Pipeline(options=pipeline_options) as pipeline:
+        with (
+            bundle_metrics() as containers,
+            held(settings) as worker,
+            beam.Pipeline(options=pipeline_options) as pipeline,
+        ):
             self.now_ms = worker.loop.now_ms
             graph = live_windows if windows else live
             graph(pipeline | stream.with_output_types(int), options)
+        return counted_by_step(containers)
+
+
+@contextmanager
+def bundle_metrics() -> Generator[list[MetricsContainer]]:
+    """The containers of all bundles. DirectRunner makes one for each bundle, writes into the first
+    of a step for ever, and tells what that held after the first bundle."""
+    made: list[MetricsContainer] = []
+
+    def make(step: str) -> MetricsContainer:
+        made.append(MetricsContainer(step))
+        return made[-1]
+
+    with patch("apache_beam.runners.direct.executor.MetricsContainer", make):
+        yield made
+
+
+def counted_by_step(containers: Iterable[MetricsContainer]) -> Counted:
+    counted: Counted = defaultdict(Counter)
+    for container in containers:
+        updates = container.get_cumulative()
+        for key, value in updates.counters.items():
+            counted[key.metric.namespace][key.metric.name] += value
+        for key, spread in updates.distributions.items():
+            counted[key.metric.namespace][key.metric.name] += spread.count
+    return counted
 
 
 _WORLDS: dict[str, World] = {}

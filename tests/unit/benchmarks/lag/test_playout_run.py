@@ -71,3 +71,9 @@ def test_longer_clips_fall_behind_and_the_page_less_so() -> None:
     page = found["playout_job_page_longer_clips_heard_drift_s"]
     assert plain == pytest.approx(0.125 * 180, abs=0.01)
     assert 0 < page < plain / 2
+
+
+def test_a_talk_that_is_longer_than_the_tables_trust_a_count_is_heard_to_its_end() -> None:
+    talk = write_talk(4, 90.0)
+    heard = job_arrivals(talk, ("es",), PROFILES["current"])
+    assert said(heard, "es") == [word.text for word in talk.words]

@@ -175,14 +175,15 @@ def likely_of_going_on(words: Sequence[TimedWord], through: int, *, resume: int 
 
 
 def test_what_runs_on_is_likely_before_it_is_too_long() -> None:
-    words = words_at(("one", 0, 70), ("two", 70, 140))
-    assert likely_of_going_on(words, 149) == ""
+    short = words_at(("one", 0, 70), ("two", 70, 149))
+    assert likely_of_going_on(short, 160) == "", "another word may end before the cut"
+    words = words_at(("one", 0, 70), ("two", 70, 150))
     assert likely_of_going_on(words, 150) == "one two"
     assert likely_of_going_on(words, 160, resume=70) == "", "what was said is not said again"
 
 
 def test_what_runs_on_is_likely_up_to_where_it_would_be_cut() -> None:
-    words = words_at(("one", 0, 70), ("two", 70, 120), ("three", 124, 145))
+    words = words_at(("one", 0, 70), ("two", 70, 120), ("three", 124, 150))
     assert likely_of_going_on(words, 150) == "one two", "the widest gap after a clause's length"
 
 

@@ -43,6 +43,7 @@ class Driver:
         base: Coverage | None = None,
         entries: Sequence[LedgerEntry] = (),
         language: str = "en",
+        audio_every_s: float = 0.0,
     ) -> None:
         self.ledger = {entry.number: entry for entry in entries}
         self.is_ledger_up = True
@@ -53,7 +54,9 @@ class Driver:
         self.waiting: deque[LedgerEntry] = deque()
         self.log = LogOf()
         self._readers: dict[int, WordReader] = {}
-        settings = SessionSettings(WindowSegmenter(), None, 0.25, "us", 3)
+        settings = SessionSettings(
+            WindowSegmenter(), None, 0.25, "us", 3, audio_every_s=audio_every_s
+        )
         known = TakenOver(base or Coverage(), tuple(entries), listeners, language)
         self.session = Session(SESSION, settings, known)
         self.event(self.session.begin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.interfaces.speech_to_text import Recognition
-from connectors.testing.words import write_silence, write_word
+from connectors.testing.words import write_silence, write_word, write_words
 from pipelines.session import commands as do
 from pipelines.session.coverage import late_epoch
 from pipelines.session.machine import (
@@ -77,6 +77,19 @@ def test_late_chunks_are_committed_whole_and_name_themselves() -> None:
     again.read(*(again.log.chunk(1, number, pcm[number]) for number in (4, 3, 2)))
     again.control(ControlKind.END, after=7)
     assert again.said() == ["w6", "w7", "w3", "w4", "w1", "w2"]
+
+
+@pytest.mark.parametrize(("audio_every_s", "cuts"), [(3.0, [3.0, 6.0]), (0.0, [3.0, 3.4, 6.4])])
+def test_between_two_panes_a_speaker_has_not_stopped(
+    audio_every_s: float, cuts: list[float]
+) -> None:
+    driver = Driver(audio_every_s=audio_every_s)
+    chunks = driver.speak(write_words(0, 8, 0.4, 0.1)[0])
+    driver.pass_s(3.3)
+    driver.speak(write_words(8, 8, 0.4, 0.1)[0], first=chunks)
+    assert [entry.end_sample / 16_000 for entry in driver.entries()] == cuts
+    driver.pass_s(audio_every_s + SETTLE_AFTER_S)
+    assert driver.entries()[-1].end_sample / 16_000 == 7.4, "the last whole word"
 
 
 def test_a_stream_that_begins_in_the_middle_says_from_where_and_tells_nobody() -> None:
