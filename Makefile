@@ -109,7 +109,7 @@ format: $(VENV)/installed ## rewrite the code in the project's format
 	@$(VENV)/bin/ruff format $(PACKAGES)
 
 lock: ## choose new versions of all Python packages: requirements.txt
-	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --extra local --extra whisper --python-version 3.11 \
+	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --extra local --python-version 3.11 \
 		--no-header --no-emit-index-url -o requirements.txt
 
 chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window]

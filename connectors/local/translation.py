@@ -27,7 +27,7 @@ class LocalTranslatorSettings:
     ``answer_timeout_a_sign_s`` for each character, hangs and is killed."""
 
     answer_timeout_s: float = 10.0
-    answer_timeout_a_sign_s: float = 0.01
+    answer_timeout_a_sign_s: float = 0.02
     longest_text: int = 5_000
 
 

@@ -299,12 +299,8 @@ class Recogniser:
             if not finished:
                 return None
             end, words = hypothesis.available_sample, hypothesis.words
-            return Stretch.spoken(
-                Segment(end, end, text_of(words_after(position.resume_sample, words)))
-            )
-        segment = self._segmenter.next_segment(
-            position.end_sample, position.resume_sample, hypothesis
-        )
+            return Stretch.spoken(Segment(end, end, text_of(words_after(resume, words))))
+        segment = self._segmenter.next_segment(position.end_sample, resume, hypothesis)
         if segment is not None:
             return Stretch.spoken(segment if stream is None else stream.as_reported(segment))
         if languages:
