@@ -19,6 +19,8 @@ from connectors.amazon.positions import AmazonPositions
 from connectors.amazon.session_tables import AmazonSessionTables
 from connectors.amazon.shard_source import AmazonShardSource
 from connectors.amazon.speech import AmazonSpeech
+from connectors.calls.fallback_translator import FallbackTranslator
+from connectors.calls.guided_translator import Guidance, GuidedTranslator
 from connectors.calls.policy import PATIENT, Policies
 from connectors.files.clip_store import LocalClipStore
 from connectors.files.dead_letters import FolderDeadLetters
@@ -43,6 +45,7 @@ from connectors.offline.translation import OfflineTranslator
 from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
 from connectors.plugins import open_plugin
 from connectors.registry import Connectors
+from connectors.services.chat_translation import ChatSettings, ChatTranslator
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.services.openai_speech import (
     OpenAiSettings,
@@ -66,14 +69,16 @@ from schemas.values import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
-    """Which engine does what: ``offline``, ``local``, ``amazon`` or ``scripted`` each; of speech
-    ``openai`` too, an endpoint of that kind.
+    """Which engine does what: ``offline``, ``local``, ``amazon``, ``openai`` (an endpoint of that
+    kind) or ``scripted`` each; of translation ``bedrock`` too.
 
     ``local`` are the neural models of `make models`; any other name is an engine of another package
     (``plugins``).
 
     ``scripted`` is for tests and benchmarks; it recognises only words written into the audio.
     ``combined`` recognises English offline and takes other languages to be scripted.
+
+    ``translation_fallback``: translates what the first engine has no translation of; "": none.
 
     ``voice_activity``: ``silero``, ``webrtc``, or "": Silero's where recognition is ``local``.
     """
@@ -92,6 +97,9 @@ class SpeechChoice:
     amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
     local: LocalSpeech = field(default_factory=LocalSpeech)
     openai: OpenAiSettings = field(default_factory=OpenAiSettings)
+    chat: ChatSettings = field(default_factory=ChatSettings)
+    guidance: Guidance = field(default_factory=Guidance)
+    translation_fallback: str = ""
 
     def open_speech_to_text(self) -> SpeechToText:
         own: dict[str, Callable[[], SpeechToText]] = {
@@ -116,13 +124,23 @@ class SpeechChoice:
         return WebrtcVoiceActivityFactory()
 
     def open_translator(self) -> Translator:
+        translator = self._open_translator(self.translation)
+        if self.translation_fallback:
+            fallback = self._open_translator(self.translation_fallback)
+            translator = FallbackTranslator(translator, fallback)
+        if self.guidance != Guidance():
+            translator = GuidedTranslator(translator, self.guidance)
+        return translator
+
+    def _open_translator(self, name: str) -> Translator:
         own: dict[str, Callable[[], Translator]] = {
             "offline": lambda: OfflineTranslator(),
             "local": self.local.open_translator,
             "amazon": self.amazon.open_translator,
+            "bedrock": self.amazon.open_bedrock_translator,
+            "openai": lambda: ChatTranslator(self.chat),
             "scripted": lambda: ScriptedTranslator(self.scripted_translation),
         }
-        name = self.translation
         return own[name]() if name in own else open_plugin("translation", name)
 
     def open_synthesizer(self) -> SpeechSynthesizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -17,8 +18,10 @@ from connectors.interfaces.shard_source import ShardSource
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.interfaces.speech_to_text import SpeechToText
 from connectors.interfaces.traces import NoTraces, Traces
-from connectors.interfaces.translation import Translator
+from connectors.interfaces.translation import MeteredTranslator, Translator
 from connectors.interfaces.voice_activity import VoiceActivityFactory
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Connectors:
     """What they share, closed after them."""
 
     async def close(self) -> None:
+        if isinstance(self.translator, MeteredTranslator):
+            _log.info("translation has used %s", self.translator.usage)
         await asyncio.gather(
             self.shard_source.close(),
             self.positions.close(),

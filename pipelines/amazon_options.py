@@ -1,19 +1,22 @@
-"""The job's options about Amazon's speech services. Raises ValueError that says what to do."""
+"""The job's options about Amazon's speech services and Bedrock. Raises ValueError that says what to
+do."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from connectors.amazon.bedrock_translation import BedrockSettings
 from connectors.amazon.speech import AmazonSpeech
 from connectors.amazon.speech_synthesis import AmazonSynthesizerSettings
 from connectors.amazon.transcribe_stream import AmazonSpeechToTextSettings
 from connectors.amazon.translation import AmazonTranslatorSettings
+from connectors.calls.prompted_translator import PromptSettings
 
 
 def add_amazon_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Amazon's speech services")
-    for service in ("transcribe", "translate", "polly"):
+    for service in ("transcribe", "translate", "polly", "bedrock"):
         group.add_argument(f"--{service}_endpoint", default="", help="empty: the real one")
     group.add_argument("--transcribe_ca_file", default="", help="PEM; empty: the system's")
     group.add_argument(
@@ -29,6 +32,14 @@ def add_amazon_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--transcribe_vocabulary_filters", default="", help="en:name,es:name")
     group.add_argument("--translate_terminology", default="", help="its name")
     group.add_argument("--translate_formality", default="", choices=("", "FORMAL", "INFORMAL"))
+    group.add_argument(
+        "--bedrock_model",
+        default=BedrockSettings().model,
+        help="the id of a model or an inference profile, of --translation=bedrock",
+    )
+    group.add_argument(
+        "--bedrock_requests", type=float, default=20.0, help="of a worker process in a second"
+    )
     group.add_argument("--polly_lexicons", default="", help="their names: one,two")
 
 
@@ -36,11 +47,14 @@ def read_amazon_speech(given: Any) -> AmazonSpeech:
     """``given``: parsed, with ``aws_region`` beside the options above."""
     if given.transcribe_streams < 1 or given.transcribe_starts <= 0:
         raise ValueError("--transcribe_streams and --transcribe_starts are above 0")
+    if given.bedrock_requests <= 0:
+        raise ValueError("--bedrock_requests is above 0")
     return AmazonSpeech(
         given.aws_region,
         given.transcribe_endpoint or None,
         given.translate_endpoint or None,
         given.polly_endpoint or None,
+        given.bedrock_endpoint or None,
         AmazonSpeechToTextSettings(
             ca_file=given.transcribe_ca_file or None,
             max_streams=given.transcribe_streams,
@@ -56,6 +70,7 @@ def read_amazon_speech(given: Any) -> AmazonSpeech:
             formality=given.translate_formality or None,
         ),
         AmazonSynthesizerSettings(lexicons=_names(given.polly_lexicons)),
+        BedrockSettings(given.bedrock_model, PromptSettings(requests_per_s=given.bedrock_requests)),
     )
 
 

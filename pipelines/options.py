@@ -15,7 +15,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_flink_kit.loops import TimeMode
 from connectors.amazon.clients import AwsSettings
+from connectors.calls.guided_translator import Guidance, read_glossary
 from connectors.files.stored_chunks import PIPE
+from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.shard_source import StartAt, StartKind
 from connectors.interfaces.traces import TraceSettings
 from connectors.job_connectors import (
@@ -26,9 +28,9 @@ from connectors.job_connectors import (
 )
 from connectors.local.engines import LocalSpeech
 from connectors.plugins import plugin_names
-from connectors.services.openai_speech import OpenAiSettings
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions, live, live_windows
+from pipelines.openai_options import add_openai_arguments, read_chat, read_openai_speech
 from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
@@ -40,7 +42,7 @@ from pipelines.transforms.window_audio import WindowOptions
 from schemas.values import SAMPLE_RATE_HZ
 
 PANE_MS = 3_000
-ENGINES = ("offline", "local", "amazon", "scripted")
+ENGINES = ("offline", "local", "amazon", "openai", "scripted")
 
 
 HELP = """
@@ -122,16 +124,26 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
-        own = {
-            "speech_to_text": (*ENGINES, "combined", "openai"),
-            "speech_synthesis": (*ENGINES, "openai"),
-        }
+        own = {"speech_to_text": ("combined",), "translation": ("bedrock",)}
         for service in ("speech_to_text", "translation", "speech_synthesis"):
-            window.add_argument(
-                f"--{service}",
-                default="offline",
-                choices=(*own.get(service, ENGINES), *plugin_names(service)),
-            )
+            names = (*ENGINES, *own.get(service, ()), *plugin_names(service))
+            window.add_argument(f"--{service}", default="offline", choices=names)
+            if service == "translation":
+                window.add_argument(
+                    "--translation_fallback",
+                    default="",
+                    choices=("", *names),
+                    help="who translates what that one has no translation of; empty: nobody",
+                )
+        window.add_argument(
+            "--glossary", default="", help='a TOML file: [es], then "term" = "translation"'
+        )
+        window.add_argument(
+            "--formality",
+            default="",
+            choices=("", "formal", "informal"),
+            help="how translations address people, by engines that can choose",
+        )
         window.add_argument(
             "--voice_activity",
             default="",
@@ -149,14 +161,7 @@ class JobOptions(PipelineOptions):
             help="languages that Kokoro speaks, such as pt,es; espeak-ng speaks the others",
         )
 
-        openai = parser.add_argument_group("an endpoint that speaks OpenAI's API (openai)")
-        usual = OpenAiSettings()
-        openai.add_argument("--openai_url", default=usual.url, help="up to /v1")
-        openai.add_argument("--openai_key_file", default="", help="empty: it asks for no key")
-        openai.add_argument("--openai_languages", default="en", help="such as en,es")
-        openai.add_argument("--openai_model", default=usual.model, help="of recognition")
-        openai.add_argument("--openai_voice_model", default=usual.voice_model)
-        openai.add_argument("--openai_voice", default=usual.voice)
+        add_openai_arguments(parser)
 
         bounded = parser.add_argument_group(
             "bounded run", "a recording instead of the live stream; times count from its beginning"
@@ -315,7 +320,9 @@ def _segmenter(given: Any) -> Segmenter:
 def _speech(given: Any) -> SpeechChoice:
     try:
         amazon = read_amazon_speech(given)
-    except ValueError as error:
+        openai, chat = read_openai_speech(given), read_chat(given)
+        glossary = read_glossary(Path(given.glossary)) if given.glossary else ()
+    except (ValueError, PermanentError) as error:
         raise UsageError(str(error)) from None
     return SpeechChoice(
         given.speech_to_text,
@@ -324,28 +331,10 @@ def _speech(given: Any) -> SpeechChoice:
         given.voice_activity,
         amazon=amazon,
         local=_local_speech(given),
-        openai=_openai(given),
-    )
-
-
-def _openai(given: Any) -> OpenAiSettings:
-    key = None
-    if given.openai_key_file:
-        try:
-            key = Path(given.openai_key_file).read_text().strip()
-        except OSError as error:
-            raise UsageError(
-                f"--openai_key_file={given.openai_key_file}: {error.strerror}"
-            ) from None
-    if not re.match(r"https?://", given.openai_url):
-        raise UsageError(f"--openai_url={given.openai_url}: use http://HOST:8000/v1")
-    return OpenAiSettings(
-        given.openai_url,
-        key,
-        given.openai_model,
-        given.openai_voice_model,
-        tuple(each.strip() for each in given.openai_languages.split(",") if each.strip()),
-        given.openai_voice,
+        openai=openai,
+        chat=chat,
+        guidance=Guidance(glossary, given.formality),
+        translation_fallback=given.translation_fallback,
     )
 
 

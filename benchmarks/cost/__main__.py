@@ -21,11 +21,19 @@ from benchmarks.cost.charges import (
     voiced_stretches_s,
     window_usage,
 )
+from benchmarks.cost.translators import (
+    dollars_of,
+    hourly_usage,
+    read_lengths,
+    read_translator_prices,
+)
 from benchmarks.lag.playout_flows import job_run
 from benchmarks.lag.service_profiles import PROFILES
+from benchmarks.score.talks import MATERIAL, SpokenTalk, read_talks
 from benchmarks.tables import show
 from benchmarks.talks import Talk, write_talk
 from local_stack.flink import ROOT
+from pipelines.sentences.settings import ReleaseSettings, Spend
 
 HEARD = (0, 2, 10)
 TALKS = 10
@@ -33,6 +41,9 @@ TALK_S = 600.0
 PAD_S, BRIDGED_S = 0.25, 0.5
 FLOWS = ("baseline", "stream", "speech_only")
 VOICES = ("neural", "generative")
+PACES = {"each sentence once": None} | {
+    spend.value: ReleaseSettings(spend=spend).pace for spend in Spend
+}
 UNITS = ("billed_s", "translated_characters", "spoken_characters", "ledger_units")
 
 
@@ -85,9 +96,37 @@ def figures(prices: Prices, talks: Sequence[Talk], in_vain: float = 0.0) -> dict
     }
 
 
+def translator_figures(talks: Sequence[SpokenTalk]) -> dict[str, dict[str, float]]:
+    """Dollars of an hour of speech into one language: by steps, then by translator; with what is
+    billed."""
+    lengths, prices = read_lengths(), read_translator_prices()
+    found: dict[str, dict[str, float]] = {}
+    for name, pace in PACES.items():
+        used, times = hourly_usage(talks, pace, lengths)
+        found[name] = {
+            "calls": used.calls * times,
+            "characters": used.characters * times,
+            "input_tokens": used.input_tokens * times,
+            "output_tokens": used.output_tokens * times,
+        } | {price.name: dollars_of(used, price) * times for price in prices}
+    return found
+
+
+def show_translators(found: Mapping[str, Mapping[str, float]]) -> None:
+    columns = list(next(iter(found.values())))
+    rows = [
+        [steps, *(f"{each:.2f}" if each < 100 else f"{each:.0f}" for each in row.values())]
+        for steps, row in found.items()
+    ]
+    show("translation: an hour of speech into one language, $", ("steps", *columns), rows)
+    for price in read_translator_prices():
+        print(f"{price.name}: {price.source}")
+
+
 def main() -> None:
     talks = [write_talk(number, TALK_S) for number in range(TALKS)]
     in_vain = guessed_in_vain(talks[0])
+    translators = translator_figures(read_talks(MATERIAL / "talks-en.json"))
     found = figures(read_prices(), talks, in_vain) | {"guessed_in_vain_share": in_vain}
     rows = [
         (
@@ -104,11 +143,12 @@ def main() -> None:
         ("flow", "heard", "billed s", "translated", "spoken", "ledger", "neural $", "gen. $"),
         rows,
     )
+    show_translators(translators)
     print(f"the job's share guessed in vain, contained in its characters: {in_vain:.3f}")
     print("list prices as once known: check them, and edit benchmarks/cost/prices.toml")
     file = ROOT / "build" / "cost.json"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(found, indent=2) + "\n")
+    file.write_text(json.dumps(found | {"translators": translators}, indent=2) + "\n")
     print(f"see {file}")
     ratio = found["reckoned_stt_seconds_ratio"]
     print(f"cost: recognition billed at {ratio:.2f} of the baseline's seconds, as reckoned")

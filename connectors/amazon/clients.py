@@ -110,6 +110,12 @@ class EventBridge(Protocol):
     async def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]: ...  # noqa: N803
 
 
+class BedrockRuntime(Protocol):
+    """What is called of ``bedrock-runtime``."""
+
+    async def converse(self, **request: Any) -> dict[str, Any]: ...
+
+
 class ManagementApi(Protocol):
     """What is called of ``apigatewaymanagementapi``."""
 
@@ -143,6 +149,9 @@ class AwsClients:
 
     async def translate(self) -> TranslateClient:
         return cast("TranslateClient", await self._client("translate"))
+
+    async def bedrock(self) -> BedrockRuntime:
+        return cast("BedrockRuntime", await self._client("bedrock-runtime"))
 
     async def polly(self) -> PollyClient:
         return cast("PollyClient", await self._client("polly"))
@@ -220,6 +229,8 @@ _RETRYABLE = frozenset(
         "InternalFailure",
         "InternalFailureException",
         "InternalServerError",
+        "ModelErrorException",
+        "ModelTimeoutException",
         "RequestTimeTooSkewed",
         "RequestTimeout",
         "RequestTimeoutException",

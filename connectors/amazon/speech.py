@@ -1,9 +1,10 @@
-"""Amazon's three speech services as one choice: where they are, and the settings of each."""
+"""Amazon's speech services and Bedrock as one choice: where they are, and the settings of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from connectors.amazon.bedrock_translation import BedrockSettings, BedrockTranslator
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.speech_synthesis import AmazonSynthesizer, AmazonSynthesizerSettings
 from connectors.amazon.speech_to_text import AmazonSpeechToText
@@ -21,15 +22,20 @@ class AmazonSpeech:
     transcribe_endpoint_url: str | None = None
     translate_endpoint_url: str | None = None
     polly_endpoint_url: str | None = None
+    bedrock_endpoint_url: str | None = None
     recognition: AmazonSpeechToTextSettings = field(default_factory=AmazonSpeechToTextSettings)
     translation: AmazonTranslatorSettings = field(default_factory=AmazonTranslatorSettings)
     synthesis: AmazonSynthesizerSettings = field(default_factory=AmazonSynthesizerSettings)
+    bedrock: BedrockSettings = field(default_factory=BedrockSettings)
 
     def open_speech_to_text(self) -> AmazonSpeechToText:
         return AmazonSpeechToText(self._aws(self.transcribe_endpoint_url), self.recognition)
 
     def open_translator(self) -> AmazonTranslator:
         return AmazonTranslator(self._aws(self.translate_endpoint_url), self.translation)
+
+    def open_bedrock_translator(self) -> BedrockTranslator:
+        return BedrockTranslator(self._aws(self.bedrock_endpoint_url), self.bedrock)
 
     def open_synthesizer(self) -> AmazonSynthesizer:
         return AmazonSynthesizer(self._aws(self.polly_endpoint_url), self.synthesis)

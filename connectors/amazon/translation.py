@@ -11,7 +11,12 @@ from connectors.amazon.languages import can_translate, translate_code
 from connectors.calls.policy import RateLimiter
 from connectors.calls.text_splitting import bytes_of, readable, split_text
 from connectors.interfaces.errors import PermanentError, ThrottledError
-from connectors.interfaces.translation import NO_HINTS, TranslationAbilities, TranslationHints
+from connectors.interfaces.translation import (
+    NO_HINTS,
+    TranslationAbilities,
+    TranslationHints,
+    TranslationUsage,
+)
 from schemas.languages import UNDETERMINED
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ class AmazonTranslator:
         self._settings = settings or AmazonTranslatorSettings()
         self._clients = AwsClients(aws)
         self._turns = RateLimiter(self._settings.requests_per_s, self._settings.burst)
+        self._usage = TranslationUsage()
         self._is_closed = False
 
     @property
@@ -53,6 +59,10 @@ class AmazonTranslator:
         """A custom terminology is the account's, named in the settings; context gained nothing
         that was measured here, and would be billed."""
         return TranslationAbilities(formality=True)
+
+    @property
+    def usage(self) -> TranslationUsage:
+        return self._usage
 
     def can_translate(self, source: str, target: str) -> bool:
         return can_translate(source, target)
@@ -107,4 +117,5 @@ class AmazonTranslator:
         except ThrottledError as error:
             self._turns.hold(error.retry_after_s or settings.hold_s)
             raise
+        self._usage += TranslationUsage(1, len(text))
         return answer["TranslatedText"].strip() or text

@@ -27,6 +27,10 @@ class PermanentError(ConnectorError):
     """The same call will never succeed: it becomes a dead letter."""
 
 
+class NoTranslationError(PermanentError):
+    """A translation service answered, and what it answered is no translation of the text."""
+
+
 class ExpiredIteratorError(RetryableError):
     """A shard iterator is too old: take a new one from the position."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ NO_HINTS = TranslationHints()
 @dataclass(frozen=True, slots=True)
 class TranslationAbilities:
     """Which hints a translator takes, and what else it can do. ``prefix``: it continues
-    ``released``. ``batch``: it is faster with several texts at once. ``word_probabilities``: it
-    can say how sure it is of each word."""
+    ``released``, so that its answer begins with it, sign by sign. ``batch``: it gains from several
+    calls at once, which it sends together. ``word_probabilities``: it is a
+    ``ScoringTranslator``."""
 
     prefix: bool = False
     context: bool = False
@@ -56,7 +57,9 @@ class TranslationAbilities:
 
 class Translator(Protocol):
     @property
-    def abilities(self) -> TranslationAbilities: ...
+    def abilities(self) -> TranslationAbilities:
+        """What it can do for every pair (``abilities_between`` for one of them)."""
+        ...
 
     def can_translate(self, source: str, target: str) -> bool:
         """Whether there is a route, direct or through other languages. Codes as ``en``, ``pt``."""
@@ -69,7 +72,63 @@ class Translator(Protocol):
     async def translate(
         self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
     ) -> str:
-        """Clean text (no engine marks). PermanentError: no route, or text it cannot take."""
+        """Clean text (no engine marks). PermanentError: no route, or text it cannot take;
+        NoTranslationError, one of these: what the engine answered is no translation."""
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class RoutedTranslator(Translator, Protocol):
+    """A translator whose pairs have engines of different abilities."""
+
+    def abilities_between(self, source: str, target: str) -> TranslationAbilities: ...
+
+
+def abilities_between(translator: Translator, source: str, target: str) -> TranslationAbilities:
+    """What the translator can do for this pair."""
+    if isinstance(translator, RoutedTranslator):
+        return translator.abilities_between(source, target)
+    return translator.abilities
+
+
+@runtime_checkable
+class ScoringTranslator(Translator, Protocol):
+    """A translator that says how likely it finds a translation, its own or another's."""
+
+    async def word_probabilities(
+        self, text: str, translation: str, source: str, target: str
+    ) -> tuple[float, ...]:
+        """For each word of ``translation`` (parted at spaces), 0 to 1, given the words before it.
+
+        PermanentError: it cannot say of this pair.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationUsage:
+    """What a service counts when it bills: ``calls`` that it answered, ``characters`` of the texts
+    sent (white space is counted), and tokens of language models. ``refused`` answers are paid for
+    as well, though they were no translations."""
+
+    calls: int = 0
+    characters: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    refused: int = 0
+
+    def __add__(self, other: TranslationUsage) -> TranslationUsage:
+        names = [each.name for each in fields(self)]
+        return TranslationUsage(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
+@runtime_checkable
+class MeteredTranslator(Translator, Protocol):
+    """A translator that is paid for."""
+
+    @property
+    def usage(self) -> TranslationUsage:
+        """Of this object, since it was made."""
+        ...

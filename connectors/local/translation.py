@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+from connectors.calls.call_batch import CallBatch
+from connectors.calls.text_splitting import split_text
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.translation import (
     NO_HINTS,
@@ -29,6 +34,7 @@ class LocalTranslatorSettings:
     answer_timeout_s: float = 10.0
     answer_timeout_a_sign_s: float = 0.02
     longest_text: int = 5_000
+    most_at_once: int = 16
 
 
 class LocalTranslator:
@@ -51,6 +57,7 @@ class LocalTranslator:
             self._models[source, target] = model  # the user's own stand last and win
         self._engine = EngineProcess("translation", "connectors.local.translation_process")
         self._ready: set[str] = set()
+        self._batches: dict[str, CallBatch[tuple[str, str], str]] = {}
         self._is_closed = False
 
     @property
@@ -62,6 +69,18 @@ class LocalTranslator:
     def abilities(self) -> TranslationAbilities:
         return TranslationAbilities()
 
+    def abilities_between(self, source: str, target: str) -> TranslationAbilities:
+        """CTranslate2 continues a translation; behind another model, with that one's text."""
+        route = self.route(source, target)
+        steps = route.steps if route else ()
+        if not steps or not self._runs_on_ctranslate2(steps[-1]):
+            return TranslationAbilities()
+        return TranslationAbilities(
+            prefix=True,
+            batch=all(self._runs_on_ctranslate2(step) for step in steps),
+            word_probabilities=len(steps) == 1,
+        )
+
     def can_translate(self, source: str, target: str) -> bool:
         return self.route(source, target) is not None
 
@@ -72,7 +91,7 @@ class LocalTranslator:
         route = self.route(source, target)
         for step in route.steps if route else ():
             if step.engine == NEURAL:
-                await self._ask(step, "")
+                await self._ask(step, {"asked": []})
             else:
                 await self._apertium.warm(step.source, step.target)
 
@@ -91,33 +110,68 @@ class LocalTranslator:
         clean = printable(text)
         if not any(character.isalnum() for character in clean):
             return text.strip()
-        for step in route.steps:
+        for number, step in enumerate(route.steps, 1):
+            released = hints.released if number == len(route.steps) else ""
             if step.engine == NEURAL:
                 # A model drops signs that it has never seen; a text of nothing else stays as it is.
-                clean = (await self._ask(step, clean)).strip() or clean
+                clean = (await self._translated(step, clean, released)).strip() or clean
             else:
-                clean = await self._apertium.translate(clean, step.source, step.target)
+                clean = await self._by_apertium(step, clean)
         return clean
+
+    async def word_probabilities(
+        self, text: str, translation: str, source: str, target: str
+    ) -> tuple[float, ...]:
+        if not self.abilities_between(source, target).word_probabilities:
+            raise PermanentError(f"no engine says how sure it is from {source!r} to {target!r}")
+        scored = [printable(text), printable(translation)]
+        return tuple(await self._ask(Step(NEURAL, source, target), {"scored": scored}))
 
     async def close(self) -> None:
         self._is_closed = True
         await asyncio.gather(self._engine.close(), self._apertium.close())
+        await asyncio.gather(*(batch.close() for batch in self._batches.values()))
 
-    async def _ask(self, step: Step, text: str) -> str:
-        model = self._models[step.source, step.target]
+    def _runs_on_ctranslate2(self, step: Step) -> bool:
+        return step.engine == NEURAL and self._model(step).engine == "ctranslate2"
+
+    def _model(self, step: Step) -> Model:
+        return self._models[step.source, step.target]
+
+    async def _by_apertium(self, step: Step, text: str) -> str:
+        """A model before it may have made the text longer than it was."""
+        parts = split_text(text, self._settings.longest_text)
+        return " ".join(
+            [await self._apertium.translate(part, step.source, step.target) for part in parts]
+        )
+
+    async def _translated(self, step: Step, text: str, released: str) -> str:
+        if not self._runs_on_ctranslate2(step):
+            (answer,) = await self._ask(step, {"asked": [(text, "")]})
+            return answer
+        name = self._model(step).name
+        if name not in self._batches:
+            asking = partial(self._ask_batch, step)
+            self._batches[name] = CallBatch(asking, self._settings.most_at_once)
+        return await self._batches[name].call((text, released))
+
+    async def _ask_batch(self, step: Step, asked: Sequence[tuple[str, str]]) -> list[str]:
+        return await self._ask(step, {"asked": asked})
+
+    async def _ask(self, step: Step, question: dict[str, Any]) -> list[Any]:
+        model = self._model(step)
         folder = await self._require(model)
         request = {
             "folder": folder,
             "engine": model.engine,
             "source": step.source,
             "target": step.target,
-            "text": text,
+            **question,
         }
-        patience_s = self._settings.answer_timeout_s + self._settings.answer_timeout_a_sign_s * len(
-            text
-        )
-        answer = await self._engine.call(json.dumps(request).encode(), patience_s)
-        return answer.decode()
+        content, settings = json.dumps(request).encode(), self._settings
+        within_s = settings.answer_timeout_s + settings.answer_timeout_a_sign_s * len(content)
+        answer = await self._engine.call(content, within_s)
+        return json.loads(answer)
 
     async def _require(self, model: Model) -> str:
         """Its folder, checked before it is loaded for the first time."""

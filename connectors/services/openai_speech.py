@@ -24,14 +24,10 @@ from connectors.calls.line_speech_stream import (
     LineStreamSettings,
     Transcription,
 )
-from connectors.interfaces.errors import (
-    ConnectorError,
-    PermanentError,
-    RetryableError,
-    ThrottledError,
-)
+from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities
 from connectors.interfaces.voice_activity import VoiceActivityFactory
+from connectors.services.openai_endpoint import OpenAiEndpoint
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, Clip
 
 _LONGEST_TEXT = 4_096
@@ -53,51 +49,6 @@ class OpenAiSettings:
     max_streams: int = 64
 
 
-class OpenAiEndpoint:
-    """Posts, and errors by their kind."""
-
-    def __init__(self, settings: OpenAiSettings) -> None:
-        self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
-
-    async def post(self, path: str, **body: Any) -> bytes:
-        """The answer's body. RetryableError: the server failed, or did not answer in time;
-        ThrottledError: it asks for fewer calls; PermanentError: it refuses this one."""
-        chosen = self._settings
-        try:
-            async with self._opened().post(f"{chosen.url.rstrip('/')}{path}", **body) as answer:
-                content = await answer.read()
-                if answer.status < 300:
-                    return content
-                raise _refusal(path, answer.status, answer.headers.get("Retry-After"))
-        except TimeoutError:
-            raise RetryableError(f"{path} did not answer in time") from None
-        except aiohttp.ClientError as error:
-            raise RetryableError(f"{path}: {type(error).__name__}") from None
-
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            key = self._settings.key
-            self._session = aiohttp.ClientSession(
-                headers={"Authorization": f"Bearer {key}"} if key else None,
-                timeout=aiohttp.ClientTimeout(total=self._settings.answer_timeout_s),
-            )
-        return self._session
-
-
-def _refusal(path: str, status: int, retry_after: str | None) -> ConnectorError:
-    if status == 429:
-        wait_s = float(retry_after) if retry_after and retry_after.isdigit() else None
-        return ThrottledError(f"{path}: too many calls", wait_s)
-    if status >= 500 or status == 408:
-        return RetryableError(f"{path}: status {status}")
-    return PermanentError(f"{path}: status {status}")
-
-
 class OpenAiSpeechToText:
     """``SpeechToText``: the line that is spoken is transcribed at each step anew."""
 
@@ -110,7 +61,7 @@ class OpenAiSpeechToText:
         self._settings = settings
         self._detectors = detectors
         self._stream_settings = stream_settings or LineStreamSettings()
-        self._endpoint = OpenAiEndpoint(settings)
+        self._endpoint = OpenAiEndpoint(settings.url, settings.key, settings.answer_timeout_s)
         self._streams: set[LineSpeechStream] = set()
         self._is_closed = False
 
@@ -175,7 +126,7 @@ class OpenAiSynthesizer:
     ) -> None:
         self._settings = settings
         self._finish = finish
-        self._endpoint = OpenAiEndpoint(settings)
+        self._endpoint = OpenAiEndpoint(settings.url, settings.key, settings.answer_timeout_s)
         self._is_closed = False
 
     def can_speak(self, language: str) -> bool:

@@ -64,7 +64,7 @@ class HttpService(ABC):
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         signed = SignedRequest(
-            request.method, request.path, headers, hashlib.sha256(body).hexdigest()
+            request.method, request.rel_url.raw_path, headers, hashlib.sha256(body).hexdigest()
         )
         try:
             check_request(signed, self.SERVICE)

@@ -22,7 +22,7 @@ from beam_flink_kit.loops import WorkerLoop
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
 from connectors.interfaces.notifier import Audience
-from connectors.interfaces.translation import TranslationHints
+from connectors.interfaces.translation import TranslationHints, abilities_between
 from connectors.registry import Connectors
 from pipelines.runtime.supervision import Supervised
 from pipelines.sentences.cursor import Released, Step, TranslationCursor
@@ -65,7 +65,7 @@ class ReleaseRuns:
             run = self._runs.get(key)
             if run is None:
                 run = self._runs[key] = LanguageRun(
-                    entry.session_id, route.language, self._connectors, self._settings, self._loop
+                    entry, route.language, self._connectors, self._settings, self._loop
                 )
             run.take(entry, part)
 
@@ -104,19 +104,20 @@ class LanguageRun:
 
     def __init__(
         self,
-        session_id: str,
+        first: LedgerEntry,
         language: str,
         connectors: Connectors,
         settings: ReleaseSettings,
         loop: WorkerLoop,
     ) -> None:
-        self._session_id = session_id
+        """``first``: the entry that it begins with, whose language decides the policy."""
+        self._session_id = first.session_id
         self._language = language
         self._connectors = connectors
         self._settings = settings
         self._loop = loop
-        continues = connectors.translator.abilities.prefix
-        self._cursor = TranslationCursor(settings.policy(continues=continues), settings.pace)
+        abilities = abilities_between(connectors.translator, first.language, language)
+        self._cursor = TranslationCursor(settings.policy(continues=abilities.prefix), settings.pace)
         self._jobs: deque[_Job] = deque()
         self._made: dict[int, asyncio.Future[Made]] = {}
         self._texts: list[str] = []
@@ -266,7 +267,8 @@ class LanguageRun:
 
     async def _translate(self, step: Step, job: _Job) -> str:
         translator, policies = self._connectors.translator, self._connectors.policies
-        hints = translator.abilities.of(TranslationHints(step.released, job.part.context))
+        abilities = abilities_between(translator, job.entry.language, self._language)
+        hints = abilities.of(TranslationHints(step.released, job.part.context))
         return await call(
             policies.translate,
             lambda: translator.translate(

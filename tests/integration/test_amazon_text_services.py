@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from aiohttp import web
@@ -20,11 +20,15 @@ from connectors.interfaces.errors import (
     RetryableError,
     ThrottledError,
 )
+from connectors.interfaces.translation import TranslationHints, TranslationUsage
 from connectors.testing.speech_synthesis import ScriptedSynthesizer
 from connectors.testing.translation import ScriptedTranslator
 from local_stack.amazon_servers.http_service import HttpService, ServiceError
 from local_stack.amazon_servers.polly import VOICES, PollyServer
 from local_stack.amazon_servers.translate import TranslateServer
+
+if TYPE_CHECKING:
+    from types_aiobotocore_translate.literals import FormalityType
 
 pytestmark = pytest.mark.integration
 
@@ -129,6 +133,50 @@ async def test_what_a_translation_asks_for(serve: Serve[TranslateServer]) -> Non
             "Settings": {"Formality": "FORMAL"},
         },
     ]
+    await translator.close()
+
+
+@pytest.mark.parametrize(
+    ("own", "hinted", "asked"),
+    [
+        (None, "", None),
+        (None, "informal", "INFORMAL"),
+        ("FORMAL", "", "FORMAL"),
+        ("FORMAL", "informal", "INFORMAL"),
+    ],
+)
+async def test_a_talks_formality_goes_before_the_jobs(
+    serve: Serve[TranslateServer],
+    own: FormalityType | None,
+    hinted: str,
+    asked: str | None,
+) -> None:
+    server = await serve(TranslateServer(ScriptedTranslator()))
+    translator = translator_of(server, AmazonTranslatorSettings(formality=own))
+    hints = TranslationHints(formality=hinted, glossary=(("hello", "buenas"),))
+    await translator.translate("hello", "en", "es", hints=hints)
+    assert server.requests[0].get("Settings") == (asked and {"Formality": asked})
+    assert "TerminologyNames" not in server.requests[0]
+    await translator.close()
+
+
+async def test_a_terminology_that_the_account_lacks(serve: Serve[TranslateServer]) -> None:
+    server = await serve(TranslateServer(ScriptedTranslator()))
+    translator = translator_of(server, AmazonTranslatorSettings(terminology="typo"))
+    with pytest.raises(PermanentError, match="ResourceNotFoundException"):
+        await translator.translate("hello", "en", "es")
+    assert translator.usage == TranslationUsage(), "what is refused costs nothing"
+    await translator.close()
+
+
+async def test_characters_are_counted_as_translate_bills_them(
+    serve: Serve[TranslateServer],
+) -> None:
+    """Of what is sent, white space included, by the character and not by the byte."""
+    translator = translator_of(await serve(TranslateServer(ScriptedTranslator())))
+    await translator.translate(" así  es ", "es", "en")
+    await translator.translate("...", "es", "en")
+    assert translator.usage == TranslationUsage(calls=1, characters=len("así es"))
     await translator.close()
 
 

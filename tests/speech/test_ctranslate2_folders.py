@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from connectors.interfaces.errors import PermanentError
+from connectors.local.ctranslate2_engine import CTranslate2Model
 from connectors.local.model_store import Manifest, Model, ModelStore
 from connectors.local.translation import LocalTranslator
-from connectors.local.translation_process import load_ctranslate2
 from tests.speech.tiny_translation_model import save_model, save_pieces
 
 pytestmark = pytest.mark.speech
@@ -41,23 +41,23 @@ def argos(tmp_path: Path) -> Path:
 
 
 def test_nllb_speaks_the_language_that_its_prefix_names(nllb: Path) -> None:
-    assert load_ctranslate2(nllb, "en", "es")("garden") == "huerto"
-    assert load_ctranslate2(nllb, "en", "fr")("garden") == "jardin"
+    assert CTranslate2Model(nllb, "en", "es").translate([("garden", "")]) == ["huerto"]
+    assert CTranslate2Model(nllb, "en", "fr").translate([("garden", "")]) == ["jardin"]
     with pytest.raises(PermanentError, match="no code of NLLB's for language 'tlh'"):
-        load_ctranslate2(nllb, "en", "tlh")
+        CTranslate2Model(nllb, "en", "tlh")
 
 
 def test_opus_translates_with_its_two_sentencepiece_models(opus: Path) -> None:
-    assert load_ctranslate2(opus, "en", "es")("house") == "casa"
+    assert CTranslate2Model(opus, "en", "es").translate([("house", "")]) == ["casa"]
 
 
 def test_an_argos_package_is_found_below_its_own_folder(argos: Path) -> None:
-    assert load_ctranslate2(argos, "en", "es")("house") == "casa"
+    assert CTranslate2Model(argos, "en", "es").translate([("house", "")]) == ["casa"]
 
 
 def test_an_empty_folder_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match=r"holds no model\.bin"):
-        load_ctranslate2(tmp_path, "en", "es")
+        CTranslate2Model(tmp_path, "en", "es")
 
 
 async def test_a_users_folder_is_a_route_of_the_translator(nllb: Path) -> None:

@@ -9,7 +9,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connectors.interfaces.errors import PermanentError
-from connectors.interfaces.translation import Translator
+from connectors.interfaces.translation import (
+    MeteredTranslator,
+    ScoringTranslator,
+    TranslationAbilities,
+    TranslationHints,
+    Translator,
+    abilities_between,
+)
 
 
 class TranslationContract(ABC):
@@ -97,9 +104,75 @@ class TranslationContract(ABC):
         with pytest.raises(PermanentError, match="no route"):
             await translator.translate("the house", *pair)
 
+    async def test_a_released_text_is_gone_on_with(self, translator: Translator) -> None:
+        """An engine that cannot continue it translates as if it were not there."""
+        text, target = "the young man has a big house", self.TARGETS[0]
+        whole = await translator.translate(text, self.SOURCE, target)
+        begun = " ".join(whole.split()[:2])
+        for released in (begun, "zzxq", f"{begun} qqxz zzxq,", whole):
+            hints = TranslationHints(released)
+            answer = await translator.translate(text, self.SOURCE, target, hints=hints)
+            if self._abilities(translator).prefix:
+                assert answer.startswith(released)
+                following = answer[len(released) :][:1]
+                assert not following.isalnum(), "the last released word goes on"
+            else:
+                assert answer == whole
+
+    async def test_hints_of_no_use_change_nothing(self, translator: Translator) -> None:
+        text, target = "the young man has a big house", self.TARGETS[0]
+        abilities = self._abilities(translator)
+        hints = TranslationHints("zzxq", ("it is good.",), (("house", "zzqqx"),), "formal")
+        useless = TranslationHints(
+            "" if abilities.prefix else hints.released,
+            () if abilities.context else hints.context,
+            () if abilities.glossary else hints.glossary,
+            "" if abilities.formality else hints.formality,
+        )
+        with_them = await translator.translate(text, self.SOURCE, target, hints=useless)
+        assert with_them == await translator.translate(text, self.SOURCE, target)
+
+    async def test_a_term_is_translated_as_the_glossary_says(self, translator: Translator) -> None:
+        hints = TranslationHints(
+            context=("the man has a house.",),
+            glossary=(("house", "zzqqx"),),
+            formality="informal",
+        )
+        answer = await translator.translate("the house", self.SOURCE, self.TARGETS[0], hints=hints)
+        assert ("zzqqx" in answer) == self._abilities(translator).glossary
+
+    async def test_what_it_declares_it_has(self, translator: Translator) -> None:
+        target = self.TARGETS[0]
+        abilities = self._abilities(translator)
+        assert translator.abilities & abilities == translator.abilities, "of a pair: more, not less"
+        if not abilities.word_probabilities:
+            return
+        assert isinstance(translator, ScoringTranslator)
+        text = "the house"
+        answer = await translator.translate(text, self.SOURCE, target)
+        likely = await translator.word_probabilities(text, answer, self.SOURCE, target)
+        strange = await translator.word_probabilities(text, "zzxq", self.SOURCE, target)
+        assert len(likely) == len(answer.split())
+        assert len(strange) == 1
+        assert all(0.0 <= each <= 1.0 for each in (*likely, *strange))
+        assert min(likely) > strange[0]
+
+    async def test_what_is_paid_for_is_counted(self, translator: Translator) -> None:
+        if not isinstance(translator, MeteredTranslator):
+            return
+        texts = ("the house", "good morning")
+        for text in texts:
+            await translator.translate(text, self.SOURCE, self.TARGETS[0])
+        assert translator.usage.calls == 2
+        assert translator.usage.characters == len("".join(texts))
+        assert translator.usage.refused == 0
+
     async def test_a_closed_translator_refuses(self, translator: Translator) -> None:
         await translator.translate("the house", self.SOURCE, self.TARGETS[0])
         await translator.close()
         await translator.close()
         with pytest.raises(PermanentError, match="closed"):
             await translator.translate("the house", self.SOURCE, self.TARGETS[0])
+
+    def _abilities(self, translator: Translator) -> TranslationAbilities:
+        return abilities_between(translator, self.SOURCE, self.TARGETS[0])

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from connectors.amazon.bedrock_translation import BedrockTranslator
 from connectors.amazon.speech import AmazonSpeech
 from connectors.amazon.speech_synthesis import AmazonSynthesizer
 from connectors.amazon.speech_to_text import AmazonSpeechToText
@@ -72,11 +73,26 @@ def test_quotas_and_names_of_the_account() -> None:
     assert amazon.synthesis.lexicons == ("one", "two")
 
 
+def test_bedrock_translates_with_a_model_of_ones_choice() -> None:
+    speech = connectors_of(
+        "--translation=bedrock",
+        "--aws_region=eu-west-1",
+        "--bedrock_model=eu.amazon.nova-pro-v1:0",
+        "--bedrock_endpoint=http://127.0.0.1:4",
+        "--bedrock_requests=5",
+    ).speech
+    assert speech.amazon.bedrock.model == "eu.amazon.nova-pro-v1:0"
+    assert speech.amazon.bedrock.prompts.requests_per_s == 5
+    assert speech.amazon.bedrock_endpoint_url == "http://127.0.0.1:4"
+    assert isinstance(speech.open_translator(), BedrockTranslator)
+
+
 @pytest.mark.parametrize(
     ("argument", "says"),
     [
         ("--transcribe_streams=0", "above 0"),
         ("--transcribe_starts=-1", "above 0"),
+        ("--bedrock_requests=0", "above 0"),
         ("--transcribe_vocabularies=terms", "use language:name"),
         ("--transcribe_vocabulary_filters=en:", "use language:name"),
     ],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.local.ctranslate2_engine import sentences
 from connectors.local.routes import APERTIUM, NEURAL, PIVOTS, Step, find_route
 from connectors.local.translation import printable
-from connectors.local.translation_process import sentences
 
 pytestmark = pytest.mark.unit
 
