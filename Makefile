@@ -30,11 +30,14 @@ BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 # this machine that speak its protocols).
 SPEECH ?= local
 
+# Most tests wait for processes and timers: two cores have room for two at once.
+TEST_PROCESSES ?= 2
+
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
-	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
+	cluster-demo managed-demo incidents job-jar managed-jar images compose-up \
 	abuse fuzz chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
@@ -52,8 +55,8 @@ cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where thi
 managed-demo: setup $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
 	@$(MAKE) --no-print-directory cluster-demo MODE=bring_python
 
-troubles: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
-	@$(PYTHON) -m local_stack.troubles $(NUMBERS)
+incidents: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
+	@$(PYTHON) -m local_stack.incidents $(NUMBERS)
 
 job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipelines.main
 	@$(PYTHON) -m deployment.job_jar build/job.jar $(OPTIONS)
@@ -83,7 +86,7 @@ live: setup $(if $(filter local,$(SPEECH)),models) ## keep everything running fo
 	@$(PYTHON) -m local_stack.live --speech=$(SPEECH)
 
 test: setup lint typecheck test-pages browser $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 	@cd $(WEB) && npm run --silent check && npm run --silent test

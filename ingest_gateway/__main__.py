@@ -8,7 +8,7 @@ from connectors.amazon.clients import AwsClients
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.hosts.server.serving import run, serve_app, start_logging
+from ingest_gateway.hosts.server.uvicorn_server import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
 
 

@@ -71,6 +71,8 @@ def _languages(settings: GatewaySettings) -> Languages:
         )
     if settings.languages == "local":
         return _local_languages()
+    if settings.languages != "offline":
+        return Languages.of_routes(settings.languages)
     # Not above: the engines need packages that a function's does not hold.
     from connectors.offline.speech_synthesis import OfflineSynthesizer
     from connectors.offline.translation import OfflineTranslator

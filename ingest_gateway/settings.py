@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon.clients import AwsSettings
 from ingest_gateway.access.cognito import SignIn, UserPool
 from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()
+LANGUAGE_TABLES = ("offline", "local", "amazon", "any")
 
 
 class GatewaySettings(BaseSettings):
@@ -30,6 +32,9 @@ class GatewaySettings(BaseSettings):
     ``user_pool_clients``; without it the gateway issues tokens itself. ``sign_in_url``: the pool's
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
+    ``languages``: those of the job's engines, by which a language is refused before it is waited
+    for: ``offline`` or ``amazon`` (this project's own tables), ``SOURCE:TARGET,... SOURCE:...`` for
+    any other engine, or ``any``: nothing is refused.
     ``flink_url`` is where operators find Flink's own pages.
     """
 
@@ -64,7 +69,7 @@ class GatewaySettings(BaseSettings):
     kvs_role: str | None = None
     kvs_sts_endpoint: str | None = None
 
-    languages: Literal["offline", "local", "amazon", "any"] = "offline"
+    languages: str = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
     user_pool_id: str | None = None
@@ -80,6 +85,17 @@ class GatewaySettings(BaseSettings):
     hall_joins_per_minute: int = _LIMITS.hall_joins_per_minute
     languages_per_session: int = _LIMITS.languages_per_session
     listeners_per_session: int = _LIMITS.listeners_per_session
+
+    @field_validator("languages")
+    @classmethod
+    def _check_languages(cls, languages: str) -> str:
+        if languages not in LANGUAGE_TABLES:
+            try:
+                Languages.of_routes(languages)
+            except ValueError as error:
+                wanted = ", ".join(LANGUAGE_TABLES)
+                raise ValueError(f"{error}; use {wanted} or as 'en:es,gl de:en'") from None
+        return languages
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:

@@ -25,7 +25,7 @@ from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.hosts.server.serving import run, server_config
+from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages
 

@@ -293,12 +293,12 @@ class AmazonSessionTables:
         row = await self._count_row(session_id)
         counts = items.listener_counts(row)
         if now_ms < items.changed_at_ms(row, default=now_ms) + SETTLED_AFTER_MS:
-            return counts.heard()
+            return counts.listener_languages()
         here = counted(await self.connections(session_id, now_ms))
         if agree(here, counts):
-            return counts.heard()
+            return counts.listener_languages()
         mended = await self.mend_listener_counts(session_id, counts, here, now_ms)
-        return (mended or await self.listener_counts(session_id)).heard()
+        return (mended or await self.listener_counts(session_id)).listener_languages()
 
     async def count_request(self, limit_key: str, expires_at_ms: int) -> int:
         updated = await self._update(

@@ -225,7 +225,7 @@ class ListenerCounts:
     def total(self) -> int:
         return sum(count for count in self.by_language.values() if count > 0)
 
-    def heard(self) -> ListenerLanguages:
+    def listener_languages(self) -> ListenerLanguages:
         return ListenerLanguages(self.languages, self.revision, self.partial_languages)
 
     def begins_or_ends(self, change: CountChange) -> bool:

@@ -202,18 +202,7 @@ class SessionView(Struct, frozen=True, rename="camel"):
     kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
 
 
-class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
-    session_id: str
-    speaker_id: str
-    source_language: str
-    target_languages: tuple[str, ...]
-    quality_tier: str
-    status: str
-    created_at: int
-    ended_at: int | None = None
-    kvs_channel_arn: str | UnsetType = UNSET
-    kvs_channel_name: str | UnsetType = UNSET
-    kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
+class SessionCreated(SessionView, ServerMessage, frozen=True, tag="sessionCreated"): ...
 
 
 class SpeakerJoined(ServerMessage, frozen=True, tag="speakerJoined"):

@@ -106,7 +106,7 @@ OPERATIONS = (
     Operation(
         "get",
         "/transcripts/{session_id}/{name}",
-        "The talk so far as LANGUAGE.vtt (WebVTT) or LANGUAGE.txt.",
+        "The talk so far as LANGUAGE.vtt (WebVTT), .srt (SubRip) or .txt.",
         200,
         answer="text/vtt",
     ),

@@ -18,7 +18,7 @@ from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_mac
 from ingest_gateway.sessions.ids import memorable_id
 from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
-from schemas.captions import plain_text, web_vtt
+from schemas.captions import plain_text, sub_rip, web_vtt
 
 T = TypeVar("T")
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
@@ -108,12 +108,14 @@ async def transcript(
     session_id: FromPath[str], name: FromPath[str], gateway: ItsGateway
 ) -> Response[str]:
     language, _, form = name.rpartition(".")
-    if form not in ("vtt", "txt") or not language:
-        return Response("use LANGUAGE.vtt or LANGUAGE.txt", status_code=404)
+    if form not in ("vtt", "srt", "txt") or not language:
+        return Response("use LANGUAGE.vtt, LANGUAGE.srt or LANGUAGE.txt", status_code=404)
     await gateway.live.find(session_id)
     cues = await gateway.talk.cues(session_id, language)
     if form == "vtt":
         return Response(web_vtt(cues), media_type="text/vtt; charset=utf-8")
+    if form == "srt":
+        return Response(sub_rip(cues), media_type="application/x-subrip; charset=utf-8")
     return Response(plain_text(cues), media_type=MediaType.TEXT)
 
 

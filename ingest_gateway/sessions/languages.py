@@ -23,6 +23,29 @@ class Languages:
     can_translate: Callable[[str, str], bool]
     can_speak: Callable[[str], bool]
 
+    @classmethod
+    def of_routes(cls, routes: str) -> Languages:
+        """``en:es,gl de:en``: each source with its targets, all of them with a voice.
+
+        Raises ValueError: not of this form, or a name that is no language tag.
+        """
+        targets: dict[str, set[str]] = {}
+        for route in routes.split():
+            source, separator, named = route.partition(":")
+            tags = [canonical_tag(tag) for tag in (source, *named.split(","))]
+            if not separator or None in tags:
+                raise ValueError(f"{route!r} is not SOURCE:TARGET,... of language tags")
+            known = [tag for tag in tags if tag is not None]
+            targets.setdefault(known[0], set()).update(known[1:])
+        if not targets:
+            raise ValueError("no language is named")
+        voices = set[str]().union(*targets.values())
+        return cls(
+            can_hear=targets.__contains__,
+            can_translate=lambda source, target: target in targets.get(source, ()),
+            can_speak=voices.__contains__,
+        )
+
     def choose_source(self, tag: str) -> str:
         """Raises Refusal: BAD_LANGUAGE."""
         chosen = look_up(tag, self.can_hear)

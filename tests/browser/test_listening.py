@@ -19,7 +19,7 @@ from tests.browser.listener_page import (
     show_original,
     transcript,
 )
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -9,7 +9,7 @@ from connectors.interfaces.notifier import Audience
 from tests.browser.conftest import SLOW_MS, Stage
 from tests.browser.listener_page import change_language, pieces, settings
 from tests.browser.udp_relay import UdpRelay
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -19,7 +19,7 @@ from tests.browser.listener_page import (
     transcript,
 )
 from tests.integration.gateway.conftest import ISSUER
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

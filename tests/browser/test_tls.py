@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page, expect
 from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.routes import pages
 from local_stack.ports import free_ports
 from schemas.avro_codec import decode

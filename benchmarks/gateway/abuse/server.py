@@ -27,7 +27,7 @@ from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
-from ingest_gateway.hosts.server.serving import run, server_config
+from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.sessions.languages import Languages
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk

@@ -11,7 +11,7 @@ from connectors.calls.policy import Policies, call
 from connectors.interfaces.document_store import DocumentStore
 from connectors.interfaces.errors import RetryableError
 from ingest_gateway.access.auth import Identity
-from ingest_gateway.hosts.aws.stream_standing import StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import StreamProgress
 from ingest_gateway.protocol.connection_protocol import Listening, Speaking
 from ingest_gateway.protocol.limits import Limits, Tokens
 from ingest_gateway.sessions.hub import Peer
@@ -37,7 +37,7 @@ class OpenConnection:
     speaking: Speaking | None = None
     listening: Listening | None = None
     capabilities: tuple[str, ...] = ()
-    standing: StreamStanding | None = None
+    standing: StreamProgress | None = None
     slowed_at_ms: int = 0
 
     @property
@@ -145,7 +145,7 @@ class OpenConnections:
         return msgspec.json.decode(document.text, type=OpenConnection)
 
 
-def with_standing(connection: OpenConnection, standing: StreamStanding) -> OpenConnection:
+def with_standing(connection: OpenConnection, standing: StreamProgress) -> OpenConnection:
     return replace(connection, standing=standing)
 
 

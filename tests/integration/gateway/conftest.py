@@ -26,7 +26,7 @@ from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
-from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages
@@ -271,6 +271,18 @@ class RunningHandlers(RunningGateway):
     def chunks(self) -> list[tuple[int, int]]:
         """As a reader puts them in order: handlers overlap."""
         return sorted(super().chunks())
+
+
+async def listened_languages(
+    host: RunningGateway, session_id: str
+) -> list[tuple[int, tuple[str, ...]]]:
+    """The ``listeners`` records of the session's stream: (revision, languages)."""
+    await host.durable(session_id)
+    return [
+        (one.revision, one.languages or ())
+        for one in host.controls("listeners")
+        if one.session_id == session_id
+    ]
 
 
 LIMITS = Limits(creates_per_minute=1000, joins_per_minute=1000)

@@ -39,16 +39,16 @@ ROOMS: dict[str, str] = {
     "pipelines.session": (
         "schemas connectors.interfaces pipelines.segmentation pipelines.sentences"
     ),
-    "pipelines.reading": (
+    "pipelines.log": (
         f"{CALLS} beam_flink_kit connectors.registry pipelines.session pipelines.runtime"
     ),
     "pipelines.runtime": (
         f"{CALLS} beam_flink_kit connectors.registry"
-        " pipelines.session pipelines.segmentation pipelines.sentences pipelines.reading"
+        " pipelines.session pipelines.segmentation pipelines.sentences pipelines.log"
     ),
     "pipelines.transforms": (
         "schemas beam_flink_kit connectors.interfaces connectors.calls.policy"
-        " pipelines pipelines.session pipelines.segmentation pipelines.reading pipelines.runtime"
+        " pipelines pipelines.session pipelines.segmentation pipelines.log pipelines.runtime"
     ),
     "pipelines": "schemas beam_flink_kit connectors.* pipelines.*",
     # The gateway. Its rooms know connectors by their interfaces; what composes it, all of them.
@@ -77,7 +77,7 @@ ROOMS: dict[str, str] = {
         "schemas connectors.* ingest_gateway.* pipelines.*"
         " deployment local_stack local_stack.cloud local_stack.demo"
     ),
-    "local_stack.troubles": "schemas beam_flink_kit connectors.* ingest_gateway.* local_stack.*",
+    "local_stack.incidents": "schemas beam_flink_kit connectors.* ingest_gateway.* local_stack.*",
     "benchmarks": "schemas connectors.* ingest_gateway.client local_stack",
     "benchmarks.kit": "beam_flink_kit local_stack benchmarks",
     **dict.fromkeys(
