@@ -33,7 +33,7 @@ class GatewaySettings(BaseSettings):
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
     ``languages``: those of the job's engines, by which a language is refused before it is waited
-    for: ``offline`` or ``amazon`` (this project's own tables), ``SOURCE:TARGET,... SOURCE:...`` for
+    for: ``offline``, ``local`` or ``amazon`` (our own tables), ``SOURCE:TARGET,... SOURCE:...`` for
     any other engine, or ``any``: nothing is refused.
     ``flink_url`` is where operators find Flink's own pages.
     """
