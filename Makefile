@@ -14,6 +14,7 @@ WEB := ingest_gateway/web
 PAGES := $(WEB)/dist/index.html
 KINESIS := .cache/kinesis-local
 KVS_SDK := .cache/kvs-sdk
+NGINX := .cache/nginx
 FLINK := .cache/flink-venv
 BROUGHT_PYTHON := .cache/brought-python
 FLINK_OPERATOR := .cache/flink-operator/flinkdeployments.yml
@@ -36,7 +37,7 @@ TEST_PROCESSES ?= 2
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
+.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser proxy pages lint typecheck format lock \
 	cluster-demo managed-demo incidents job-jar managed-jar images compose-up \
 	abuse fuzz chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
@@ -85,7 +86,7 @@ models: $(VENV)/installed ## the neural engines' models, pinned and checked: .ca
 live: setup $(if $(filter local,$(SPEECH)),models) ## keep everything running for your own microphone; Ctrl-C stops it [SPEECH=offline or amazon]
 	@$(PYTHON) -m local_stack.live --speech=$(SPEECH)
 
-test: setup lint typecheck test-pages browser $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
+test: setup lint typecheck test-pages browser proxy $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
 	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
@@ -188,6 +189,13 @@ pages: $(PAGES) ## build the browsers' pages anew when their source has changed
 browser:
 	@$(MAKE) debian-packages DEBIAN_PACKAGES="$(BROWSER_PACKAGES)" \
 		|| echo "set-up: no Chromium: the tests in a browser are skipped" >&2
+
+# Debian's package unpacked: installed, it would serve a page of its own on every address.
+proxy: ## nginx, for the tests of the gateway behind a reverse proxy
+	@command -v nginx > /dev/null || [[ -x $(NGINX)/usr/sbin/nginx ]] || { \
+		echo "set-up: nginx" && mkdir -p $(NGINX) && cd $(NGINX) \
+		&& apt-get download -qq nginx && dpkg-deb -x nginx_*.deb . ; \
+	} || echo "set-up: no nginx: the tests behind a reverse proxy are skipped" >&2
 
 debian-packages:
 	@missing=$$(for one in $(DEBIAN_PACKAGES); do \

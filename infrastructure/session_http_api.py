@@ -22,7 +22,9 @@ _METHODS = aws_apigatewayv2.HttpMethod
 SPEAKERS_ROUTES = (
     ("/sessions", (_METHODS.POST,)),
     ("/sessions/{sessionId}", (_METHODS.PATCH, _METHODS.DELETE)),
-    ("/tickets", (_METHODS.POST,)),
+    ("/sessions/{sessionId}/listeners", (_METHODS.GET,)),
+    ("/sessions/{sessionId}/listeners/{listenerId}", (_METHODS.DELETE,)),
+    ("/tickets", (_METHODS.POST, _METHODS.DELETE)),
 )
 """For holders of a token alone: API Gateway looks at it, and the code does again."""
 OPEN_ROUTES = (

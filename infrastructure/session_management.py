@@ -110,9 +110,10 @@ class SessionManagement(Stack):
         return (*permissions.gateway(self.stored, stage), *permissions.with_channels(stage))
 
     def _ticket_reader(self, stage: Stage) -> permissions.Access:
-        """A ticket is good once: whoever looks at it takes it away."""
-        tickets = self.stored.tables[stage.names.connections_table].table_arn
-        return permissions.Access((permissions.allow(("dynamodb:DeleteItem",), tickets),))
+        """A ticket is good once: whoever looks at it takes it away. Revoked tokens stay."""
+        documents = self.stored.tables[stage.names.connections_table].table_arn
+        actions = ("dynamodb:DeleteItem", "dynamodb:GetItem")
+        return permissions.Access((permissions.allow(actions, documents),))
 
     def _api(self, stage: Stage) -> aws_apigatewayv2.WebSocketApi:
         def handled(name: str, function: Function) -> WebSocketLambdaIntegration:

@@ -47,11 +47,13 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         issuer=issuer,
         open_issuer=settings.open_tokens,
         job_token=settings.job_token,
+        listening_by=settings.listening_by,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
         dead_letters=AmazonDeadLetterArchive(clients),
         flink_url=settings.flink_url,
         limits=settings.limits(),
+        edge=settings.edge(),
         ice=settings.ice(),
     )
 

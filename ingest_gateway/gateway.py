@@ -22,6 +22,8 @@ from connectors.memory.document_store import MemoryDocumentStore
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.edge import Edge
+from ingest_gateway.access.revocation import RevocableVerifier, Revocations
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.acknowledgements import Acknowledgements
 from ingest_gateway.audio_in.intake import AudioIntake
@@ -31,6 +33,7 @@ from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDependencies
 from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.protocol.messages import ListeningBy
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.read_side.talk import Talk
 from ingest_gateway.sessions.channels import SessionChannels
@@ -38,11 +41,13 @@ from ingest_gateway.sessions.conversation import Conversation, ConversationServi
 from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.ids import NewId, memorable_id
 from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.listener_admission import ListenerAdmission
 from ingest_gateway.sessions.listeners import ListenerDependencies, Listeners
 from ingest_gateway.sessions.live_sessions import LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sessions.sweeper import Sweeper
+from ingest_gateway.sessions.token_watch import TokenWatch
 from ingest_gateway.webrtc.ice import IceSettings
 from schemas.values import SessionControl
 
@@ -60,7 +65,9 @@ class GatewayDependencies:
     """What a gateway stands on. ``gateway_id`` is the same after a restart: by it the gateway
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
-    ``sign_in``: where the pages send people for a token.
+    ``listening_by``: what lets listeners into sessions that do not say so themselves.
+    ``edge``: proxies and names that are trusted. ``sign_in``: where the pages send people for a
+    token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
     ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
@@ -81,12 +88,14 @@ class GatewayDependencies:
     open_issuer: bool = False
     sign_in: SignIn | None = None
     job_token: str | None = None
+    listening_by: ListeningBy = "id"
     gateway_id: str = "gateway"
     public_url: str | None = None
     binary_frames: bool = True
     dead_letters: DeadLetterArchive | None = None
     flink_url: str | None = None
     limits: Limits = field(default_factory=Limits)
+    edge: Edge = field(default_factory=Edge)
     ice: IceSettings = field(default_factory=IceSettings)
     policies: Policies = field(default_factory=Policies)
     now_ms: Callable[[], int] = wall_clock_ms
@@ -112,11 +121,14 @@ class Gateway:
             on_passing=self._sightings.passed,
         )
         self.talk = Talk(needs.ledger, needs.clips, needs.policies)
-        self.tickets = Tickets(
-            needs.documents or MemoryDocumentStore(needs.now_ms), needs.policies, needs.now_ms
-        )
+        documents = needs.documents or MemoryDocumentStore(needs.now_ms)
+        revocations = Revocations(documents, needs.policies, needs.now_ms)
+        self.tickets = Tickets(documents, needs.policies, needs.now_ms, revocations)
+        self.verifier = RevocableVerifier(needs.verifier, revocations)
+        self.tokens = TokenWatch(self.hub, self.verifier, revocations, needs.now_ms)
         self.channels = SessionChannels(needs.channels, needs.channel_access, needs.policies)
         self.request_limits = RequestLimits(self.live, needs.limits, needs.now_ms)
+        self.admission = ListenerAdmission(self.live, self.request_limits, needs.now_ms)
         self.acknowledgements = Acknowledgements(self.live, needs.limits, needs.now_ms)
         self.writer = RecordWriter(
             needs.sink,
@@ -142,6 +154,7 @@ class Gateway:
                 channels=self.channels,
                 policies=needs.policies,
                 new_session_id=needs.new_session_id,
+                listening_by=needs.listening_by,
                 now_ms=needs.now_ms,
             )
         )
@@ -151,7 +164,7 @@ class Gateway:
                 hub=self.hub,
                 captions=self.captions,
                 languages=needs.languages,
-                request_limits=self.request_limits,
+                admission=self.admission,
                 limits=needs.limits,
                 writer=self.writer,
                 gateway_id=needs.gateway_id,
@@ -189,6 +202,7 @@ class Gateway:
             speakers=self.speakers,
             listeners=self.listeners,
             captions=self.captions,
+            tokens=self.tokens,
             writer=self.writer,
             limits=needs.limits,
             metrics=self.metrics,
@@ -210,6 +224,7 @@ class Gateway:
         self._background = (
             asyncio.create_task(self.sweeper.run(), name="sweeper"),
             asyncio.create_task(self.watch.run(), name="operations-watch"),
+            asyncio.create_task(self.tokens.run(), name="token-watch"),
         )
 
     async def stop(self) -> None:

@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon.clients import AwsSettings
 from ingest_gateway.access.cognito import SignIn, UserPool
+from ingest_gateway.access.edge import Edge, ViewerHeader, edge
 from ingest_gateway.protocol.limits import Limits
+from ingest_gateway.protocol.messages import ListeningBy
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
@@ -32,6 +34,13 @@ class GatewaySettings(BaseSettings):
     ``user_pool_clients``; without it the gateway issues tokens itself. ``sign_in_url``: the pool's
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
+    ``trusted_proxies``: addresses and networks whose ``viewer_header`` says who the viewer is
+    (``*``: whoever connects). ``allowed_hosts``: the names by which the gateway may be called
+    (none: any), ``allowed_origins``: other pages whose scripts may call it (none: all).
+    ``trust_loopback``: callers on this machine are given tokens and make the job's calls, for one
+    machine alone.
+    ``listening_by``: ``link`` lets listeners in by the secret of a session's link only; ``id`` also
+    by the session's id, unless its owner says otherwise.
     ``languages``: those of the job's engines, by which a language is refused before it is waited
     for: ``offline``, ``local`` or ``amazon`` (our own tables), ``SOURCE:TARGET,... SOURCE:...`` for
     any other engine, or ``any``: nothing is refused.
@@ -60,6 +69,12 @@ class GatewaySettings(BaseSettings):
     gateway_id: str | None = None
 
     media_host: str | None = None
+    trusted_proxies: list[str] = Field(default_factory=list)
+    viewer_header: ViewerHeader = "x-forwarded-for"
+    allowed_hosts: list[str] = Field(default_factory=list)
+    allowed_origins: list[str] = Field(default_factory=list)
+    trust_loopback: bool = False
+
     ice_servers: list[str] = Field(default_factory=list)
     turn_username: str | None = None
     turn_password: str | None = None
@@ -77,6 +92,7 @@ class GatewaySettings(BaseSettings):
     user_pool_endpoint: str | None = None
     sign_in_url: str | None = None
     job_token: str | None = None
+    listening_by: ListeningBy = "id"
     flink_url: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -106,6 +122,11 @@ class GatewaySettings(BaseSettings):
     @model_validator(mode="after")
     def _check_ice(self) -> Self:
         self.ice()
+        return self
+
+    @model_validator(mode="after")
+    def _check_edge(self) -> Self:
+        self.edge()
         return self
 
     @model_validator(mode="after")
@@ -148,6 +169,15 @@ class GatewaySettings(BaseSettings):
             tuple(self.ice_servers),
             self.turn_username,
             self.turn_password,
+        )
+
+    def edge(self) -> Edge:
+        return edge(
+            self.trusted_proxies,
+            self.viewer_header,
+            self.allowed_hosts,
+            self.allowed_origins,
+            trust_loopback=self.trust_loopback,
         )
 
     def limits(self) -> Limits:

@@ -272,7 +272,7 @@ def connection_item(row: ConnectionRow) -> Item:
         "expiresAtMs": number(row.expires_at_ms),
         "expiresAt": seconds(row.expires_at_ms),
         "capabilities": texts(row.capabilities),
-    }
+    } | ({"listenerId": text(row.listener_id)} if row.listener_id else {})
 
 
 def connection_row(item: Item) -> ConnectionRow:
@@ -284,6 +284,7 @@ def connection_row(item: Item) -> ConnectionRow:
         connected_at_ms=int(item["connectedAt"]["N"]),
         expires_at_ms=int(item["expiresAtMs"]["N"]),
         capabilities=tuple(value["S"] for value in item.get("capabilities", {"L": []})["L"]),
+        listener_id=item["listenerId"]["S"] if "listenerId" in item else "",
     )
 
 

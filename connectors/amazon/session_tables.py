@@ -167,12 +167,16 @@ class AmazonSessionTables:
             ),
         }
         given = {key: pair for key, pair in wanted.items() if pair[1] is not None}
+        names: dict[str, str] = {}
+        for at, (name, value) in enumerate((change.extra or {}).items()):
+            names[f"#e{at}"] = name
+            given[f":e{at}"] = (f"#e{at}", items.text(value))
         if not given:
             row = await self.get(session_id)
             return None if row is None or row.info.status == ENDED else row
         changes = ", ".join(f"{name} = {key}" for key, (name, _) in given.items())
         values = {key: value for key, (_, value) in given.items()}
-        return await self._update_session(session_id, f"SET {changes}", _NOT_ENDED, values)
+        return await self._update_session(session_id, f"SET {changes}", _NOT_ENDED, values, names)
 
     async def end(self, session_id: str, now_ms: int) -> SessionRow | None:
         return await self._update_session(

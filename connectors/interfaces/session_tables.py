@@ -155,18 +155,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SessionChange:
-    """What is to change; None leaves as it is. Ending is not a change but ``end``."""
+    """What is to change; None leaves as it is. Ending is not a change but ``end``. ``extra``: of
+    ``SessionInfo.extra``, the texts that change."""
 
     status: str | None = None
     muted: bool | None = None
     volume: float | None = None
     target_languages: tuple[str, ...] | None = None
+    extra: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
     """A listener's connection, with the capabilities it joined with (sorted). It counts as gone
-    from ``expires_at_ms`` on."""
+    from ``expires_at_ms`` on. ``listener_id``: whose it is, over all connections that a listener
+    has had (empty: not known)."""
 
     connection_id: str
     session_id: str
@@ -175,6 +178,7 @@ class ConnectionRow:
     connected_at_ms: int
     expires_at_ms: int
     capabilities: tuple[str, ...] = ()
+    listener_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

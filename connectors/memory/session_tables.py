@@ -88,6 +88,9 @@ class MemorySessionTables:
             row = replace(row, muted=change.muted)
         if change.volume is not None:
             row = replace(row, volume=change.volume)
+        if change.extra is not None:
+            extra = row.info.extra | dict(change.extra)
+            row = replace(row, info=replace(row.info, extra=extra))
         self._sessions[session_id] = row
         return row
 

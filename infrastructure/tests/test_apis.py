@@ -16,7 +16,10 @@ SPEAKERS = {
     "POST /sessions",
     "PATCH /sessions/{sessionId}",
     "DELETE /sessions/{sessionId}",
+    "GET /sessions/{sessionId}/listeners",
+    "DELETE /sessions/{sessionId}/listeners/{listenerId}",
     "POST /tickets",
+    "DELETE /tickets",
 }
 EVERYBODY = {
     "GET /sessions/{sessionId}",

@@ -9,6 +9,7 @@ a token a browser may show a ticket, once: ``ticket.<ticket>`` or ``?ticket=`` (
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -20,9 +21,15 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
+from ingest_gateway.access.listener_rules import Shown
+
 SUBPROTOCOL = "live-translation"
 TOKEN_SUBPROTOCOL = "token."  # noqa: S105 - a prefix, not a token
 TICKET_SUBPROTOCOL = "ticket."
+KEY_PREFIX = "key."
+KEY_HEADER = "x-listening-key"
+CODE_HEADER = "x-access-code"
+SEAT_HEADER = "x-listener-seat"
 LOCAL_ISSUER = "local-issuer"
 AUDIENCE = "live-translation"
 OPERATOR = "operator"
@@ -38,11 +45,14 @@ class InvalidTokenError(Exception):
 @dataclass(frozen=True, slots=True)
 class Identity:
     """``session_id``: the one session the token is for (claim ``sessionId``), if it says so.
-    ``roles``: what its holder may do beyond speaking (claim ``roles``)."""
+    ``roles``: what its holder may do beyond speaking (claim ``roles``). ``token_id`` names the
+    token without being worth anything; ``expires_at_ms``: when it ends, by its claim ``exp``."""
 
     subject: str
     session_id: str | None = None
     roles: frozenset[str] = frozenset()
+    token_id: str | None = None
+    expires_at_ms: int | None = None
 
 
 class TokenVerifier(Protocol):
@@ -83,7 +93,17 @@ class KeySetVerifier:
         session_id = decoded.claims.get("sessionId")
         if session_id is not None and not isinstance(session_id, str):
             raise InvalidTokenError("invalid token: sessionId is a text")
-        return Identity(subject, session_id, roles_of(decoded.claims.get("roles", [])))
+        roles = roles_of(decoded.claims.get("roles", []))
+        return Identity(subject, session_id, roles, token_id(token), expiry_ms(decoded.claims))
+
+
+def token_id(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def expiry_ms(claims: Mapping[str, Any]) -> int:
+    """Of claims that were validated."""
+    return int(claims["exp"] * 1000)
 
 
 def roles_of(claim: object) -> frozenset[str]:
@@ -151,10 +171,27 @@ def presented_token(
     headers: Mapping[str, str], query: Mapping[str, str], subprotocols: list[str]
 ) -> str | None:
     """The token of a request, wherever the client could put it."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
+    bearer = _bearer(headers)
+    if bearer is not None and not bearer.startswith(KEY_PREFIX):
+        return bearer
     return _offered(TOKEN_SUBPROTOCOL, subprotocols) or query.get("token") or None
+
+
+def presented_listening(headers: Mapping[str, str], query: Mapping[str, str]) -> Shown:
+    """What a listener shows over HTTP: headers, or the query, for addresses that are opened or
+    downloaded as they are. Players that know a bearer token only send ``key.<key>`` as one."""
+    bearer = _bearer(headers) or ""
+    of_bearer = bearer.removeprefix(KEY_PREFIX) if bearer.startswith(KEY_PREFIX) else None
+    return Shown(
+        key=headers.get(KEY_HEADER) or query.get("key") or of_bearer,
+        code=headers.get(CODE_HEADER) or query.get("code"),
+        seat=headers.get(SEAT_HEADER) or query.get("seat"),
+    )
+
+
+def _bearer(headers: Mapping[str, str]) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def presented_ticket(query: Mapping[str, str], subprotocols: list[str]) -> str | None:

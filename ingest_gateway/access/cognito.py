@@ -21,7 +21,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from connectors.interfaces.errors import ConnectorError, RetryableError
-from ingest_gateway.access.auth import CLOCK_LEEWAY_S, Identity, InvalidTokenError, roles_of
+from ingest_gateway.access.auth import (
+    CLOCK_LEEWAY_S,
+    Identity,
+    InvalidTokenError,
+    expiry_ms,
+    roles_of,
+    token_id,
+)
 
 KEYS_KEPT_S = 24 * 3600.0
 """A key that the pool has withdrawn is believed for at most this long."""
@@ -144,7 +151,8 @@ class CognitoVerifier:
             raise InvalidTokenError("invalid token: sub is a text of at most 128 characters")
         if session_id is not None and not isinstance(session_id, str):
             raise InvalidTokenError(f"invalid token: {_SESSION_CLAIM} is a text")
-        return Identity(subject, session_id, roles_of(claims.get(_ROLES_CLAIM, [])))
+        roles = roles_of(claims.get(_ROLES_CLAIM, []))
+        return Identity(subject, session_id, roles, token_id(token), expiry_ms(claims))
 
 
 def cognito_verifier(pool: UserPool) -> CognitoVerifier:

@@ -15,6 +15,7 @@ import msgspec
 from connectors.calls.policy import Policies, call
 from connectors.interfaces.document_store import DocumentStore
 from ingest_gateway.access.auth import Identity, InvalidTokenError
+from ingest_gateway.access.revocation import Revocations
 
 TICKET_LIFETIME_S = 30
 _MOST_CHARACTERS = 128
@@ -27,6 +28,7 @@ class Tickets:
     store: DocumentStore
     policies: Policies
     now_ms: Callable[[], int]
+    revocations: Revocations | None = None
 
     async def issue(self, identity: Identity) -> str:
         ticket = secrets.token_urlsafe(24)
@@ -47,7 +49,15 @@ class Tickets:
             document = await self.store.take(_key(ticket))
         if document is None:
             raise InvalidTokenError("invalid ticket: it was used, or is too old: get a new one")
-        return msgspec.json.decode(document.text, type=Identity)
+        identity = msgspec.json.decode(document.text, type=Identity)
+        if await self._is_revoked(identity):
+            raise InvalidTokenError("invalid ticket: its holder has signed out")
+        return identity
+
+    async def _is_revoked(self, identity: Identity) -> bool:
+        if self.revocations is None or identity.token_id is None:
+            return False
+        return await self.revocations.look(identity.token_id)
 
 
 def _key(ticket: str) -> str:

@@ -59,6 +59,8 @@ def listen_command(
     save: Annotated[Path | None, typer.Option(help="Keep clips, captions, messages here.")] = None,
     url: Url = _URL,
     inline: Annotated[bool, typer.Option("--inline", help="Take clips inside messages.")] = False,
+    key: Annotated[str | None, typer.Option(help="The secret of the talk's link.")] = None,
+    code: Annotated[str | None, typer.Option(help="The talk's access code.")] = None,
     partials: Annotated[
         bool, typer.Option("--partials", help="Show what is being said, while it is said.")
     ] = False,
@@ -81,6 +83,8 @@ def listen_command(
                 url,
                 session,
                 language,
+                key=key,
+                access_code=code,
                 save_to=save,
                 inline_audio=inline,
                 partial_captions=partials,

@@ -41,6 +41,8 @@ async def listen(
     language: str,
     *,
     token: str | None = None,
+    key: str | None = None,
+    access_code: str | None = None,
     inline_audio: bool = False,
     partial_captions: bool = False,
     download: bool = True,
@@ -53,6 +55,7 @@ async def listen(
 ) -> ListenReport:
     """Listen until the session has ended and nothing came for ``linger_s``, or until ``stop``.
 
+    ``key`` is the secret of the session's link, ``access_code`` what its owner may ask for.
     ``inline_audio`` asks for clips inside messages, ``partial_captions`` for what is being said.
     A clip that does not come inside its message is downloaded once (``download`` False: for load
     tests); each is given to ``on_clip``, every message to ``on_message``. ``on_joined`` is called
@@ -80,6 +83,7 @@ async def listen(
             session_id=session_id,
             language=language,
             token=token,
+            shown={"key": key, "accessCode": access_code},
             capabilities=capabilities,
             download=download,
             on_joined=on_joined,
@@ -104,6 +108,7 @@ class _Listener:
     session_id: str
     language: str
     token: str | None
+    shown: dict[str, str | None]
     capabilities: list[str]
     download: bool
     on_joined: Callable[[], None] | None
@@ -188,6 +193,7 @@ class _Listener:
             "sessionId": self.session_id,
             "targetLanguage": self.language,
             "capabilities": self.capabilities,
+            **{name: text for name, text in self.shown.items() if text is not None},
         }
         if self._joined_before:
             wanted["sinceSequence"] = self._numbers.complete_until()
@@ -198,6 +204,7 @@ class _Listener:
         while True:
             message = await connection.receive()
             if message.type == "sessionJoined":
+                self.shown["seat"] = message.fields.get("seat")
                 return message
             if message.type == "error":
                 raise GatewayRefusedError(

@@ -22,6 +22,9 @@ EventKind = Literal[
     "unauthorized",
     "foreign_session",
     "unknown_session",
+    "access_code",
+    "wrong_edge",
+    "kept_out",
     "rate_limited",
     "no_room",
     "small_frames",
@@ -41,6 +44,9 @@ OF_REFUSALS: Mapping[str, EventKind] = {
     "UNAUTHORIZED": "unauthorized",
     "FORBIDDEN": "foreign_session",
     "NO_SESSION": "unknown_session",
+    "ACCESS_CODE": "access_code",
+    "LOCKED": "kept_out",
+    "REMOVED": "kept_out",
     "RATE_LIMITED": "rate_limited",
 }
 """Error codes of refusals that are worth an event."""

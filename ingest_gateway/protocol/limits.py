@@ -12,12 +12,16 @@ MAX_MESSAGE_BYTES = 128 * 1024
 class Limits:
     """``creates`` and ``joins`` count per person, or per address for guests. A hall has one
     address: there ``hall_joins_per_minute`` count per address and session, and
-    ``joins_per_minute`` are the ids that lead nowhere. ``languages_per_session``: with listeners at
-    a time, beside those that its speaker named; a session may have a number of its own."""
+    ``joins_per_minute`` are the ids and codes that lead nowhere. ``guesses_per_minute`` are those
+    of everybody together, ``code_guesses_per_minute`` everybody's of one session's access code.
+    ``languages_per_session``: with listeners at a time, beside those that its speaker named; a
+    session may have a number of its own."""
 
     creates_per_minute: int = 5
     joins_per_minute: int = 60
     hall_joins_per_minute: int = 1200
+    guesses_per_minute: int = 1200
+    code_guesses_per_minute: int = 120
     languages_per_session: int = 10
     frames_per_s: float = 20.0
     frame_burst: int = 200

@@ -19,6 +19,12 @@ TimestampMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
 """Until the year 9999; what is merely wrong by years is corrected (``speaker_stream``)."""
 
 
+Secret = Annotated[str, Meta(max_length=128)]
+AccessCode = Annotated[str, Meta(min_length=6, max_length=32)]
+ListeningBy = Literal["id", "link"]
+"""What lets a listener in: the session's id as well as its link, or the link alone."""
+
+
 class ClientMessage(Struct, frozen=True, rename="camel"):
     """Base of what clients send; the action is looked at before."""
 
@@ -29,6 +35,9 @@ class CreateSession(ClientMessage, frozen=True):
     quality_tier: Literal["standard", "premium"] = "standard"
     max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
     """That may be listened to at a time, where no target languages are named."""
+    listening: ListeningBy | None = None
+    """None: as the gateway's option says."""
+    access_code: AccessCode | None = None
 
 
 class JoinAsSpeaker(ClientMessage, frozen=True):
@@ -83,6 +92,10 @@ class JoinSession(ClientMessage, frozen=True):
     target_language: Language
     capabilities: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
     since_sequence: Annotated[int, Meta(ge=-1, lt=2**53)] | None = None
+    key: Secret | None = None
+    access_code: Secret | None = None
+    seat: Secret | None = None
+    """Of ``sessionJoined``: lets the same listener in again."""
 
 
 class ChangeLanguage(ClientMessage, frozen=True):
@@ -109,6 +122,12 @@ class Heartbeat(ClientMessage, frozen=True):
     pass
 
 
+class RefreshToken(ClientMessage, frozen=True):
+    """A newer token of the same person, for a connection that should outlive the older one."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
 Command = (
     CreateSession
     | JoinAsSpeaker
@@ -126,6 +145,7 @@ Command = (
     | RefreshUrl
     | Heard
     | Heartbeat
+    | RefreshToken
 )
 
 ACTIONS: dict[str, type[ClientMessage]] = {
@@ -145,6 +165,7 @@ ACTIONS: dict[str, type[ClientMessage]] = {
     "refreshUrl": RefreshUrl,
     "heard": Heard,
     "heartbeat": Heartbeat,
+    "refreshToken": RefreshToken,
 }
 ACTION_OF: dict[type[ClientMessage], str] = {kind: action for action, kind in ACTIONS.items()}
 
@@ -161,6 +182,9 @@ ErrorCode = Literal[
     "BAD_LANGUAGE",
     "UNAUTHORIZED",
     "FORBIDDEN",
+    "ACCESS_CODE",
+    "LOCKED",
+    "REMOVED",
     "RATE_LIMITED",
     "SLOW_DOWN",
     "INTERNAL",
@@ -177,6 +201,8 @@ class ErrorMessage(ServerMessage, frozen=True, tag="error"):
     action: str | UnsetType = UNSET
     sequence: int | UnsetType = UNSET
     retry_after_ms: int | UnsetType = UNSET
+    place: int | UnsetType = UNSET
+    """In the queue of those who wait for the same thing, from 1."""
 
 
 class SignalingEndpoints(Struct, frozen=True, rename="upper"):
@@ -187,7 +213,8 @@ class SignalingEndpoints(Struct, frozen=True, rename="upper"):
 
 
 class SessionView(Struct, frozen=True, rename="camel"):
-    """A session as HTTP and ``sessionCreated`` show it; the last three with a signaling channel."""
+    """A session as HTTP and ``sessionCreated`` show it. ``kvs_*``: with a signaling channel; from
+    ``listening_key`` on: for its owner only."""
 
     session_id: str
     speaker_id: str
@@ -200,6 +227,11 @@ class SessionView(Struct, frozen=True, rename="camel"):
     kvs_channel_arn: str | UnsetType = UNSET
     kvs_channel_name: str | UnsetType = UNSET
     kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
+    listening_key: str | UnsetType = UNSET
+    listening: ListeningBy | UnsetType = UNSET
+    access_code: str | UnsetType | None = UNSET
+    locked: bool | UnsetType = UNSET
+    max_languages: int | UnsetType | None = UNSET
 
 
 class SessionCreated(SessionView, ServerMessage, frozen=True, tag="sessionCreated"): ...
@@ -255,6 +287,7 @@ class SessionJoined(ServerMessage, frozen=True, tag="sessionJoined"):
     state: str
     volume: float
     history: tuple[Caption, ...]
+    seat: str | UnsetType = UNSET
 
 
 class SessionLeft(ServerMessage, frozen=True, tag="sessionLeft"):
@@ -281,6 +314,23 @@ class Playing(ServerMessage, frozen=True, tag="playing"):
     target_language: str
     sequence_number: int
     duration: float
+
+
+class TokenExpiring(ServerMessage, frozen=True, tag="tokenExpiring"):
+    """The connection ends then, unless a newer token comes (``refreshToken``)."""
+
+    expires_at: int
+
+
+class TokenRefreshed(ServerMessage, frozen=True, tag="tokenRefreshed"):
+    expires_at: int
+
+
+class TokenEnded(ServerMessage, frozen=True, tag="tokenEnded"):
+    """The last message of a connection whose token is over. Not an error: who has a newer token
+    connects again and goes on."""
+
+    reason: Literal["expired", "revoked"]
 
 
 class HeartbeatAck(ServerMessage, frozen=True, tag="heartbeatAck"):

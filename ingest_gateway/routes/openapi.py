@@ -19,7 +19,7 @@ from connectors.interfaces.notifier import Audience
 from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionView
 from ingest_gateway.routes.connections import Delivery
 from ingest_gateway.routes.pages import Offer
-from ingest_gateway.routes.sessions import SessionPatch, TokenWish
+from ingest_gateway.routes.sessions import ListenerView, SessionPatch, TokenWish
 from ingest_gateway.routes.signaling import KeysView
 
 Method = Literal["get", "post", "patch", "delete"]
@@ -90,6 +90,21 @@ OPERATIONS = (
         "delete", "/sessions/{session_id}", "End a session.", 200, "speaker", answer=SessionView
     ),
     Operation(
+        "get",
+        "/sessions/{session_id}/listeners",
+        "Who listens to a session, as a list.",
+        200,
+        "speaker",
+        answer=ListenerView,
+    ),
+    Operation(
+        "delete",
+        "/sessions/{session_id}/listeners/{listener_id}",
+        "Remove a listener; the same listener does not come back.",
+        200,
+        "speaker",
+    ),
+    Operation(
         "post",
         "/sessions/{session_id}/signaling-keys",
         "Keys for the session's signaling channel (Kinesis Video Streams).",
@@ -125,6 +140,13 @@ OPERATIONS = (
         201,
         "speaker",
         answer=IssuedTicket,
+    ),
+    Operation(
+        "delete",
+        "/tickets",
+        "Sign out: the token and what it opened are worth nothing any more.",
+        200,
+        "speaker",
     ),
     Operation("get", "/.well-known/jwks.json", "The issuer's public keys.", 200, answer=JSON),
     Operation(

@@ -23,6 +23,9 @@ REFUSAL_STATUS: dict[ErrorCode, int] = {
     "UNAUTHORIZED": 401,
     "FORBIDDEN": 403,
     "NOT_SPEAKER": 403,
+    "ACCESS_CODE": 403,
+    "LOCKED": 403,
+    "REMOVED": 403,
     "NO_SESSION": 404,
     "SESSION_ENDED": 409,
     "SPEAKER_TAKEN": 409,
@@ -96,4 +99,4 @@ async def fetch_keys_for(request: Request[Any, Any, Any], gateway: Gateway) -> N
     """Before a route looks at the request's token, which it does without waiting."""
     token = presented_token(request.headers, request.query_params, [])
     if token is not None:
-        await gateway.needs.verifier.prepare(token)
+        await gateway.verifier.prepare(token)

@@ -8,14 +8,18 @@ import msgspec
 from litestar import MediaType, Response, delete, get, patch, post
 from litestar.params import FromPath
 from litestar.response import Stream
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ingest_gateway.access.auth import presented_listening
+from ingest_gateway.access.listener_rules import ListeningWish, Purpose
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S
+from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.protocol.messages import CreateSession, Language
+from ingest_gateway.protocol.messages import AccessCode, CreateSession, Language, ListeningBy
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
-from ingest_gateway.sessions.ids import memorable_id
+from ingest_gateway.sessions.ids import is_listener_id, memorable_id
+from ingest_gateway.sessions.live_sessions import LiveSession
 from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
 from schemas.captions import plain_text, sub_rip, web_vtt
@@ -27,11 +31,34 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class SessionPatch(Struct, frozen=True, rename="camel"):
-    """What ``PATCH`` may change."""
+    """What ``PATCH`` may change. ``access_code`` null: none is asked for any more.
+    ``new_listening_key``: links and seats of before are worth nothing any more."""
 
     status: Literal["active", "paused"] | None = None
     muted: bool | None = None
     target_languages: Annotated[tuple[Language, ...], Meta(max_length=64)] | None = None
+    listening: ListeningBy | None = None
+    access_code: AccessCode | UnsetType | None = UNSET
+    locked: bool | None = None
+    new_listening_key: bool = False
+    max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+    def listening_wish(self) -> ListeningWish:
+        return ListeningWish(
+            by_link=None if self.listening is None else self.listening == "link",
+            code=None if self.access_code is UNSET else self.access_code or "",
+            locked=self.locked,
+            new_key=self.new_listening_key,
+            max_languages=self.max_languages,
+        )
+
+
+class ListenerView(Struct, frozen=True, rename="camel"):
+    """A listener as the session's owner sees it."""
+
+    listener_id: str
+    target_language: str
+    connected_at: int
 
 
 class TokenWish(Struct, frozen=True, rename="camel"):
@@ -51,6 +78,16 @@ async def _body(request: AnyRequest, kind: type[T]) -> T:
         raise Refusal("BAD_JSON", "send one JSON object") from None
 
 
+async def admitted(
+    session_id: str, request: AnyRequest, gateway: Gateway, purpose: Purpose
+) -> LiveSession:
+    """The session, for who may listen to it. Raises Refusal as ``ListenerAdmission.admit``."""
+    shown = presented_listening(request.headers, request.query_params)
+    peer = peer_of(request, gateway)
+    found = await gateway.admission.admit(peer, session_id, shown, purpose)
+    return found.live
+
+
 def _json(value: object, status: int = 200) -> Response[bytes]:
     return Response(msgspec.json.encode(value), status_code=status, media_type=MediaType.JSON)
 
@@ -60,13 +97,16 @@ async def create_session(request: AnyRequest, gateway: ItsGateway) -> Response[b
     peer = peer_of(request, gateway)
     known(peer)  # before the body: a stranger learns nothing from validation
     row = await gateway.speakers.create(peer, await _body(request, CreateSession))
-    return _json(session_view(row.info), 201)
+    return _json(session_view(row.info, row.info.speaker_id), 201)
 
 
 @get("/sessions/{session_id:str}")
-async def get_session(session_id: FromPath[str], gateway: ItsGateway) -> Response[bytes]:
-    live = await gateway.live.find(session_id)
-    return _json(session_view(live.row.info))
+async def get_session(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
+    live = await admitted(session_id, request, gateway, Purpose.LOOK)
+    identity = peer_of(request, gateway).identity
+    return _json(session_view(live.row.info, None if identity is None else identity.subject))
 
 
 @patch("/sessions/{session_id:str}")
@@ -76,6 +116,8 @@ async def patch_session(
     identity = known(peer_of(request, gateway))
     wanted = await _body(request, SessionPatch)
     live = await gateway.live.find_going_on(session_id)
+    if (wish := wanted.listening_wish()) != ListeningWish():
+        live = await gateway.speakers.set_listening(identity, session_id, wish)
     if wanted.target_languages is not None:
         live = await gateway.speakers.set_targets(identity, session_id, wanted.target_languages)
     if wanted.status is not None:
@@ -84,33 +126,67 @@ async def patch_session(
     if wanted.muted is not None:
         name = "mute" if wanted.muted else "unmute"
         live = await gateway.speakers.control(identity, session_id, name)
-    return _json(session_view(live.row.info))
+    return _json(session_view(live.row.info, identity.subject))
 
 
 @delete("/sessions/{session_id:str}", status_code=200)
 async def delete_session(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    live = await gateway.speakers.end(known(peer_of(request, gateway)), session_id)
-    return _json(session_view(live.row.info))
+    identity = known(peer_of(request, gateway))
+    live = await gateway.speakers.end(identity, session_id)
+    return _json(session_view(live.row.info, identity.subject))
+
+
+@get("/sessions/{session_id:str}/listeners")
+async def list_listeners(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
+    """Of every gateway. Connections of before have no listener's id and are left out."""
+    await gateway.speakers.check_speaker(peer_of(request, gateway), session_id)
+    live, now_ms = gateway.live, gateway.needs.now_ms()
+    rows = await live.ask(lambda: live.tables.connections(session_id, now_ms))
+    listeners = [
+        ListenerView(row.listener_id, row.language, row.connected_at_ms)
+        for row in rows
+        if row.listener_id
+    ]
+    return _json(listeners)
+
+
+@delete("/sessions/{session_id:str}/listeners/{listener_id:str}", status_code=200)
+async def remove_listener(
+    session_id: FromPath[str],
+    listener_id: FromPath[str],
+    request: AnyRequest,
+    gateway: ItsGateway,
+) -> Response[bytes]:
+    """Here at once, by other gateways within half a minute."""
+    identity = known(peer_of(request, gateway))
+    if not is_listener_id(listener_id):
+        raise Refusal("BAD_FIELD", "that is not a listener's id")
+    removal = ListeningWish(remove=listener_id)
+    live = await gateway.speakers.set_listening(identity, session_id, removal)
+    gateway.listeners.remove(live, listener_id)
+    return Response(b"", status_code=200)
 
 
 @get("/audio/{session_id:str}/{language:str}")
 async def talk_audio(
-    session_id: FromPath[str], language: FromPath[str], gateway: ItsGateway
+    session_id: FromPath[str], language: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Stream:
-    await gateway.live.find(session_id)
+    await admitted(session_id, request, gateway, Purpose.READ)
     return Stream(gateway.talk.audio(session_id, language), media_type="audio/mpeg")
 
 
 @get("/transcripts/{session_id:str}/{name:str}")
 async def transcript(
-    session_id: FromPath[str], name: FromPath[str], gateway: ItsGateway
+    session_id: FromPath[str], name: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[str]:
     language, _, form = name.rpartition(".")
     if form not in ("vtt", "srt", "txt") or not language:
         return Response("use LANGUAGE.vtt, LANGUAGE.srt or LANGUAGE.txt", status_code=404)
-    await gateway.live.find(session_id)
+    await admitted(session_id, request, gateway, Purpose.READ)
     cues = await gateway.talk.cues(session_id, language)
     if form == "vtt":
         return Response(web_vtt(cues), media_type="text/vtt; charset=utf-8")
@@ -125,8 +201,8 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
     issuer = gateway.needs.issuer
     if issuer is None:
         return Response(b"", status_code=404)
-    if not gateway.needs.open_issuer and not is_on_this_machine(request):
-        raise Refusal("FORBIDDEN", "tokens are issued on this machine only")
+    if not gateway.needs.open_issuer and not is_on_this_machine(request, gateway):
+        raise Refusal("FORBIDDEN", "tokens are issued on this machine only, with --trust-loopback")
     wish = await _body(request, TokenWish)
     subject = wish.subject or f"speaker-{memorable_id()}"
     token = issuer.issue(subject, session_id=wish.session_id)
@@ -140,6 +216,14 @@ async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[byt
     answer = _json({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
     answer.headers["cache-control"] = "no-store"
     return answer
+
+
+@delete("/tickets", status_code=200)
+async def sign_out(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
+    """The caller's token, and tickets and connections that it opened, are worth nothing any
+    more."""
+    await gateway.tokens.sign_out(known(peer_of(request, gateway)))
+    return Response(b"", status_code=200)
 
 
 @get("/.well-known/jwks.json")
@@ -164,10 +248,13 @@ SESSION_ROUTES = [
     get_session,
     patch_session,
     delete_session,
+    list_listeners,
+    remove_listener,
     talk_audio,
     transcript,
     issue_token,
     issue_ticket,
+    sign_out,
     jwks,
     healthz,
     metrics,

@@ -6,6 +6,7 @@ import msgspec
 from litestar import MediaType, Response, post
 from litestar.params import FromPath
 
+from ingest_gateway.access.auth import presented_listening
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
 from ingest_gateway.sessions.channels import ChannelKeys
 
@@ -38,7 +39,8 @@ async def signaling_keys(
 ) -> Response[bytes]:
     peer = peer_of(request, gateway)
     await gateway.request_limits.check_keys(peer)
-    live = await gateway.live.find_going_on(session_id)
+    shown = presented_listening(request.headers, request.query_params)
+    live = (await gateway.admission.join(peer, session_id, shown)).live
     subject = None if peer.identity is None else peer.identity.subject
     given = await gateway.channels.keys(live.row.info, subject)
     return Response(

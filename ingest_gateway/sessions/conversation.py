@@ -40,6 +40,7 @@ from ingest_gateway.protocol.messages import (
     LeaveSession,
     MuteBroadcast,
     PauseBroadcast,
+    RefreshToken,
     RefreshUrl,
     ResumeBroadcast,
     ServerMessage,
@@ -50,6 +51,7 @@ from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.sessions.hub import Connection
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.speakers import Speakers, known
+from ingest_gateway.sessions.token_watch import TokenWatch
 from ingest_gateway.sessions.views import session_created
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class ConversationServices:
     speakers: Speakers
     listeners: Listeners
     captions: Captions
+    tokens: TokenWatch
     writer: RecordWriter
     limits: Limits
     metrics: Metrics
@@ -183,6 +186,8 @@ class Conversation:
                 left = await self._services.listeners.leave(self._connection)
                 self.protocol.became_nobody()
                 return left
+            case RefreshToken():
+                return await self._services.tokens.refresh(self._connection, command)
             case RefreshUrl():
                 return await self._services.listeners.refresh_url(command)
             case _:

@@ -43,6 +43,11 @@ class Peer:
 
 @dataclass(slots=True)
 class Connection:
+    """``listener_id``: whose it is, over all connections that a listener has had; empty: nobody's
+    who listens. ``by_secret``: it was let in by more than the session's id.
+    ``token_announced``: it was told when its token ends, which it survives if it
+    ``outlives_token``."""
+
     connection_id: str
     peer: Peer
     socket: Socket
@@ -52,6 +57,10 @@ class Connection:
     session_id: str | None = None
     language: str | None = None
     capabilities: tuple[str, ...] = ()
+    listener_id: str = ""
+    by_secret: bool = False
+    token_announced: bool = False
+    outlives_token: bool = False
     closing: tuple[int, str] | None = None
     _outbox: deque[str] = field(default_factory=deque[str])
     _outbox_bytes: int = 0
@@ -157,6 +166,7 @@ class Hub:
         connection.session_id = None
         connection.language = None
         connection.capabilities = ()
+        connection.listener_id = ""
 
     def listeners(self, session_id: str, language: str | None = None) -> list[Connection]:
         members = self._listeners.get(session_id, {}).values()

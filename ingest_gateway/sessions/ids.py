@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 
@@ -14,6 +15,14 @@ def memorable_id() -> str:
 
 def new_connection_id() -> str:
     return secrets.token_urlsafe(12)
+
+
+def new_listener_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def is_listener_id(text: str) -> bool:
+    return re.fullmatch(r"[\w-]{16}", text, re.ASCII) is not None
 
 
 NewId = Callable[[], str]

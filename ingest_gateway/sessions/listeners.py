@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.notifier import INLINE_AUDIO, PARTIAL_CAPTIONS
 from connectors.interfaces.session_tables import (
@@ -18,6 +20,7 @@ from connectors.interfaces.session_tables import (
     ListenerCounts,
     count_change,
 )
+from ingest_gateway.access.listener_rules import ListeningRules, Shown, Verdict
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.limits import Limits
@@ -32,11 +35,13 @@ from ingest_gateway.protocol.messages import (
 )
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.sessions.hub import Connection, Hub
+from ingest_gateway.sessions.ids import new_listener_id
 from ingest_gateway.sessions.languages import Languages
+from ingest_gateway.sessions.listener_admission import ListenerAdmission, refusal_of
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
-from ingest_gateway.sessions.request_limits import RequestLimits
 from schemas.values import ControlKind, SessionInfo
 
+CLOSE_REMOVED = 4403
 FULL_RETRY_MS = 10_000
 MOST_LANGUAGES = "maxLanguages"
 """In a session's row (``SessionInfo.extra``), if its owner gave a number."""
@@ -51,7 +56,7 @@ class ListenerDependencies:
     hub: Hub
     captions: Captions
     languages: Languages
-    request_limits: RequestLimits
+    admission: ListenerAdmission
     limits: Limits
     writer: RecordWriter
     gateway_id: str
@@ -66,15 +71,20 @@ class Listeners:
         self._now_ms = needs.now_ms
 
     async def join(self, connection: Connection, wanted: JoinSession) -> SessionJoined:
-        """Raises Refusal: RATE_LIMITED, NO_SESSION, SESSION_ENDED, BAD_LANGUAGE."""
-        limits = self._needs.request_limits
-        live = await limits.session_to_join(connection.peer, wanted.session_id)
+        """Raises Refusal as ``ListenerAdmission.join``, and BAD_LANGUAGE."""
+        shown = Shown(wanted.key, wanted.access_code, wanted.seat)
+        admitted = await self._needs.admission.join(connection.peer, wanted.session_id, shown)
+        live = admitted.live
         language = await self._choose_language(live, wanted.target_language)
         if connection.session_id not in (None, live.session_id):
             await self.leave(connection)
         capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
+        connection.listener_id = admitted.listener_id or connection.listener_id or new_listener_id()
+        connection.by_secret = admitted.by_secret
         await self._listen(connection, live, language, capabilities)
-        return await self._joined(live, language, wanted.since_sequence)
+        joined = await self._joined(live, language, wanted.since_sequence)
+        seat = admitted.rules.seat(connection.listener_id)
+        return joined if seat is None else msgspec.structs.replace(joined, seat=seat)
 
     async def change_language(
         self, connection: Connection, wanted: ChangeLanguage
@@ -93,6 +103,22 @@ class Listeners:
         self._hub.stop_listening(connection)
         await self.forget(session_id, connection.connection_id)
         return SessionLeft(session_id=session_id)
+
+    def remove(self, live: LiveSession, listener_id: str) -> None:
+        """Close the connections that this listener has here: the session's rules say so."""
+        for connection in self._hub.listeners(live.session_id):
+            if connection.listener_id == listener_id:
+                connection.send(refusal_of(Verdict.REMOVED).answer(None))
+                connection.close(CLOSE_REMOVED, "REMOVED")
+
+    async def remove_removed(self, session_id: str) -> None:
+        """Whoever was removed through another gateway."""
+        live = self._live.loaded(session_id)
+        if live is None:
+            return
+        await self._live.read_extra(live)
+        for listener_id in ListeningRules.of(live.row.info.extra).removed:
+            self.remove(live, listener_id)
 
     async def forget(self, session_id: str, connection_id: str) -> None:
         """Remove a connection's row and count it down, unless somebody else did."""
@@ -161,7 +187,7 @@ class Listeners:
             if (connection.language, connection.capabilities) == (language, capabilities):
                 return
         limit = self._needs.limits.listeners_per_session
-        if before is None and len(self._hub.listeners(live.session_id)) >= limit:
+        if before is None and self._is_full(connection, live.session_id, limit):
             raise Refusal(
                 "RATE_LIMITED",
                 f"this session has its {limit} listeners",
@@ -178,6 +204,12 @@ class Listeners:
         if change:
             await self._count(live.session_id, change)
 
+    def _is_full(self, connection: Connection, session_id: str, limit: int) -> bool:
+        """Guests who know the id alone take no places of those who have the link."""
+        here = self._hub.listeners(session_id)
+        alike = sum(one.by_secret == connection.by_secret for one in here)
+        return alike >= limit or len(here) >= 2 * limit
+
     def _row(self, connection: Connection, session_id: str, language: str) -> ConnectionRow:
         return ConnectionRow(
             connection_id=connection.connection_id,
@@ -187,6 +219,7 @@ class Listeners:
             connected_at_ms=connection.connected_at_ms,
             expires_at_ms=self._now_ms() + 2 * self._needs.limits.heartbeat_timeout_ms,
             capabilities=connection.capabilities,
+            listener_id=connection.listener_id,
         )
 
     async def _joined(self, live: LiveSession, language: str, since: int | None) -> SessionJoined:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from connectors.calls.policy import Policies, call
@@ -36,7 +36,7 @@ class LiveSession:
     another gateway has opened one since); ``durable_sequence`` and ``captured_until_ms`` are its.
     ``tenure`` counts how often this gateway lost the session's audio to another one: what was taken
     in an earlier tenure is not declared missing. ``owning`` is held by who asks the tables for the
-    session's audio, so that no answer is out of date.
+    session's audio, so that no answer is out of date. ``read_at_ms``: when ``row.info.extra`` was.
     """
 
     row: SessionRow
@@ -52,6 +52,7 @@ class LiveSession:
     ack_timer_set: bool = False
     saved: Progress | None = None
     slowed_at_ms: int = 0
+    read_at_ms: int = 0
 
     @property
     def session_id(self) -> str:
@@ -148,6 +149,7 @@ class LiveSessions:
         live = self._sessions.get(row.session_id)
         if live is None:
             live = self._sessions[row.session_id] = LiveSession(row)
+            live.read_at_ms = self._now_ms()
             self.on_load(live)
         return live
 
@@ -163,6 +165,20 @@ class LiveSessions:
             raise Refusal("NO_SESSION", "there is no session with that id")
         # While we waited somebody else may have loaded it: one object per session.
         return self.add(row)
+
+    async def find_fresh(self, session_id: str, most_age_ms: int) -> LiveSession:
+        """With what its owner changed through whichever gateway, up to that age. Raises as
+        ``find``."""
+        live = await self.find(session_id)
+        if self._now_ms() - live.read_at_ms > most_age_ms:
+            await self.read_extra(live)
+        return live
+
+    async def read_extra(self, live: LiveSession) -> None:
+        live.read_at_ms = self._now_ms()  # others need not ask beside us
+        row = await self.ask(lambda: self.tables.get(live.session_id))
+        if row is not None:
+            live.row = replace(live.row, info=replace(live.row.info, extra=row.info.extra))
 
     async def find_going_on(self, session_id: str) -> LiveSession:
         """Raises Refusal: NO_SESSION, SESSION_ENDED."""

@@ -1,5 +1,5 @@
-"""How often a person, or an address for guests, may create and join: counted per minute in the
-table, so that all gateways count together."""
+"""How often a person, or an address for guests, may create, join and guess: counted per minute in
+the table, so that all gateways count together."""
 
 from __future__ import annotations
 
@@ -8,71 +8,99 @@ from collections.abc import Callable
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.hub import Peer
-from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.live_sessions import LiveSessions
 
 _WINDOW_MS = 60_000
-_MOST_GUESSERS = 10_000
+_MOST_HELD_UP = 10_000
+_EVERYBODY = "everybody"
 
 
 class RequestLimits:
+    """Who guessed too often is remembered by this process, and let in by a secret only."""
+
     def __init__(self, live: LiveSessions, limits: Limits, now_ms: Callable[[], int]) -> None:
         self._live = live
         self._limits = limits
         self._now_ms = now_ms
-        self._guessers: dict[str, int] = {}
-        """Until when (ms) who has guessed too often gets no session that is not known here."""
+        self._held_up: dict[str, int] = {}
+        """Until when (ms), by what was guessed and by whom."""
 
     async def check_create(self, peer: Peer) -> None:
         """Raises Refusal: RATE_LIMITED."""
-        await self._check("create", peer, self._limits.creates_per_minute)
+        await self._count("create", peer.limit_name, self._limits.creates_per_minute)
 
     async def check_keys(self, peer: Peer) -> None:
         """Keys for a signaling channel. Raises Refusal: RATE_LIMITED."""
-        await self._check("keys", peer, self._limits.joins_per_minute)
+        await self._count("keys", peer.limit_name, self._limits.joins_per_minute)
 
-    async def session_to_join(self, peer: Peer, session_id: str) -> LiveSession:
-        """Raises Refusal: NO_SESSION, SESSION_ENDED, RATE_LIMITED.
-
-        Who knows a session's id is let in with everybody behind the same address; who guesses is
-        held up soon, and then no answer tells whether an id was right.
-        """
-        if self._live.loaded(session_id) is None:
-            self._check_guesser(peer)
-        try:
-            live = await self._live.find_going_on(session_id)
-        except Refusal as refusal:
-            if refusal.code == "NO_SESSION":
-                await self._guessed(peer)
-            raise
+    async def check_join(self, peer: Peer, session_id: str, *, by_secret: bool) -> None:
+        """Everybody behind a hall's address joins the same session; those with the link's secret
+        are counted apart, so that nobody without it keeps them out. Who has to wait is told the
+        place in the queue. Raises Refusal: RATE_LIMITED."""
         is_guest = peer.identity is None
         limits = self._limits
         allowed = limits.hall_joins_per_minute if is_guest else limits.joins_per_minute
-        await self._check(f"join:{session_id}", peer, allowed)
-        return live
+        way = "link" if by_secret else "id"
+        await self._count(f"join:{way}:{session_id}", peer.limit_name, allowed, queued=is_guest)
 
-    def _check_guesser(self, peer: Peer) -> None:
+    def check_guesser(self, peer: Peer) -> None:
+        """Before a session is looked up by what may be a guess. Raises Refusal: RATE_LIMITED."""
+        self._check_held_up("guess", peer.limit_name, self._limits.joins_per_minute)
+        self._check_held_up("guess", _EVERYBODY, self._limits.guesses_per_minute)
+
+    async def guessed(self, peer: Peer) -> None:
+        """An id that leads nowhere, or a wrong key. Raises Refusal: RATE_LIMITED."""
+        await self._guess("guess", peer.limit_name, self._limits.joins_per_minute)
+        await self._guess("guess", _EVERYBODY, self._limits.guesses_per_minute)
+
+    def check_code_guesser(self, peer: Peer, session_id: str, *, by_secret: bool) -> None:
+        """Before an access code is compared; ``by_secret``: shown beside the link's key, so that
+        only this peer's own guesses count. Raises Refusal: RATE_LIMITED."""
+        what = f"code:{session_id}"
+        self._check_held_up(what, peer.limit_name, self._limits.joins_per_minute)
+        if not by_secret:
+            self._check_held_up(what, _EVERYBODY, self._limits.code_guesses_per_minute)
+
+    async def guessed_code(self, peer: Peer, session_id: str, *, by_secret: bool) -> None:
+        """Raises Refusal: RATE_LIMITED."""
+        what = f"code:{session_id}"
+        await self._guess(what, peer.limit_name, self._limits.joins_per_minute)
+        if not by_secret:
+            await self._guess(what, _EVERYBODY, self._limits.code_guesses_per_minute)
+
+    def _check_held_up(self, what: str, who: str, allowed: int) -> None:
         now_ms = self._now_ms()
-        until_ms = self._guessers.get(peer.limit_name, 0)
+        until_ms = self._held_up.get(f"{what}:{who}", 0)
         if until_ms > now_ms:
-            raise _limited(self._limits.joins_per_minute, until_ms - now_ms)
+            raise _limited(allowed, until_ms - now_ms)
 
-    async def _guessed(self, peer: Peer) -> None:
+    async def _guess(self, what: str, who: str, allowed: int) -> None:
         try:
-            await self._check("guess", peer, self._limits.joins_per_minute)
+            await self._count(what, who, allowed)
         except Refusal:
-            if len(self._guessers) >= _MOST_GUESSERS:
-                self._guessers.clear()
-            self._guessers[peer.limit_name] = self._now_ms() + _WINDOW_MS
+            if len(self._held_up) >= _MOST_HELD_UP:
+                self._held_up.clear()
+            self._held_up[f"{what}:{who}"] = self._now_ms() + _WINDOW_MS
             raise
 
-    async def _check(self, what: str, peer: Peer, allowed: int) -> None:
+    async def _count(self, what: str, who: str, allowed: int, *, queued: bool = False) -> None:
         now_ms = self._now_ms()
         window = now_ms // _WINDOW_MS
         ends_at_ms = (window + 1) * _WINDOW_MS
-        key = f"{what}:{peer.limit_name}:{window}"
+        key = f"{what}:{who}:{window}"
         count = await self._live.ask(lambda: self._live.tables.count_request(key, ends_at_ms))
-        if count > allowed:
-            raise _limited(allowed, ends_at_ms - now_ms)
+        if count <= allowed:
+            return
+        wait_ms = ends_at_ms - now_ms
+        if not queued:
+            raise _limited(allowed, wait_ms)
+        place = count - allowed
+        raise Refusal(
+            "RATE_LIMITED",
+            f"many are coming in: you are number {place} of those who wait",
+            retry_after_ms=wait_ms + place * _WINDOW_MS // allowed,
+            place=place,
+        )
 
 
 def _limited(allowed: int, wait_ms: int) -> Refusal:

@@ -11,6 +11,12 @@ from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_events import SessionEvent, SessionEvents, SessionEventType
 from connectors.interfaces.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
 from ingest_gateway.access.auth import Identity
+from ingest_gateway.access.listener_rules import (
+    LEAST_CODE_CHARACTERS,
+    ListeningRules,
+    ListeningWish,
+    written_code,
+)
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
@@ -18,6 +24,7 @@ from ingest_gateway.protocol.messages import (
     BroadcastState,
     CreateSession,
     ErrorMessage,
+    ListeningBy,
     ServerMessage,
     SessionStatus,
     SpeakerJoined,
@@ -57,6 +64,7 @@ class SpeakerDependencies:
     channels: SessionChannels
     policies: Policies
     new_session_id: NewId
+    listening_by: ListeningBy
     now_ms: Callable[[], int]
 
 
@@ -68,15 +76,19 @@ class Speakers:
         self._now_ms = needs.now_ms
         self._live.on_lost = self._lost
 
-    async def create(self, peer: Peer, wanted: CreateSession) -> SessionRow:
-        """Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, RATE_LIMITED (also when no signaling channel
-        is left)."""
+    async def create(
+        self, peer: Peer, wanted: CreateSession, rules: ListeningRules | None = None
+    ) -> SessionRow:
+        """``rules``: who may listen; None: as ``wanted`` and the gateway's option say, by a key of
+        its own. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE, BAD_FIELD, RATE_LIMITED (also when no
+        signaling channel is left)."""
         identity = known(peer)
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
         targets = self._needs.languages.choose_targets(source, wanted.target_languages)
         most = wanted.max_languages
-        own = {} if most is None else {MOST_LANGUAGES: str(most)}
+        rules = rules or self._rules(wanted)
+        own = rules.extra() | ({} if most is None else {MOST_LANGUAGES: str(most)})
         for _ in range(_ID_ATTEMPTS):
             session_id = self._needs.new_session_id()
             if self._needs.channels.used and await self._is_taken(session_id):
@@ -163,6 +175,19 @@ class Speakers:
         change = SessionChange(target_languages=chosen)
         return await self._change(identity, session_id, change, None)
 
+    async def set_listening(
+        self, identity: Identity, session_id: str, wanted: ListeningWish
+    ) -> LiveSession:
+        """Who may listen from now on, and to how many languages; whoever listens stays."""
+        live = await self._live.find_fresh(session_id, 0)
+        self._must_be_speaker(live, identity)
+        rules = wanted.applied(ListeningRules.of(live.row.info.extra))
+        _check_code(rules.code)
+        extra = rules.extra()
+        if wanted.max_languages is not None:
+            extra[MOST_LANGUAGES] = str(wanted.max_languages)
+        return await self._change(identity, session_id, SessionChange(extra=extra), None)
+
     async def end(self, identity: Identity, session_id: str) -> LiveSession:
         live = await self._live.find(session_id)
         self._must_be_speaker(live, identity)
@@ -240,10 +265,13 @@ class Speakers:
                 live.row.info,
                 status=row.info.status,
                 target_languages=row.info.target_languages,
+                extra=row.info.extra,
             ),
             muted=row.muted,
             volume=row.volume,
         )
+        if change.extra is not None:
+            return live
         if kind is not None and before != (row.info.status, row.muted):
             self._writer.add(live.control(kind, self._now_ms()))
         self._tell_all(live)
@@ -297,6 +325,11 @@ class Speakers:
             _taken(live.speaker)
             live.speaker = None
 
+    def _rules(self, wanted: CreateSession) -> ListeningRules:
+        by_link = (wanted.listening or self._needs.listening_by) == "link"
+        _check_code(wanted.access_code)
+        return ListeningRules.new(by_link=by_link, code=wanted.access_code)
+
     async def _is_taken(self, session_id: str) -> bool:
         return await self._live.ask(lambda: self._live.tables.get(session_id)) is not None
 
@@ -324,6 +357,13 @@ class Speakers:
     def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
         if live.row.info.speaker_id != identity.subject:
             raise Refusal("FORBIDDEN", "this session belongs to another speaker")
+
+
+def _check_code(code: str | None) -> None:
+    if code is not None and len(written_code(code)) < LEAST_CODE_CHARACTERS:
+        raise Refusal(
+            "BAD_FIELD", f"an access code has at least {LEAST_CODE_CHARACTERS} letters or digits"
+        )
 
 
 def known(peer: Peer) -> Identity:

@@ -59,6 +59,7 @@ class Sweeper:
         await self.end_expired_sessions()
         for session_id in self.hub.listened_sessions():
             await _tolerate(self.listeners.mend(session_id))
+            await _tolerate(self.listeners.remove_removed(session_id))
         self.forget_ended_sessions()
         await self.speakers.delete_left_channels()
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.messages import JoinSession
 from ingest_gateway.sessions.hub import Peer
 from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.sessions.speakers import known
@@ -53,9 +54,9 @@ class WebRtcPeers:
         speaker = WhipSpeaker(self._gateway, self.ice, peer, session_id)
         return await self._answer("whip", speaker, offer)
 
-    async def listen(self, peer: Peer, session_id: str, language: str, offer: str) -> Answer:
+    async def listen(self, peer: Peer, wanted: JoinSession, offer: str) -> Answer:
         """Raises OfferError; Refusal as for ``joinSession``, RATE_LIMITED."""
-        listener = WhepListener(self._gateway, self._tracks, self.ice, peer, session_id, language)
+        listener = WhepListener(self._gateway, self._tracks, self.ice, peer, wanted)
         return await self._answer("whep", listener, offer)
 
     async def end(self, kind: Kind, peer: Peer, resource_id: str) -> bool:

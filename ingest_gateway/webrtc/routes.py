@@ -16,7 +16,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest_gateway.access.auth import (
+    CODE_HEADER,
+    KEY_HEADER,
+    SEAT_HEADER,
+    presented_listening,
+)
 from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.messages import JoinSession
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
 from ingest_gateway.sessions.speakers import known
 from ingest_gateway.webrtc.offers import MAX_OFFER_BYTES, OfferError
@@ -28,7 +35,9 @@ _EVERYWHERE = {
     "accept-post": SDP,
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "POST, DELETE, OPTIONS",
-    "access-control-allow-headers": "authorization, content-type",
+    "access-control-allow-headers": (
+        f"authorization, content-type, {KEY_HEADER}, {CODE_HEADER}, {SEAT_HEADER}"
+    ),
     "access-control-expose-headers": "location, etag, link, retry-after",
     "access-control-max-age": "86400",
 }
@@ -72,7 +81,11 @@ async def listen(
     peers: ItsPeers,
 ) -> Response[Any]:
     peer = peer_of(request, gateway)
-    answer = await peers.listen(peer, session_id, language, await _offer(request))
+    shown = presented_listening(request.headers, request.query_params)
+    wanted = JoinSession(
+        session_id, language, key=shown.key, access_code=shown.code, seat=shown.seat
+    )
+    answer = await peers.listen(peer, wanted, await _offer(request))
     return _answered("whep", answer, peers)
 
 

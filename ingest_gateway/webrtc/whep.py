@@ -80,14 +80,14 @@ class WhepListener:
         tracks: TalkTracks,
         ice: IceSettings,
         peer: Peer,
-        session_id: str,
-        language: str,
+        wanted: JoinSession,
     ) -> None:
         now_ms = gateway.needs.now_ms()
         self._gateway = gateway
         self._tracks = tracks
-        self._session_id = session_id
-        self._language = language
+        self._session_id = wanted.session_id
+        self._language = wanted.target_language
+        self._wanted = wanted
         self._ice = ice
         self._line = PeerConnection(ice)
         self._socket = _TrackSocket(self._line, self._receive)
@@ -121,7 +121,7 @@ class WhepListener:
         wanted_media = prepared(offer, we="send", may_reach=self._ice.may_reach)
         self._reads_along = wanted_media.has_channel
         capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
-        wanted = JoinSession(self._session_id, self._language, capabilities=capabilities)
+        wanted = msgspec.structs.replace(self._wanted, capabilities=capabilities)
         joined = await self._gateway.listeners.join(self._connection, wanted)
         self._language = joined.target_language
         self._protocol.became_listener(self._session_id, self._language)

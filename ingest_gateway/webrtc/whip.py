@@ -59,6 +59,7 @@ class WhipSpeaker:
             connected_at_ms=now_ms,
             outbox_limit_bytes=gateway.needs.limits.outbox_bytes_per_connection,
             last_active_at_ms=now_ms,
+            outlives_token=True,
         )
         self._conversation = gateway.conversation(self._connection)
         self._reorder = Reorder()

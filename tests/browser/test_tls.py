@@ -112,7 +112,9 @@ async def test_the_code_opens_the_listeners_page_over_tls(
     await speaker.get_by_text("Live", exact=True).wait_for()
     session_id = await speaker.locator(".invitation .session").inner_text()
     link = await read_by_a_camera(speaker)
-    assert link == f"{served.public}/listen/{session_id}"
+    row = await served.gateway.needs.tables.get(session_id)
+    assert row is not None
+    assert link == f"{served.public}/listen/{session_id}#{row.info.extra['listeningKey']}"
 
     listener = await opened(chromium, link)
     await choose_language(listener, "Español")

@@ -24,6 +24,7 @@ from connectors.memory.clip_store import MemoryClipStore
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
@@ -69,6 +70,7 @@ class CountingSink:
 async def serve(port: int, connections: int) -> None:
     issuer, sink = LocalIssuer(), CountingSink()
     needs = GatewayDependencies(
+        edge=Edge(trust_loopback=True),
         tables=MemorySessionTables(wall_clock_ms),
         sink=sink,
         ledger=MemoryLedger(),

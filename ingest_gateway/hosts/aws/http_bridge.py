@@ -51,12 +51,13 @@ class HttpHandlers:
         )
 
     async def handle(self, call: HttpCall) -> dict[str, Any]:
+        call = replace(call, address=self._needs.edge.viewer(call.address, call.headers))
         event = OneEvent(self._needs, self._sockets)
         _gateway.set(event.gateway)
         async with event.running():
-            kind, _, session_id = call.path.strip("/").partition("/")
-            if call.method in _TELLS_ALL and kind == "sessions":
-                await event.assemble(session_id)
+            kind, *named = call.path.strip("/").split("/")
+            if call.method in _TELLS_ALL and kind == "sessions" and named:
+                await event.assemble(named[0])
             return await _through(self._app, call)
 
 

@@ -69,6 +69,8 @@ class OneEvent:
             self.gateway.hub.start_listening(
                 connection, own.listening.session_id, own.listening.language, own.capabilities
             )
+        connection.listener_id = own.listener_id
+        connection.token_announced = own.token_announced
         return connection
 
     async def assemble(self, session_id: str) -> None:
@@ -80,6 +82,7 @@ class OneEvent:
                 self.gateway.hub.start_listening(
                     listener, session_id, row.language, row.capabilities
                 )
+                listener.listener_id = row.listener_id
 
     def _add(self, connection_id: str, peer: Peer, connected_at_ms: int) -> Connection:
         connection = Connection(

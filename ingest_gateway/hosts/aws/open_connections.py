@@ -37,6 +37,8 @@ class OpenConnection:
     speaking: Speaking | None = None
     listening: Listening | None = None
     capabilities: tuple[str, ...] = ()
+    listener_id: str = ""
+    token_announced: bool = False
     standing: StreamProgress | None = None
     slowed_at_ms: int = 0
 

@@ -102,6 +102,9 @@ class HandledConversation(Conversation):
                 speaking=role if isinstance(role, Speaking) else None,
                 listening=role if isinstance(role, Listening) else None,
                 capabilities=self._connection.capabilities,
+                listener_id=self._connection.listener_id,
+                identity=self._connection.peer.identity,
+                token_announced=self._connection.token_announced,
             )
             return became if live is None else with_stream(became, live)
 
@@ -158,7 +161,7 @@ class SocketHandlers:
         await self._open.add(
             opened(
                 handshake.connection_id,
-                handshake.address,
+                self._needs.edge.viewer(handshake.address, handshake.headers),
                 handshake.user_agent,
                 identity_of(handshake.authorized),
                 self._needs.limits,
@@ -222,7 +225,10 @@ class SocketHandlers:
             return
         if heading.action in _COUNTS_OR_TELLS_ALL:
             await event.assemble(heading.session_id)
-        await conversation.receive(text)
+        if heading.action != "audioChunk":
+            await event.gateway.tokens.look(connection)
+        if connection.closing is None:
+            await conversation.receive(text)
         await conversation.remember()
         if conversation.come_again:
             connection.close(CLOSE_FAILED, "connect again")

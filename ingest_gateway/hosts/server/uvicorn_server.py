@@ -14,7 +14,6 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from litestar import Litestar
 
 from ingest_gateway.hosts.server.guard import Guard, limits_of_process
 from ingest_gateway.hosts.server.guarded_protocols import guarded_protocols
@@ -22,6 +21,7 @@ from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
 from ingest_gateway.settings import GatewaySettings
 
+ASGIApplication = Any
 MAX_HEAD_BYTES = 32 * 1024
 MAX_SOCKET_MESSAGE_BYTES = 2 * MAX_MESSAGE_BYTES
 """A message over the protocol's limit is answered with an error; one over this ends its socket."""
@@ -42,7 +42,7 @@ def run(serving: Coroutine[None, None, None]) -> None:
 
 
 def server_config(
-    app: Litestar,
+    app: ASGIApplication,
     host: str,
     port: int,
     *,
@@ -67,6 +67,7 @@ def server_config(
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         ws_ping_interval=None,  # a pong behind unread audio would be late: heartbeats serve
         ws_per_message_deflate=False,  # audio does not get smaller, and each socket needs 300 KB
+        proxy_headers=False,  # uvicorn believes whoever is on this machine: see access.edge
         access_log=False,
         server_header=False,
         log_config=None,
@@ -76,7 +77,7 @@ def server_config(
 
 
 async def serve_app(
-    app: Litestar, settings: GatewaySettings, name: str, events: SecurityEvents
+    app: ASGIApplication, settings: GatewaySettings, name: str, events: SecurityEvents
 ) -> None:
     """Until SIGTERM or Ctrl-C; ``name`` says who is ready."""
     guard = Guard(limits_of_process(), events, asyncio.get_running_loop().time)

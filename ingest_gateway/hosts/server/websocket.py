@@ -161,7 +161,7 @@ async def _identify(
     """Who it is (None: a guest), or what it is told instead."""
     try:
         identity = await identify(
-            gateway.needs.verifier,
+            gateway.verifier,
             gateway.tickets,
             headers=socket.headers,
             query=socket.query_params,

@@ -20,6 +20,7 @@ import msgspec
 
 from connectors.interfaces.errors import GoneError
 from connectors.memory.document_store import MemoryDocumentStore
+from ingest_gateway.access.revocation import RevocableVerifier, Revocations
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.authorizer import authorize
@@ -51,7 +52,7 @@ class ApiGateway:
         self._overlap_s = overlap_s
         self._sockets = SocketHandlers(needs, documents, self)
         self._http = HttpHandlers(needs, self)
-        self._tickets = Tickets(documents, needs.policies, needs.now_ms)
+        self._documents = documents
         self._held: dict[str, _Held] = {}
         self.front: Any = None
         """What a distribution in front of the APIs answers itself, with ``front_paths``."""
@@ -105,7 +106,7 @@ class ApiGateway:
         connecting = self._document(scope, connection_id, "CONNECT", "$connect")
         connecting |= _shaken(scope)
         shaken = handshake({**connecting, "type": "REQUEST", "methodArn": _ARN})
-        decision = await authorize(shaken, _ARN, self._needs.verifier, self._tickets)
+        decision = await authorize(shaken, _ARN, *self._authorizers())
         if decision["policyDocument"]["Statement"][0]["Effect"] != "Allow":
             await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
             return
@@ -124,6 +125,13 @@ class ApiGateway:
         if code is not None:
             await send({"type": "websocket.close", "code": code})
         await self._handled(self._document(scope, connection_id, "DISCONNECT", "$disconnect"))
+
+    def _authorizers(self) -> tuple[RevocableVerifier, Tickets]:
+        """Made for each event, as the authorizer's function does."""
+        needs, documents = self._needs, self._documents
+        revocations = Revocations(documents, needs.policies, needs.now_ms)
+        tickets = Tickets(documents, needs.policies, needs.now_ms, revocations)
+        return RevocableVerifier(needs.verifier, revocations), tickets
 
     async def _frames(
         self, scope: Any, receive: Any, connection_id: str, held: _Held

@@ -23,8 +23,10 @@ from connectors.memory.ledger import MemoryLedger
 from connectors.memory.record_sink import MemoryRecordSink
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.edge_app import EdgeApp, behind_edge
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
 from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
@@ -138,11 +140,14 @@ class RunningGateway:
         self.gateway = Gateway(self.needs)
         loop = asyncio.get_running_loop()
         self.guard = Guard(self.guard_limits, self.gateway.security, loop.time)
-        config = server_config(create_app(self.gateway), "127.0.0.1", port, guard=self.guard)
+        config = server_config(self.app(), "127.0.0.1", port, guard=self.guard)
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server._serve())
         await until(lambda: self._server.started or self._serving.done())
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def app(self) -> EdgeApp:
+        return behind_edge(self.gateway, create_app(self.gateway))
 
     async def stop(self) -> None:
         await self._exits.aclose()
@@ -156,6 +161,12 @@ class RunningGateway:
     async def durable(self, session_id: str) -> None:
         """Until all that was taken into this session is on the stream."""
         await self.gateway.writer.wait_until_durable(session_id)
+
+    async def key(self, session_id: str) -> str:
+        """The secret of a session's link."""
+        row = await self.tables.get(session_id)
+        assert row is not None
+        return row.info.extra["listeningKey"]
 
     async def hung_up(self, *clients: Client) -> None:
         """Close these and wait until they are counted out."""
@@ -303,6 +314,7 @@ def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
         verifier=ISSUER,
         issuer=ISSUER,
         gateway_id="gateway-1",
+        edge=Edge(trust_loopback=True),
         dead_letters=MemoryDeadLetters(),
         flink_url="http://127.0.0.1:8081",
         limits=limits,

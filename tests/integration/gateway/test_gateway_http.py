@@ -39,6 +39,11 @@ async def test_a_session_lives_through_http(host: RunningGateway) -> None:
             "status": "active",
             "createdAt": created["createdAt"],
             "endedAt": None,
+            "listeningKey": created["listeningKey"],
+            "listening": "id",
+            "accessCode": None,
+            "locked": False,
+            "maxLanguages": None,
         }
         assert (await http.get(path)).json() == created
         paused = await http.patch(path, json={"status": "paused", "targetLanguages": ["es"]})

@@ -6,18 +6,20 @@ export function Downloads() {
   const text = useText();
   const sessionId = useListener((state) => state.sessionId) ?? "";
   const language = useListener((state) => state.language) ?? "";
+  const key = useListener((state) => state.key);
+  const shown = key === null ? "" : `?key=${key}`;
   const name = `${sessionId}-${language}`;
   const of = `${encodeURIComponent(sessionId)}/${encodeURIComponent(language)}`;
   return (
     <nav className="downloads" aria-label={text.text("settings.save")}>
       <span>{text.text("settings.save")}</span>
-      <a href={`/transcripts/${of}.txt`} download={`${name}.txt`}>
+      <a href={`/transcripts/${of}.txt${shown}`} download={`${name}.txt`}>
         {text.text("save.text")}
       </a>
-      <a href={`/transcripts/${of}.vtt`} download={`${name}.vtt`}>
+      <a href={`/transcripts/${of}.vtt${shown}`} download={`${name}.vtt`}>
         {text.text("save.captions")}
       </a>
-      <a href={`/audio/${of}`} download={`${name}.mp3`}>
+      <a href={`/audio/${of}${shown}`} download={`${name}.mp3`}>
         {text.text("save.sound")}
       </a>
     </nav>

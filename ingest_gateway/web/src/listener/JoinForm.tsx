@@ -1,7 +1,7 @@
 import { useSession } from "./in_page";
 import { useText } from "../shared/i18n";
 import { useState } from "react";
-import { sessionTyped } from "../shared/session_link";
+import { keyOf, sessionTyped } from "../shared/session_link";
 
 const EXAMPLE = "joyful-mountain-789";
 
@@ -18,7 +18,7 @@ export function JoinForm() {
           event.preventDefault();
           const sessionId = sessionTyped(typed);
           setIsWrong(sessionId === null);
-          if (sessionId !== null) void session.enter(sessionId);
+          if (sessionId !== null) void session.enter(sessionId, keyOf(typed));
         }}
       >
         <label>

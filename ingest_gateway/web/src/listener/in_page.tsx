@@ -1,6 +1,6 @@
 import { createContext, useContext } from "react";
 import { useStore } from "zustand";
-import { sessionOfPath } from "../shared/session_link";
+import { keyOf, sessionOfPath } from "../shared/session_link";
 import type { ListenerSession } from "./listener_session";
 import type { ListenerState } from "./store";
 
@@ -30,6 +30,6 @@ export function followPage(session: ListenerSession): void {
     });
   }
   const sessionId = sessionOfPath(location.pathname);
-  if (sessionId !== null) void session.enter(sessionId);
+  if (sessionId !== null) void session.enter(sessionId, keyOf(location.hash));
   else if (location.pathname.startsWith("/listen/")) session.cannotEnter();
 }

@@ -4,7 +4,7 @@ import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
 import { findSession } from "./offer";
 import { Playback } from "./playback";
 import type { Sound, SoundEvents } from "./sound";
-import { TrackLine, type ListenerLine, type TrackEvents } from "./track_line";
+import { TrackLine, type ListenerLine, type TrackEvents, type TrackWish } from "./track_line";
 import { TrackSound } from "./track_sound";
 
 /** What a session needs of the browser and of the gateway. */
@@ -14,7 +14,7 @@ export interface ListenerNeeds {
   preferred(): readonly string[];
   findSession: typeof findSession;
   openLine(events: LineEvents): ListenerLine;
-  openTrackLine(sessionId: string, language: string, events: TrackEvents): ListenerLine;
+  openTrackLine(which: TrackWish, language: string, events: TrackEvents): ListenerLine;
   /** Null: this browser has no Web Audio. */
   createPlayback(events: SoundEvents): Sound | null;
   createTrackSound(events: SoundEvents): Sound & Pick<TrackSound, "play">;
@@ -29,7 +29,7 @@ export function browserNeeds(): ListenerNeeds {
     preferred: () => navigator.languages,
     findSession,
     openLine: (events) => new Line(socketUrl(location.origin), null, events),
-    openTrackLine: (sessionId, language, events) => new TrackLine(sessionId, language, events),
+    openTrackLine: (which, language, events) => new TrackLine(which, language, events),
     createPlayback: (events) => ("AudioContext" in globalThis ? new Playback(events) : null),
     createTrackSound: (events) => new TrackSound(events),
     listOutputs: async () => {

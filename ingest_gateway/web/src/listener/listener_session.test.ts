@@ -169,6 +169,24 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+it("shows the secret of its link when it joins, and its seat when it joins again", async () => {
+  const key = "Hi2oEiOSH08zSeAJ-tE8hg";
+  await session.enter("joyful-1", key);
+  session.choose("es");
+  last(lines).events.opened();
+  expect(last(lines).sent.at(-1)).toMatchObject({ action: "joinSession", key });
+  expect(last(lines).sent.at(-1)).not.toHaveProperty("seat");
+  expect(last(addresses)).toBe(`/listen/joyful-1#${key}`);
+  tell({ ...joined(), seat: "listener.1f" } as ServerMessage);
+  last(lines).events.broken();
+  last(lines).events.opened();
+  expect(last(lines).sent.at(-1)).toMatchObject({ key, seat: "listener.1f" });
+  session.leave();
+  await listening();
+  expect(last(lines).sent[0]).not.toHaveProperty("key");
+  expect(last(lines).sent[0]).not.toHaveProperty("seat");
+});
+
 it("asks for a language, the likeliest first, and shows what comes", async () => {
   await session.enter("joyful-1");
   expect(state()).toMatchObject({ phase: "choosing", likely: ["es", "en"], others: ["ca"] });

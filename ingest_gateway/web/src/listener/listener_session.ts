@@ -3,6 +3,7 @@ import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/message
 import type { Words } from "../shared/i18n";
 import { likeliestFirst } from "../shared/language_range";
 import { nativeName } from "../shared/language_table";
+import { listenerLink } from "../shared/session_link";
 import { CaptionLog } from "./caption_log";
 import { FreshUrls } from "./fresh_urls";
 import { Liveness } from "./liveness";
@@ -11,7 +12,6 @@ import type { ListenerNeeds } from "./listener_needs";
 import type { Found } from "./offer";
 import type { Sound, SoundEvents } from "./sound";
 import { SoundControls } from "./sound_controls";
-
 import { createListenerStore, type ListenerState, type Looks, type Mode } from "./store";
 import type { ListenerLine } from "./track_line";
 
@@ -34,6 +34,8 @@ export class ListenerSession {
   /** Of the lines on the page; another one than chosen until the gateway has answered. */
   private shownLanguage: string | null = null;
   private freshUrls = new FreshUrls();
+  /** Lets this listener in again, also when the talk has been locked meanwhile. */
+  private seat: string | null = null;
   private readonly captions: CaptionLog;
   private readonly liveness: Liveness;
   /** What was found of the session that is asked for. */
@@ -77,10 +79,10 @@ export class ListenerSession {
   }
 
   /** Find a session and ask for a language, unless one was chosen for it before. */
-  async enter(sessionId: string): Promise<void> {
+  async enter(sessionId: string, key: string | null = null): Promise<void> {
     this.wanted = sessionId;
-    this.set({ problem: null });
-    const found = await this.needs.findSession(sessionId);
+    this.set({ problem: null, key });
+    const found = await this.needs.findSession(sessionId, key);
     if (this.wanted !== sessionId) return; // another one was chosen meanwhile
     switch (found.kind) {
       case "none":
@@ -89,7 +91,7 @@ export class ListenerSession {
       case "unreachable":
         this.set({ problem: { id: "join.unreachable" } });
         setTimeout(() => {
-          if (this.wanted === sessionId) void this.enter(sessionId);
+          if (this.wanted === sessionId) void this.enter(sessionId, key);
         }, FIND_AGAIN_MS);
         break;
       case "found":
@@ -168,7 +170,8 @@ export class ListenerSession {
   private openTrack(sessionId: string, language: string): void {
     const player = this.needs.createTrackSound(this.soundEvents);
     this.sound = player;
-    this.line = this.needs.openTrackLine(sessionId, language, {
+    const which = { sessionId, key: this.get().key };
+    this.line = this.needs.openTrackLine(which, language, {
       ...this.lineEvents,
       track: (receiver) => {
         player.play(receiver);
@@ -212,7 +215,8 @@ export class ListenerSession {
     this.wanted = null;
     this.needs.memory.set("joined", "");
     this.needs.showAddress("/listen");
-    this.set({ phase: "asking", problem: null });
+    this.seat = null;
+    this.set({ phase: "asking", problem: null, key: null });
   }
 
   hurry(): void {
@@ -241,11 +245,13 @@ export class ListenerSession {
   }
 
   private join(): void {
-    const { sessionId, language } = this.get();
+    const { sessionId, language, key } = this.get();
     if (sessionId === null || language === null) return;
+    const shown = key === null ? {} : { key };
+    const seat = this.seat === null ? {} : { seat: this.seat };
     const since = this.lastNumber === null ? {} : { sinceSequence: this.lastNumber };
     const wanted = { sessionId, targetLanguage: language, capabilities: CAPABILITIES };
-    this.line?.send({ action: "joinSession", ...wanted, ...since });
+    this.line?.send({ action: "joinSession", ...wanted, ...since, ...shown, ...seat });
   }
 
   private receive(message: ServerMessage): void {
@@ -291,6 +297,7 @@ export class ListenerSession {
     const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
     if (isOtherLanguage) this.captions.clear();
     this.shownLanguage = message.targetLanguage;
+    this.seat = message.seat ?? null;
     this.controls.setSpeakersVolume(message.volume ?? 1);
     this.liveness.toldBy(message.speaker);
     this.liveness.connected();
@@ -366,7 +373,7 @@ export class ListenerSession {
       this.set({ problem: { id: "join.noLanguage" } });
       return;
     }
-    this.needs.showAddress(`/listen/${encodeURIComponent(sessionId)}`);
+    this.needs.showAddress(listenerLink("", sessionId, this.get().key));
     const { sourceLanguage } = found;
     this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
     this.captions.clear();

@@ -20,10 +20,12 @@ export type Found =
   | { readonly kind: "none" }
   | { readonly kind: "unreachable" };
 
-export async function findSession(sessionId: string): Promise<Found> {
+export async function findSession(sessionId: string, key: string | null): Promise<Found> {
   try {
     const [session, offer] = await Promise.all([
-      fetch(`/sessions/${encodeURIComponent(sessionId)}`),
+      fetch(`/sessions/${encodeURIComponent(sessionId)}`, {
+        headers: key === null ? {} : { "x-listening-key": key },
+      }),
       fetch("/offer"),
     ]);
     if (session.status === 404) return { kind: "none" };

@@ -16,6 +16,8 @@ const USUAL_SIZE = 1;
 export interface ListenerState {
   readonly phase: Phase;
   readonly sessionId: string | null;
+  /** The secret of the link that led here; null: there is none. */
+  readonly key: string | null;
   readonly language: string | null;
   readonly sourceLanguage: string | null;
   /** What can be chosen: the likeliest first, then the others. */
@@ -63,6 +65,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
   return createStore<ListenerState>(() => ({
     phase: "asking",
     sessionId: null,
+    key: null,
     language: null,
     sourceLanguage: null,
     likely: [],

@@ -7,13 +7,14 @@ const TRACK = {} as RTCRtpReceiver;
 let sent: unknown[];
 let told: unknown[];
 let asked: string[];
+let tokens: (string | null)[];
 let hungUp: string[];
 let gateway: { refusal: Error | null; on: TrackEvents };
 let line: TrackLine;
 
-function listening(): TrackLine {
+function listening(key: string | null = null): TrackLine {
   return new TrackLine(
-    "joyful-1",
+    { sessionId: "joyful-1", key },
     "es",
     {
       opened: () => told.push("opened"),
@@ -23,8 +24,9 @@ function listening(): TrackLine {
       keptOut: () => told.push("kept out"),
     },
     {
-      open: (url, on) => {
+      open: (url, token, on) => {
         asked.push(url);
+        tokens.push(token);
         gateway.on = on;
         if (gateway.refusal !== null) return Promise.reject(gateway.refusal);
         on.track(TRACK);
@@ -43,6 +45,7 @@ beforeEach(() => {
   told = [];
   sent = [];
   asked = [];
+  tokens = [];
   hungUp = [];
   gateway = { refusal: null, on: {} as TrackEvents };
 });
@@ -54,6 +57,15 @@ afterEach(() => {
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const taken = () => told.splice(0);
+
+it("shows the secret of the link as its token, if there is one", async () => {
+  line = listening("Hi2oEiOSH08zSeAJ-tE8hg");
+  await settle();
+  line.close();
+  line = listening();
+  await settle();
+  expect(tokens).toEqual(["key.Hi2oEiOSH08zSeAJ-tE8hg", null]);
+});
 
 it("opens again what broke, ever later, and at once when the network is back", async () => {
   line = listening();

@@ -16,21 +16,27 @@ export interface TrackEvents extends LineEvents {
   keptOut(): void;
 }
 
+export interface TrackWish {
+  readonly sessionId: string;
+  /** The link's secret; null: the session's id is all that there is. */
+  readonly key: string | null;
+}
+
 interface Opened {
   send(message: ClientMessage): boolean;
   hangUp(): Promise<boolean>;
 }
 
 export interface TrackNeeds {
-  open: (url: string, on: TrackEvents) => Promise<Opened>;
+  open: (url: string, token: string | null, on: TrackEvents) => Promise<Opened>;
   random(): number;
 }
 
 const IN_BROWSER: TrackNeeds = {
-  open: (url, on) =>
+  open: (url, token, on) =>
     RtcLine.open(
       url,
-      null,
+      token,
       (peer) => {
         peer.addTransceiver("audio", { direction: "recvonly" });
         peer.ontrack = ({ receiver }) => {
@@ -53,7 +59,7 @@ export class TrackLine implements ListenerLine {
   private wasOpen = false;
 
   constructor(
-    private readonly sessionId: string,
+    private readonly which: TrackWish,
     private language: string,
     private readonly events: TrackEvents,
     private readonly needs: TrackNeeds = IN_BROWSER,
@@ -90,7 +96,8 @@ export class TrackLine implements ListenerLine {
     const language = encodeURIComponent(this.language);
     try {
       const line = await this.needs.open(
-        `/whep/${encodeURIComponent(this.sessionId)}/${language}`,
+        `/whep/${encodeURIComponent(this.which.sessionId)}/${language}`,
+        this.which.key === null ? null : `key.${this.which.key}`,
         {
           ...this.events,
           received: (message) => {

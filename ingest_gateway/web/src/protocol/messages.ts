@@ -15,6 +15,10 @@ export type ClientMessage =
       targetLanguage: string;
       capabilities: readonly string[];
       sinceSequence?: number;
+      /** The secret of the session's link. */
+      key?: string;
+      /** Of an earlier `sessionJoined`. */
+      seat?: string;
     }
   | { action: "changeLanguage"; sessionId: string; targetLanguage: string }
   | { action: "leaveSession"; sessionId: string }
@@ -99,6 +103,8 @@ export type ServerMessage =
       volume?: number;
       speaker?: SpeakerPlace;
       history: readonly Utterance[];
+      /** Lets the same listener in again; gateways of before give none. */
+      seat?: string;
     }
   | { type: "sessionLeft"; sessionId: string }
   | ({ type: "translatedAudio"; targetLanguage: string } & Utterance)

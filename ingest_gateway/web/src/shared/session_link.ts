@@ -1,8 +1,16 @@
 const PATH = "/listen/";
+const KEY = /#([A-Za-z0-9_-]{22})$/;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
-export function listenerLink(base: string, sessionId: string): string {
-  return base.replace(/\/+$/, "") + PATH + encodeURIComponent(sessionId);
+/** `key`: the link's secret. It stands in the fragment, which no server and no log gets to see. */
+export function listenerLink(base: string, sessionId: string, key: string | null = null): string {
+  const link = base.replace(/\/+$/, "") + PATH + encodeURIComponent(sessionId);
+  return key === null ? link : `${link}#${key}`;
+}
+
+/** The secret in a link or in a page's fragment; null: there is none. */
+export function keyOf(link: string): string | null {
+  return KEY.exec(link.trim())?.[1] ?? null;
 }
 
 /** The session of a listener page's path; null: none is named. */

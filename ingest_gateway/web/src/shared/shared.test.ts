@@ -1,11 +1,25 @@
 import { expect, it } from "vitest";
-import { listenerLink, sessionOfPath, sessionTyped } from "./session_link";
+import { keyOf, listenerLink, sessionOfPath, sessionTyped } from "./session_link";
 
 it("links to a session and finds it in the link again", () => {
   const link = listenerLink("https://talks.example/", "joyful-mountain-789");
   expect(link).toBe("https://talks.example/listen/joyful-mountain-789");
   expect(sessionOfPath(new URL(link).pathname)).toBe("joyful-mountain-789");
   expect(sessionOfPath("/listen")).toBeNull();
+});
+
+it("hides the secret of a link in its fragment", () => {
+  const key = "Hi2oEiOSH08zSeAJ-tE8hg";
+  const link = listenerLink("https://talks.example", "joyful-mountain-789", key);
+  expect(new URL(link).pathname).toBe("/listen/joyful-mountain-789");
+  expect([keyOf(link), keyOf(new URL(link).hash), sessionTyped(link)]).toEqual([
+    key,
+    key,
+    "joyful-mountain-789",
+  ]);
+  for (const other of ["", "#", "#top", `${link}x`, "joyful-mountain-789"]) {
+    expect(keyOf(other)).toBeNull();
+  }
 });
 
 it.each([

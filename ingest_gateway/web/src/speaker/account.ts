@@ -64,12 +64,14 @@ export async function fetchAdmission(token: string): Promise<string> {
   }
 }
 
-export async function createSession(sourceLanguage: string, token: string): Promise<string> {
-  const created = await asked<{ sessionId: string }>(
-    "/sessions",
-    posted({ sourceLanguage }, token),
-  );
-  return created.sessionId;
+export interface CreatedSession {
+  readonly sessionId: string;
+  /** The secret of the link for listeners; gateways of before give none. */
+  readonly listeningKey?: string;
+}
+
+export function createSession(sourceLanguage: string, token: string): Promise<CreatedSession> {
+  return asked<CreatedSession>("/sessions", posted({ sourceLanguage }, token));
 }
 
 export async function endSession(sessionId: string, token: string): Promise<void> {
@@ -78,8 +80,9 @@ export async function endSession(sessionId: string, token: string): Promise<void
 }
 
 /** Whether a session of an earlier life of this page goes on. */
-export async function isGoingOn(sessionId: string): Promise<boolean> {
+export async function isGoingOn(sessionId: string, token: string): Promise<boolean> {
   const path = `/sessions/${encodeURIComponent(sessionId)}`;
-  const session = await asked<{ status: string }>(path).catch(() => null);
+  const headers = { authorization: `Bearer ${token}` };
+  const session = await asked<{ status: string }>(path, { headers }).catch(() => null);
   return session !== null && session.status !== "ended";
 }

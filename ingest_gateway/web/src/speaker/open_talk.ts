@@ -5,6 +5,8 @@ const NAME = "live-translation.openTalk";
 
 export interface OpenTalk {
   readonly sessionId: string;
+  /** The secret of its link; null: it has none. */
+  readonly key: string | null;
   readonly token: string;
   readonly source: string;
 }

@@ -31,6 +31,8 @@ const OFFER: Offer = {
   signIn: null,
 };
 const SIGN_IN = { url: "https://pool.example", clientId: "pages" };
+
+const KEY = "Hi2oEiOSH08zSeAJ-tE8hg";
 let offer: Offer;
 let microphones: FakeMicrophone[];
 let done: string[];
@@ -88,7 +90,7 @@ function needs(): SpeakerNeeds {
       createSession: (source, token) => {
         if (refusal !== null) return Promise.reject(refusal);
         done.push(`create ${source} ${token}`);
-        return Promise.resolve("joyful-1");
+        return Promise.resolve({ sessionId: "joyful-1", listeningKey: KEY });
       },
       isGoingOn: (id) => Promise.resolve(id === "joyful-1"),
     },
@@ -134,7 +136,7 @@ it("speaks: a microphone, a session, a link for listeners", async () => {
   expect(state()).toMatchObject({
     phase: "speaking",
     sessionId: "joyful-1",
-    link: "https://talks.example/listen/joyful-1",
+    link: `https://talks.example/listen/joyful-1#${KEY}`,
     sources: ["en", "es"],
   });
   expect(done).toEqual(["create en given"]);
@@ -168,7 +170,7 @@ it("asks people to sign in where the gateway says so", async () => {
 });
 
 it("goes on with a talk that was left open", async () => {
-  left = { sessionId: "joyful-1", token: "kept", source: "es" };
+  left = { sessionId: "joyful-1", key: null, token: "kept", source: "es" };
   await session.prepare();
   expect(state().resumable).toBe("joyful-1");
   await session.resumeTalk();

@@ -95,7 +95,7 @@ export class SpeakerSession {
   async prepare(): Promise<void> {
     await this.refreshMicrophones();
     const left = this.needs.openTalk.kept();
-    if (left !== null && (await this.needs.account.isGoingOn(left.sessionId))) {
+    if (left !== null && (await this.needs.account.isGoingOn(left.sessionId, left.token))) {
       this.set({ resumable: left.sessionId });
     }
     try {
@@ -136,8 +136,9 @@ export class SpeakerSession {
     return this.speakInto(async () => {
       const { source } = this.store.getState();
       const allowed = token || (await this.givenToken());
-      const sessionId = await this.needs.account.createSession(source, allowed);
-      return { sessionId, token: allowed, source };
+      const created = await this.needs.account.createSession(source, allowed);
+      const key = created.listeningKey ?? null;
+      return { sessionId: created.sessionId, key, token: allowed, source };
     });
   }
 
@@ -242,8 +243,8 @@ export class SpeakerSession {
       const open = await which();
       this.needs.openTalk.keep(open);
       this.talk = await this.open(open, microphone);
-      const { sessionId, source } = open;
-      const link = listenerLink(this.publicUrl ?? this.needs.origin, sessionId);
+      const { sessionId, source, key } = open;
+      const link = listenerLink(this.publicUrl ?? this.needs.origin, sessionId, key);
       this.set({ phase: "speaking", needsToken: false, resumable: null, source, sessionId, link });
       void this.refreshMicrophones(); // their names are told once one of them may be used
       await this.stayAwake(this.talk);
