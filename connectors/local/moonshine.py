@@ -28,9 +28,9 @@ _MODEL = "moonshine_voice/assets/tiny-en"
 _OPTIONS = {
     b"return_audio_data": b"false",
     b"identify_speakers": b"false",
-    b"vad_max_segment_duration": b"30.0",
+    b"vad_max_segment_duration": b"20.0",
 }
-"""Lines of up to 30 s, twice the library's: where it cuts speech without pauses, words at the cut
+"""Lines of up to 20 s, not the library's 15: where it cuts speech without pauses, words at the cut
 are heard twice or not at all (docs/engines.md)."""
 _FRAME = int(LOUDNESS_FRAME_S * SAMPLE_RATE_HZ)
 _PRIMING = SAMPLE_RATE_HZ
