@@ -26,9 +26,10 @@ DEBIAN_PACKAGES := apertium apertium-eng-spa apertium-eng-cat apertium-fra-cat a
 # For the tests in a real browser; without it they are skipped, and say so.
 BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 
-# What hears, translates and speaks in the demo: offline, local (neural models of this machine), or
-# amazon (its adapters, over servers on this machine that speak its protocols).
-SPEECH ?= offline
+# What recognises, translates and speaks in the demo: local (neural models of this machine), offline
+# (small engines for weak machines, nothing to download), or amazon (its adapters, over servers on
+# this machine that speak its protocols).
+SPEECH ?= local
 
 # Options of the job that these commands pass on.
 JOB_CHOICES = $(if $(SEGMENTATION),--segmentation=$(SEGMENTATION)) $(if $(RELEASE),--release=$(RELEASE))
@@ -49,7 +50,7 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=local or amazon] [SEGMENTATION=window] [RELEASE=append]
+demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=offline or amazon] [SEGMENTATION=window] [RELEASE=auto]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(JOB_CHOICES)
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
@@ -85,8 +86,8 @@ models: $(VENV)/installed ## the neural engines' models, pinned and checked: .ca
 	@$(call need-node)
 	@$(call find-uv); $(PYTHON) -m local_stack.models "$$uv"
 
-live: setup ## keep everything running for your own microphone; Ctrl-C stops it [PHONES=1, for phones of this network] [PUBLIC_URL=, of a tunnel]
-	@$(PYTHON) -m local_stack.live $(if $(PHONES),--phones=$(PHONES)) $(if $(PUBLIC_URL),--public-url=$(PUBLIC_URL))
+live: setup $(if $(filter local,$(SPEECH)),models) ## keep everything running for your own microphone; Ctrl-C stops it [SPEECH=offline or amazon] [PHONES=1, for phones of this network] [PUBLIC_URL=, of a tunnel]
+	@$(PYTHON) -m local_stack.live --speech=$(SPEECH) $(if $(PHONES),--phones=$(PHONES)) $(if $(PUBLIC_URL),--public-url=$(PUBLIC_URL))
 
 test: setup lint typecheck test-pages browser proxy $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
 	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)

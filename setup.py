@@ -87,7 +87,13 @@ setup(
     # `make cluster-demo` keeps it in an environment of its own.
     extras_require={
         # What runs the neural models of `make models` (connectors/local).
-        "local": ["ctranslate2", "fxtranslate==0.5.0", "onnxruntime", "sentencepiece"],
+        "local": [
+            "ctranslate2",
+            "faster-whisper",
+            "fxtranslate==0.5.0",
+            "onnxruntime",
+            "sentencepiece",
+        ],
         # What an author of an engine runs the contract suites with (connectors/testing).
         "testing": ["jiwer", "pytest", "pytest-asyncio"],
         "dev": [

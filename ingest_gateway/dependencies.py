@@ -76,6 +76,8 @@ def _languages(settings: GatewaySettings) -> Languages:
             amazon_languages.can_translate,
             amazon_languages.can_speak,
         )
+    if settings.languages == "local":
+        return _local_languages()
     if settings.languages != "offline":
         return Languages.of_routes(settings.languages)
     # Not above: the engines need packages that a function's does not hold.
@@ -86,4 +88,16 @@ def _languages(settings: GatewaySettings) -> Languages:
         can_hear=lambda source: source == "en",  # the one model in pocketsphinx's wheel
         can_translate=OfflineTranslator().can_translate,
         can_speak=OfflineSynthesizer().can_speak,
+    )
+
+
+def _local_languages() -> Languages:
+    """Of models.toml, whether the models are on this machine or not: the job has them."""
+    from connectors.local.engines import LocalSpeech
+
+    speech = LocalSpeech()
+    return Languages(
+        can_hear=speech.recognises,
+        can_translate=speech.open_translator().can_translate,
+        can_speak=speech.open_synthesizer().can_speak,
     )

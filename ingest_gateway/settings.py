@@ -17,7 +17,7 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()
-LANGUAGE_TABLES = ("offline", "amazon", "any")
+LANGUAGE_TABLES = ("offline", "local", "amazon", "any")
 
 
 class GatewaySettings(BaseSettings):
@@ -43,7 +43,7 @@ class GatewaySettings(BaseSettings):
     ``listening_by``: ``link`` lets listeners in by the secret of a session's link only; ``id`` also
     by the session's id, unless its owner says otherwise.
     ``languages``: those of the job's engines, by which a language is refused before it is waited
-    for: ``offline`` or ``amazon`` (this project's own tables), ``SOURCE:TARGET,... SOURCE:...`` for
+    for: ``offline``, ``local`` or ``amazon`` (our own tables), ``SOURCE:TARGET,... SOURCE:...`` for
     any other engine, or ``any``: nothing is refused.
     ``flink_url`` is where operators find Flink's own pages.
     """

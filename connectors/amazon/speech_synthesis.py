@@ -21,6 +21,7 @@ from connectors.audio.mp3 import RATE_HZ, decode_clip, encode_clip
 from connectors.calls.policy import RateLimiter
 from connectors.calls.text_splitter import readable, split_text
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
+from schemas.machine_made import mark
 from schemas.values import Clip
 
 
@@ -82,6 +83,7 @@ class _Voice:
 
 _Wanted = dict[str, Any]
 _CLIP: _Wanted = {"OutputFormat": "mp3", "SampleRate": str(RATE_HZ)}
+_MAKER = "Amazon Polly"
 _MARKS: _Wanted = {"OutputFormat": "json", "SpeechMarkTypes": ["word"]}
 
 
@@ -179,11 +181,12 @@ class AmazonSynthesizer:
 
 
 def _clip(bodies: list[bytes], bit_rate: int) -> Clip:
-    """One answer stays as it is; several become one file. The length is what a player makes."""
+    """One answer stays as it is but for its mark; several become one file. The length is what a
+    player makes."""
     try:
         samples = np.concatenate([decode_clip(body) for body in bodies])
     except (FFmpegError, ValueError):
         raise RetryableError("Polly's answer is not MP3") from None
     if len(bodies) > 1:
-        return encode_clip(samples, bit_rate)
-    return Clip(bodies[0], len(samples) / RATE_HZ)
+        return encode_clip(samples, bit_rate, made_by=_MAKER)
+    return Clip(mark(bodies[0], _MAKER), len(samples) / RATE_HZ)

@@ -79,8 +79,9 @@ class RecogniserCapabilities:
     """What a recogniser knows beyond words; whoever uses its results relies on no more than that.
 
     ``punctuates``: words carry punctuation and case.
-    ``marks_stable``: words that are not ``is_stable`` may change until they are final, however long
-    ago they were spoken; without it a word is taken to be settled once audio behind it was heard.
+    ``marks_stable``: words that are ``is_stable`` do not change.
+    ``settles_after_s``: a word without that mark is taken to be settled once the recogniser has
+    considered so much audio after it; infinite: it may change until it is final, however old.
     ``times_are_estimated``: words are in order and inside the speech they belong to, but where one
     ends is a guess: a gap between two words means nothing.
     ``gives_confidence``: words of final results have a ``confidence``; without it none is dropped
@@ -89,6 +90,7 @@ class RecogniserCapabilities:
 
     punctuates: bool = False
     marks_stable: bool = False
+    settles_after_s: float = 0.0
     times_are_estimated: bool = False
     gives_confidence: bool = False
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.interfaces.errors import PermanentError
-from connectors.local.model_store import FOLDER, MANIFEST, Machine, ModelStore, read_manifest
+from connectors.local.model_store import (
+    FOLDER,
+    MANIFEST,
+    Machine,
+    Model,
+    ModelStore,
+    read_manifest,
+)
 from connectors.local.silero_voice_activity import SileroVoiceActivityFactory
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText
@@ -49,6 +56,13 @@ class LocalSpeech:
         if not models:
             raise PermanentError("models.toml names no model of kind voice_activity")
         return SileroVoiceActivityFactory.load(store.require(models[0]))
+
+    def models(self, kind: str) -> tuple[Model, ...]:
+        """Those of the manifest; of several that serve a language the last one does."""
+        return self._store().manifest.of_kind(kind)
+
+    def recognises(self, language: str) -> bool:
+        return any(language in model.languages for model in self.models("recognition")[-1:])
 
     def check(self, kinds: Iterable[str] = KINDS) -> None:
         """PermanentError that says what to do, before anything is started: a model lacks, or this

@@ -27,7 +27,7 @@ ENGINES = {
 }
 _CHUNK_BYTES = 1 << 20
 _T = TypeVar("_T")
-_INSTEAD = "or choose smaller engines (SPEECH=offline)"
+INSTEAD = "or choose smaller engines (SPEECH=offline)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class Manifest:
 
     def of_kind(self, kind: str) -> tuple[Model, ...]:
         return tuple(model for model in self.models.values() if model.kind == kind)
+
+    @property
+    def memory_mb(self) -> int:
+        """Of all models, loaded at once."""
+        return sum(model.memory_mb for model in self.models.values())
 
 
 def read_manifest(path: Path = MANIFEST) -> Manifest:
@@ -193,7 +198,7 @@ class ModelStore:
         fault = self._fault(model)
         if fault:
             remedy = "mend its path in models.toml" if model.path else "run `make models`"
-            raise PermanentError(f"model {model.name}: {fault}: {remedy} {_INSTEAD}")
+            raise PermanentError(f"model {model.name}: {fault}: {remedy} {INSTEAD}")
         return self.folder_of(model)
 
     def wrong_files(self, model: Model) -> tuple[str, ...]:
@@ -240,11 +245,11 @@ class Machine:
     def require(self, memory_mb: int, what: str) -> None:
         """PermanentError, before any of the memory is taken."""
         if self.has_avx2 is False:
-            raise PermanentError(f"{what} needs a CPU with AVX2, which this one lacks: {_INSTEAD}")
+            raise PermanentError(f"{what} needs a CPU with AVX2, which this one lacks: {INSTEAD}")
         if self.free_mb is not None and self.free_mb < memory_mb:
             raise PermanentError(
                 f"{what} needs {memory_mb} MB of memory, {self.free_mb} MB are free: "
-                f"end other programs {_INSTEAD}"
+                f"end other programs {INSTEAD}"
             )
 
 

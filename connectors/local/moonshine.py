@@ -25,7 +25,13 @@ _HEADER_VERSION = 20_000
 _TINY = 0
 _LIBRARY = "moonshine_voice/libmoonshine.so"
 _MODEL = "moonshine_voice/assets/tiny-en"
-_OPTIONS = {b"return_audio_data": b"false", b"identify_speakers": b"false"}
+_OPTIONS = {
+    b"return_audio_data": b"false",
+    b"identify_speakers": b"false",
+    b"vad_max_segment_duration": b"20.0",
+}
+"""Lines of up to 20 s, not the library's 15: where it cuts speech without pauses, words at the cut
+are heard twice or not at all (docs/engines.md)."""
 _FRAME = int(LOUDNESS_FRAME_S * SAMPLE_RATE_HZ)
 _PRIMING = SAMPLE_RATE_HZ
 """Samples of silence that each native stream begins with. Its voice detector's state is not set in

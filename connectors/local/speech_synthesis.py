@@ -20,15 +20,20 @@ from schemas.values import Clip
 
 _log = logging.getLogger(__name__)
 _TELL_EVERY_S = 10.0
-_FIRST_GUESS_S_A_SIGN = 0.03
-"""A sign of text is 0.065 s of speech, which takes half as long to make on two cores."""
-_WEIGHT_OF_LATEST = 0.2
+_FIRST_GUESS_S_A_SIGN = 0.04
+"""A sign of text is 0.065 s of speech, made in 0.7 of its length on one core."""
+_SIGNS_A_PHRASE = 8
+"""What each phrase costs besides its signs: "tinha" takes as long as 13 signs of a sentence."""
+_WEIGHT_OF_SLOWER = 0.5
+_WEIGHT_OF_FASTER = 0.2
+"""A machine that gets busy is believed sooner than one that gets free: a phrase that is begun and
+not made in time costs its listeners the whole deadline, and Kokoro the turn of another."""
 _NICENESS = 10
 """Words come before voices: Kokoro would take both cores from recognition, and from Apertium, which
 loads dictionaries when a listener joins."""
 _DECAY_A_SKIP = 0.9
-"""A phrase that Kokoro is not asked for tells nothing of how fast it is now, so that the estimate
-falls until it is asked again."""
+"""An idle Kokoro that is not asked for a phrase tells nothing of how fast it is now, so that the
+estimate falls until it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,9 @@ class LocalSynthesizerSettings:
     made by then, or that it has not, is spoken by espeak-ng. ``only``: the languages that Kokoro
     speaks; None: all that it can."""
 
-    deadline_s: float = 4.0
+    deadline_s: float = 2.5
     only: tuple[str, ...] | None = None
-    threads: int = field(default_factory=lambda: min(2, os.cpu_count() or 1))
+    threads: int = field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2))
     start_timeout_s: float = 30.0
     hangs_after_s: float = 60.0
     longest_text: int = 3_000
@@ -87,6 +92,7 @@ class LocalSynthesizer:
         )
         self._is_ready = False
         self._is_closed = False
+        self._turn = asyncio.Lock()
         self._waiting_signs = 0
         self._s_a_sign = _FIRST_GUESS_S_A_SIGN
         self._told_at_s = float("-inf")
@@ -99,6 +105,10 @@ class LocalSynthesizer:
     def engine_process_id(self) -> int | None:
         """For operators and tests; None while no engine runs."""
         return self._engine.process_id
+
+    @property
+    def is_scarce(self) -> bool:
+        return bool(self._languages)
 
     def can_speak(self, language: str) -> bool:
         return language in self._languages or self._spare.can_speak(language)
@@ -118,7 +128,7 @@ class LocalSynthesizer:
         if len(text) > self._settings.longest_text:
             raise PermanentError(f"{len(text)} characters; at most {self._settings.longest_text}")
         await self._check()
-        expected_s = (self._waiting_signs + len(text)) * self._s_a_sign
+        expected_s = (self._waiting_signs + _signs(text)) * self._s_a_sign
         if expected_s <= self._settings.deadline_s:
             try:
                 async with asyncio.timeout(self._settings.deadline_s):
@@ -126,7 +136,8 @@ class LocalSynthesizer:
             except (TimeoutError, RetryableError) as error:
                 self._count_late(type(error).__name__)
         else:
-            self._s_a_sign *= _DECAY_A_SKIP
+            if not self._turn.locked():
+                self._s_a_sign *= _DECAY_A_SKIP
             self._count_late(f"expected after {expected_s:.1f} s")
         return await self._spare.synthesize(text, language, quality_tier=quality_tier)
 
@@ -135,18 +146,25 @@ class LocalSynthesizer:
         await asyncio.gather(self._engine.close(), self._spare.close())
 
     async def _speak(self, text: str, language: str) -> Clip:
-        """By Kokoro, however long it takes; the phrase counts as waiting until the engine is done
-        with it, also when the caller has given up."""
-        self._waiting_signs += len(text)
+        """By Kokoro, however long it takes. A caller that gives up before the phrase's turn takes
+        it back; a phrase that is begun counts as waiting until the engine is done with it."""
+        signs = _signs(text)
+        self._waiting_signs += signs
+        try:
+            await self._turn.acquire()
+        except asyncio.CancelledError:
+            self._waiting_signs -= signs
+            raise
         request = json.dumps({"text": text, "language": language}).encode()
         call = asyncio.ensure_future(self._engine.call(request, self._settings.hangs_after_s))
 
         def is_over(done: asyncio.Future[bytes]) -> None:
-            self._waiting_signs -= len(text)
+            self._turn.release()
+            self._waiting_signs -= signs
             if not done.cancelled() and done.exception() is None:
                 _, took_s = read_answer(done.result())
-                change = took_s / len(text) - self._s_a_sign
-                self._s_a_sign += _WEIGHT_OF_LATEST * change
+                change = took_s / signs - self._s_a_sign
+                self._s_a_sign += change * (_WEIGHT_OF_SLOWER if change > 0 else _WEIGHT_OF_FASTER)
 
         call.add_done_callback(is_over)
         clip, _ = read_answer(await asyncio.shield(call))
@@ -170,3 +188,8 @@ class LocalSynthesizer:
         machine = self._machine or await asyncio.to_thread(Machine.this)
         machine.require(self._model.memory_mb, f"model {self._model.name}")
         self._is_ready = True
+
+
+def _signs(text: str) -> int:
+    """What a phrase costs Kokoro, in signs of a long text."""
+    return len(text) + _SIGNS_A_PHRASE

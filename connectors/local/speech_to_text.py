@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from dataclasses import dataclass, field
 
@@ -70,7 +71,12 @@ class LocalSpeechToText(ProcessSpeechToText):
 
     @property
     def capabilities(self) -> RecogniserCapabilities:
-        return RecogniserCapabilities(punctuates=True, marks_stable=True, times_are_estimated=True)
+        return RecogniserCapabilities(
+            punctuates=True,
+            marks_stable=True,
+            settles_after_s=math.inf,
+            times_are_estimated=True,
+        )
 
     async def check(self) -> None:
         if self.model_process_id is not None:

@@ -27,9 +27,12 @@ from connectors.offline.translation import OfflineTranslator
 
 @dataclass(frozen=True, slots=True)
 class LocalTranslatorSettings:
-    """A sentence takes 5 to 25 ms; 5,000 characters a second and a half."""
+    """A sentence takes 5 to 25 ms, 5,000 characters a second and a half; on a machine whose cores
+    are taken many times as long. An engine that gives nothing for ``answer_timeout_s``, and
+    ``answer_timeout_a_sign_s`` for each character, hangs and is killed."""
 
     answer_timeout_s: float = 10.0
+    answer_timeout_a_sign_s: float = 0.02
     longest_text: int = 5_000
     most_at_once: int = 16
 
@@ -165,9 +168,9 @@ class LocalTranslator:
             "target": step.target,
             **question,
         }
-        answer = await self._engine.call(
-            json.dumps(request).encode(), self._settings.answer_timeout_s
-        )
+        content, settings = json.dumps(request).encode(), self._settings
+        within_s = settings.answer_timeout_s + settings.answer_timeout_a_sign_s * len(content)
+        answer = await self._engine.call(content, within_s)
         return json.loads(answer)
 
     async def _require(self, model: Model) -> str:

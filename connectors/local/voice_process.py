@@ -66,7 +66,8 @@ class KokoroVoices:
         parts = [self._run(part, voice) for part in batches(phonemes, _LONGEST)]
         pause = np.zeros(int(_PAUSE_S * RATE_HZ), np.float32)
         joined = [piece for part in parts for piece in (pause, part)][1:]
-        return encode_clip(level(np.concatenate(joined), RATE_HZ), self._bit_rate)
+        samples = level(np.concatenate(joined), RATE_HZ)
+        return encode_clip(samples, self._bit_rate, made_by="Kokoro")
 
     def _run(self, phonemes: str, voice: str) -> NDArray[np.float32]:
         numbers = tokens(phonemes)

@@ -10,7 +10,6 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,13 +57,13 @@ def read_answer(answer: bytes) -> Transcription:
 def load(folder: Path, language: str, threads: int) -> WhisperServer:
     """PermanentError: faster-whisper is not installed, or the folder holds no model of it."""
     try:
-        whisper: Any = import_module("faster_whisper")
+        import faster_whisper
     except ModuleNotFoundError:
         raise PermanentError(
-            "the Python package faster-whisper is not installed: pip install faster-whisper"
+            "the Python package faster-whisper is not installed: pip install .[local]"
         ) from None
     try:
-        model = whisper.WhisperModel(
+        model: Any = faster_whisper.WhisperModel(
             str(folder),
             device="cpu",
             compute_type="int8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from dataclasses import dataclass, field
 
@@ -69,7 +70,11 @@ class WhisperSpeechToText:
     @property
     def capabilities(self) -> RecogniserCapabilities:
         return RecogniserCapabilities(
-            punctuates=True, marks_stable=True, times_are_estimated=True, gives_confidence=True
+            punctuates=True,
+            marks_stable=True,
+            settles_after_s=math.inf,
+            times_are_estimated=True,
+            gives_confidence=True,
         )
 
     def can_recognise(self, language: str) -> bool:

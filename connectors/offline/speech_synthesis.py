@@ -117,7 +117,8 @@ def _encode(wave: bytes, bit_rate: int, finish: Finish | None) -> Clip:
         32768
     )
     speech = resample(trimmed(samples, rate_hz), rate_hz)
-    return encode_clip(finish(speech, RATE_HZ) if finish else speech, bit_rate)
+    samples = finish(speech, RATE_HZ) if finish else speech
+    return encode_clip(samples, bit_rate, made_by="espeak-ng")
 
 
 def trimmed(

@@ -72,7 +72,11 @@ class OpenAiSpeechToText:
     @property
     def capabilities(self) -> RecogniserCapabilities:
         return RecogniserCapabilities(
-            punctuates=True, marks_stable=True, times_are_estimated=True, gives_confidence=True
+            punctuates=True,
+            marks_stable=True,
+            settles_after_s=math.inf,
+            times_are_estimated=True,
+            gives_confidence=True,
         )
 
     def can_recognise(self, language: str) -> bool:
@@ -148,7 +152,10 @@ class OpenAiSynthesizer:
         samples = np.frombuffer(pcm[: len(pcm) - len(pcm) % 2], "<i2").astype(np.float32) / 32_768
         if not len(samples):
             raise RetryableError("/audio/speech answered without a sample")
-        return await asyncio.to_thread(lambda: encode_clip(self._finish(samples, RATE_HZ), 48_000))
+        made_by = self._settings.voice_model
+        return await asyncio.to_thread(
+            lambda: encode_clip(self._finish(samples, RATE_HZ), 48_000, made_by=made_by)
+        )
 
     async def close(self) -> None:
         self._is_closed = True

@@ -38,6 +38,7 @@ class ScriptedSynthesizer:
         self._calls = ScriptedCalls(self._settings.delay, self._settings.faults)
         self._clips: dict[int, Clip] = {}
         self._is_closed = False
+        self.is_scarce = False
 
     @property
     def calls_made(self) -> int:
@@ -68,4 +69,4 @@ def _tone(duration_s: float) -> Clip:
     from_edge_s = np.minimum(seconds, seconds[::-1])
     loudness = np.clip((from_edge_s - _SILENT_EDGE_S) / _FADE_S, 0.0, 1.0)
     tone = _LEVEL * loudness * np.sin(2 * np.pi * _TONE_HZ * seconds)
-    return encode_clip(tone.astype(np.float32))
+    return encode_clip(tone.astype(np.float32), made_by="a scripted tone")

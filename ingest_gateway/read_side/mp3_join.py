@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from schemas.machine_made import tag, tag_bytes
+
 _SYNC_MPEG = 0xFFE0
 _BIT_RATES_KBPS = {
     # MPEG-1 and MPEG-2/2.5, layer III
@@ -21,11 +23,12 @@ class JoinedMp3:
     A clip begins at its own time in the talk, or where the one before it ends if that is later:
     speech is never cut, and what a longer translation runs late is made up in the next pause.
     Silence has the format and bit rate of the clip after it, so that players find their place in
-    the file by its size.
+    the file by its size. The file begins with the mark that a machine speaks.
     """
 
     def __init__(self) -> None:
         self._length_s = 0.0
+        self._is_marked = False
 
     @property
     def length_s(self) -> float:
@@ -40,6 +43,9 @@ class JoinedMp3:
         sound = audio_frames(mp3)
         first = _frame_at(sound, 0)
         if first is not None:
+            if not self._is_marked:
+                yield tag()
+            self._is_marked = True
             yield from self._silence(first, at_s - self._length_s)
         yield sound
         self._length_s += _length_s(sound)
@@ -96,11 +102,8 @@ def _length_s(sound: bytes) -> float:
 def _after_id3(mp3: bytes) -> int:
     if mp3[:3] != b"ID3" or len(mp3) < 10:
         return 0
-    size = 0
-    for byte in mp3[6:10]:  # seven bits a byte
-        size = size << 7 | byte & 0x7F
     footer = 10 if mp3[5] & 0x10 else 0
-    return 10 + size + footer
+    return 10 + tag_bytes(mp3) + footer
 
 
 def _frame_at(mp3: bytes, position: int) -> _Frame | None:

@@ -50,7 +50,8 @@ NAMES = {
 
 
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
-    """``languages``: spoken language to those it can be heard in. ``names``: of every language of
+    """``languages``: spoken language to those it can be heard or read in. ``unvoiced``: those that
+    can be read only. ``names``: of every language of
     the table, offered or not. ``public_url``: where others
     reach this gateway, when that is not where the page came from; ``trust_url``: where a phone
     learns to trust it, if it has to. ``binary_frames``: whether audio
@@ -58,6 +59,7 @@ class Offer(msgspec.Struct, frozen=True, rename="camel"):
     or they bring one."""
 
     languages: Mapping[str, tuple[str, ...]]
+    unvoiced: tuple[str, ...]
     names: Mapping[str, LanguageName]
     public_url: str | None
     trust_url: str | None
@@ -151,8 +153,16 @@ async def installable(request: AnyRequest) -> Response[bytes]:
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
     needs = gateway.needs
+    targets = {one for each in languages.values() for one in each}
+    unvoiced = tuple(sorted(one for one in targets if not needs.languages.can_speak(one)))
     found = Offer(
-        languages, NAMES, needs.public_url, needs.trust_url, needs.binary_frames, needs.sign_in
+        languages,
+        unvoiced,
+        NAMES,
+        needs.public_url,
+        needs.trust_url,
+        needs.binary_frames,
+        needs.sign_in,
     )
     body = msgspec.json.encode(found)
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})

@@ -12,7 +12,8 @@ from schemas.languages import canonical_tag, look_up
 @dataclass(frozen=True, slots=True)
 class Languages:
     """``can_hear(source)``: the recogniser knows it; ``can_translate(source, target)``: there is
-    a route; ``can_speak(target)``: there is a voice.
+    a route; ``can_speak(target)``: there is a voice. A language without one is for reading: its
+    translations come as captions.
 
     A client names a language by a BCP 47 tag in any case. The most specific tag that the engines
     know is chosen for it by RFC 4647's look-up: where ``pt`` is known, ``pt-BR`` means ``pt``.
@@ -54,7 +55,8 @@ class Languages:
         return chosen
 
     def choose_target(self, source: str, tag: str, offered: tuple[str, ...] = ()) -> str:
-        """``offered``: what the session is limited to; empty: anything with a route.
+        """``offered``: what the session is limited to; empty: anything with a route. A tag that can
+        be heard comes before a more specific one that can only be read.
 
         Raises Refusal: BAD_LANGUAGE.
         """
@@ -65,19 +67,14 @@ class Languages:
             written.setdefault(source, source)
         if offered and look_up(tag, written.__contains__) is None:
             raise Refusal("BAD_LANGUAGE", f"this session is offered in: {', '.join(offered)}")
-        is_translated = look_up(tag, lambda one: self._has_route(source, one))
-        if is_translated is None:
-            raise Refusal("BAD_LANGUAGE", f"there is no way to translate {source} to {tag}")
-        chosen = look_up(
-            tag,
-            lambda one: (
-                (not offered or one in written)
-                and self._has_route(source, one)
-                and self.can_speak(one)
-            ),
-        )
+
+        def is_translated(one: str) -> bool:
+            return (not offered or one in written) and self._has_route(source, one)
+
+        voiced = look_up(tag, lambda one: is_translated(one) and self.can_speak(one))
+        chosen = voiced or look_up(tag, is_translated)
         if chosen is None:
-            raise Refusal("BAD_LANGUAGE", f"there is no voice for {tag}")
+            raise Refusal("BAD_LANGUAGE", f"there is no way to translate {source} to {tag}")
         return written.get(chosen, chosen)
 
     def _has_route(self, source: str, target: str) -> bool:

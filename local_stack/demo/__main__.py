@@ -3,10 +3,10 @@
 Leaves in build/demo/ one MP3 and one WebVTT file per language, latency.png and report.json. Ends
 with one line, and with an error code when anything is missing.
 
-``--speech=amazon``: the same talk through the adapters of Amazon's services, over servers on this
-machine that speak their protocols and have the offline engines behind them. ``--speech=local``: the
-neural engines of this machine, with the models of `make models`, heard in Portuguese, Spanish and
-French.
+``--speech=local``: the neural engines of this machine, with the models of `make models`, heard in
+Portuguese, Spanish and Catalan. ``offline``: small engines that Debian packages. ``amazon``: the
+adapters of Amazon's services, over servers on this machine that speak their protocols and have the
+offline engines behind them.
 """
 
 from __future__ import annotations
@@ -17,31 +17,24 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.ledger import AmazonLedger
 from ingest_gateway.client import create_session, fetch_token, speak
-from local_stack.amazon_speech import amazon_speech
 from local_stack.audience import Audience, promised, settled
 from local_stack.demo.display import DemoDisplay
 from local_stack.demo.report import Evidence, make_report
 from local_stack.flink import ROOT
 from local_stack.latency import draw
-from local_stack.local_speech import LANGUAGES as LOCAL_LANGUAGES
-from local_stack.local_speech import with_local_engines
 from local_stack.processes import ProcessError, stop_on_terminate
+from local_stack.speech_engines import SPEECH, demo_engines
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
 from pipelines.sentences.settings import ReleaseName
 
 DIRECTORY = ROOT / "build" / "demo"
-AMAZON_DIRECTORY = ROOT / "build" / "amazon_speech"
-LANGUAGES = {"es": "Spanish", "ca": "Catalan", "fr": "French"}
-LATE_LANGUAGE = "fr"
 SETTLE_TIMEOUT_S = 45.0
-SPEECH = ("offline", "local", "amazon")
 
 
 async def hold_talk(
@@ -52,7 +45,8 @@ async def hold_talk(
     *,
     save_to: Path = DIRECTORY / "listeners",
 ) -> Evidence:
-    """Speak ``talk`` to its listeners in real time and wait until all of it has arrived."""
+    """Speak ``talk`` to its listeners in real time and wait until all of it has arrived. Who
+    listens in the last of ``languages`` joins half way."""
     url = stack.gateway_url
     clients = AwsClients(stack.aws)
     try:
@@ -62,12 +56,12 @@ async def hold_talk(
             url, session_id, partial_captions=True, on_clip=display.take, save_to=save_to
         )
         async with asyncio.TaskGroup() as group:
-            for language in languages:
-                if language != LATE_LANGUAGE:
-                    await audience.join(language, group)
+            *early, late = languages
+            for language in early:
+                await audience.join(language, group)
             speaking = group.create_task(speak(url, talk.wav, session_id=session_id, token=token))
             await asyncio.sleep(talk.duration_s / 2)
-            await audience.join(LATE_LANGUAGE, group)
+            await audience.join(late, group)
             spoken = await speaking
             entries = await settled(
                 AmazonLedger(clients),
@@ -89,20 +83,13 @@ def say(step: str) -> None:
 def run(speech: str, job_options: tuple[str, ...]) -> int:
     """The exit code: 0 when nothing is missing."""
     began = time.monotonic()
-    languages = LOCAL_LANGUAGES if speech == "local" else LANGUAGES
+    settings = StackSettings(DIRECTORY, job_options=job_options)
     with ExitStack() as exits:
-        settings = StackSettings(DIRECTORY, job_options=job_options)
-        if speech == "local":
-            settings = with_local_engines(settings)
-        if speech == "amazon":
-            say("servers that speak as Transcribe, Translate and Polly do")
-            options = exits.enter_context(amazon_speech(AMAZON_DIRECTORY, languages=LANGUAGES))
-            settings = replace(
-                settings,
-                job_options=(*settings.job_options, *options),
-                gateway_options=("--languages=amazon",),
-            )
-        stack = exits.enter_context(LocalStack(settings, say=say))
+        engines = exits.enter_context(demo_engines(speech, settings))
+        for line in engines.in_words:
+            say(line)
+        languages = engines.languages
+        stack = exits.enter_context(LocalStack(engines.settings, say=say))
         talk = make_talk(DIRECTORY / "talk.wav")
         print(f"demo: speaking {talk.duration_s:.0f} s after {time.monotonic() - began:.1f} s")
         with DemoDisplay(talk.duration_s, languages) as display:
@@ -116,6 +103,9 @@ def run(speech: str, job_options: tuple[str, ...]) -> int:
     draw(report.notified, DIRECTORY / "latency.png")
     report.save(DIRECTORY / "report.json")
     print(f"demo: see {DIRECTORY.relative_to(ROOT)}/: es.mp3, es.vtt, latency.png, report.json...")
+    for language, voices in report.voices.items():
+        spoken = ", ".join(f"{maker} {clips}" for maker, clips in voices.items())
+        say(f"{language} spoken by {spoken}")
     if report.faults:
         print(f"demo: missing: {'; '.join(report.faults)}", file=sys.stderr)
     print(report.line)
@@ -126,7 +116,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--speech", default="offline", choices=SPEECH)
+    parser.add_argument("--speech", default="local", choices=SPEECH)
     parser.add_argument("--segmentation", default="pause", choices=("pause", "window"))
     parser.add_argument(
         "--release", default=ReleaseName.APPEND, choices=list(ReleaseName), type=ReleaseName

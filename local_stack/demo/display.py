@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest_gateway.client import ReceivedClip
+from schemas.machine_made import maker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class LatestClip:
     text: str
     late_s: float
     clips: int
+    voice: str
 
 
 class DemoDisplay:
@@ -61,16 +63,18 @@ class DemoDisplay:
         if not clip.from_history:
             self._heard = clip.source_transcript
             late_s = (clip.received_at_ms - clip.timestamp_ms) / 1000
-            self._say(clip.language, clip.sequence_number, clip.transcript, late_s)
+            voice = maker_of(clip.body or b"") or ""
+            self._say(clip.language, clip.sequence_number, clip.transcript, late_s, voice)
 
-    def _say(self, language: str, number: int, text: str, late_s: float) -> None:
+    def _say(self, language: str, number: int, text: str, late_s: float, voice: str) -> None:
         before = self._said.get(language)
         clips = 1 if before is None else before.clips + 1
-        self._said[language] = LatestClip(number, text, late_s, clips)
+        self._said[language] = LatestClip(number, text, late_s, clips, voice)
         if not self._is_live:
             self._console.print(
                 Text(
-                    f"{self._elapsed_s():6.1f} s  {language} {number:3d}  +{late_s:.1f} s  {text}"
+                    f"{self._elapsed_s():6.1f} s  {language} {number:3d}  +{late_s:.1f} s"
+                    f"  {voice:9}  {text}"
                 ),
                 soft_wrap=True,
             )
@@ -86,15 +90,16 @@ class DemoDisplay:
             ProgressBar(total=self._talk_s, completed=elapsed_s, width=40),
         )
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("", "last", "late", "clips"):
-            table.add_column(heading, justify="left" if heading in ("", "last") else "right")
-        table.add_row("en  heard", Text(self._heard, style="dim"), "", "")
+        for heading in ("", "last", "late", "clips", "voice"):
+            table.add_column(heading, justify="right" if heading in ("late", "clips") else "left")
+        table.add_row("en  heard", Text(self._heard, style="dim"), "", "", "")
         for language, name in self._languages.items():
             said = self._said.get(language)
             if said is None:
-                table.add_row(f"{language}  {name}", Text("waiting", style="dim"), "", "0")
+                table.add_row(f"{language}  {name}", Text("waiting", style="dim"), "", "0", "")
             else:
+                late = f"{said.late_s:.1f} s"
                 table.add_row(
-                    f"{language}  {name}", Text(said.text), f"{said.late_s:.1f} s", str(said.clips)
+                    *(f"{language}  {name}", Text(said.text), late, str(said.clips), said.voice)
                 )
         return Group(progress, table)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ingest_gateway.client import ListenReport, SpeakReport
+from ingest_gateway.client import ListenReport, ReceivedClip, SpeakReport
 from local_stack.audience import is_playable, promised
 from local_stack.completeness import Completeness, judge
 from local_stack.latency import Notified, Spread, spread, stage_spreads
 from local_stack.talk import Talk, word_error_rate
+from schemas.machine_made import maker_of
 from schemas.values import SAMPLE_RATE_HZ, EntryKind, LedgerEntry
 
 
@@ -27,12 +29,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """``from_first`` and ``from_last``: first or last sample spoken until the notification."""
+    """``from_first`` and ``from_last``: first or last sample spoken until the notification.
+
+    ``voices``: by language and engine, how many clips it spoke, as their marks say."""
 
     session_id: str
     talk_s: float
     clips: int
     clips_by_language: dict[str, int]
+    voices: dict[str, dict[str, int]]
     listeners: int
     from_first: Spread
     from_last: Spread
@@ -68,6 +73,12 @@ def playable(heard: Iterable[ListenReport]) -> set[tuple[int, str]]:
     }
 
 
+def voices_of(clips: Iterable[ReceivedClip]) -> dict[str, int]:
+    """Who spoke how many, the most frequent first."""
+    makers = (maker_of(clip.body) for clip in clips if clip.body is not None)
+    return dict(Counter(maker or "unknown" for maker in makers).most_common())
+
+
 def verdict(evidence: Evidence) -> Completeness:
     return judge(
         evidence.spoken.session_id,
@@ -93,6 +104,7 @@ def make_report(evidence: Evidence) -> DemoReport:
         talk_s=evidence.talk.duration_s,
         clips=len(notified),
         clips_by_language=by_language,
+        voices={report.language: voices_of(report.clips) for report in evidence.heard},
         listeners=len(evidence.heard),
         from_first=spread([one.from_first_ms for one in notified]),
         from_last=spread([one.from_last_ms for one in notified]),

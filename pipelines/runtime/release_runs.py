@@ -30,7 +30,15 @@ from pipelines.sentences.phrases import is_phrase, voiced_text
 from pipelines.sentences.settings import ReleaseSettings
 from pipelines.session.messages import translated_caption
 from pipelines.session.sentence_track import SentencePart
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release, VoicedPhrase
+from schemas.values import (
+    CAPTIONS_ONLY,
+    UNVOICED,
+    EntryKind,
+    FixedOutcome,
+    LedgerEntry,
+    Release,
+    VoicedPhrase,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -309,7 +317,9 @@ class LanguageRun:
         if part.number < 0 or (released.ends and released.refused and not phrase):
             skipped = _SKIPPED.get(entry.kind, "failed")
         elif phrase and not job.is_voiced(self._language):
-            skipped = "captions"  # all listeners only read
+            skipped = CAPTIONS_ONLY
+        elif phrase and not self._connectors.synthesizer.can_speak(self._language):
+            skipped = UNVOICED
         elif phrase and entry.is_older_than(
             self._connectors.policies.voice_within_s, self._loop.now_ms()
         ):

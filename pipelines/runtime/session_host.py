@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError, PermanentError
-from connectors.interfaces.speech_to_text import for_session
+from connectors.interfaces.speech_to_text import capabilities_of, for_session
 from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 from pipelines.segmentation.segmenter import Segmenter
@@ -26,6 +26,7 @@ from pipelines.session.coverage import Coverage
 from pipelines.session.low_water import keep_older
 from pipelines.session.machine import Session
 from pipelines.session.outbox import coverage_of
+from pipelines.session.recognition import promises_of
 from pipelines.session.records import Now, Place, ReadRecord
 from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.rooms import DEFAULT_KEEP_DAYS
@@ -327,6 +328,7 @@ class SessionHost:
             self._delivers_all,
             self._tools.release,
             self._audio_every_s,
+            promises_of(capabilities_of(connectors.speech_to_text)),
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)

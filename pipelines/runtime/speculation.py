@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from beam_flink_kit.loops import WorkerLoop
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError
+from connectors.interfaces.speech_synthesis import is_scarce
 from connectors.registry import Connectors
 from schemas.values import Clip, EntryKind, LedgerEntry
 
@@ -47,7 +48,8 @@ _Key = tuple[str, int, str]
 class _Start:
     began_at_ms: int
     translation: asyncio.Task[str]
-    clip: asyncio.Task[Clip]
+    clip: asyncio.Task[Clip] | None
+    """None: it is not begun before its words are committed."""
 
     @property
     def has_failed(self) -> bool:
@@ -58,7 +60,8 @@ class _Start:
 
     def cancel(self) -> None:
         self.translation.cancel()
-        self.clip.cancel()
+        if self.clip is not None:
+            self.clip.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ class SpeculativeDelivery:
             return
         number = 1 if before is None else before.number + 1
         self._drop_speculation(session_id)
-        starts = {each: self._start(session_id, text, spoken, each) for each in languages}
+        is_voiced = not is_scarce(self._connectors.synthesizer)
+        starts = {
+            each: self._start(session_id, text, spoken, each, is_voiced=is_voiced)
+            for each in languages
+        }
         self._speculations[session_id] = _Speculation(text, number, starts)
 
     def begin(self, entry: LedgerEntry) -> None:
@@ -114,9 +121,12 @@ class SpeculativeDelivery:
             key = (entry.session_id, entry.number, language)
             if key in self._starts or len(self._starts) >= MOST_KEPT:
                 continue
-            self._starts[key] = speculated.get(language) or self._start(
+            start = speculated.get(language) or self._start(
                 entry.session_id, entry.text, entry.language, language
             )
+            if start.clip is None:
+                start.clip = self._start_clip(entry.session_id, start.translation, language)
+            self._starts[key] = start
 
     async def translation(self, entry: LedgerEntry, language: str) -> str:
         """Raises what the service raises, as a call made now does."""
@@ -127,7 +137,7 @@ class SpeculativeDelivery:
 
     async def clip(self, entry: LedgerEntry, language: str, text: str) -> Clip:
         start = self._starts.pop((entry.session_id, entry.number, language), None)
-        if start is None or not await _says(start.translation, text):
+        if start is None or start.clip is None or not await _says(start.translation, text):
             return await self._voice(text, language, await self._tier(entry.session_id))
         return await start.clip
 
@@ -146,13 +156,21 @@ class SpeculativeDelivery:
             start.cancel()
         self._starts.clear()
 
-    def _start(self, session_id: str, text: str, spoken: str, language: str) -> _Start:
+    def _start(
+        self, session_id: str, text: str, spoken: str, language: str, *, is_voiced: bool = True
+    ) -> _Start:
         translation = asyncio.create_task(self._translate(text, spoken, language))
-        clip = asyncio.create_task(self._voice_of(session_id, translation, language))
-        for task in (translation, clip):
-            task.add_done_callback(_look_at)
+        translation.add_done_callback(_look_at)
+        clip = self._start_clip(session_id, translation, language) if is_voiced else None
         self._counts = replace(self._counts, begun=self._counts.begun + 1)
         return _Start(self._loop.now_ms(), translation, clip)
+
+    def _start_clip(
+        self, session_id: str, translation: asyncio.Task[str], language: str
+    ) -> asyncio.Task[Clip]:
+        clip = asyncio.create_task(self._voice_of(session_id, translation, language))
+        clip.add_done_callback(_look_at)
+        return clip
 
     def _drop_speculation(self, session_id: str) -> None:
         speculation = self._speculations.pop(session_id, None)

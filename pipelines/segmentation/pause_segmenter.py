@@ -9,8 +9,9 @@ The first that holds, looking from the first word that is not committed:
    ``clause_samples`` of it, or the last one. ``cap_samples`` is the longest that an utterance gets
    when no word of it is stable before.
 
-A word is stable when the recogniser says so, or has listened ``settle_samples`` past it. Silence
-makes entries of its own, so that an utterance begins where speech does.
+A word is stable when the recogniser says so, or has listened ``settle_samples`` past it, or longer
+where the recogniser promises less. Where it estimates the times of words, gaps between them count
+for nothing. Silence makes entries of its own, so that an utterance begins where speech does.
 """
 
 from __future__ import annotations
@@ -129,14 +130,15 @@ class PauseSegmenter:
         stable = self._stable(words, hypothesis)
         return (
             self._at_pause(words, stable, hypothesis.through_sample, voice)
-            or self._at_clause_end(words, stable)
+            or self._at_clause_end(words, stable, hypothesis)
             or self._running_on(words, stable, hypothesis)
         )
 
     def _stable(self, words: Sequence[TimedWord], hypothesis: Hypothesis) -> int:
         """How many words, from the first, will not change."""
+        settle_samples = max(self.settle_samples, hypothesis.promises.settle_samples)
         for number, word in enumerate(words):
-            settled = word.end_sample + self.settle_samples <= hypothesis.through_sample
+            settled = word.end_sample + settle_samples <= hypothesis.through_sample
             if not (hypothesis.finished or word.is_stable or settled):
                 return number
         return len(words)
@@ -167,13 +169,16 @@ class PauseSegmenter:
             needed = max(needed, said[-1].end_sample + self.settle_samples)
         return Segment(boundary, boundary, text_of(said), needed)
 
-    def _at_clause_end(self, words: Sequence[TimedWord], stable: int) -> Segment | None:
-        onset = words[0].start_sample
+    def _at_clause_end(
+        self, words: Sequence[TimedWord], stable: int, hypothesis: Hypothesis
+    ) -> Segment | None:
+        onset, measured = words[0].start_sample, hypothesis.promises.times_are_measured
         for number in range(min(stable, len(words) - 1)):
-            word, gap = words[number], _gap_after(words, number)
+            word = words[number]
             if word.end_sample - onset > self.cap_samples:
                 return None
-            ends = gap >= self.clause_gap_samples or word.text.endswith(_PUNCTUATION)
+            is_gap = measured and _gap_after(words, number) >= self.clause_gap_samples
+            ends = is_gap or word.text.endswith(_PUNCTUATION)
             if ends and word.end_sample - onset >= self.clause_samples:
                 # That it ends a clause, or that a gap follows, the next word tells.
                 return self._after_word(words, number, words[number + 1].end_sample)
@@ -195,6 +200,8 @@ class PauseSegmenter:
             number for number in within if words[number].end_sample - onset >= self.clause_samples
         ]
         ran_on = onset + self.run_on_samples
+        if late and not hypothesis.promises.times_are_measured:
+            return self._after_word(words, late[-1], ran_on)
         if late:
             widest = max(late, key=lambda each: (_gap_after(words, each), each))
             return self._after_word(words, widest, ran_on)

@@ -13,6 +13,9 @@ from typing import Protocol
 
 from pipelines.segmentation.voice_track import VoiceTrack
 
+NEVER = 1 << 62
+"""Samples: later than any."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
@@ -29,6 +32,22 @@ class TimedWord:
 
 
 @dataclass(frozen=True, slots=True)
+class WordPromises:
+    """What a recogniser promises of its words (``connectors.interfaces.speech_to_text``).
+
+    ``settle_samples``: a word that is not ``is_stable`` may change until so much audio after it was
+    considered; ``NEVER``: until it is final. ``times_are_measured``: gaps between words are real.
+    """
+
+    settle_samples: int = 0
+    times_are_measured: bool = True
+
+
+NO_PROMISES = WordPromises()
+"""Of a recogniser that does not say: words settle by the segmenter's own rule."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What a recogniser takes for said in an epoch's audio: ``words`` in order, considered up to
     ``through_sample``, of the audio up to ``available_sample``. ``finished``: nothing will change.
@@ -40,6 +59,7 @@ class Hypothesis:
     available_sample: int
     finished: bool = False
     voice: VoiceTrack | None = None
+    promises: WordPromises = NO_PROMISES
 
 
 @dataclass(frozen=True, slots=True)

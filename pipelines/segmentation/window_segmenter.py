@@ -1,6 +1,7 @@
 """Where the ``window`` segmentation cuts: every 3 s of samples, the recogniser running on across.
 
-A word belongs to the cell in which it ends.
+A word belongs to the cell in which it ends. Where a recogniser promises nothing but the words that
+it marks, a cell waits for those of its words that are not marked yet, for one cell at most.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.segmentation.segmenter import (
+    NEVER,
     Hypothesis,
     Segment,
+    TimedWord,
     segment_after_whole_words,
     text_of,
     words_after,
@@ -48,9 +51,17 @@ class WindowSegmenter:
             for word in words_after(resume_sample, hypothesis.words)
             if last or word.end_sample <= edge
         ]
+        if self._waits_for_marks(words, edge, hypothesis):
+            return None
         said_until = min(words[-1].end_sample, edge) if words else resume_sample
         resume = edge if last else max(said_until, edge - self.cell_samples, resume_sample)
         return Segment(edge, resume, text_of(words))
+
+    def _waits_for_marks(self, words: list[TimedWord], edge: int, hypothesis: Hypothesis) -> bool:
+        if hypothesis.finished or hypothesis.promises.settle_samples < NEVER:
+            return False
+        waits_until = edge + self.cell_samples
+        return hypothesis.through_sample < waits_until and not all(w.is_stable for w in words)
 
     def predicted_commit(self, resume_sample: int, hypothesis: Hypothesis) -> str:
         """None: what ends a cell is known when it is over, and then it is cut."""

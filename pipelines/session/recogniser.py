@@ -74,7 +74,7 @@ class Recogniser:
         self.gave_up_because = ""
         self._segmenter = settings.segmenter
         self._detectors = settings.detectors if settings.segmenter.needs_voice else None
-        self._report_every_s = settings.report_every_s
+        self._report_every_s, self._promises = settings.report_every_s, settings.promises
         self._settle_after_s = settings.audio_every_s + SETTLE_AFTER_S
         self._language = language
         self._commands = commands
@@ -266,7 +266,7 @@ class Recogniser:
 
     def _open_stream(self) -> None:
         self._streams += 1
-        self._stream = RecognitionStream(self._streams)
+        self._stream = RecognitionStream(self._streams, self._promises)
         self._commands.append(do.OpenStream(self._streams, self._language))
 
     def _current(self, number: int) -> RecognitionStream | None:
@@ -289,9 +289,8 @@ class Recogniser:
         self._may_cut = False
         position = self.position
         stream, audio, every_s = self._stream, self.audio, self._report_every_s
-        hypothesis = hypothesis_of(
-            stream, audio, position.resume_sample, every_s, finished=finished
-        )
+        resume = position.resume_sample
+        hypothesis = hypothesis_of(stream, audio, resume, every_s, finished=finished)
         if hypothesis is None:
             return None
         if hypothesis.through_sample >= hypothesis.available_sample:
@@ -300,12 +299,8 @@ class Recogniser:
             if not finished:
                 return None
             end, words = hypothesis.available_sample, hypothesis.words
-            return Stretch.spoken(
-                Segment(end, end, text_of(words_after(position.resume_sample, words)))
-            )
-        segment = self._segmenter.next_segment(
-            position.end_sample, position.resume_sample, hypothesis
-        )
+            return Stretch.spoken(Segment(end, end, text_of(words_after(resume, words))))
+        segment = self._segmenter.next_segment(position.end_sample, resume, hypothesis)
         if segment is not None:
             return Stretch.spoken(segment if stream is None else stream.as_reported(segment))
         if languages:

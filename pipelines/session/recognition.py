@@ -6,12 +6,22 @@ The stream itself is opened, fed and read by the shell (``runtime.session_shell`
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord, words_after
+from connectors.interfaces.speech_to_text import RecogniserCapabilities
+from pipelines.segmentation.segmenter import (
+    NEVER,
+    NO_PROMISES,
+    Hypothesis,
+    Segment,
+    TimedWord,
+    WordPromises,
+    words_after,
+)
 from pipelines.session.audio import UncommittedAudio
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
@@ -64,8 +74,9 @@ class Recognised(Protocol):
 class RecognitionStream:
     """``first_sample`` of the epoch is the stream's beginning, known once it is open."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, promises: WordPromises | None = None) -> None:
         self.number = number
+        self.promises = promises or NO_PROMISES
         self.is_open = False
         self.is_finishing = False
         self.has_ended = False
@@ -180,6 +191,14 @@ class Retries:
         return now_s >= self._wait_until_s
 
 
+def promises_of(capabilities: RecogniserCapabilities) -> WordPromises:
+    settles_after_s = capabilities.settles_after_s
+    return WordPromises(
+        NEVER if math.isinf(settles_after_s) else round(settles_after_s * SAMPLE_RATE_HZ),
+        not capabilities.times_are_estimated,
+    )
+
+
 def hypothesis_of(
     stream: RecognitionStream | None,
     audio: UncommittedAudio,
@@ -198,7 +217,7 @@ def hypothesis_of(
         # it would be to wait for the next pane.
         caught_up = stream.has_caught_up(report_every_s)
         through = available if caught_up else stream.through_sample
-        return Hypothesis(stream.words, through, available, finished)
+        return Hypothesis(stream.words, through, available, finished, promises=stream.promises)
     words = stream.words if stream is not None and is_open else []
     through = stream.through_sample if stream is not None and is_open else resume_sample
     settled = all(word.is_stable for word in words)
@@ -206,7 +225,9 @@ def hypothesis_of(
     if voice.voice_after(through - listened) is None:
         # All that is left is silence, which no recogniser will be asked about.
         through = max(through, voice.through_sample)
-    return Hypothesis(words, available if finished else through, available, finished, voice)
+    promises = stream.promises if stream is not None else NO_PROMISES
+    considered = available if finished else through
+    return Hypothesis(words, considered, available, finished, voice, promises)
 
 
 def is_paused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.segmenter import NO_PROMISES, Segmenter, WordPromises
 from pipelines.sentences.settings import ReleaseSettings
 from pipelines.session.audio import Detectors
 from pipelines.session.coverage import Coverage
@@ -15,6 +15,7 @@ from schemas.values import EntryKind, LedgerEntry, ListenerLanguages
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
     """``writer`` and ``generation`` name the engine; ``report_every_s``: see ``SpeechToText``.
+    ``promises``: what the recogniser promises of its words.
     ``release``: translations are released of sentences; None: each utterance is translated alone.
     ``delivers_all``: the languages are joined later (bounded runs), so that entries without routes
     are delivered too. ``audio_every_s``: how far apart audio comes, where it comes in panes."""
@@ -28,6 +29,7 @@ class SessionSettings:
     delivers_all: bool = False
     release: ReleaseSettings | None = None
     audio_every_s: float = 0.0
+    promises: WordPromises = NO_PROMISES
 
 
 @dataclass(frozen=True, slots=True)

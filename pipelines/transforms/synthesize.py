@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 from pipelines.runtime.worker import CallSite
-from schemas.values import DeadLetter, Translation, VoicedTranslation
+from schemas.values import CAPTIONS_ONLY, UNVOICED, DeadLetter, Translation, VoicedTranslation
 
 
 class SynthesizeTranslation:
-    """A handler of ``AsyncDoFn``. Speech that ended too long ago is shown, and not voiced."""
+    """A handler of ``AsyncDoFn``. Speech that ended too long ago, and all of a language without a
+    voice, is shown and not voiced."""
 
     stage = "synthesize"
 
@@ -24,9 +25,12 @@ class SynthesizeTranslation:
             yield VoicedTranslation(item, None)
             return
         if not item.is_fixed and not item.route.is_voiced:
-            yield VoicedTranslation(replace(item, skipped="captions"), None)
+            yield VoicedTranslation(replace(item, skipped=CAPTIONS_ONLY), None)
             return
         voice_within_s = at.connectors.policies.voice_within_s
+        if not item.is_fixed and not at.connectors.synthesizer.can_speak(item.route.language):
+            yield VoicedTranslation(replace(item, skipped=UNVOICED), None)
+            return
         if not item.is_fixed and item.entry.is_older_than(voice_within_s, at.now_ms()):
             yield VoicedTranslation(replace(item, skipped="late"), None)
             return

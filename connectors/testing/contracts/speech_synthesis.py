@@ -14,6 +14,7 @@ import pytest
 from connectors.audio.mp3 import RATE_HZ, decode_clip
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
+from schemas.machine_made import maker_of
 
 TEXTS = {
     "ca": "no era un home jove dolent",
@@ -58,6 +59,7 @@ class SpeechSynthesisContract(ABC):
         samples = decode_clip(clip.body)
         edge = int(EDGE_S * RATE_HZ)
         assert clip.content_type == "audio/mpeg"
+        assert maker_of(clip.body), "it is marked as machine-made, with its engine"
         assert len(samples) == pytest.approx(clip.duration_s * RATE_HZ, abs=0.5)
         assert np.sqrt(np.mean(samples**2)) > 0.01, "it can be heard"
         assert np.max(np.abs(samples)) <= 1.0

@@ -91,7 +91,8 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     assert names["ar"]["direction"] == "rtl"
     # There is a route from English to French, but no voice.
     assert offer == {
-        "languages": {"en": ["ca", "en", "es"], "es": ["en", "es"]},
+        "languages": {"en": ["ca", "en", "es", "fr"], "es": ["en", "es"]},
+        "unvoiced": ["fr"],
         "publicUrl": "https://talks.example",
         "trustUrl": None,
         "binaryFrames": True,

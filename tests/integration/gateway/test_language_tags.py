@@ -112,6 +112,11 @@ def test_a_region_without_a_voice_is_spoken_by_the_language() -> None:
     assert REGIONAL.choose_target("en", "pt-br") == "pt"
 
 
+def test_a_language_without_a_voice_is_for_reading() -> None:
+    assert REGIONAL.choose_target("en", "fr-CA") == "fr"
+    assert REGIONAL.choose_target("en", "pt-br", ("pt-BR",)) == "pt-BR"
+
+
 def test_what_a_session_is_limited_to_keeps_its_spelling() -> None:
     anything = Languages(lambda _: True, lambda _one, _two: True, lambda _: True)
     assert anything.choose_target("en", "PT-BR", ("es", "pt-br")) == "pt-br"
@@ -123,7 +128,6 @@ def test_what_a_session_is_limited_to_keeps_its_spelling() -> None:
     [
         ("pt_BR", (), "by its code"),
         ("tlh", (), "no way to translate"),
-        ("fr-CA", (), "no voice"),
         ("fr-CA", ("pt",), "offered in: pt"),
         # A general tag does not mean a region's: RFC 4647's look-up only goes from there up.
         ("pt", ("pt-BR",), "offered in: pt-BR"),

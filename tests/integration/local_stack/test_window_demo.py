@@ -15,10 +15,11 @@ from urllib.parse import quote
 
 import pytest
 
-from local_stack.demo.__main__ import LANGUAGES, hold_talk
+from local_stack.demo.__main__ import hold_talk
 from local_stack.demo.display import DemoDisplay
 from local_stack.demo.report import Evidence, make_report
 from local_stack.flink import JOB_SERVER_JAR
+from local_stack.speech_engines import LANGUAGES
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import LIBRIVOX, make_talk
 

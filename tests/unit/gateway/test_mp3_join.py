@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.audio.mp3 import RATE_HZ, decode_clip, encode_clip
 from ingest_gateway.read_side.mp3_join import JoinedMp3, audio_frames
+from schemas.machine_made import tag
 
 pytestmark = pytest.mark.unit
 
@@ -45,6 +46,12 @@ def test_a_pause_of_a_minute_is_a_minute_long() -> None:
         (pytest.approx(64.0, abs=CODER_S), pytest.approx(65.5, abs=CODER_S)),
     ]
     assert whole.length_s == pytest.approx(len(decode_clip(mp3)) / RATE_HZ, abs=0.05)
+
+
+def test_the_file_says_once_that_a_machine_speaks() -> None:
+    mp3, _ = joined((tone(1.0), 30.0), (tone(1.0), 40.0))
+    assert mp3.startswith(tag())
+    assert mp3.count(b"machine-made speech") == 1
 
 
 def test_a_language_that_was_joined_late_begins_late() -> None:

@@ -29,6 +29,7 @@ export function LanguageSheet() {
             session.choose(tag);
           }}
         />
+        <p className="quiet">{text.text("listen.machine")}</p>
       </main>
     </>
   );

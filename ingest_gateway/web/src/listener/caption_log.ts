@@ -7,15 +7,25 @@ import type { ListenerState } from "./store";
 /** Utterances whose clips can be heard again. */
 const KEPT = 500;
 
+/** Why there is no clip where none is missed: the text is for reading. */
+const FOR_READING: readonly string[] = ["unvoiced", "captions"];
+
+function stateOf(utterance: Utterance, state: CaptionState): CaptionState {
+  if (!utterance.skipped) return state;
+  return FOR_READING.includes(utterance.skipped) ? "heard" : "missing";
+}
+
 /** The captions of a session's store, and the utterances that they were made of. */
 export class CaptionLog {
   private readonly utterances = new Map<number, Utterance>();
+  private readonly unvoiced = new Set<number>();
 
   constructor(private readonly store: StoreApi<ListenerState>) {}
 
   /** Another talk, or another language. */
   clear(): void {
     this.utterances.clear();
+    this.unvoiced.clear();
     this.store.setState({ lines: [], partial: null, released: [] });
   }
 
@@ -31,13 +41,17 @@ export class CaptionLog {
       sentence: utterance.sentence ?? null,
     };
     if (line.hasClip) this.keep(utterance);
+    if (utterance.skipped && FOR_READING.includes(utterance.skipped))
+      this.unvoiced.add(utterance.sequenceNumber);
     this.store.setState(({ lines, partial }) => {
       const next = withLine(lines, line);
       return { lines: next, partial: stillPartial(partial, next) };
     });
   }
 
+  /** What no voice speaks is for reading: that its clip never comes makes nothing missing. */
   mark(number: number, state: CaptionState): void {
+    if (state === "missing" && this.unvoiced.has(number)) return;
     this.store.setState(({ lines }) => ({ lines: withState(lines, number, state) }));
   }
 
@@ -60,10 +74,4 @@ export class CaptionLog {
     const [oldest] = this.utterances.keys();
     if (this.utterances.size > KEPT && oldest !== undefined) this.utterances.delete(oldest);
   }
-}
-
-/** Where nobody listens to the voice there is none, and nothing is missing. */
-function stateOf({ skipped }: Utterance, state: CaptionState): CaptionState {
-  if (skipped === "captions") return "heard";
-  return skipped ? "missing" : state;
 }

@@ -7,7 +7,7 @@ import type { ListenerState } from "./store";
 
 /** Who only reads needs no voice. */
 const CAPTIONS = ["partialCaptions", "captionsOnly"];
-const SOUND = ["inlineAudio", ...CAPTIONS];
+const SOUND = ["inlineAudio", "partialCaptions"];
 
 export function keepLanguage(memory: Memory, sessionId: string, language: string): void {
   memory.set("language", language);

@@ -1,27 +1,33 @@
 import { useSession } from "./in_page";
-import { useText } from "../shared/i18n";
-import { useEffect, useRef } from "react";
+import { MicrophoneQuality, type MicrophoneFault } from "../audio/microphone_quality";
+import { useText, type MessageId } from "../shared/i18n";
+import { useEffect, useRef, useState } from "react";
 
 const QUIETEST_DB = -60;
 const FALL_PER_FRAME = 0.02;
-const SILENT_FRAMES = 60 * 8;
 
-/** How loud the microphone is, on a scale as ears have it; it tells when nothing comes at all. */
+const IN_WORDS: Readonly<Record<MicrophoneFault, MessageId>> = {
+  silent: "microphone.silent",
+  quiet: "microphone.quiet",
+  clipping: "microphone.clipping",
+  noise: "microphone.noise",
+};
+
+/** How loud the microphone is, on a scale as ears have it; it tells what is wrong with its sound. */
 export function LevelMeter() {
   const session = useSession();
   const text = useText();
   const bar = useRef<HTMLDivElement>(null);
-  const hint = useRef<HTMLParagraphElement>(null);
+  const [fault, setFault] = useState<MicrophoneFault | null>(null);
   useEffect(() => {
+    const quality = new MicrophoneQuality();
     let shown = 0;
-    let silent = 0;
-    let frame = requestAnimationFrame(function draw() {
+    let frame = requestAnimationFrame(function draw(nowMs) {
       const loudest = session.level();
       shown = Math.max(meterPosition(loudest), shown - FALL_PER_FRAME);
-      silent = loudest > 0.0005 ? 0 : silent + 1;
       bar.current?.style.setProperty("--level", String(shown));
       bar.current?.setAttribute("aria-valuenow", String(Math.round(shown * 100)));
-      if (hint.current !== null) hint.current.hidden = silent < SILENT_FRAMES;
+      setFault(quality.heard(loudest, nowMs));
       frame = requestAnimationFrame(draw);
     });
     return () => {
@@ -38,8 +44,8 @@ export function LevelMeter() {
         aria-valuemin={0}
         aria-valuemax={100}
       />
-      <p ref={hint} className="quiet" hidden>
-        {text.text("microphone.silent")}
+      <p className="quiet" role="status">
+        {fault !== null && text.text(IN_WORDS[fault])}
       </p>
     </>
   );

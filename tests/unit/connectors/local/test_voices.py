@@ -201,10 +201,27 @@ async def test_a_phrase_that_is_not_made_in_time_is_espeaks(tmp_path: Path) -> N
     assert (voice.spoken, voice.late) == (0, 1)
 
 
-async def test_a_phrase_behind_too_many_is_not_even_asked_for(tmp_path: Path) -> None:
-    """At 0.03 s a sign 100 signs take three seconds: the second would be ready after six."""
+async def test_a_phrase_that_its_caller_takes_back_before_its_turn_costs_nothing(
+    tmp_path: Path,
+) -> None:
     engine = PlayedEngine()
-    voice = synthesizer(tmp_path, engine, 4.0)
+    voice = synthesizer(tmp_path, engine, 60.0)
+    first = asyncio.create_task(voice.synthesize("uno", "es"))
+    second = asyncio.create_task(voice.synthesize("dos", "es"))
+    third = asyncio.create_task(voice.synthesize("tres", "es"))
+    await engine.was_asked.wait()
+    await asyncio.sleep(0)
+    second.cancel()
+    engine.go.set()
+    assert (await first).body == (await third).body == b"kokoro"
+    assert engine.asked == ["uno", "tres"]
+    assert second.cancelled()
+
+
+async def test_a_phrase_behind_too_many_is_not_even_asked_for(tmp_path: Path) -> None:
+    """At 0.04 s a sign 100 signs take four seconds: the second would be ready after eight."""
+    engine = PlayedEngine()
+    voice = synthesizer(tmp_path, engine, 6.0)
     first = asyncio.create_task(voice.synthesize("a" * 100, "es"))
     await engine.was_asked.wait()
     assert await bodies(voice, ["b" * 100]) == [b"espeak"]
@@ -218,7 +235,7 @@ async def test_a_phrase_behind_too_many_is_not_even_asked_for(tmp_path: Path) ->
 async def test_kokoro_is_asked_again_after_some_phrases_when_it_was_slow(tmp_path: Path) -> None:
     engine = PlayedEngine()
     engine.go.set()
-    voice = synthesizer(tmp_path, engine, 4.0)
+    voice = synthesizer(tmp_path, engine, 6.0)
     engine.took_s = 60.0
     assert await bodies(voice, ["a" * 100]) == [b"kokoro"]
     engine.took_s = 0.1

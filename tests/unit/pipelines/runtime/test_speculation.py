@@ -219,6 +219,21 @@ def test_what_was_begun_for_a_session_that_is_over_is_thrown_away() -> None:
     assert site.speculation.take_counts() == SpeculationCounts(begun=1, wasted=1)
 
 
+def test_a_scarce_voice_is_asked_for_committed_words_only() -> None:
+    site, entry = Site(), entry_of()
+    site.synthesizer.is_scarce = True
+    site.speculate("good mourning")
+    site.pass_ms(1_000)
+    site.speculate(entry.text)
+    site.pass_ms(1_000)
+    assert (site.translator.calls_made, site.synthesizer.calls_made) == (2, 0)
+    site.begin(entry)
+    (answer,) = translated(site, entry)
+    _, took_ms = site.took_ms(site.speculation.clip(entry, "es", answer.text))
+    assert took_ms == pytest.approx(500, abs=20)
+    assert (site.translator.calls_made, site.synthesizer.calls_made) == (2, 1)
+
+
 def translated(site: Site, entry: LedgerEntry) -> list[Any]:
     utterance = Utterance(entry, Timeline.start(START_MS))
     item = RoutedUtterance(utterance, entry.routes or ())
@@ -239,6 +254,17 @@ def test_what_the_ledger_holds_is_carried_out_to_the_letter() -> None:
     assert [(each.clip is not None, each.translation.text) for each in answers] == [(True, "enfin")]
     answers, _ = site.took_ms(run_to_end(SynthesizeTranslation(), late, site.at))
     assert [(each.clip, each.translation.skipped) for each in answers] == [(None, "late")]
+
+
+def test_a_language_without_a_voice_is_told_to_be_read() -> None:
+    site = Site()
+    (spanish,) = translated(site, entry_of(languages=("es",)))
+    answer = replace(spanish, route=Route("el", None))
+    voiced, _ = site.took_ms(run_to_end(SynthesizeTranslation(), answer, site.at))
+    assert [(each.clip, each.translation.skipped, each.translation.text) for each in voiced] == [
+        (None, "unvoiced", answer.text)
+    ]
+    assert site.synthesizer.calls_made == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
-from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
+from pipelines.segmentation.segmenter import NEVER, Hypothesis, Segment, TimedWord, WordPromises
 from pipelines.segmentation.voice_track import VoiceTrack
 
 pytestmark = pytest.mark.unit
@@ -190,3 +190,33 @@ def test_what_runs_on_is_likely_up_to_where_it_would_be_cut() -> None:
 def test_what_runs_on_is_not_likely_while_it_is_shorter_than_a_clause() -> None:
     """The word that is being spoken will most probably belong to it."""
     assert likely_of_going_on(words_at(("one", 0, 90)), 150) == ""
+
+
+def test_words_that_only_marks_settle_wait_for_them_up_to_the_cap() -> None:
+    def cut(through: int, *, stable: bool, promises: WordPromises) -> Segment | None:
+        words = words_at(("one", 0, 40), stable=stable)
+        heard = Hypothesis(words, through, through, voice=voice_of(words, through))
+        return CUTTER.next_segment(0, 0, replace(heard, promises=promises))
+
+    by_marks = WordPromises(settle_samples=NEVER)
+    assert cut(65, stable=False, promises=WordPromises()) == Segment(50, 50, "one", 65)
+    assert cut(79, stable=False, promises=WordPromises(settle_samples=40)) is None
+    assert cut(80, stable=False, promises=WordPromises(settle_samples=40)) is not None
+    assert cut(299, stable=False, promises=by_marks) is None
+    assert cut(300, stable=False, promises=by_marks) == Segment(40, 40, "one", 300)
+    assert cut(60, stable=True, promises=by_marks) == Segment(50, 50, "one", 60)
+
+
+def test_gaps_between_words_of_estimated_times_end_no_clause() -> None:
+    words = words_at(("one", 0, 60), ("two", 60, 110), ("three", 120, 160), ("four", 160, 220))
+    track = VoiceTrack()
+    track.extend(230, is_voice=True)
+    heard = Hypothesis(words[:3], 180, 180, voice=track)
+    assert CUTTER.next_segment(0, 0, heard) == Segment(115, 110, "one two", 160)
+    estimated = replace(heard, promises=WordPromises(times_are_measured=False))
+    assert CUTTER.next_segment(0, 0, estimated) is None
+
+    runs_on = replace(estimated, words=words, through_sample=230, available_sample=230)
+    assert CUTTER.next_segment(0, 0, runs_on) == Segment(160, 160, "one two three", 200)
+    comma = [replace(words[0], end_sample=100, text="one,"), *words[2:]]
+    assert CUTTER.next_segment(0, 0, replace(estimated, words=comma)) is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
+from pipelines.segmentation.segmenter import NEVER, Hypothesis, Segment, TimedWord, WordPromises
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 
 pytestmark = pytest.mark.unit
@@ -39,6 +40,16 @@ def test_nothing_is_cut_before_the_recogniser_has_listened_behind_the_edge() -> 
     assert segmenter.next_segment(0, 0, heard([], CELL + 10, CELL + 10)) == Segment(CELL, 0, ""), (
         "no more"
     )
+
+
+def test_words_that_only_marks_settle_are_waited_for_one_cell_long() -> None:
+    words = [word("a", 100, 20_000), replace(word("b", 30_000, 40_000), is_stable=True)]
+    unmarked = replace(heard(words, CELL, CELL), promises=WordPromises(settle_samples=NEVER))
+    assert WindowSegmenter().next_segment(0, 0, unmarked) is None
+    marked = replace(unmarked, words=[replace(each, is_stable=True) for each in words])
+    assert WindowSegmenter().next_segment(0, 0, marked) == Segment(CELL, 40_000, "a b")
+    late = replace(unmarked, through_sample=2 * CELL, available_sample=2 * CELL)
+    assert WindowSegmenter().next_segment(0, 0, late) == Segment(CELL, 40_000, "a b")
 
 
 def test_a_word_belongs_to_the_cell_in_which_it_ends() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from connectors.interfaces.speech_to_text import Recognition
-from pipelines.segmentation.segmenter import Segment
-from pipelines.session.recognition import RecognitionStream
+from connectors.interfaces.speech_to_text import RecogniserCapabilities, Recognition
+from pipelines.segmentation.segmenter import NEVER, Segment, WordPromises
+from pipelines.session.audio import UncommittedAudio
+from pipelines.session.recognition import RecognitionStream, hypothesis_of, promises_of
 from schemas.values import SAMPLE_RATE_HZ
 
 pytestmark = pytest.mark.unit
@@ -44,3 +47,16 @@ def test_results_of_committed_audio_are_forgotten() -> None:
     stream.forget_words_before(SAMPLE_RATE_HZ * 3 // 2)
 
     assert needed(stream, 0) == SAMPLE_RATE_HZ * 3 // 2
+
+
+def test_what_a_recogniser_is_capable_of_is_what_its_hypotheses_promise() -> None:
+    estimating = RecogniserCapabilities(settles_after_s=math.inf, times_are_estimated=True)
+    assert promises_of(estimating) == WordPromises(NEVER, times_are_measured=False)
+    assert promises_of(RecogniserCapabilities(settles_after_s=0.5)) == WordPromises(
+        SAMPLE_RATE_HZ // 2, times_are_measured=True
+    )
+    stream = RecognitionStream(1, promises_of(estimating))
+    stream.opened(0, 0.0)
+    heard = hypothesis_of(stream, UncommittedAudio(None), 0, 0.25, finished=False)
+    assert heard is not None
+    assert heard.promises.settle_samples == NEVER
