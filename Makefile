@@ -14,6 +14,7 @@ WEB := ingest_gateway/web
 PAGES := $(WEB)/dist/index.html
 KINESIS := .cache/kinesis-local
 KVS_SDK := .cache/kvs-sdk
+NGINX := .cache/nginx
 FLINK := .cache/flink-venv
 BROUGHT_PYTHON := .cache/brought-python
 FLINK_OPERATOR := .cache/flink-operator/flinkdeployments.yml
@@ -29,11 +30,14 @@ BROWSER_PACKAGES := chromium fonts-ipafont-gothic
 # amazon (its adapters, over servers on this machine that speak its protocols).
 SPEECH ?= offline
 
+# Most tests wait for processes and timers: two cores have room for two at once.
+TEST_PROCESSES ?= 2
+
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser pages lint typecheck format lock \
-	cluster-demo managed-demo troubles job-jar managed-jar images compose-up \
+.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser proxy pages lint typecheck format lock \
+	cluster-demo managed-demo incidents job-jar managed-jar images compose-up \
 	abuse fuzz chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
@@ -51,8 +55,8 @@ cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where thi
 managed-demo: setup $(BROUGHT_PYTHON)/made ## the same again, by a jar that brings its Python; ACTS= and TALK_S= for less
 	@$(MAKE) --no-print-directory cluster-demo MODE=bring_python
 
-troubles: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
-	@$(PYTHON) -m local_stack.troubles $(NUMBERS)
+incidents: setup ## the run-book's ten troubles, each provoked, seen and mended; NUMBERS= for some
+	@$(PYTHON) -m local_stack.incidents $(NUMBERS)
 
 job-jar: setup ## the job as one jar, build/job.jar; OPTIONS= are those of pipelines.main
 	@$(PYTHON) -m deployment.job_jar build/job.jar $(OPTIONS)
@@ -78,11 +82,11 @@ models: $(VENV)/installed ## the neural engines' models, pinned and checked: .ca
 	@$(call need-node)
 	@$(call find-uv); $(PYTHON) -m local_stack.models "$$uv"
 
-live: setup ## keep everything running for your own microphone; Ctrl-C stops it
-	@$(PYTHON) -m local_stack.live
+live: setup ## keep everything running for your own microphone; Ctrl-C stops it [PHONES=1, for phones of this network] [PUBLIC_URL=, of a tunnel]
+	@$(PYTHON) -m local_stack.live $(if $(PHONES),--phones=$(PHONES)) $(if $(PUBLIC_URL),--public-url=$(PUBLIC_URL))
 
-test: setup lint typecheck test-pages browser $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
-	@$(PYTHON) -m pytest
+test: setup lint typecheck test-pages browser proxy $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
+	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 	@cd $(WEB) && npm run --silent check && npm run --silent test
@@ -184,6 +188,13 @@ pages: $(PAGES) ## build the browsers' pages anew when their source has changed
 browser:
 	@$(MAKE) debian-packages DEBIAN_PACKAGES="$(BROWSER_PACKAGES)" \
 		|| echo "set-up: no Chromium: the tests in a browser are skipped" >&2
+
+# Debian's package unpacked: installed, it would serve a page of its own on every address.
+proxy: ## nginx, for the tests of the gateway behind a reverse proxy
+	@command -v nginx > /dev/null || [[ -x $(NGINX)/usr/sbin/nginx ]] || { \
+		echo "set-up: nginx" && mkdir -p $(NGINX) && cd $(NGINX) \
+		&& apt-get download -qq nginx && dpkg-deb -x nginx_*.deb . ; \
+	} || echo "set-up: no nginx: the tests behind a reverse proxy are skipped" >&2
 
 debian-packages:
 	@missing=$$(for one in $(DEBIAN_PACKAGES); do \

@@ -19,6 +19,7 @@ from connectors.amazon.positions import AmazonPositions
 from connectors.amazon.session_tables import AmazonSessionTables
 from connectors.amazon.shard_source import AmazonShardSource
 from connectors.amazon.speech import AmazonSpeech
+from connectors.calls.as_spoken import AsSpoken
 from connectors.calls.fallback_translator import FallbackTranslator
 from connectors.calls.guided_translator import Guidance, GuidedTranslator
 from connectors.calls.policy import PATIENT, Policies
@@ -130,7 +131,7 @@ class SpeechChoice:
             translator = FallbackTranslator(translator, fallback)
         if self.guidance != Guidance():
             translator = GuidedTranslator(translator, self.guidance)
-        return translator
+        return AsSpoken(translator)
 
     def _open_translator(self, name: str) -> Translator:
         own: dict[str, Callable[[], Translator]] = {

@@ -64,7 +64,7 @@ class Pages(Construct):
         socket = aws_cloudfront_origins.HttpOrigin(
             origins.websocket_api, origin_path=f"/{origins.websocket_stage}"
         )
-        paths = self._paths()
+        paths, answers = self._paths()
         self.distribution = aws_cloudfront.Distribution(
             self,
             "Distribution",
@@ -76,7 +76,7 @@ class Pages(Construct):
                 ),
                 viewer_protocol_policy=aws_cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
                 response_headers_policy=self._headers(asked),
-                function_associations=[paths],
+                function_associations=[paths, answers],
             ),
             additional_behaviors={
                 SOCKET_PATH: _passed_on(socket, paths),
@@ -101,15 +101,20 @@ class Pages(Construct):
             },
         )
 
-    def _paths(self) -> aws_cloudfront.FunctionAssociation:
-        return aws_cloudfront.FunctionAssociation(
-            event_type=aws_cloudfront.FunctionEventType.VIEWER_REQUEST,
-            function=aws_cloudfront.Function(
-                self,
-                "Paths",
-                code=aws_cloudfront.FunctionCode.from_inline(_PATHS_JS.read_text()),
-                runtime=aws_cloudfront.FunctionRuntime.JS_2_0,
-            ),
+    def _paths(
+        self,
+    ) -> tuple[aws_cloudfront.FunctionAssociation, aws_cloudfront.FunctionAssociation]:
+        """For requests, and for their answers."""
+        function = aws_cloudfront.Function(
+            self,
+            "Paths",
+            code=aws_cloudfront.FunctionCode.from_inline(_PATHS_JS.read_text()),
+            runtime=aws_cloudfront.FunctionRuntime.JS_2_0,
+        )
+        kinds = aws_cloudfront.FunctionEventType
+        return (
+            aws_cloudfront.FunctionAssociation(event_type=kinds.VIEWER_REQUEST, function=function),
+            aws_cloudfront.FunctionAssociation(event_type=kinds.VIEWER_RESPONSE, function=function),
         )
 
     def _headers(self, asked: Sequence[str]) -> aws_cloudfront.ResponseHeadersPolicy:

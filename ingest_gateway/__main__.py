@@ -8,7 +8,8 @@ from connectors.amazon.clients import AwsClients
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.hosts.server.serving import run, serve_app, start_logging
+from ingest_gateway.hosts.server.edge_app import behind_edge
+from ingest_gateway.hosts.server.uvicorn_server import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
 
 
@@ -16,7 +17,8 @@ async def serve(settings: GatewaySettings) -> None:
     clients = AwsClients(settings.aws())
     try:
         gateway = Gateway(dependencies(settings, clients))
-        await serve_app(create_app(gateway), settings, "gateway", gateway.security)
+        app = behind_edge(gateway, create_app(gateway))
+        await serve_app(app, settings, "gateway", gateway.security)
     finally:
         await clients.close()
 

@@ -54,9 +54,11 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         listening_by=settings.listening_by,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
         public_url=settings.public_url,
+        trust_url=settings.trust_url,
         dead_letters=AmazonDeadLetterArchive(clients),
         flink_url=settings.flink_url,
         limits=settings.limits(),
+        edge=settings.edge(),
         ice=settings.ice(),
     )
 
@@ -74,6 +76,8 @@ def _languages(settings: GatewaySettings) -> Languages:
             amazon_languages.can_translate,
             amazon_languages.can_speak,
         )
+    if settings.languages != "offline":
+        return Languages.of_routes(settings.languages)
     # Not above: the engines need packages that a function's does not hold.
     from connectors.offline.speech_synthesis import OfflineSynthesizer
     from connectors.offline.translation import OfflineTranslator

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from connectors.calls.policy import Policies
@@ -25,6 +25,7 @@ from connectors.memory.room_tables import MemoryRoomTables
 from connectors.memory.session_events import MemorySessionEvents
 from ingest_gateway.access.auth import LocalIssuer, TokenVerifier
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.access.revocation import RevocableVerifier, Revocations
 from ingest_gateway.access.tickets import Tickets
 from ingest_gateway.audio_in.acknowledgements import Acknowledgements
@@ -75,10 +76,12 @@ class GatewayDependencies:
     finds what its earlier life left behind. ``job_token`` opens the job's calls to callers who
     are not on this machine; ``issuer`` hands out tokens over HTTP, ``verifier`` checks them.
     ``listening_by``: what lets listeners into sessions that do not say so themselves.
-    ``sign_in``: where the pages send people for a token.
+    ``edge``: proxies and names that are trusted. ``sign_in``: where the pages send people for a
+    token.
     ``channels`` (None: sessions have none) of Kinesis Video Streams, ``channel_access`` to them.
     ``documents``: where tickets wait for their WebSocket (None: in this process).
-    ``public_url``: where others reach this gateway; None: where they came from. ``binary_frames``:
+    ``public_url``: where others reach this gateway; None: where they came from. ``trust_url``:
+    where a phone learns to trust its certificate; None: it does. ``binary_frames``:
     whether they arrive here. ``dead_letters``
     (None: not shown) and ``flink_url``, where Flink's own pages are, are for operators."""
 
@@ -101,10 +104,12 @@ class GatewayDependencies:
     listening_by: ListeningBy = "id"
     gateway_id: str = "gateway"
     public_url: str | None = None
+    trust_url: str | None = None
     binary_frames: bool = True
     dead_letters: DeadLetterArchive | None = None
     flink_url: str | None = None
     limits: Limits = field(default_factory=Limits)
+    edge: Edge = field(default_factory=Edge)
     ice: IceSettings = field(default_factory=IceSettings)
     policies: Policies = field(default_factory=Policies)
     now_ms: Callable[[], int] = wall_clock_ms
@@ -174,6 +179,7 @@ class Gateway:
                 captions=self.captions,
                 languages=needs.languages,
                 admission=self.admission,
+                request_limits=self.request_limits,
                 limits=needs.limits,
                 writer=self.writer,
                 gateway_id=needs.gateway_id,
@@ -243,6 +249,7 @@ class Gateway:
             now_ms=needs.now_ms,
         )
         self._background: tuple[asyncio.Task[None], ...] = ()
+        self._beside: set[asyncio.Task[None]] = set()
 
     def conversation(self, connection: Connection) -> Conversation:
         return Conversation(connection, self.conversation_services)
@@ -262,11 +269,18 @@ class Gateway:
             asyncio.create_task(self.tokens.run(), name="token-watch"),
         )
 
+    def run_beside(self, work: Coroutine[None, None, None]) -> None:
+        """Until it ends, or the gateway does; whoever began it need not wait."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
     async def stop(self) -> None:
         """After the sockets are closed: what was taken is made durable first."""
-        for task in self._background:
+        running = (*self._background, *self._beside)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         if not await self.writer.drain(DRAIN_S):
             _log.error("records were left that the stream did not take in %g s", DRAIN_S)
         await self.sweeper.save_progress()

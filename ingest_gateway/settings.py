@@ -5,22 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.amazon.clients import AwsSettings
 from ingest_gateway.access.cognito import SignIn, UserPool
+from ingest_gateway.access.edge import Edge, ViewerHeader, edge
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import ListeningBy
+from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.webrtc.ice import IceSettings, ice_settings
 
 _LIMITS = Limits()
+LANGUAGE_TABLES = ("offline", "amazon", "any")
 
 
 class GatewaySettings(BaseSettings):
     """Options, or environment variables as ``GATEWAY_PORT``; options win.
 
-    ``public_url`` is where others reach this gateway; ``aws_endpoint`` None: AWS itself.
+    ``public_url`` is where others reach this gateway, ``trust_url`` where a phone learns to trust
+    its certificate; ``aws_endpoint`` None: AWS itself.
     ``gateway_id`` must stay the same over restarts and differ between gateways of one stage.
     ``media_host`` is where WebRTC's audio comes in (default: where HTTP does), ``ice_servers`` the
     STUN and TURN servers (``stun:host:port``, ``turn:host:port``) that help to find it.
@@ -31,8 +35,16 @@ class GatewaySettings(BaseSettings):
     ``user_pool_clients``; without it the gateway issues tokens itself. ``sign_in_url``: the pool's
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
+    ``trusted_proxies``: addresses and networks whose ``viewer_header`` says who the viewer is
+    (``*``: whoever connects). ``allowed_hosts``: the names by which the gateway may be called
+    (none: any), ``allowed_origins``: other pages whose scripts may call it (none: all).
+    ``trust_loopback``: callers on this machine are given tokens and make the job's calls, for one
+    machine alone.
     ``listening_by``: ``link`` lets listeners in by the secret of a session's link only; ``id`` also
     by the session's id, unless its owner says otherwise.
+    ``languages``: those of the job's engines, by which a language is refused before it is waited
+    for: ``offline`` or ``amazon`` (this project's own tables), ``SOURCE:TARGET,... SOURCE:...`` for
+    any other engine, or ``any``: nothing is refused.
     ``flink_url`` is where operators find Flink's own pages.
     """
 
@@ -48,6 +60,7 @@ class GatewaySettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str | None = None
+    trust_url: str | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
 
@@ -58,6 +71,12 @@ class GatewaySettings(BaseSettings):
     gateway_id: str | None = None
 
     media_host: str | None = None
+    trusted_proxies: list[str] = Field(default_factory=list)
+    viewer_header: ViewerHeader = "x-forwarded-for"
+    allowed_hosts: list[str] = Field(default_factory=list)
+    allowed_origins: list[str] = Field(default_factory=list)
+    trust_loopback: bool = False
+
     ice_servers: list[str] = Field(default_factory=list)
     turn_username: str | None = None
     turn_password: str | None = None
@@ -67,7 +86,7 @@ class GatewaySettings(BaseSettings):
     kvs_role: str | None = None
     kvs_sts_endpoint: str | None = None
 
-    languages: Literal["offline", "amazon", "any"] = "offline"
+    languages: str = "offline"
     token_key: Path | None = None
     open_tokens: bool = False
     user_pool_id: str | None = None
@@ -85,6 +104,17 @@ class GatewaySettings(BaseSettings):
     languages_per_session: int = _LIMITS.languages_per_session
     listeners_per_session: int = _LIMITS.listeners_per_session
 
+    @field_validator("languages")
+    @classmethod
+    def _check_languages(cls, languages: str) -> str:
+        if languages not in LANGUAGE_TABLES:
+            try:
+                Languages.of_routes(languages)
+            except ValueError as error:
+                wanted = ", ".join(LANGUAGE_TABLES)
+                raise ValueError(f"{error}; use {wanted} or as 'en:es,gl de:en'") from None
+        return languages
+
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -94,6 +124,11 @@ class GatewaySettings(BaseSettings):
     @model_validator(mode="after")
     def _check_ice(self) -> Self:
         self.ice()
+        return self
+
+    @model_validator(mode="after")
+    def _check_edge(self) -> Self:
+        self.edge()
         return self
 
     @model_validator(mode="after")
@@ -136,6 +171,15 @@ class GatewaySettings(BaseSettings):
             tuple(self.ice_servers),
             self.turn_username,
             self.turn_password,
+        )
+
+    def edge(self) -> Edge:
+        return edge(
+            self.trusted_proxies,
+            self.viewer_header,
+            self.allowed_hosts,
+            self.allowed_origins,
+            trust_loopback=self.trust_loopback,
         )
 
     def limits(self) -> Limits:

@@ -162,6 +162,7 @@ def start_gateway(
             "ingest_gateway",
             f"--host={LOOPBACK}",
             f"--port={port}",
+            "--trust-loopback",
             f"--aws-endpoint={aws_endpoint}",
             f"--stage={stage}",
             *more,

@@ -17,7 +17,7 @@ from beam_flink_kit.async_calls import CallPolicy
 from beam_flink_kit.async_dofn import DEAD_LETTERS, AsyncDoFn, CallAsync
 from beam_flink_kit.ticks import Tick
 from connectors.interfaces.errors import ConnectorError
-from pipelines.reading.reader import ReadOptions
+from pipelines.log.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.records import ReadRecord

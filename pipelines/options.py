@@ -30,8 +30,8 @@ from connectors.local.engines import LocalSpeech
 from connectors.plugins import plugin_names
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions, live, live_windows
+from pipelines.log.reader import ReadOptions
 from pipelines.openai_options import add_openai_arguments, read_chat, read_openai_speech
-from pipelines.reading.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter

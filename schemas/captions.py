@@ -1,4 +1,5 @@
-"""Captions of a talk: cues from the ledger, and cues as WebVTT or as lines of a transcript.
+"""Captions of a talk: cues from the ledger, and cues as WebVTT, as SubRip or as lines of a
+transcript.
 
 Every caption file of the project is written here: the gateway's, a listener's, a bounded run's.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from schemas.values import EntryKind, LedgerEntry
 
@@ -81,21 +82,21 @@ def _cue_of(sentence: Sequence[LedgerEntry], text: str, started_at_ms: int) -> C
 
 
 def web_vtt(cues: Iterable[Cue]) -> str:
-    """A WebVTT file: cues in the order of time, none of which overlaps the next.
-
-    Cues that begin in the same millisecond are one cue with a line for each, and one without a
-    length lasts a second, or until the next: the format wants every cue to end after its start.
-    Texts are escaped and otherwise left as they are, also right-to-left ones and long words.
-    """
-    timed = _timed(cues)
+    """A WebVTT file. Texts are escaped and otherwise left as they are, also right-to-left ones and
+    long words."""
     blocks = ["WEBVTT\n"]
-    for index, (start_ms, end_ms, lines) in enumerate(timed):
-        end_ms = end_ms if end_ms > start_ms else start_ms + _UNTIMED_CUE_MS
-        if index + 1 < len(timed):
-            end_ms = min(end_ms, timed[index + 1][0])
-        text = "\n".join(lines)
-        blocks.append(f"{_clock(start_ms)} --> {_clock(end_ms)}\n{text}\n")
+    for start_ms, end_ms, lines in _shown(cues):
+        text = "\n".join(map(_escaped, lines))
+        blocks.append(f"{_clock(start_ms, '.')} --> {_clock(end_ms, '.')}\n{text}\n")
     return "\n".join(blocks)
+
+
+def sub_rip(cues: Iterable[Cue]) -> str:
+    """A SubRip file (.srt). The format knows no escapes: texts are as they were said."""
+    return "\n".join(
+        f"{number}\n{_clock(start_ms, ',')} --> {_clock(end_ms, ',')}\n" + "\n".join(lines) + "\n"
+        for number, (start_ms, end_ms, lines) in enumerate(_shown(cues), start=1)
+    )
 
 
 def plain_text(cues: Iterable[Cue]) -> str:
@@ -103,26 +104,38 @@ def plain_text(cues: Iterable[Cue]) -> str:
     return "".join(f"{_LINE_BREAKS.sub(' ', cue.text).strip()}\n" for cue in cues)
 
 
-def _timed(cues: Iterable[Cue]) -> Sequence[tuple[int, int, list[str]]]:
-    """(start, end, lines) of each cue in milliseconds, by start; each start once."""
+def _shown(cues: Iterable[Cue]) -> Iterator[tuple[int, int, list[str]]]:
+    """(start, end, lines) in milliseconds, in the order of time, none overlapping the next.
+
+    Cues that begin in the same millisecond are one with a line for each, and one without a length
+    lasts a second, or until the next: the formats want every cue to end after its start.
+    """
     found: dict[int, tuple[int, list[str]]] = {}
     for cue in cues:
         start_ms, end_ms = _ms(cue.start_s), _ms(cue.end_s)
         known_end_ms, lines = found.get(start_ms, (end_ms, []))
-        found[start_ms] = (max(end_ms, known_end_ms), [*lines, _cue_text(cue.text)])
-    return [(start_ms, *found[start_ms]) for start_ms in sorted(found)]
+        found[start_ms] = (max(end_ms, known_end_ms), [*lines, _one_line(cue.text)])
+    starts = sorted(found)
+    for start_ms, next_ms in zip_longest(starts, starts[1:]):
+        end_ms, lines = found[start_ms]
+        end_ms = end_ms if end_ms > start_ms else start_ms + _UNTIMED_CUE_MS
+        yield start_ms, end_ms if next_ms is None else min(end_ms, next_ms), lines
 
 
 def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def _clock(ms: int) -> str:
-    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
+def _clock(ms: int, point: str) -> str:
+    seconds = f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}"
+    return f"{seconds}{point}{ms % 1000:03d}"
 
 
-def _cue_text(text: str) -> str:
-    """One line without markup: a line break could end the cue, an arrow begin another."""
-    one_line = _LINE_BREAKS.sub(" ", text.replace("\0", "\ufffd")).strip()
-    escaped = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped or "\u00a0"
+def _one_line(text: str) -> str:
+    """A line break could end the cue, and a cue without text is none."""
+    return _LINE_BREAKS.sub(" ", text.replace("\0", "\ufffd")).strip() or "\u00a0"
+
+
+def _escaped(line: str) -> str:
+    """Without markup; an arrow could begin another cue."""
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

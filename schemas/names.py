@@ -1,7 +1,8 @@
 """Names and keys of what the job and the gateway store (``docs/protocol.md``, stored names).
 
 Two formats stand elsewhere: recorded chunks' (``connectors/files/stored_chunks.py``, which alone
-reads them), and the clip's once more in ``infrastructure/meter``, which is deployed without this.
+reads them), and the clip's once more in ``infrastructure/meter``, which is deployed without this; a
+test compares the two.
 """
 
 from __future__ import annotations

@@ -111,9 +111,9 @@ bring_job() {
 bring_pages() {
 	local files
 	files=$(output SessionHttpApi PagesBucket)
-	run aws s3 sync ingest_gateway/web/dist "s3://$files" --delete --exclude '*.html' \
+	run aws s3 sync ingest_gateway/web/dist "s3://$files" --delete --exclude '*' --include 'assets/*' \
 		--cache-control 'public, max-age=31536000, immutable'
-	run aws s3 cp ingest_gateway/web/dist "s3://$files" --recursive --exclude '*' --include '*.html' \
+	run aws s3 cp ingest_gateway/web/dist "s3://$files" --recursive --exclude 'assets/*' \
 		--cache-control no-cache
 	run aws cloudfront create-invalidation --distribution-id \
 		"$(output SessionHttpApi PagesDistribution)" --paths '/*'

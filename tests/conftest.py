@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from aiobotocore.session import AioSession, get_session
 from hypothesis import settings
 
 from connectors.amazon.clients import AwsClients, AwsSettings
-from connectors.amazon.resources import create_resources
+from connectors.amazon.resources import create_resources_of
+from tests.side_by_side import FileScheduling, rank
 
 CATEGORIES = frozenset({"unit", "contract", "pipeline", "integration", "speech", "browser"})
 T = TypeVar("T")
@@ -35,8 +37,15 @@ _START_TIMEOUT_S = 60
 _PR_SET_PDEATHSIG = 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    config.option.loadscopereorder = False  # the order is ours, not that of the files' sizes
+    return FileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fail the whole run for a test without a category: it would run in no target of make."""
+    if hasattr(config, "workerinput"):  # one of several processes
+        items.sort(key=lambda item: rank(item.nodeid))
     without = [
         item.nodeid
         for item in items
@@ -101,12 +110,19 @@ def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud
         _stop(process)
 
 
+@pytest.fixture(scope="session")
+def aws_session() -> AioSession:
+    """The descriptions of AWS's services, megabytes of JSON, read once per run."""
+    return get_session()
+
+
 @pytest.fixture
-async def aws_clients(local_cloud: LocalCloud) -> AsyncIterator[AwsClients]:
+async def aws_clients(
+    local_cloud: LocalCloud, aws_session: AioSession
+) -> AsyncIterator[AwsClients]:
     """Clients of a stage that this test has for itself, with every table, stream and bucket."""
-    settings = local_cloud.settings()
-    await create_resources(settings)
-    clients = AwsClients(settings)
+    clients = AwsClients(local_cloud.settings(), aws_session)
+    await create_resources_of(clients)
     yield clients
     await clients.close()
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.baseline.batches import Batch, BatchWindow
-from benchmarks.baseline.saying import FlowConnectors, Saying, SpokenText
+from benchmarks.baseline.delivery import FlowConnectors, SpokenText, TextDelivery
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.shard_source import Shard, ShardRecord, StartAt, StartKind
@@ -74,7 +74,7 @@ class WindowFlow:
         batches_at_once: int = BATCHES_AT_ONCE,
     ) -> None:
         self._connectors = connectors
-        self._saying = Saying(connectors, now_ms)
+        self._delivery = TextDelivery(connectors, now_ms)
         self._now_ms = now_ms
         self._batches_at_once = batches_at_once
         self._sessions: dict[str, _Session] = {}
@@ -204,7 +204,7 @@ class WindowFlow:
         )
         session.next_number += 1
         said = await asyncio.gather(
-            *(self._saying.say(utterance, language) for language in session.languages)
+            *(self._delivery.say(utterance, language) for language in session.languages)
         )
         self._failed += said.count(False)
 

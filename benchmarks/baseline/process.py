@@ -12,8 +12,8 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.baseline.delivery import FlowConnectors
 from benchmarks.baseline.flow import FlowReport, WindowFlow, wall_clock_ms
-from benchmarks.baseline.saying import FlowConnectors
 from benchmarks.lag.counted_recognition import CountedSpeechToText
 from benchmarks.lag.service_profiles import PROFILES, ServiceProfile
 from benchmarks.lag.stand_in_stores import STORES_OPTION, TimedStore

@@ -12,7 +12,7 @@ import msgspec
 import psutil
 
 from benchmarks.gateway.histogram import Histogram
-from benchmarks.gateway.listening import INLINE_AUDIO, message
+from benchmarks.gateway.listeners import INLINE_AUDIO, message
 from benchmarks.gateway.wire import LightSocket, open_socket
 from connectors.interfaces.notifier import Audience
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings

@@ -57,7 +57,7 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Transcription:
     """``boundaries``: the samples where the text of one utterance ends. ``sent_s``: audio that the
     recogniser was given."""
 
@@ -135,7 +135,7 @@ def words_cut(words: Sequence[Span], boundaries: Iterable[int]) -> int:
     return len(cut)
 
 
-def whole_file(talk: Talk) -> Said:
+def whole_file(talk: Talk) -> Transcription:
     async def hear() -> str:
         recogniser = OfflineSpeechToText()
         stream = await recogniser.open("en", sample_rate_hz=SAMPLE_RATE_HZ)
@@ -143,10 +143,10 @@ def whole_file(talk: Talk) -> Said:
         await recogniser.close()
         return " ".join(word.text for each in results if each.is_final for word in each.words)
 
-    return Said(asyncio.run(hear()), (), (talk.duration_s,), talk.duration_s)
+    return Transcription(asyncio.run(hear()), (), (talk.duration_s,), talk.duration_s)
 
 
-def fresh_windows(talk: Talk) -> Said:
+def fresh_windows(talk: Talk) -> Transcription:
     """A recogniser for every 3 s, that knows nothing of the others."""
 
     async def hear() -> list[str]:
@@ -164,13 +164,15 @@ def fresh_windows(talk: Talk) -> Said:
     edges = range(WINDOW_BYTES // 2, len(talk.pcm) // 2, WINDOW_BYTES // 2)
     window_s = WINDOW_BYTES / 2 / SAMPLE_RATE_HZ
     lengths = tuple(window_s for text in texts if text)
-    return Said(" ".join(text for text in texts if text), tuple(edges), lengths, talk.duration_s)
+    return Transcription(
+        " ".join(text for text in texts if text), tuple(edges), lengths, talk.duration_s
+    )
 
 
-def session(cutter: Segmenter, pane_chunks: int, talk: Talk) -> Said:
+def session(cutter: Segmenter, pane_chunks: int, talk: Talk) -> Transcription:
     heard = hear_session(talk.pcm, cutter, OfflineSpeechToText(), pane_chunks=pane_chunks)
     spoken = [entry for entry in heard.entries if entry.kind is EntryKind.SPEECH]
-    return Said(
+    return Transcription(
         heard.text,
         tuple(entry.resume_sample for entry in spoken),
         tuple((entry.end_sample - entry.first_sample) / SAMPLE_RATE_HZ for entry in spoken),
@@ -178,7 +180,7 @@ def session(cutter: Segmenter, pane_chunks: int, talk: Talk) -> Said:
     )
 
 
-WAYS: dict[str, Callable[[Talk], Said]] = {
+WAYS: dict[str, Callable[[Talk], Transcription]] = {
     "whole file": whole_file,
     "window": lambda talk: session(
         WindowSegmenter(settle_samples=SETTLE_SAMPLES), WINDOW_PANE_CHUNKS, talk
@@ -188,7 +190,7 @@ WAYS: dict[str, Callable[[Talk], Said]] = {
 }
 
 
-def score(talk: Talk, said: Said, took_s: float) -> Score:
+def score(talk: Talk, said: Transcription, took_s: float) -> Score:
     wer = word_error_rate(talk.reference, said.text)
     return Score(
         wer,

@@ -20,7 +20,7 @@ from connectors.testing.connectors import scripted_connectors
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warming import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.records import Place, ReadRecord
 from schemas.values import (
@@ -45,7 +45,7 @@ _EPOCH = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SessionResult:
     """``entries`` of the ledger without fences; ``sent_s``: audio that the recogniser was given."""
 
     entries: tuple[LedgerEntry, ...]
@@ -63,7 +63,7 @@ def hear_session(
     *,
     pane_chunks: int,
     voice_activity: VoiceActivityFactory | None = None,
-) -> Heard:
+) -> SessionResult:
     """What the ledger holds after the talk ``pcm``. ``recogniser`` is closed."""
     loop = LiveLoop()
     answering = AnsweringSpeechToText(recogniser)
@@ -89,7 +89,7 @@ def hear_session(
         session.finish()
         wait_until(session.is_done)
         entries = loop.wait(loop.start(ledger.after(SESSION, -1)))
-        return Heard(tuple(each for each in entries if not each.takeover), answering.sent_s)
+        return SessionResult(tuple(each for each in entries if not each.takeover), answering.sent_s)
     finally:
         session.close()
         loop.wait(loop.start(answering.close()))
@@ -107,7 +107,7 @@ class SessionAlone:
         speculation: SpeculativeDelivery,
     ) -> None:
         self._loop = loop
-        tools = SessionTools(loop, connectors, speculation, Warming(loop, connectors))
+        tools = SessionTools(loop, connectors, speculation, WarmUp(loop, connectors))
 
         async def begin() -> SessionHost:
             return SessionHost(

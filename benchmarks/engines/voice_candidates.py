@@ -18,7 +18,7 @@ from connectors.interfaces.errors import PermanentError
 from connectors.local.engines import LocalSpeech
 from connectors.local.silero_voice_activity import FrameJudge, Run, SileroVoiceActivitySettings
 from connectors.offline.voice_activity import WebrtcVoiceActivitySettings
-from connectors.offline.voice_smoothing import SmoothingRule
+from connectors.offline.voice_smoother import SmoothingRule
 from schemas.values import SAMPLE_RATE_HZ
 
 Frames = Callable[[bytes], bool]

@@ -31,7 +31,7 @@ from benchmarks.engines.voice_material import (
 )
 from benchmarks.tables import save, show
 from connectors.offline.voice_activity import WebrtcVoiceActivityFactory
-from connectors.offline.voice_smoothing import Smoother
+from connectors.offline.voice_smoother import Smoother
 from schemas.values import SAMPLE_RATE_HZ
 
 SNRS_DB = (20, 10)

@@ -19,9 +19,9 @@ import psutil
 
 from benchmarks.gateway.chunk_stamp import CHUNK_S
 from benchmarks.gateway.histogram import Histogram
-from benchmarks.gateway.listening import INLINE_AUDIO, Listeners
+from benchmarks.gateway.listeners import INLINE_AUDIO, Listeners
 from benchmarks.gateway.servers import Seen
-from benchmarks.gateway.speaking import Speakers, open_speakers
+from benchmarks.gateway.speakers import Speakers, open_speakers
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import create_session, fetch_token
 from ingest_gateway.client.account import socket_url

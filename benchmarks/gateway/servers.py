@@ -24,9 +24,10 @@ from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.hosts.server.serving import run, server_config
+from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages
 
@@ -36,6 +37,7 @@ _UNLIMITED = 10**9
 def gateway_app(sink: StandInSink) -> Litestar:
     issuer = LocalIssuer()
     needs = GatewayDependencies(
+        edge=Edge(trust_loopback=True),
         tables=MemorySessionTables(wall_clock_ms),
         sink=sink,
         ledger=MemoryLedger(),

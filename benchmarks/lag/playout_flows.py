@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from beam_flink_kit.loops import VirtualLoop
+from benchmarks.baseline.delivery import FlowConnectors
 from benchmarks.baseline.flow import READ_EVERY_S, WindowFlow
-from benchmarks.baseline.saying import FlowConnectors
 from benchmarks.engines.session_alone import (
     SESSION,
     SessionAlone,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -127,15 +127,16 @@ class ManagementApi(Protocol):
 class AwsClients:
     """One asynchronous client per service, opened when first asked for, on the running loop.
 
-    Connectors share them; whoever made this object closes it, after the connectors.
+    Connectors share them; whoever made this object closes it, after the connectors. ``session``
+    keeps the descriptions of services that it has read: sets of clients may share one.
     """
 
-    def __init__(self, settings: AwsSettings) -> None:
+    def __init__(self, settings: AwsSettings, session: AioSession | None = None) -> None:
         self.settings = settings
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._clients: dict[str, Any] = {}
-        self._session: Any = None
+        self._session: Any = session
         self._closed = False
 
     async def kinesis(self) -> KinesisClient:

@@ -42,21 +42,27 @@ _READY_TIMEOUT_S = 60
 async def create_resources(settings: AwsSettings, *, shards: int = 2) -> None:
     """Create what is missing and wait until it can be used. ``shards``: of the audio stream."""
     clients = AwsClients(settings)
-    names = settings.names
     try:
-        dynamodb, kinesis, s3 = await asyncio.gather(
-            clients.dynamodb(), clients.kinesis(), clients.s3()
-        )
-        await asyncio.gather(
-            *(_create_table(dynamodb, table) for table in tables(names)),
-            _create_stream(kinesis, names.audio_stream, shards),
-            _create_stream(kinesis, names.dead_letter_stream, 1),
-            _create_bucket(s3, names.clip_bucket, settings, clip_expiry_days()),
-            _create_bucket(s3, names.audio_bucket, settings, {None: STORED_DAYS}),
-        )
-        await _let_pages_fetch(s3, names.clip_bucket)
+        await create_resources_of(clients, shards=shards)
     finally:
         await clients.close()
+
+
+async def create_resources_of(clients: AwsClients, *, shards: int = 2) -> None:
+    """As ``create_resources``, by clients that stay open."""
+    settings = clients.settings
+    names = settings.names
+    dynamodb, kinesis, s3 = await asyncio.gather(
+        clients.dynamodb(), clients.kinesis(), clients.s3()
+    )
+    await asyncio.gather(
+        *(_create_table(dynamodb, table) for table in tables(names)),
+        _create_stream(kinesis, names.audio_stream, shards),
+        _create_stream(kinesis, names.dead_letter_stream, 1),
+        _create_bucket(s3, names.clip_bucket, settings, clip_expiry_days()),
+        _create_bucket(s3, names.audio_bucket, settings, {None: STORED_DAYS}),
+    )
+    await _let_pages_fetch(s3, names.clip_bucket)
 
 
 async def _unless_there(action: str, creating: Awaitable[Any]) -> None:

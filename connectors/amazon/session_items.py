@@ -28,6 +28,7 @@ KEEP_MS = 24 * 3600 * 1000
 _MOST_LIFE_MS = 8 * 3600 * 1000
 COUNT = "listeners#"
 PARTIALS = "partials#"
+FEEDBACK = "feedback#"
 
 _SESSION_ATTRIBUTES = frozenset(
     {
@@ -320,18 +321,22 @@ def connection_row(item: Item) -> ConnectionRow:
     )
 
 
-def count_attributes(by_language: Mapping[str, int], partials: Mapping[str, int]) -> dict[str, int]:
+def count_attributes(
+    by_language: Mapping[str, int],
+    partials: Mapping[str, int],
+    feedback: Mapping[str, int] | None = None,
+) -> dict[str, int]:
     """Counts under the names that they have in the row."""
-    return {COUNT + name: count for name, count in by_language.items()} | {
-        PARTIALS + name: count for name, count in partials.items()
-    }
+    named = ((COUNT, by_language), (PARTIALS, partials), (FEEDBACK, feedback or {}))
+    return {prefix + name: count for prefix, counts in named for name, count in counts.items()}
 
 
 def listener_counts(item: Item) -> ListenerCounts:
     """An absent row is revision -1. DynamoDB's ADD starts at 0, so the first change is 1 there
     and 0 here."""
     revision = int(item["revision"]["N"]) - 1 if "revision" in item else -1
-    return ListenerCounts(_counts(item, COUNT), revision, _counts(item, PARTIALS))
+    partials, feedback = _counts(item, PARTIALS), _counts(item, FEEDBACK)
+    return ListenerCounts(_counts(item, COUNT), revision, partials, feedback)
 
 
 def _counts(item: Item, prefix: str) -> dict[str, int]:

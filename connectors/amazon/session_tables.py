@@ -249,7 +249,7 @@ class AmazonSessionTables:
     async def count_listeners(
         self, session_id: str, change: CountChange, now_ms: int
     ) -> ListenerCounts:
-        changes = items.count_attributes(change.by_language, change.partials)
+        changes = items.count_attributes(change.by_language, change.partials, change.feedback)
         names = {f"#l{at}": name for at, name in enumerate(changes)}
         values = {f":l{at}": items.number(step) for at, step in enumerate(changes.values())}
         adding = "".join(f"#l{at} :l{at}, " for at in range(len(changes)))
@@ -291,12 +291,12 @@ class AmazonSessionTables:
         row = await self._count_row(session_id)
         counts = items.listener_counts(row)
         if now_ms < items.changed_at_ms(row, default=now_ms) + SETTLED_AFTER_MS:
-            return counts.heard()
+            return counts.listener_languages()
         here = counted(await self.connections(session_id, now_ms))
         if agree(here, counts):
-            return counts.heard()
+            return counts.listener_languages()
         mended = await self.mend_listener_counts(session_id, counts, here, now_ms)
-        return (mended or await self.listener_counts(session_id)).heard()
+        return (mended or await self.listener_counts(session_id)).listener_languages()
 
     async def count_request(self, limit_key: str, expires_at_ms: int) -> int:
         updated = await self._update(

@@ -19,7 +19,7 @@ from connectors.amazon.clients import AwsClients, AwsSettings, aws_errors, error
 from connectors.amazon.languages import AMAZON_LANGUAGES, can_speak
 from connectors.audio.mp3 import RATE_HZ, decode_clip, encode_clip
 from connectors.calls.policy import RateLimiter
-from connectors.calls.text_splitting import readable, split_text
+from connectors.calls.text_splitter import readable, split_text
 from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
 from schemas.values import Clip
 

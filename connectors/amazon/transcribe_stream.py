@@ -85,7 +85,7 @@ class _End:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _Results:
     """What waits for the iteration; a wait for it may be given up without loss."""
 
     queue: asyncio.Queue[Recognition | _End] = field(
@@ -124,7 +124,7 @@ class AmazonSpeechStream:
         self._pace = RateLimiter(
             settings.catch_up_speed / _EVENT_S, max(1, round(settings.head_start_s / _EVENT_S))
         )
-        self._heard = _Heard()
+        self._results = _Results()
         self._writing = asyncio.Lock()
         self._is_finished = False
         self._is_ended = False
@@ -160,7 +160,7 @@ class AmazonSpeechStream:
         return self
 
     async def __anext__(self) -> Recognition:
-        outcome = await self._heard.next()
+        outcome = await self._results.next()
         if self._is_closed:
             raise StopAsyncIteration
         if isinstance(outcome, Recognition):
@@ -174,8 +174,8 @@ class AmazonSpeechStream:
             return
         self._is_closed = True
         self._ticking.cancel()
-        self._heard.end = _End()
-        self._heard.queue.put_nowait(_End())
+        self._results.end = _End()
+        self._results.queue.put_nowait(_End())
         self._wire.close()  # which ends the reading
         self._on_close(self)
         _, late = await asyncio.wait((self._reading, self._ticking), timeout=_CLOSE_WITHIN_S)
@@ -214,7 +214,7 @@ class AmazonSpeechStream:
             self.broke = end.error is not None and not is_ours
             self._is_ended = True
             self._ticking.cancel()
-            self._heard.queue.put_nowait(end)
+            self._results.queue.put_nowait(end)
 
     async def _tick(self) -> None:
         """Reports on silence, and silence for a service that gets no audio."""
@@ -245,7 +245,7 @@ class AmazonSpeechStream:
     def _make_room(self) -> None:
         """The iteration tells, as of a stream that broke: the next speech opens another."""
         self._is_ended = True
-        self._heard.queue.put_nowait(_End(RetryableError("silent, and other sessions wait")))
+        self._results.queue.put_nowait(_End(RetryableError("silent, and other sessions wait")))
         self._wire.close()
         self._on_close(self)
 
@@ -258,7 +258,7 @@ class AmazonSpeechStream:
 
     def _put(self, recognitions: list[Recognition]) -> None:
         for recognition in recognitions:
-            self._heard.queue.put_nowait(recognition)
+            self._results.queue.put_nowait(recognition)
 
 
 def _is_quiet(pcm: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.amazon.clients import AwsClients, AwsSettings, aws_errors
 from connectors.amazon.languages import can_translate, translate_code
 from connectors.calls.policy import RateLimiter
-from connectors.calls.text_splitting import bytes_of, readable, split_text
+from connectors.calls.text_splitter import bytes_of, readable, split_text
 from connectors.interfaces.errors import PermanentError, ThrottledError
 from connectors.interfaces.translation import (
     NO_HINTS,

@@ -33,7 +33,7 @@ Loudness = Callable[[float, float], Sequence[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """Speech between two pauses as the model decodes it now; times count from the first sample."""
 
     text: str
@@ -125,7 +125,7 @@ class LineAgreement:
     _through_s: float = 0.0
     _last: tuple[Word, ...] = field(default=())
 
-    def update(self, lines: Sequence[Line], through_s: float) -> list[Recognition]:
+    def update(self, lines: Sequence[TextLine], through_s: float) -> list[Recognition]:
         """The results of a new decoding. ``lines``: those not complete at the last update,
         in order, with at most one open at the end; ``through_s``: the audio it considered."""
         results: list[Recognition] = []
@@ -150,7 +150,7 @@ class LineAgreement:
         self._through_s = through_s
         return Recognition(self._last, is_final=False, through_s=through_s)
 
-    def _follow(self, line: Line, through_s: float) -> tuple[Word, ...]:
+    def _follow(self, line: TextLine, through_s: float) -> tuple[Word, ...]:
         words = line.text.split()
         needed = 2 if line.end_s - line.start_s < YOUNG_S else 1
         if len(self._earlier) >= needed:
@@ -167,7 +167,7 @@ class LineAgreement:
         rest = rest_after([word.text for word in self._stable], words)
         return self._stable + self._after_stable(rest, line, through_s)
 
-    def _finish_line(self, line: Line, through_s: float) -> tuple[Word, ...]:
+    def _finish_line(self, line: TextLine, through_s: float) -> tuple[Word, ...]:
         words = line.text.split()
         known = [bare(word.text) for word in self._stable]
         self.contradicted += known != [bare(word) for word in words[: len(known)]]
@@ -178,7 +178,9 @@ class LineAgreement:
             self._floor_s = final[-1].end_s
         return tuple(Word(word.text, word.start_s, word.end_s) for word in final)
 
-    def _after_stable(self, words: Sequence[str], line: Line, through_s: float) -> tuple[Word, ...]:
+    def _after_stable(
+        self, words: Sequence[str], line: TextLine, through_s: float
+    ) -> tuple[Word, ...]:
         floor_s = self._stable[-1].end_s if self._stable else self._floor_s
         end_s = min(max(line.end_s, floor_s + SHORTEST_WORD_S * len(words)), through_s)
         start_s = min(

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from connectors.calls.line_agreement import Line, LineAgreement
+from connectors.calls.line_agreement import LineAgreement, TextLine
 from connectors.calls.voiced_lines import LineRule, VoicedLine, VoicedLines
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition
@@ -151,7 +151,7 @@ class LineSpeechStream:
             return Recognition((), is_final=True, through_s=self._lines.through_s)
         return self._results_of(lines)[-1]
 
-    def _results_of(self, lines: list[tuple[Line, float | None]]) -> list[Recognition]:
+    def _results_of(self, lines: list[tuple[TextLine, float | None]]) -> list[Recognition]:
         """Words of final results have the confidence of their lines."""
         sure = [confidence for line, confidence in lines if line.is_complete]
         results = self._agreement.update([line for line, _ in lines], self._lines.through_s)
@@ -166,11 +166,11 @@ class LineSpeechStream:
             for result in results
         ]
 
-    async def _transcribed(self, lines: list[VoicedLine]) -> list[tuple[Line, float | None]]:
-        done: list[tuple[Line, float | None]] = []
+    async def _transcribed(self, lines: list[VoicedLine]) -> list[tuple[TextLine, float | None]]:
+        done: list[tuple[TextLine, float | None]] = []
         for line in lines:
             said = await self._transcribe(line.pcm)
-            spoken = Line(said.text, line.voice_start_s, line.end_s, line.is_complete)
+            spoken = TextLine(said.text, line.voice_start_s, line.end_s, line.is_complete)
             done.append((spoken, said.confidence))
         return done
 

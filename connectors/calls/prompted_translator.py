@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.calls.policy import RateLimiter
-from connectors.calls.text_splitting import readable
+from connectors.calls.text_splitter import readable
 from connectors.calls.translation_check import END, checked_translation
 from connectors.interfaces.errors import NoTranslationError, PermanentError, ThrottledError
 from connectors.interfaces.translation import (

@@ -190,10 +190,11 @@ class ConnectionRow:
 @dataclass(frozen=True, slots=True)
 class CountChange:
     """What to add to a session's counts, by language: listeners, and those of them who asked for
-    partial captions."""
+    partial captions; and, by kind, what listeners say of how they hear."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     partials: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any((*self.by_language.values(), *self.partials.values()))
@@ -217,11 +218,12 @@ def count_change(before: ConnectionRow | None, after: ConnectionRow | None) -> C
 @dataclass(frozen=True, slots=True)
 class ListenerCounts:
     """Listeners per language as of a revision (-1: nobody ever listened); ``partials`` are those
-    of them who asked for partial captions."""
+    of them who asked for partial captions. ``feedback``: how often each kind was said."""
 
     by_language: Mapping[str, int] = field(default_factory=dict)
     revision: int = -1
     partials: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -235,7 +237,7 @@ class ListenerCounts:
     def total(self) -> int:
         return sum(count for count in self.by_language.values() if count > 0)
 
-    def heard(self) -> ListenerLanguages:
+    def listener_languages(self) -> ListenerLanguages:
         return ListenerLanguages(self.languages, self.revision, self.partial_languages)
 
     def begins_or_ends(self, change: CountChange) -> bool:
@@ -251,6 +253,7 @@ class ListenerCounts:
             _added(self.by_language, change.by_language),
             self.revision + 1,
             _added(self.partials, change.partials),
+            _added(self.feedback, change.feedback),
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.calls.line_agreement import LOUDNESS_FRAME_S, Line, LineAgreement
+from connectors.calls.line_agreement import LOUDNESS_FRAME_S, LineAgreement, TextLine
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import Recognition
 
@@ -35,7 +35,7 @@ _LOUD_RATIO = 0.2
 """Of the loud tenth of a line's frames: below it there is no sound that belongs to a word."""
 
 
-class _Line(ctypes.Structure):
+class _TranscriptLine(ctypes.Structure):
     _fields_ = (
         ("text", ctypes.c_char_p),
         ("audio_data", ctypes.c_void_p),
@@ -55,7 +55,7 @@ class _Line(ctypes.Structure):
 
 
 class _Transcript(ctypes.Structure):
-    _fields_ = (("lines", ctypes.POINTER(_Line)), ("line_count", ctypes.c_uint64))
+    _fields_ = (("lines", ctypes.POINTER(_TranscriptLine)), ("line_count", ctypes.c_uint64))
 
 
 class _Option(ctypes.Structure):
@@ -66,7 +66,7 @@ class NativeStream(Protocol):
     """A model's stream; its lines' times count from its own first sample."""
 
     def add(self, samples: NDArray[np.float32]) -> None: ...
-    def lines(self, skip: int) -> list[Line]:
+    def lines(self, skip: int) -> list[TextLine]:
         """Decode, and return the lines after the first ``skip``."""
         ...
 
@@ -111,7 +111,7 @@ class _MoonshineStream:
             )
         )
 
-    def lines(self, skip: int) -> list[Line]:
+    def lines(self, skip: int) -> list[TextLine]:
         answer = ctypes.POINTER(_Transcript)()
         self._check(
             self._library.moonshine_transcribe_stream(
@@ -122,7 +122,7 @@ class _MoonshineStream:
             return []
         transcript = answer.contents
         return [
-            Line(
+            TextLine(
                 (line.text or b"").decode("utf-8", "ignore"),
                 line.start_time,
                 line.start_time + line.duration,
@@ -232,7 +232,8 @@ class RenewedStream:
         self._through += len(pcm) // 2
         self._stream.stop()
         lines = [
-            Line(line.text, line.start_s, line.end_s, is_complete=True) for line in self._lines()
+            TextLine(line.text, line.start_s, line.end_s, is_complete=True)
+            for line in self._lines()
         ]
         results = self._agreement.update(lines, self.through_s)
         yield results[-1] if lines else Recognition((), is_final=True, through_s=self.through_s)
@@ -259,10 +260,10 @@ class RenewedStream:
         if is_old and (complete or not opened):
             self._renew(opened)
 
-    def _lines(self) -> list[Line]:
+    def _lines(self) -> list[TextLine]:
         began_s = self._began / SAMPLE_RATE_HZ
         return [
-            Line(line.text, began_s + line.start_s, began_s + line.end_s, line.is_complete)
+            TextLine(line.text, began_s + line.start_s, began_s + line.end_s, line.is_complete)
             for line in self._stream.lines(self._complete)
         ]
 
@@ -271,7 +272,7 @@ class RenewedStream:
         self._audio = self._audio[gone:]
         self._first += gone
 
-    def _renew(self, opened: list[Line]) -> None:
+    def _renew(self, opened: list[TextLine]) -> None:
         if opened:
             self._forget_before(int(opened[0].start_s * SAMPLE_RATE_HZ))
         self._stream.close()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.voice_activity import VoiceActivity
-from connectors.offline.voice_smoothing import FramedVoiceActivity, SmoothingRule
+from connectors.offline.voice_smoother import FramedVoiceActivity, SmoothingRule
 from schemas.values import SAMPLE_RATE_HZ
 
 FRAME_SAMPLES = 512

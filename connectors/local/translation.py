@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from connectors.calls.call_batch import CallBatch
-from connectors.calls.text_splitting import split_text
+from connectors.calls.text_splitter import split_text
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.translation import (
     NO_HINTS,

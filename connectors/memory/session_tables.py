@@ -143,19 +143,20 @@ class MemorySessionTables:
         before = self._counts.get(session_id, ListenerCounts())
         if before.revision != seen.revision:
             return None
-        return self.set_counts(session_id, replace(mended, revision=seen.revision + 1), now_ms)
+        after = replace(mended, revision=seen.revision + 1, feedback=before.feedback)
+        return self.set_counts(session_id, after, now_ms)
 
     async def listeners(self, session_id: str) -> ListenerLanguages:
         now_ms = self._now_ms()
         counts = await self.listener_counts(session_id)
         settled_at_ms = self._counted_at_ms.get(session_id, now_ms) + SETTLED_AFTER_MS
         if now_ms < settled_at_ms:
-            return counts.heard()
+            return counts.listener_languages()
         here = counted(await self.connections(session_id, now_ms))
         if agree(here, counts):
-            return counts.heard()
+            return counts.listener_languages()
         mended = await self.mend_listener_counts(session_id, counts, here, now_ms)
-        return (mended or await self.listener_counts(session_id)).heard()
+        return (mended or await self.listener_counts(session_id)).listener_languages()
 
     async def count_request(self, limit_key: str, expires_at_ms: int) -> int:
         self._requests[limit_key] = self._requests.get(limit_key, 0) + 1

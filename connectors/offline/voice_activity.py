@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pocketsphinx import Vad
 
 from connectors.interfaces.voice_activity import VoiceActivity
-from connectors.offline.voice_smoothing import FramedVoiceActivity, SmoothingRule
+from connectors.offline.voice_smoother import FramedVoiceActivity, SmoothingRule
 from schemas.values import SAMPLE_RATE_HZ
 
 

@@ -143,13 +143,16 @@ def test_pages_lie_behind_cloudfront_with_the_apis(templates: Templates) -> None
         ("/ws", "/"),
         ("/listen", "/listen.html"),
         ("/listen/brave-lion-7", "/listen.html"),
-        ("/room/brave-lion-7", "/listen.html"),
-        ("/speak/brave-lion-7.1", "/index.html"),
+        ("/room/calm-harbour-412", "/listen.html"),
+        ("/speak/brave-otter-231", "/index.html"),
         ("/organise", "/organise.html"),
-        ("/rooms/brave-lion-7", "/rooms/brave-lion-7"),
-        ("/listener.css", "/listener.css"),
+        ("/listener.css", "/missing.html"),
+        ("/wp-login.php", "/missing.html"),
+        ("/operate", "/missing.html"),
         ("/", "/"),
         ("/assets/main-4f.js", "/assets/main-4f.js"),
+        ("/service-worker.js", "/service-worker.js"),
+        ("/manifest.webmanifest", "/manifest.webmanifest"),
     ],
 )
 def test_addresses_that_people_see_lead_to_the_pages(asked: str, served: str) -> None:
@@ -159,6 +162,20 @@ def test_addresses_that_people_see_lead_to_the_pages(asked: str, served: str) ->
         ["node", "-e", source + call], capture_output=True, text=True, check=True, timeout=60
     )
     assert ran.stdout == served
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("/", 200), ("/listen/brave-lion-7", 200), ("/missing.html", 404), ("/wp-login.php", 404)],
+)
+def test_the_page_for_addresses_that_lead_nowhere_is_a_404(asked: str, status: int) -> None:
+    source = (ROOT / "infrastructure" / "page_paths.js").read_text()
+    event = json.dumps({"request": {"uri": asked}, "response": {"statusCode": 200}})
+    call = f"process.stdout.write(String(handler({event}).statusCode))"
+    ran = subprocess.run(
+        ["node", "-e", source + call], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == str(status)
 
 
 def test_the_worker_is_told_of_every_session(templates: Templates) -> None:

@@ -1,7 +1,10 @@
-"""Legacy input: WebM/Opus as a MediaRecorder writes it, to the samples everybody else sends."""
+"""Legacy input: WebM or Ogg with Opus as a MediaRecorder writes it, to the samples everybody else
+sends. Which of both it is, the first bytes say: old pages call it webm, whatever their browser
+records."""
 
 from __future__ import annotations
 
+from ingest_gateway.audio_in.ogg_demuxer import CAPTURE, OggDemuxer
 from ingest_gateway.audio_in.speech_cutter import (
     CHUNK_SAMPLES,
     OPUS_RATE_HZ,
@@ -38,11 +41,14 @@ class WebmInput:
             raise Refusal("BAD_AUDIO", str(error), sequence=fragment.sequence) from None
 
     def _begin(self) -> None:
-        self._demuxer = WebmDemuxer()
+        self._demuxer: WebmDemuxer | OggDemuxer | None = None
         self._cutter = SpeechCutter(tolerance_samples=_TOLERANCE_SAMPLES)
 
     def _samples(self, fragment: WebmFragment) -> list[TimedPcm]:
         chunks: list[TimedPcm] = []
+        if self._demuxer is None:
+            is_ogg = fragment.data.startswith(CAPTURE)
+            self._demuxer = OggDemuxer() if is_ogg else WebmDemuxer()
         for block in self._demuxer.feed(fragment.data):
             at_sample = round(block.at_ms * OPUS_RATE_HZ / 1000)
             chunks += self._cutter.add(at_sample, block.payload, fragment.timestamp_ms)

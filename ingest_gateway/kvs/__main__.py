@@ -14,7 +14,7 @@ from connectors.amazon.signaling_channels import (
 )
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway, wall_clock_ms
-from ingest_gateway.hosts.server.serving import run, serve_app, start_logging
+from ingest_gateway.hosts.server.uvicorn_server import run, serve_app, start_logging
 from ingest_gateway.kvs.events import create_app
 from ingest_gateway.kvs.settings import WorkerSettings
 from ingest_gateway.kvs.viewer import ViewerDependencies

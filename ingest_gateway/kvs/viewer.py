@@ -24,7 +24,7 @@ from ingest_gateway.kvs.follow import Next, followed, goes_on, what_next
 from ingest_gateway.kvs.ice import with_servers
 from ingest_gateway.kvs.keys import RefreshedKeys
 from ingest_gateway.kvs.signals import Notice, SdpAnswer, offer_message, read
-from ingest_gateway.kvs.signing import signed_url
+from ingest_gateway.kvs.signed_urls import signed_url
 from ingest_gateway.kvs.speaker import KvsSpeaker
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.sessions.channels import channel_of

@@ -33,7 +33,8 @@ class Operations(Struct, frozen=True, rename="camel"):
 
 class SessionNow(Struct, frozen=True, rename="camel"):
     """``lag_ms`` by language: from the end of an utterance until it was heard. ``last_chunk_at``:
-    when the newest durable audio was received; ``last_clip_at``: when a clip last went out."""
+    when the newest durable audio was received; ``last_clip_at``: when a clip last went out;
+    ``feedback``: how often listeners said what."""
 
     session_id: str
     source_language: str
@@ -47,6 +48,7 @@ class SessionNow(Struct, frozen=True, rename="camel"):
     last_clip_at: int | None
     waiting_records: int
     oldest_waiting_at: int | None
+    feedback: Mapping[str, int] = {}
 
 
 class SpreadNow(Struct, frozen=True, rename="camel"):

@@ -23,6 +23,7 @@ EventKind = Literal[
     "foreign_session",
     "unknown_session",
     "access_code",
+    "wrong_edge",
     "kept_out",
     "rate_limited",
     "no_room",

@@ -185,6 +185,7 @@ class OperationsWatch:
             last_clip_at=self._seen.last_clip_at_ms.get(live.session_id),
             waiting_records=waiting.records,
             oldest_waiting_at=waiting.oldest_at_ms,
+            feedback=live.feedback,
         )
 
     async def _read_ledger(self, session_id: str, number: int) -> None:

@@ -88,7 +88,8 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class WebmFragment:
-    """A piece of what a MediaRecorder writes (legacy input); ``timestamp_ms``: when it began."""
+    """A piece of what a MediaRecorder writes, WebM or Ogg (legacy input); ``timestamp_ms``: when it
+    began."""
 
     session_id: str
     sequence: int | None
@@ -114,12 +115,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
         *,
         sequence: int | None = None,
         retry_after_ms: int | None = None,
+        place: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = message
         self.sequence = sequence
         self.retry_after_ms = retry_after_ms
+        self.place = place
 
     def answer(self, action: str | None) -> ErrorMessage:
         return ErrorMessage(
@@ -128,6 +131,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
             action=UNSET if action is None else action,
             sequence=UNSET if self.sequence is None else self.sequence,
             retry_after_ms=UNSET if self.retry_after_ms is None else self.retry_after_ms,
+            place=UNSET if self.place is None else self.place,
         )
 
 
@@ -222,7 +226,7 @@ class ConnectionProtocol:
 
     def _audio_chunk(self, message: AudioChunkMessage) -> list[Event]:
         audio: Audio | WebmFragment
-        if message.format == "webm":
+        if message.format in ("webm", "ogg"):
             audio = WebmFragment(
                 message.session_id, message.sequence, message.timestamp, _bytes_of(message)
             )

@@ -11,11 +11,11 @@ MAX_MESSAGE_BYTES = 128 * 1024
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``creates`` and ``joins`` count per person, or per address for guests. A hall has one
-    address: there ``hall_joins_per_minute`` count per address and session, and
-    ``joins_per_minute`` are the ids and codes that lead nowhere. ``guesses_per_minute`` are those
-    of everybody together, ``code_guesses_per_minute`` everybody's of one session's access code.
-    ``languages_per_session``: with listeners at a time, beside those that its speaker named; a
-    session may have a number of its own."""
+    address: there ``hall_joins_per_minute`` and ``feedback_per_minute`` count per address and
+    session, and ``joins_per_minute`` are the ids and codes that lead nowhere.
+    ``guesses_per_minute`` are those of everybody together, ``code_guesses_per_minute`` everybody's
+    of one session's access code. ``languages_per_session``: with listeners at a time, beside those
+    that its speaker named; a session may have a number of its own."""
 
     creates_per_minute: int = 5
     joins_per_minute: int = 60
@@ -28,6 +28,7 @@ class Limits:
     commands_per_s: float = 20.0
     command_burst: int = 100
     listeners_per_session: int = 500
+    feedback_per_minute: int = 30
 
     pending_bytes_per_session: int = 512 * 1024
     outbox_bytes_per_connection: int = 2 * 1024 * 1024

@@ -6,6 +6,7 @@ missing ones and wrong types are refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -195,6 +196,8 @@ class ErrorMessage(ServerMessage, frozen=True, tag="error"):
     action: str | UnsetType = UNSET
     sequence: int | UnsetType = UNSET
     retry_after_ms: int | UnsetType = UNSET
+    place: int | UnsetType = UNSET
+    """In the queue of those who wait for the same thing, from 1."""
 
 
 class SignalingEndpoints(Struct, frozen=True, rename="upper"):
@@ -226,23 +229,7 @@ class SessionView(Struct, frozen=True, rename="camel"):
     max_languages: int | UnsetType | None = UNSET
 
 
-class SessionCreated(ServerMessage, frozen=True, tag="sessionCreated"):
-    session_id: str
-    speaker_id: str
-    source_language: str
-    target_languages: tuple[str, ...]
-    quality_tier: str
-    status: str
-    created_at: int
-    ended_at: int | None = None
-    kvs_channel_arn: str | UnsetType = UNSET
-    kvs_channel_name: str | UnsetType = UNSET
-    kvs_signaling_endpoints: SignalingEndpoints | UnsetType = UNSET
-    listening_key: str | UnsetType = UNSET
-    listening: ListeningBy | UnsetType = UNSET
-    access_code: str | UnsetType | None = UNSET
-    locked: bool | UnsetType = UNSET
-    max_languages: int | UnsetType | None = UNSET
+class SessionCreated(SessionView, ServerMessage, frozen=True, tag="sessionCreated"): ...
 
 
 class SpeakerJoined(ServerMessage, frozen=True, tag="speakerJoined"):
@@ -295,12 +282,19 @@ class TalkState(ServerMessage, frozen=True, tag="talkState"):
     retention_days: int | UnsetType = UNSET
 
 
+FeedbackKind = Literal["cannotHear", "good", "poor"]
+"""What listeners say of how they hear; the last two when a talk is over."""
+
+
 class SessionStatus(ServerMessage, frozen=True, tag="sessionStatus"):
+    """``feedback``: how often each kind was said, since the session began."""
+
     session_id: str
     state: str
     listeners: dict[str, int]
     lag_ms: dict[str, int]
     sequence: int
+    feedback: Mapping[str, int] = {}
 
 
 class Caption(Struct, frozen=True, rename="camel"):

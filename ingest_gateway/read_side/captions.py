@@ -169,7 +169,7 @@ class Captions:
         recent = self._recent.get(session_id, {}).get(language)
         return -1 if recent is None else recent.newest
 
-    def record_heard(self, session_id: str, language: str, number: int) -> None:
+    def record_playback(self, session_id: str, language: str, number: int) -> None:
         """A listener heard this clip now. Our clock measures: listeners' clocks are anybody's."""
         recent = self._recent.get(session_id, {}).get(language)
         caption = None if recent is None else recent.captions.get(number)

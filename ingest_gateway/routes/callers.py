@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from typing import Any
 
 from litestar import Request
@@ -32,14 +31,9 @@ def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
     return Peer(_address(request), request.headers.get("user-agent", ""), identity)
 
 
-def is_on_this_machine(request: AnyRequest) -> bool:
-    """A direct connection over loopback: what a proxy passes on is not."""
-    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
-        return False
-    try:
-        return ipaddress.ip_address(_address(request)).is_loopback
-    except ValueError:
-        return False
+def is_on_this_machine(request: AnyRequest, gateway: Gateway) -> bool:
+    """As far as the gateway's options trust that."""
+    return gateway.needs.edge.is_on_this_machine(_address(request), request.headers)
 
 
 def is_the_job(request: AnyRequest, gateway: Gateway) -> bool:
@@ -53,7 +47,7 @@ def is_the_job(request: AnyRequest, gateway: Gateway) -> bool:
     ]
     if secret and any(hmac.compare_digest(one.encode(), secret.encode()) for one in shown):
         return True
-    return is_on_this_machine(request) and "origin" not in request.headers
+    return is_on_this_machine(request, gateway) and "origin" not in request.headers
 
 
 def _address(request: AnyRequest) -> str:

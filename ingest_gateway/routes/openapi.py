@@ -19,7 +19,7 @@ from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionVi
 from ingest_gateway.routes.connections import Delivery
 from ingest_gateway.routes.openapi_operations import JSON, ROOM_OPERATIONS, Body, Operation
 from ingest_gateway.routes.pages import Offer
-from ingest_gateway.routes.sessions import ListenerView, SessionPatch, TokenWish
+from ingest_gateway.routes.sessions import Feedback, ListenerView, SessionPatch, TokenWish
 from ingest_gateway.routes.signaling import KeysView
 
 SDP = "application/sdp"
@@ -92,6 +92,22 @@ OPERATIONS = (
         answer=KeysView,
     ),
     Operation(
+        "post",
+        "/sessions/{session_id}/feedback",
+        "What a listener says of how the talk is heard.",
+        202,
+        body=Feedback,
+        answer=Feedback,
+    ),
+    Operation(
+        "get",
+        "/captions/{session_id}/{language}",
+        "What a listener is told, as server-sent events: for networks that break WebSockets.",
+        200,
+        answer="text/event-stream",
+        query=_SINCE,
+    ),
+    Operation(
         "get",
         "/audio/{session_id}/{language}",
         "The talk so far as one MP3.",
@@ -101,7 +117,7 @@ OPERATIONS = (
     Operation(
         "get",
         "/transcripts/{session_id}/{name}",
-        "The talk so far as LANGUAGE.vtt (WebVTT) or LANGUAGE.txt.",
+        "The talk so far as LANGUAGE.vtt (WebVTT), .srt (SubRip) or .txt.",
         200,
         answer="text/vtt",
     ),
@@ -227,6 +243,15 @@ OPERATIONS = (
     Operation("get", "/speak/{talk_id}", "The speaker's page of a talk.", 200, answer=HTML),
     Operation("get", "/organise", "The organiser's page.", 200, answer=HTML),
     Operation("get", "/operate", "The operators' page.", 200, answer=HTML),
+    *(
+        Operation("get", path, "What makes the listeners' page installable.", 200, answer=kind)
+        for path, kind in (
+            ("/manifest.webmanifest", "application/manifest+json"),
+            ("/service-worker.js", "text/javascript"),
+            ("/icon.svg", "image/svg+xml"),
+            ("/icon-maskable.svg", "image/svg+xml"),
+        )
+    ),
     Operation("get", "/assets/{name}", "What the pages load.", 200),
 )
 

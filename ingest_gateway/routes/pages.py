@@ -21,6 +21,7 @@ from schemas.languages import LANGUAGES
 BUILT = Path(__file__).parents[1] / "web" / "dist"
 NOT_BUILT = "The pages are not built: run `make setup`, then open this address again.\n"
 
+_MEDIA_TYPES = {".webmanifest": "application/manifest+json"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME = "no-cache"
 _PAGE_HEADERS = {
@@ -51,13 +52,15 @@ NAMES = {
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
     """``languages``: spoken language to those it can be heard in. ``names``: of every language of
     the table, offered or not. ``public_url``: where others
-    reach this gateway, when that is not where the page came from. ``binary_frames``: whether audio
+    reach this gateway, when that is not where the page came from; ``trust_url``: where a phone
+    learns to trust it, if it has to. ``binary_frames``: whether audio
     may come in those, or in messages only. ``sign_in``: where people get their token; None: here,
     or they bring one."""
 
     languages: Mapping[str, tuple[str, ...]]
     names: Mapping[str, LanguageName]
     public_url: str | None
+    trust_url: str | None
     binary_frames: bool
     sign_in: SignIn | None
 
@@ -78,8 +81,9 @@ def _file(path: Path) -> _File | None:
         if not path.is_file():
             return None
         body = path.read_bytes()
-        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        _read[path] = _File(body, gzip.compress(body, mtime=0), media_type)
+        media_type = _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+        kind = media_type or "application/octet-stream"
+        _read[path] = _File(body, gzip.compress(body, mtime=0), kind)
     return _read[path]
 
 
@@ -98,6 +102,18 @@ def page(name: str, request: AnyRequest) -> Response[bytes]:
     if file is None:
         return Response(NOT_BUILT.encode(), status_code=503, media_type=MediaType.TEXT)
     return _served(file, request, _ASK_EACH_TIME)
+
+
+def missing_page(request: AnyRequest) -> Response[bytes] | None:
+    """For a person at an address that leads nowhere. None: a program asks, or no pages are here."""
+    file = _file(BUILT / "missing.html")
+    if file is None or request.method not in ("GET", "HEAD"):
+        return None
+    if "text/html" not in request.headers.get("accept", ""):
+        return None
+    answer = _served(file, request, _ASK_EACH_TIME)
+    answer.status_code = 404
+    return answer
 
 
 @get(["/", "/speak/{talk_id:str}"])
@@ -125,23 +141,31 @@ async def asset(name: FromPath[str], request: AnyRequest) -> Response[bytes]:
     return _served(file, request, _FOR_EVER)
 
 
+@get(["/manifest.webmanifest", "/service-worker.js", "/icon.svg", "/icon-maskable.svg"])
+async def installable(request: AnyRequest) -> Response[bytes]:
+    """What a phone needs to keep the listener's page as an app."""
+    return page(request.url.path.removeprefix("/"), request)
+
+
 @get("/offer")
 async def offer(gateway: ItsGateway) -> Response[bytes]:
     languages = offered(gateway.needs.languages)
     needs = gateway.needs
-    found = Offer(languages, NAMES, needs.public_url, needs.binary_frames, needs.sign_in)
+    found = Offer(
+        languages, NAMES, needs.public_url, needs.trust_url, needs.binary_frames, needs.sign_in
+    )
     body = msgspec.json.encode(found)
     return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
 
 
 def offered(languages: Languages) -> dict[str, tuple[str, ...]]:
-    """Each language that can be spoken, with those that it can be heard in."""
+    """Each language that can be spoken, with those that it can be heard in, itself among them."""
     offer: dict[str, tuple[str, ...]] = {}
     for source in LANGUAGES:
         if not languages.can_hear(source):
             continue
         targets = tuple(one for one in LANGUAGES if _is_offered(languages, source, one))
-        if targets:
+        if any(one != source for one in targets):
             offer[source] = targets
     return offer
 
@@ -153,4 +177,4 @@ def _is_offered(languages: Languages, source: str, target: str) -> bool:
         return False
 
 
-PAGE_ROUTES = [speaker_page, listener_page, organiser_page, asset, offer]
+PAGE_ROUTES = [speaker_page, listener_page, organiser_page, asset, installable, offer]

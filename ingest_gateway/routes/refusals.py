@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.exceptions.responses import create_exception_response
 from litestar.types import ExceptionHandlersMap
 
@@ -18,6 +18,7 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import ErrorCode
+from ingest_gateway.routes.pages import missing_page
 
 REFUSAL_STATUS: dict[ErrorCode, int] = {
     "UNAUTHORIZED": 401,
@@ -64,6 +65,8 @@ def _unavailable(request: Request[Any, Any, Any], error: ConnectorError) -> Resp
 
 def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A fault of ours: whoever asked gets an id to tell us, and nothing else."""
+    if isinstance(error, NotFoundException):
+        return missing_page(request) or _no_such_address()
     if isinstance(error, HTTPException):
         return create_exception_response(request, error)
     error_id = secrets.token_hex(6)
@@ -75,6 +78,11 @@ def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         )
     body = {"code": "INTERNAL", "message": f"this failed here; its id is {error_id}"}
     return Response(msgspec.json.encode(body), status_code=500, media_type=MediaType.JSON)
+
+
+def _no_such_address() -> Response[bytes]:
+    body = {"code": "NOT_FOUND", "message": "nothing has this address: see /openapi.json"}
+    return Response(msgspec.json.encode(body), status_code=404, media_type=MediaType.JSON)
 
 
 def _security(request: Request[Any, Any, Any]) -> SecurityEvents | None:

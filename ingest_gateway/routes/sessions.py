@@ -15,14 +15,20 @@ from ingest_gateway.access.listener_rules import ListeningWish, Purpose
 from ingest_gateway.access.tickets import TICKET_LIFETIME_S
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.protocol.messages import AccessCode, CreateSession, Language, ListeningBy
+from ingest_gateway.protocol.messages import (
+    AccessCode,
+    CreateSession,
+    FeedbackKind,
+    Language,
+    ListeningBy,
+)
 from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
 from ingest_gateway.sessions.ids import is_listener_id, memorable_id
 from ingest_gateway.sessions.live_sessions import LiveSession
 from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
-from schemas.captions import plain_text, web_vtt
+from schemas.captions import plain_text, sub_rip, web_vtt
 
 _STATUS_CONTROLS = {"active": "resume", "paused": "pause"}
 
@@ -56,6 +62,10 @@ class ListenerView(Struct, frozen=True, rename="camel"):
     listener_id: str
     target_language: str
     connected_at: int
+
+
+class Feedback(Struct, frozen=True):
+    kind: FeedbackKind
 
 
 class TokenWish(Struct, frozen=True, rename="camel"):
@@ -152,6 +162,17 @@ async def remove_listener(
     return Response(b"", status_code=200)
 
 
+@post("/sessions/{session_id:str}/feedback", status_code=202)
+async def give_feedback(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
+    """What a listener says of how the talk is heard, also when it is over."""
+    await admitted(session_id, request, gateway, Purpose.READ)
+    said = await read_body(request, Feedback)
+    await gateway.listeners.feedback(peer_of(request, gateway), session_id, said.kind)
+    return json_answer({"kind": said.kind}, 202)
+
+
 @get("/audio/{session_id:str}/{language:str}")
 async def talk_audio(
     session_id: FromPath[str], language: FromPath[str], request: AnyRequest, gateway: ItsGateway
@@ -165,12 +186,14 @@ async def transcript(
     session_id: FromPath[str], name: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[str]:
     language, _, form = name.rpartition(".")
-    if form not in ("vtt", "txt") or not language:
-        return Response("use LANGUAGE.vtt or LANGUAGE.txt", status_code=404)
+    if form not in ("vtt", "srt", "txt") or not language:
+        return Response("use LANGUAGE.vtt, LANGUAGE.srt or LANGUAGE.txt", status_code=404)
     await admitted(session_id, request, gateway, Purpose.READ)
     cues = await gateway.talk.cues(session_id, language)
     if form == "vtt":
         return Response(web_vtt(cues), media_type="text/vtt; charset=utf-8")
+    if form == "srt":
+        return Response(sub_rip(cues), media_type="application/x-subrip; charset=utf-8")
     return Response(plain_text(cues), media_type=MediaType.TEXT)
 
 
@@ -180,8 +203,8 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
     issuer = gateway.needs.issuer
     if issuer is None:
         return Response(b"", status_code=404)
-    if not gateway.needs.open_issuer and not is_on_this_machine(request):
-        raise Refusal("FORBIDDEN", "tokens are issued on this machine only")
+    if not gateway.needs.open_issuer and not is_on_this_machine(request, gateway):
+        raise Refusal("FORBIDDEN", "tokens are issued on this machine only, with --trust-loopback")
     wish = await read_body(request, TokenWish)
     subject = wish.subject or f"speaker-{memorable_id()}"
     token = issuer.issue(subject, session_id=wish.session_id)
@@ -227,6 +250,7 @@ SESSION_ROUTES = [
     get_session,
     patch_session,
     delete_session,
+    give_feedback,
     list_listeners,
     remove_listener,
     talk_audio,

@@ -178,7 +178,7 @@ class Conversation:
             case Heartbeat():
                 return HeartbeatAck()
             case Heard():
-                self._record_heard(command)
+                self._record_playback(command)
                 return None
             case JoinSession():
                 joined = await self._services.listeners.join(self._connection, command)
@@ -232,7 +232,7 @@ class Conversation:
             return None  # it was told with everyone else
         return broadcast_state(live.session_id, live.standing(self._services.now_ms()))
 
-    def _record_heard(self, command: Heard) -> None:
+    def _record_playback(self, command: Heard) -> None:
         session_id, language = self._connection.session_id, self._connection.language
         if session_id is not None and language is not None:
-            self._services.captions.record_heard(session_id, language, command.sequence_number)
+            self._services.captions.record_playback(session_id, language, command.sequence_number)

@@ -44,7 +44,9 @@ class Peer:
 @dataclass(slots=True)
 class Connection:
     """``listener_id``: whose it is, over all connections that a listener has had; empty: nobody's
-    who listens. ``token_announced``: it was told when its token ends."""
+    who listens. ``by_secret``: it was let in by more than the session's id.
+    ``token_announced``: it was told when its token ends, which it survives if it
+    ``outlives_token``."""
 
     connection_id: str
     peer: Peer
@@ -59,6 +61,7 @@ class Connection:
     capabilities: tuple[str, ...] = ()
     room_id: str | None = None
     listener_id: str = ""
+    by_secret: bool = False
     token_announced: bool = False
     outlives_token: bool = False
     closing: tuple[int, str] | None = None

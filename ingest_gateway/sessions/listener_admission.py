@@ -36,10 +36,12 @@ _SAID: dict[Verdict, tuple[ErrorCode, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """``listener_id``: of the seat that was shown; None: somebody new."""
+    """``by_secret``: by the link's key, a seat, or as its owner. ``listener_id``: of the seat that
+    was shown; None: somebody new."""
 
     live: LiveSession
     rules: ListeningRules
+    by_secret: bool
     listener_id: str | None
 
 
@@ -60,7 +62,7 @@ class ListenerAdmission:
         admitted = await self.admit(peer, session_id, shown, Purpose.JOIN)
         if admitted.live.ended:
             raise Refusal("SESSION_ENDED", "this session has ended")
-        await self._limits.check_join(peer, session_id)
+        await self._limits.check_join(peer, session_id, by_secret=admitted.by_secret)
         if len(self._seated) >= _MOST_SEATED:
             self._seated.clear()
         self._seated.add((peer.limit_name, session_id))
@@ -72,14 +74,14 @@ class ListenerAdmission:
         live = await self._find(peer, session_id, shown)
         rules = ListeningRules.of(live.row.info.extra)
         if peer.identity is not None and peer.identity.subject == live.row.info.speaker_id:
-            return Admitted(live, rules, None)
+            return Admitted(live, rules, True, None)
         decision = rules.decide(shown, purpose)
         if not decision.by_secret and rules.key is not None:
             self._check_alias(peer, session_id)
         if shown.code and rules.code is not None and decision.listener_id is None:
             self._limits.check_code_guesser(peer, session_id, by_secret=decision.by_secret)
         await self._judge(peer, session_id, decision)
-        return Admitted(live, rules, decision.listener_id)
+        return Admitted(live, rules, decision.by_secret, decision.listener_id)
 
     async def _find(self, peer: Peer, session_id: str, shown: Shown) -> LiveSession:
         if self._live.loaded(session_id) is None:

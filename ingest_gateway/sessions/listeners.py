@@ -28,6 +28,7 @@ from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import (
     ChangeLanguage,
     ClipUrl,
+    FeedbackKind,
     JoinSession,
     ListenerCount,
     RefreshUrl,
@@ -35,11 +36,12 @@ from ingest_gateway.protocol.messages import (
     SessionLeft,
 )
 from ingest_gateway.read_side.captions import Captions
-from ingest_gateway.sessions.hub import Connection, Hub
+from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.ids import new_listener_id
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission, refusal_of
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.request_limits import RequestLimits
 from schemas.values import ControlKind, SessionInfo
 
 CLOSE_REMOVED = 4403
@@ -58,6 +60,7 @@ class ListenerDependencies:
     captions: Captions
     languages: Languages
     admission: ListenerAdmission
+    request_limits: RequestLimits
     limits: Limits
     writer: RecordWriter
     gateway_id: str
@@ -81,6 +84,7 @@ class Listeners:
             await self.leave(connection)
         capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
         connection.listener_id = admitted.listener_id or connection.listener_id or new_listener_id()
+        connection.by_secret = admitted.by_secret
         await self._listen(connection, live, language, capabilities)
         joined = await self._joined(live, language, wanted.since_sequence)
         seat = admitted.rules.seat(connection.listener_id)
@@ -113,7 +117,10 @@ class Listeners:
 
     async def remove_removed(self, session_id: str) -> None:
         """Whoever was removed through another gateway."""
-        live = await self._live.find_fresh(session_id, 0)
+        live = self._live.loaded(session_id)
+        if live is None:
+            return
+        await self._live.read_extra(live)
         for listener_id in ListeningRules.of(live.row.info.extra).removed:
             self.remove(live, listener_id)
 
@@ -143,6 +150,17 @@ class Listeners:
             sequence_number=wanted.sequence_number,
             url=url,
         )
+
+    async def feedback(self, peer: Peer, session_id: str, kind: FeedbackKind) -> None:
+        """Count what a listener says of how the talk is heard; its speaker and operators see it.
+        Raises Refusal: NO_SESSION, RATE_LIMITED."""
+        await self._needs.request_limits.check_feedback(peer, session_id)
+        live = await self._live.find(session_id)
+        change = CountChange(feedback={kind: 1})
+        counts = await self._live.ask(
+            lambda: self._live.tables.count_listeners(session_id, change, self._now_ms())
+        )
+        live.feedback = counts.feedback
 
     async def mend(self, session_id: str) -> None:
         """Compare the counter with the connections and announce what changed by it."""
@@ -184,7 +202,7 @@ class Listeners:
             if (connection.language, connection.capabilities) == (language, capabilities):
                 return
         limit = self._needs.limits.listeners_per_session
-        if before is None and len(self._hub.listeners(live.session_id)) >= limit:
+        if before is None and self._is_full(connection, live.session_id, limit):
             raise Refusal(
                 "RATE_LIMITED",
                 f"this session has its {limit} listeners",
@@ -200,6 +218,12 @@ class Listeners:
         change = count_change(before, row)
         if change:
             await self._count(live.session_id, change)
+
+    def _is_full(self, connection: Connection, session_id: str, limit: int) -> bool:
+        """Guests who know the id alone take no places of those who have the link."""
+        here = self._hub.listeners(session_id)
+        alike = sum(one.by_secret == connection.by_secret for one in here)
+        return alike >= limit or len(here) >= 2 * limit
 
     def _row(self, connection: Connection, session_id: str, language: str) -> ConnectionRow:
         return ConnectionRow(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -48,7 +48,8 @@ class LiveSession:
     in an earlier tenure is not declared missing. ``owning`` is held by who asks the tables for the
     session's audio, so that no answer is out of date. ``told`` is what the listeners of this
     gateway were told last, ``read_at_ms`` when ``refresh`` read the row, and ``extra_read_at_ms``
-    when ``row.info.extra`` was read.
+    when ``row.info.extra`` was read; ``feedback`` is what its listeners said, as it was counted
+    last.
     """
 
     row: SessionRow
@@ -66,6 +67,7 @@ class LiveSession:
     slowed_at_ms: int = 0
     told: Standing | None = None
     read_at_ms: int = 0
+    feedback: Mapping[str, int] = field(default_factory=dict[str, int])
     extra_read_at_ms: int = 0
 
     @property

@@ -34,13 +34,20 @@ class RequestLimits:
         """Keys for a signaling channel. Raises Refusal: RATE_LIMITED."""
         await self._count("keys", peer.limit_name, self._limits.joins_per_minute)
 
-    async def check_join(self, peer: Peer, session_id: str) -> None:
-        """Everybody behind a hall's address joins the same session. Raises Refusal:
-        RATE_LIMITED."""
+    async def check_feedback(self, peer: Peer, session_id: str) -> None:
+        """Raises Refusal: RATE_LIMITED."""
+        allowed = self._limits.feedback_per_minute
+        await self._count(f"feedback:{session_id}", peer.limit_name, allowed)
+
+    async def check_join(self, peer: Peer, session_id: str, *, by_secret: bool) -> None:
+        """Everybody behind a hall's address joins the same session; those with the link's secret
+        are counted apart, so that nobody without it keeps them out. Who has to wait is told the
+        place in the queue. Raises Refusal: RATE_LIMITED."""
         is_guest = peer.identity is None
         limits = self._limits
         allowed = limits.hall_joins_per_minute if is_guest else limits.joins_per_minute
-        await self._count(f"join:{session_id}", peer.limit_name, allowed)
+        way = "link" if by_secret else "id"
+        await self._count(f"join:{way}:{session_id}", peer.limit_name, allowed, queued=is_guest)
 
     def check_guesser(self, peer: Peer) -> None:
         """Before a session is looked up by what may be a guess. Raises Refusal: RATE_LIMITED."""
@@ -82,15 +89,25 @@ class RequestLimits:
             self._held_up[f"{what}:{who}"] = self._now_ms() + _WINDOW_MS
             raise
 
-    async def _count(self, what: str, who: str, allowed: int) -> None:
+    async def _count(self, what: str, who: str, allowed: int, *, queued: bool = False) -> None:
         now_ms = self._now_ms()
         window = now_ms // _WINDOW_MS
         ends_at_ms = (window + 1) * _WINDOW_MS
         # The row names neither a session nor an address: it outlives its minute.
         key = hashlib.sha256(f"{what}:{who}:{window}".encode()).hexdigest()
         count = await self._live.ask(lambda: self._live.tables.count_request(key, ends_at_ms))
-        if count > allowed:
-            raise _limited(allowed, ends_at_ms - now_ms)
+        if count <= allowed:
+            return
+        wait_ms = ends_at_ms - now_ms
+        if not queued:
+            raise _limited(allowed, wait_ms)
+        place = count - allowed
+        raise Refusal(
+            "RATE_LIMITED",
+            f"many are coming in: you are number {place} of those who wait",
+            retry_after_ms=wait_ms + place * _WINDOW_MS // allowed,
+            place=place,
+        )
 
 
 def _limited(allowed: int, wait_ms: int) -> Refusal:

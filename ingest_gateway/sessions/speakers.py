@@ -233,6 +233,7 @@ class Speakers:
     async def status(self, session_id: str) -> SessionStatus:
         live = await self._live.find(session_id)
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+        live.feedback = counts.feedback
         heard = {language: counts.by_language[language] for language in counts.languages}
         return SessionStatus(
             session_id=session_id,
@@ -240,6 +241,7 @@ class Speakers:
             listeners=heard,
             lag_ms=self._needs.captions.lag_ms(session_id),
             sequence=live.durable_sequence,
+            feedback=counts.feedback,
         )
 
     async def disconnected(self, connection: Connection, session_id: str) -> None:
@@ -355,7 +357,6 @@ class Speakers:
         now_ms = self._now_ms()
         if live.standing(now_ms) == live.told:
             return
-        self.on_change(live.session_id)
         listeners = self._needs.hub.listeners(live.session_id)
         self._tell(live, listeners)
         if ROOM_ID not in live.row.info.extra:  # its room's listeners are told by that
@@ -364,15 +365,14 @@ class Speakers:
                 listener.send(state)
 
     def _tell_all(self, live: LiveSession) -> None:
-        self.on_change(live.session_id)
         speaker = [] if live.speaker is None else [live.speaker]
         self._tell(live, [*speaker, *self._needs.hub.listeners(live.session_id)])
 
     def _tell(self, live: LiveSession, everybody: list[Connection]) -> None:
-        live.told = standing = live.standing(self._now_ms())
-        message = broadcast_state(live.session_id, standing)
+        self.on_change(live.session_id)
+        live.told = live.standing(self._now_ms())
         for one in everybody:
-            one.send(message)
+            one.send(broadcast_state(live.session_id, live.told))
 
     def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
         if live.row.info.speaker_id != identity.subject:

@@ -2,7 +2,14 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { catalogues } from "./catalogues.ts";
 
-const PAGES = ["index.html", "listen.html", "organise.html", "operate.html", "missing.html"];
+const PAGES = [
+  "index.html",
+  "listen.html",
+  "organise.html",
+  "operate.html",
+  "missing.html",
+  "trust.html",
+];
 const GALLERY = ["gallery.html"];
 
 // Each page has only what it needs: a listener's phone never loads the speaker's code. The gallery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiortc import RTCDataChannel
 
-from ingest_gateway.webrtc.line import Line
+from ingest_gateway.webrtc.peer_connection import PeerConnection
 
 _MOST_BUFFERED_BYTES = 1024 * 1024
 
@@ -12,7 +12,7 @@ _MOST_BUFFERED_BYTES = 1024 * 1024
 class ChannelSocket:
     """What the outbox takes for a socket. A client without a data channel is told nothing."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: PeerConnection) -> None:
         self.channel: RTCDataChannel | None = None
         self._line = line
 

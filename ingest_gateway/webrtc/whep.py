@@ -39,8 +39,8 @@ from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
-from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
+from ingest_gateway.webrtc.peer_connection import PeerConnection
 from ingest_gateway.webrtc.playout import Begun
 from ingest_gateway.webrtc.talk_track import ListenerTrack, TalkTrack
 
@@ -89,7 +89,7 @@ class WhepListener:
         self._language = wanted.target_language
         self._wanted = wanted
         self._ice = ice
-        self._line = Line(ice)
+        self._line = PeerConnection(ice)
         self._socket = _TrackSocket(self._line, self._receive)
         self._mine = ListenerTrack(self._begun)
         self._reads_along = False
@@ -166,7 +166,7 @@ class WhepListener:
         if self._reads_along:
             self._connection.send(Playing(session_id, language, clip.number, clip.duration_s))
         else:
-            self._gateway.captions.record_heard(session_id, language, clip.number)
+            self._gateway.captions.record_playback(session_id, language, clip.number)
 
     def _receive(self, text: str) -> None:
         """A message over the data channel."""
@@ -176,7 +176,7 @@ class WhepListener:
             match event:
                 case Heard():
                     number = event.sequence_number
-                    self._gateway.captions.record_heard(self._session_id, self._language, number)
+                    self._gateway.captions.record_playback(self._session_id, self._language, number)
                 case Heartbeat():
                     self._connection.send(HeartbeatAck())
                 case Refused():
@@ -198,7 +198,7 @@ class WhepListener:
 class _TrackSocket(ChannelSocket):
     """What the outbox takes for a socket: messages go to the track, and on to a data channel."""
 
-    def __init__(self, line: Line, receive: Callable[[str], None]) -> None:
+    def __init__(self, line: PeerConnection, receive: Callable[[str], None]) -> None:
         super().__init__(line)
         self._receive = receive
         self.track: TalkTrack | None = None

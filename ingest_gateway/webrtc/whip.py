@@ -24,8 +24,8 @@ from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
 from ingest_gateway.webrtc.ice import IceSettings
-from ingest_gateway.webrtc.line import Line
 from ingest_gateway.webrtc.offers import prepared
+from ingest_gateway.webrtc.peer_connection import PeerConnection
 from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
 
 LONGEST_INBOX = 120
@@ -50,7 +50,7 @@ class WhipSpeaker:
         self._gateway = gateway
         self._ice = ice
         self._session_id = session_id
-        self._line = Line(ice)
+        self._line = PeerConnection(ice)
         self._socket = ChannelSocket(self._line)
         self._connection = Connection(
             connection_id=new_connection_id(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from pipelines.reading.decoding import decoded
-from pipelines.reading.reader import ReadBatch, ReadOptions
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.reader import ReadBatch, ReadOptions
+from pipelines.log.record_decoder import decoded
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools

@@ -19,8 +19,8 @@ from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.positions import SupersededError
 from connectors.registry import Connectors
-from pipelines.reading.reader import ReadBatch, ReadOptions, ShardReader
-from pipelines.reading.shards import SavedMarks, ShardProgress
+from pipelines.log.reader import ReadBatch, ReadOptions, ShardReader
+from pipelines.log.shards import SavedMarks, ShardProgress
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.supervision import Supervised
 from pipelines.session.records import Place

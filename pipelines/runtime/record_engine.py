@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.ledger import Ledger
-from pipelines.reading.decoding import decoded
-from pipelines.reading.reader import ReadBatch, ReadOptions
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.reader import ReadBatch, ReadOptions
+from pipelines.log.record_decoder import decoded
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.session.coverage import Coverage

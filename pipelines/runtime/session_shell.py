@@ -17,11 +17,11 @@ from connectors.interfaces.confidence import without_invented
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.registry import Connectors
-from pipelines.runtime.captioning import Captioner
+from pipelines.runtime.live_captions import Captioner
 from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.supervision import Supervised
-from pipelines.runtime.warming import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.sentences.settings import ReleaseSettings
 from pipelines.session import commands as do
 from pipelines.session.caption_queue import Caption
@@ -54,7 +54,7 @@ class SessionTools:
         loop: WorkerLoop,
         connectors: Connectors,
         speculation: SpeculativeDelivery,
-        warming: Warming,
+        warming: WarmUp,
         release: ReleaseSettings | None = None,
         releases: ReleaseRuns | None = None,
     ) -> None:

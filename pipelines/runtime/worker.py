@@ -12,17 +12,17 @@ from typing import Protocol, TypeVar
 
 from beam_flink_kit.async_calls import AsyncCalls
 from beam_flink_kit.held_tick import Bell
+from beam_flink_kit.interpreter_settings import shorten_thread_switches, tune_garbage_collection
 from beam_flink_kit.loops import TimeMode, WorkerLoop, loop_for
-from beam_flink_kit.worker_tuning import shorten_thread_switches, tune_garbage_collection
 from connectors.registry import Connectors
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.engine import Engine
 from pipelines.runtime.reading_engine import ReadingEngine
 from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warming import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.sentences.settings import ReleaseSettings
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class Worker:
         self.bell = Bell(self.loop)
         self.calls = AsyncCalls(self.bell)
         self.connectors = settings.connectors.build()
-        warming = Warming(self.loop, self.connectors)
+        warming = WarmUp(self.loop, self.connectors)
         self.speculation = SpeculativeDelivery(
             self.loop, self.connectors, is_on=settings.speculates
         )

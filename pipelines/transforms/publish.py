@@ -55,7 +55,7 @@ class PublishClip:
         await publication.publish(item.clip)
         if publication.error is not None:
             yield self._letter(item, publication.error, at)
-        if publication.told:
+        if publication.sent:
             outcome = publication.outcome()
             at.connectors.traces.tell(outcome)
             yield outcome
@@ -80,7 +80,7 @@ class PublishClip:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _SentMessage:
     """One message to one audience, as of when it was sent."""
 
     has_clip: bool
@@ -98,7 +98,7 @@ class Publication:
     """
 
     def __init__(self, translation: Translation, at: CallSite) -> None:
-        self.told: list[_Told] = []
+        self.sent: list[_SentMessage] = []
         self.error: ConnectorError | None = None
         self._translation = translation
         self._at = at
@@ -112,7 +112,7 @@ class Publication:
     @property
     def is_delivered(self) -> bool:
         """Whether it is brought to its listeners, as far as they could be asked."""
-        return bool(self.told) and not self._is_owed
+        return bool(self.sent) and not self._is_owed
 
     async def publish(self, clip: Clip | None) -> None:
         """Fix the outcome and carry it out. The translation says why there is no ``clip``."""
@@ -135,9 +135,9 @@ class Publication:
 
     def outcome(self) -> Outcome:
         """Of everything that was told; as of the last message that had a listener."""
-        clip_went_out = any(each.has_clip and each.delivery.delivered for each in self.told)
+        clip_went_out = any(each.has_clip and each.delivery.delivered for each in self.sent)
         last = max(
-            self.told,
+            self.sent,
             key=lambda each: (each.delivery.listeners > 0, each.timeline.marked_at_ms),
         )
         return Outcome(
@@ -146,8 +146,8 @@ class Publication:
             self._language,
             self._key,
             None if clip_went_out else self._skipped,
-            sum(each.delivery.delivered for each in self.told),
-            sum(each.delivery.listeners for each in self.told),
+            sum(each.delivery.delivered for each in self.sent),
+            sum(each.delivery.listeners for each in self.sent),
             last.timeline,
         )
 
@@ -255,7 +255,7 @@ class Publication:
         except ConnectorError as error:
             self._note(error)
             return
-        self.told.append(_Told(has_clip, delivery, timeline))
+        self.sent.append(_SentMessage(has_clip, delivery, timeline))
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """The ledger is waited for: without it no listener may be told."""

@@ -11,8 +11,8 @@ from apache_beam.transforms.window import TimestampedValue
 from beam_flink_kit.async_dofn import DEAD_LETTERS
 from beam_flink_kit.ticks import Tick
 from beam_flink_kit.typed_outputs import typed
-from pipelines.reading.reader import ReadOptions
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.reader import ReadOptions
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.record_engine import RecordEngine
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.session.records import ReadRecord

@@ -24,7 +24,7 @@ from beam_flink_kit.process_scope import ScopedDoFn
 from beam_flink_kit.step_metrics import StepMetrics
 from beam_flink_kit.ticks import TICK
 from pipelines.coders import StateCoder
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine
 from pipelines.runtime.worker import Worker, WorkerSettings
 from schemas.values import Utterance

@@ -12,8 +12,8 @@ from beam_flink_kit.async_dofn import DEAD_LETTERS
 from beam_flink_kit.ticks import Tick
 from beam_flink_kit.typed_outputs import typed
 from connectors.interfaces.speech_to_text import SharedSpeechToText
-from pipelines.reading.reader import ReadOptions
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.reader import ReadOptions
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.engine import Engine
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter

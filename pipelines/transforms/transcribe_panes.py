@@ -27,7 +27,7 @@ from beam_flink_kit.step_metrics import StepMetrics
 from beam_flink_kit.ticks import TICK, Tick
 from beam_flink_kit.typed_outputs import typed
 from pipelines.coders import StateCoder
-from pipelines.reading.shards import SavedMarks
+from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import claim_generation, emptied
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings

@@ -3,6 +3,8 @@ post to the gateway as it does; the microphone is a WAV file."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import wave
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from websockets.exceptions import ConnectionClosed
 
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.routes import pages
@@ -22,7 +25,7 @@ from schemas.names import clip_key
 from tests.browser.clip_server import ServedClips, tone_clip
 from tests.browser.listener_page import choose_language
 from tests.browser.wire import Wire
-from tests.integration.gateway.conftest import RunningGateway, in_memory, running
+from tests.integration.gateway.conftest import Client, RunningGateway, in_memory, running
 
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = Path(__file__).parents[2] / "build" / "browser"
@@ -85,6 +88,7 @@ class Stage:
     browser: Browser
     job: GatewayNotifier
     problems: list[str] = field(default_factory=list)
+    signs: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     async def open(
         self,
@@ -93,10 +97,11 @@ class Stage:
         phone: bool = False,
         host: str = "127.0.0.1",
         memory: dict[str, str] | None = None,
+        wire: Wire | None = None,
         **options: Any,
     ) -> Page:
         """A page as a person of their own would open it. ``memory``: what the pages have kept in
-        the browser before."""
+        the browser before; ``wire``: another way to the gateway than that of the others."""
         size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
         context: BrowserContext = await self.browser.new_context(
             viewport=size,  # type: ignore[arg-type]
@@ -111,7 +116,7 @@ class Stage:
             await context.add_init_script(f"localStorage.setItem({key}, {json.dumps(value)})")
         page = await context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{path}: {error}"))
-        await page.goto(f"http://{host}:{self.wire.port}{path}")
+        await page.goto(f"http://{host}:{(wire or self.wire).port}{path}")
         return page
 
     async def speaking(self, **options: Any) -> tuple[Page, str]:
@@ -126,7 +131,20 @@ class Stage:
 
     async def session(self) -> str:
         """A session whose speaker is not a page."""
-        return (await self.gateway.speaker())[1]
+        return (await self.speaker())[1]
+
+    async def speaker(self) -> tuple[Client, str]:
+        """One who is no page, and a new session. It gives a sign of itself as pages do."""
+        client, session_id = await self.gateway.speaker()
+
+        async def give_signs() -> None:
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await client.send("heartbeat")
+                    await asyncio.sleep(1)
+
+        self.signs.append(asyncio.create_task(give_signs()))
+        return client, session_id
 
     async def listening(self, session_id: str, *, touched: bool = True, **options: Any) -> Page:
         """A page that listens in Spanish. ``touched``: the language was chosen on it; otherwise
@@ -219,6 +237,8 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
         exits.push_async_callback(job.close)
         one = Stage(gateway, clips, wire, chromium, job)
         yield one
+        for task in one.signs:
+            task.cancel()
         for context in chromium.contexts:
             await context.close()
         assert one.problems == []

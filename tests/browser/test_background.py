@@ -21,7 +21,7 @@ from schemas.values import AudioChunk
 from tests.browser.conftest import CHROMIUM, SLOW_MS, Stage, end_talk
 from tests.browser.listener_page import choose_language, transcript
 from tests.integration.gateway.conftest import until
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -19,7 +19,7 @@ from tests.browser.listener_page import (
     show_original,
     transcript,
 )
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -163,7 +163,7 @@ async def test_muted_is_silent_and_the_talk_goes_on(stage: Stage) -> None:
 async def test_a_talk_that_is_not_there_or_over_is_said(stage: Stage) -> None:
     page = await stage.open("/listen/no-such-1")
     await expect(page.get_by_role("alert")).to_contain_text("no talk called “no-such-1”")
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     await page.get_by_label("Name of the talk").fill(f"{stage.wire.url}/listen/{session_id}")
     await page.get_by_role("button", name="Listen").click()
     await choose_language(page, "Español")

@@ -9,7 +9,7 @@ from connectors.interfaces.notifier import Audience
 from tests.browser.conftest import SLOW_MS, Stage
 from tests.browser.listener_page import change_language, pieces, settings
 from tests.browser.udp_relay import UdpRelay
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -42,7 +42,7 @@ async def by_track(stage: Stage, session_id: str, page: Page) -> None:
 
 
 async def test_a_track_is_heard_and_its_captions_are_read(stage: Stage) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     await tell_a_talk(stage.gateway, session_id)
     page = await stage.listening(session_id, phone=True)
     await by_track(stage, session_id, page)

@@ -34,7 +34,7 @@ async def test_what_a_media_recorder_writes_becomes_durable_samples(stage: Stage
     page = await context.new_page()
     await page.goto(f"{stage.gateway.url}/healthz")
     fragments = await page.evaluate(RECORD, 12)
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     for at_ms, data in fragments:
         await speaker.send(
             "audioChunk",

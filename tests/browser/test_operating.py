@@ -34,7 +34,7 @@ async def test_an_operator_sees_a_talk_go_by(stage: Stage) -> None:
     page = await stage.open(f"/operate#token={operators_token()}")
     await expect(figure(page, "Sessions")).to_have_text("0")
     assert "token" not in page.url
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     await stage.gateway.listener(session_id, "es")
     await stage.gateway.listener(session_id, "ca")
     for sequence in range(4):

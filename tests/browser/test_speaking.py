@@ -80,8 +80,9 @@ async def test_the_speaker_sees_who_listens_and_reads_what_was_heard(stage: Stag
     await expect(page.get_by_role("heading", name="1 listener")).to_be_visible()
     await expect(page.get_by_role("row", name="Español 1")).to_be_visible()
     link = page.get_by_role("link", name="/listen/")
-    assert await link.get_attribute("href") == f"{stage.wire.url}/listen/{session_id}"
-    await expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    key = await stage.gateway.key(session_id)
+    assert await link.get_attribute("href") == f"{stage.wire.url}/listen/{session_id}#{key}"
+    await expect(page.get_by_text("Phones cannot open this link")).to_be_visible()
     for number, text, final in [(0, "helo", False), (0, "Hello.", True), (1, "and", False)]:
         words: dict[str, object] = {
             "type": "ownCaption",

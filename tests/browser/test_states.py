@@ -19,7 +19,7 @@ from tests.browser.listener_page import (
     transcript,
 )
 from tests.integration.gateway.conftest import ISSUER
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -92,7 +92,7 @@ async def test_each_state_of_the_speakers_page(stage: Stage) -> None:
 
 
 async def test_each_state_of_the_listeners_page(stage: Stage) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     page = await stage.open("/listen", phone=True)
     album = Album(stage, page, "listener")
     await page.get_by_role("heading", name="Which talk?").wait_for()

@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page, expect
 from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
-from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.routes import pages
 from local_stack.ports import free_ports
 from schemas.avro_codec import decode
@@ -56,7 +56,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     await asyncio.to_thread(make_certificate, key, cert)
     (port,) = free_ports(1)
-    public = f"https://localhost:{port}"
+    public = f"https://talks.test:{port}"
     gateway = Gateway(in_memory(public_url=public))
     config = server_config(create_app(gateway), "127.0.0.1", port, tls_cert=cert, tls_key=key)
     server = uvicorn.Server(config)
@@ -112,7 +112,9 @@ async def test_the_code_opens_the_listeners_page_over_tls(
     await speaker.get_by_text("Live", exact=True).wait_for()
     session_id = await speaker.locator(".invitation .session").inner_text()
     link = await read_by_a_camera(speaker)
-    assert link == f"{served.public}/listen/{session_id}"
+    row = await served.gateway.needs.tables.get(session_id)
+    assert row is not None
+    assert link == f"{served.public}/listen/{session_id}#{row.info.extra['listeningKey']}"
 
     listener = await opened(chromium, link)
     await choose_language(listener, "Español")

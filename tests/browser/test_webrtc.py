@@ -39,7 +39,7 @@ def chunks(stage: Stage) -> list[AudioChunk]:
 async def test_a_microphone_by_whip_keeps_time_with_and_without_loss(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, lost_every: int | None
 ) -> None:
-    speaker, session_id = await stage.gateway.speaker()
+    speaker, session_id = await stage.speaker()
     await speaker.socket.close()
     if lost_every is not None:
         take = WhipSpeaker._packet
@@ -68,6 +68,21 @@ async def test_a_microphone_by_whip_keeps_time_with_and_without_loss(
     mute = {"action": "muteBroadcast", "sessionId": session_id}
     await page.evaluate("(message) => window.channel.send(JSON.stringify(message))", mute)
     await page.wait_for_function("window.told.some((one) => one.state === 'muted')")
+
+
+async def test_sound_beside_a_picture_in_av1_alone_is_taken(stage: Stage) -> None:
+    speaker, session_id = await stage.gateway.speaker()
+    await speaker.socket.close()
+    page = await a_page(stage, permissions=["microphone"])
+    arguments = [f"{stage.gateway.url}/whip/{session_id}", stage.gateway.token()]
+    said = await page.evaluate("([url, token]) => window.speakByWhipWithAv1(url, token)", arguments)
+    pictures = [
+        line for line in said["offer"].splitlines() if "rtpmap" in line and "/90000" in line
+    ]
+    assert pictures
+    assert all("AV1/" in line for line in pictures)
+    await stage.until(lambda: len(chunks(stage)) >= 8)
+    assert level(heard([one.pcm for one in chunks(stage)])) > 0.01
 
 
 async def test_a_listener_by_whep_hears_clips_in_order(stage: Stage) -> None:

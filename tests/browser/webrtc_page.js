@@ -34,6 +34,21 @@ window.speakByWhip = async (url, token) => {
   return answered(peer, url, token);
 };
 
+// A picture beside the sound, in AV1 and nothing else, as OBS can be set to send.
+window.speakByWhipWithAv1 = async (url, token) => {
+  const media = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const canvas = document.createElement("canvas");
+  canvas.getContext("2d").fillRect(0, 0, 10, 10);
+  const peer = (window.peer = new RTCPeerConnection());
+  const picture = peer.addTransceiver(canvas.captureStream(5).getVideoTracks()[0], {
+    direction: "sendonly",
+  });
+  const { codecs } = RTCRtpSender.getCapabilities("video");
+  picture.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === "video/AV1"));
+  peer.addTransceiver(media.getAudioTracks()[0], { direction: "sendonly" });
+  return answered(peer, url, token);
+};
+
 window.listenByWhep = async (url) => {
   const peer = (window.peer = new RTCPeerConnection());
   peer.addTransceiver("audio", { direction: "recvonly" });

@@ -137,6 +137,22 @@ class SessionTablesContract(ABC):
         assert not await tables.save_progress(Progress(session_id, 0, 5, None, T0_MS, 1))
         assert await tables.get(session_id) == ended
 
+    async def test_what_listeners_say_is_counted_beside_them(
+        self, tables: SessionTables, session_id: str
+    ) -> None:
+        await tables.count_listeners(session_id, CountChange({"es": 1}), T0_MS)
+        said = CountChange(feedback={"cannotHear": 1})
+        await tables.count_listeners(session_id, said, T0_MS + 1)
+        counts = await tables.count_listeners(session_id, said, T0_MS + 2)
+        assert (dict(counts.feedback), counts.languages) == ({"cannotHear": 2}, ("es",))
+        assert not counts.begins_or_ends(said)
+        mended = await tables.mend_listener_counts(
+            session_id, counts, ListenerCounts({"fr": 1}), T0_MS + 3
+        )
+        assert mended is not None
+        assert (dict(mended.feedback), mended.languages) == ({"cannotHear": 2}, ("fr",))
+        assert await tables.listener_counts(session_id) == mended
+
     async def test_live_sessions_are_those_not_ended(
         self, tables: SessionTables, session_id: str
     ) -> None:

@@ -10,13 +10,13 @@ from beam_flink_kit.loops import LiveLoop
 from connectors.interfaces.shard_source import ShardSource, StartAt
 from connectors.registry import Connectors
 from connectors.testing.connectors import scripted_connectors
-from pipelines.reading.decoding import decoded
-from pipelines.reading.reader import ReadBatch, ReadOptions
-from pipelines.reading.shards import Progress
+from pipelines.log.reader import ReadBatch, ReadOptions
+from pipelines.log.record_decoder import decoded
+from pipelines.log.shards import Progress
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warming import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.session.records import Place, ReadRecord
 from schemas.values import DeadLetter
 
@@ -28,7 +28,7 @@ Emitted = tuple[str, ReadRecord] | DeadLetter
 
 def session_tools(loop: LiveLoop, connectors: Connectors) -> SessionTools:
     speculation = SpeculativeDelivery(loop, connectors, is_on=False)
-    return SessionTools(loop, connectors, speculation, Warming(loop, connectors))
+    return SessionTools(loop, connectors, speculation, WarmUp(loop, connectors))
 
 
 class CollectingEngine(ReadingEngine):

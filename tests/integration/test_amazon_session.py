@@ -24,7 +24,7 @@ from local_stack.amazon_servers.transcribe_stream import Ending
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warming import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
@@ -73,7 +73,7 @@ class LiveSessions:
             ledger=self._ledger,
         )
         speculation = SpeculativeDelivery(loop, self._connectors, is_on=False)
-        warming = Warming(loop, self._connectors)
+        warming = WarmUp(loop, self._connectors)
         self._tools = SessionTools(loop, self._connectors, speculation, warming)
         self._segmenter = segmenter
         self.read_again = 0

@@ -113,6 +113,7 @@ def gateway(local_cloud: LocalCloud) -> Iterator[str]:
     port = free_port()
     command = [
         *(sys.executable, "-m", "ingest_gateway", f"--port={port}", f"--stage={settings.stage}"),
+        "--trust-loopback",
         *(f"--aws-endpoint={settings.endpoint_url}", "--languages=any"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

@@ -45,7 +45,7 @@ from connectors.testing.translation import ScriptedTranslator, ScriptedTranslato
 from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from pipelines.coders import register_coders
 from pipelines.live_translation import GraphOptions, live, live_windows
-from pipelines.reading.reader import ReadOptions
+from pipelines.log.reader import ReadOptions
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
@@ -90,7 +90,7 @@ class ScheduledTables(MemorySessionTables):
 
     async def listeners(self, session_id: str) -> ListenerLanguages:
         """Nobody mends the counts: the listeners here have no rows."""
-        return (await self.listener_counts(session_id)).heard()
+        return (await self.listener_counts(session_id)).listener_languages()
 
 
 @dataclass

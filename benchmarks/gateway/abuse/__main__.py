@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks import tables
 from benchmarks.gateway.abuse import attacks
 from benchmarks.gateway.abuse.attacks import ATTACKS, RATE_BYTES_PER_S, Attack
+from benchmarks.gateway.abuse.hall import Hall, fill_hall
 from benchmarks.gateway.abuse.honest import Place, listen_and_speak, open_place
 from benchmarks.gateway.abuse.judge import Run, Verdict, judged
 from local_stack.ports import free_ports
@@ -32,6 +33,7 @@ class Report:
     seconds: float
     rate_bytes_per_s: int
     verdicts: tuple[Verdict, ...]
+    hall: Hall | None
 
 
 async def _ready(url: str) -> None:
@@ -99,6 +101,7 @@ async def run(seconds: float, only: str, output: Path) -> int:
         os.sched_setaffinity(0, set(cores[1:]))
     url = f"http://127.0.0.1:{port}"
     verdicts: list[Verdict] = []
+    hall: Hall | None = None
     try:
         await _ready(url)
         await attacks.fill(await open_place(url), _FILL_S)
@@ -108,10 +111,13 @@ async def run(seconds: float, only: str, output: Path) -> int:
             for_s = seconds if attack is None else max(seconds, attack.at_least_s)
             verdicts.append(judged(await run_one(url, attack, for_s, server.pid)))
             print(f"{verdicts[-1].attack}: {'; '.join(verdicts[-1].problems) or 'held'}")
+        if only in "hall":
+            hall = await fill_hall(await open_place(url))
+            print(f"hall: {hall.seated} seated in {hall.seconds:.1f} s; {hall.problems or 'held'}")
     finally:
         server.terminate()
         await server.wait()
-    report = Report(seconds, RATE_BYTES_PER_S, tuple(verdicts))
+    report = Report(seconds, RATE_BYTES_PER_S, tuple(verdicts), hall)
     tables.show(
         f"{seconds:g} s each, attackers at {RATE_BYTES_PER_S * 8 / 1e6:g} Mbit/s",
         ("attack", "ack p50 ms", "p99 ms", "chunks", "events", "problems"),
@@ -125,6 +131,7 @@ async def run(seconds: float, only: str, output: Path) -> int:
     )
     tables.save(output, report)
     failed = [one.attack for one in verdicts if one.problems]
+    failed += ["hall"] if hall is not None and hall.problems else []
     worst_ms = max(one.ack_p99_ms for one in verdicts)
     state = f"FAILED: {', '.join(failed)}" if failed else "all bars held"
     print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import time
@@ -25,6 +26,11 @@ _HANDSHAKE = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n"
 )
 _NO_MASK = bytes(4)
+_WEBM_BOMB = (
+    bytes.fromhex("1a45dfa3801853806701ffffffffffffff1654ae6b")
+    + (2 * 32_000 | 1 << 28).to_bytes(4)
+    + b"\xec\x80" * 32_000
+)
 _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
     "a=rtpmap:111 opus/48000/2\r\na=recvonly\r\n"
@@ -51,15 +57,15 @@ async def _open(place: Place, head: bytes = b"") -> tuple[asyncio.StreamReader, 
 
 
 async def _flood(
-    place: Place, until_s: float, data: bytes, sockets: int, once: bytes = b""
+    place: Place, until_s: float, data: bytes, sockets: int, once: bytes = b"", head: bytes = b""
 ) -> None:
     """``once``, then ``data`` again and again, on so many sockets; each that is cut off comes
-    again."""
+    again. ``head``: lines of the handshake."""
 
     async def one() -> None:
         while time.monotonic() < until_s:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                _, writer = await _open(place, _HANDSHAKE % b"")
+                _, writer = await _open(place, _HANDSHAKE % head)
                 writer.write(once)
                 part = data * max(1, _WRITE_BYTES // len(data))
                 while time.monotonic() < until_s and not writer.is_closing():
@@ -198,6 +204,31 @@ async def _replay(place: Place, until_s: float) -> None:
     await _asked(until_s, once)
 
 
+async def _webm_bombs(place: Place, until_s: float) -> None:
+    """Of a speaker, into a session of its own: tracks that hold 32,000 elements."""
+    async with httpx.AsyncClient(base_url=place.url, timeout=10) as http:
+        token = (await http.post("/tokens", json={"subject": "mallory"})).json()["token"]
+        created = await http.post(
+            "/sessions",
+            json={"sourceLanguage": "en"},
+            headers={"authorization": f"Bearer {token}"},
+        )
+    session = {"sessionId": created.json()["sessionId"], "streamId": "s1"}
+    chunk = {
+        "action": "audioChunk",
+        **session,
+        "format": "webm",
+        "sampleRate": 16_000,
+        "channels": 1,
+        "encoding": "s16le",
+        "timestamp": 1_790_000_000_000,
+        "audioData": base64.b64encode(_WEBM_BOMB).decode(),
+    }
+    join = _text({"action": "joinAsSpeaker", **session, "nextSequence": 0})
+    line = f"sec-websocket-protocol: live-translation, token.{token}\r\n".encode()
+    await _flood(place, until_s, _text(chunk), 4, join, line)
+
+
 def _stranger_ends(http: Any, place: Place) -> Any:
     async def once() -> None:
         token = (await http.post("/tokens", json={"subject": "eve"})).json()["token"]
@@ -269,5 +300,6 @@ ATTACKS = (
     Attack("replayed tickets", ("ticket_refused",), _replay),
     _posting("a stranger ends the session", ("foreign_session",), _stranger_ends),
     _posting("SDP bombs", (), _bomb),
+    Attack("WebM bombs", (), _webm_bombs),
     _posting("nested lists", (), _nested),
 )

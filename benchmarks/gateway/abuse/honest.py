@@ -41,10 +41,11 @@ class Seen:
 
 @dataclass(slots=True)
 class Place:
-    """A session of the gateway at ``url``, and tokens for it."""
+    """A session of the gateway at ``url`` with its link's secret, and tokens for it."""
 
     url: str
     session_id: str
+    key: str
     speaker: str
     operator: str
 
@@ -61,7 +62,8 @@ async def open_place(url: str) -> Place:
         created = await http.post(
             "/sessions", json={"sourceLanguage": "en"}, headers=_bearer(speaker)
         )
-        return Place(url, created.json()["sessionId"], speaker, operator)
+        made = created.json()
+        return Place(url, made["sessionId"], made["listeningKey"], speaker, operator)
 
 
 def _bearer(token: str) -> dict[str, str]:
@@ -128,7 +130,7 @@ async def _acknowledged(
 
 async def _listen(place: Place, seen: Seen, until_s: float) -> None:
     async with connect(place.socket_url, proxy=None) as socket:
-        wanted = {"sessionId": place.session_id, "targetLanguage": "es"}
+        wanted = {"sessionId": place.session_id, "targetLanguage": "es", "key": place.key}
         await socket.send(json.dumps({"action": "joinSession", **wanted}))
         while json.loads(await socket.recv())["type"] != "sessionJoined":
             pass

@@ -25,10 +25,11 @@ from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
-from ingest_gateway.hosts.server.serving import run, server_config
+from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.sessions.languages import Languages
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk
@@ -70,6 +71,7 @@ class CountingSink:
 async def serve(port: int, connections: int) -> None:
     issuer, sink = LocalIssuer(), CountingSink()
     needs = GatewayDependencies(
+        edge=Edge(trust_loopback=True),
         tables=MemorySessionTables(wall_clock_ms),
         sink=sink,
         ledger=MemoryLedger(),

@@ -6,7 +6,7 @@ connections here, since every event may meet another process.
     lambda_*            entry points, one a function
     environment         settings and clients of a function, opened once a process
     events              API Gateway's documents as values; pure
-    stream_standing     which chunks of a stream are durable, whatever order they come in; pure
+    stream_progress     which chunks of a stream are durable, whatever order they come in; pure
     open_connections    what is known of a connection between two events
     one_event           a gateway for the time of one event
     socket_handlers     connect, frame, hang up

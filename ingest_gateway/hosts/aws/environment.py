@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.document_store import AmazonDocumentStore
@@ -31,7 +31,7 @@ class FunctionSettings(GatewaySettings):
 
     connections_endpoint: str
     gateway_id: str | None = "functions"
-    languages: Literal["offline", "amazon", "any"] = "amazon"
+    languages: str = "amazon"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def http_answer(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
     """Text as it is, anything else in base64."""
     kind = headers.get("content-type", "")
     is_text = kind.startswith("text/") or "json" in kind or not body
+    is_text = is_text and "content-encoding" not in headers
     return {
         "statusCode": status,
         "headers": dict(headers),

@@ -52,6 +52,7 @@ class HttpHandlers:
         )
 
     async def handle(self, call: HttpCall) -> dict[str, Any]:
+        call = replace(call, address=self._needs.edge.viewer(call.address, call.headers))
         event = OneEvent(self._needs, self._sockets)
         _gateway.set(event.gateway)
         async with event.running():

@@ -11,7 +11,7 @@ from connectors.calls.policy import Policies, call
 from connectors.interfaces.document_store import DocumentStore
 from connectors.interfaces.errors import RetryableError
 from ingest_gateway.access.auth import Identity
-from ingest_gateway.hosts.aws.stream_standing import StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import StreamProgress
 from ingest_gateway.protocol.connection_protocol import Listening, Speaking
 from ingest_gateway.protocol.limits import Limits, Tokens
 from ingest_gateway.sessions.hub import Peer
@@ -39,7 +39,7 @@ class OpenConnection:
     capabilities: tuple[str, ...] = ()
     listener_id: str = ""
     token_announced: bool = False
-    standing: StreamStanding | None = None
+    standing: StreamProgress | None = None
     slowed_at_ms: int = 0
     room_id: str | None = None
 
@@ -148,7 +148,7 @@ class OpenConnections:
         return msgspec.json.decode(document.text, type=OpenConnection)
 
 
-def with_standing(connection: OpenConnection, standing: StreamStanding) -> OpenConnection:
+def with_standing(connection: OpenConnection, standing: StreamProgress) -> OpenConnection:
     return replace(connection, standing=standing)
 
 

@@ -170,7 +170,7 @@ class SocketHandlers:
         await self._open.add(
             opened(
                 handshake.connection_id,
-                handshake.address,
+                self._needs.edge.viewer(handshake.address, handshake.headers),
                 handshake.user_agent,
                 identity_of(handshake.authorized),
                 self._needs.limits,

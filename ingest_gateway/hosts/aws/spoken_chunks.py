@@ -19,7 +19,7 @@ from ingest_gateway.audio_in.speaker_stream import MAX_JUMP, Hole, SpeakerStream
 from ingest_gateway.gateway import GatewayDependencies
 from ingest_gateway.hosts.aws.one_event import OneEvent
 from ingest_gateway.hosts.aws.open_connections import OpenConnection, RememberedConnection
-from ingest_gateway.hosts.aws.stream_standing import StreamStanding
+from ingest_gateway.hosts.aws.stream_progress import StreamProgress
 from ingest_gateway.protocol.connection_protocol import Audio, Refusal, Speaking
 from ingest_gateway.protocol.messages import AudioAck, ErrorMessage
 from ingest_gateway.sessions.hub import Connection
@@ -67,7 +67,7 @@ class SpokenChunks:
         await self._settle(connection, live, (number, offset_ms))
 
     @property
-    def _standing(self) -> StreamStanding:
+    def _standing(self) -> StreamProgress:
         standing = self._row.now.standing
         if standing is None:
             raise AssertionError("a speaker's connection has a standing")
@@ -175,7 +175,7 @@ class SpokenChunks:
         if hole is not None and await self._declare(live, hole):
             turn_ms = wait_ms
 
-            def behind(standing: StreamStanding) -> StreamStanding:
+            def behind(standing: StreamProgress) -> StreamProgress:
                 nonlocal wait_ms
                 wait_ms = turn_ms
                 standing = standing.passed(hole, now_ms)
@@ -207,8 +207,8 @@ class SpokenChunks:
         return live.tenure == tenure
 
     def _turn(
-        self, standing: StreamStanding, now_ms: int, *, again: bool = False
-    ) -> tuple[StreamStanding, int | None]:
+        self, standing: StreamProgress, now_ms: int, *, again: bool = False
+    ) -> tuple[StreamProgress, int | None]:
         """The standing when this handler acknowledges now (0), or promises to in so many
         milliseconds, or leaves it to another one (None)."""
         every_ms = self._needs.limits.ack_every_ms
@@ -227,7 +227,7 @@ class SpokenChunks:
             await self._row.read()
             now_ms = self._needs.now_ms()
 
-            def how(standing: StreamStanding, now_ms: int = now_ms) -> StreamStanding:
+            def how(standing: StreamProgress, now_ms: int = now_ms) -> StreamProgress:
                 nonlocal wait_ms
                 standing, wait_ms = self._turn(standing, now_ms)
                 return standing
@@ -248,7 +248,7 @@ class SpokenChunks:
         if await self._gateway.live.save_progress(live):
             connection.send(AudioAck(session_id=live.session_id, sequence=durable))
 
-    async def _change_standing(self, how: Callable[[StreamStanding], StreamStanding]) -> None:
+    async def _change_standing(self, how: Callable[[StreamProgress], StreamProgress]) -> None:
         def change(row: OpenConnection) -> OpenConnection:
             return row if row.standing is None else replace(row, standing=how(row.standing))
 
@@ -263,7 +263,7 @@ def with_stream(row: OpenConnection, live: LiveSession) -> OpenConnection:
     standing = row.standing
     if standing is not None and (standing.stream_id, standing.epoch) == (stream_id, epoch):
         return row
-    standing = StreamStanding(
+    standing = StreamProgress(
         epoch,
         stream_id,
         durable=live.row.durable_sequence,

@@ -13,6 +13,7 @@ from litestar.di import Provide
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
+from ingest_gateway.routes.captions import CAPTION_ROUTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
 from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
@@ -47,6 +48,7 @@ def create_app(gateway: Gateway) -> Litestar:
             *SIGNALING_ROUTES,
             *ROOM_ROUTES,
             *CONNECTION_ROUTES,
+            *CAPTION_ROUTES,
             *PAGE_ROUTES,
             *OPERATIONS_ROUTES,
             *OPENAPI_ROUTES,

@@ -24,10 +24,12 @@ from connectors.memory.ledger import MemoryLedger
 from connectors.memory.record_sink import MemoryRecordSink
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
+from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.edge_app import EdgeApp, behind_edge
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
-from ingest_gateway.hosts.server.serving import server_config
+from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages
@@ -139,11 +141,14 @@ class RunningGateway:
         self.gateway = Gateway(self.needs)
         loop = asyncio.get_running_loop()
         self.guard = Guard(self.guard_limits, self.gateway.security, loop.time)
-        config = server_config(create_app(self.gateway), "127.0.0.1", port, guard=self.guard)
+        config = server_config(self.app(), "127.0.0.1", port, guard=self.guard)
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server._serve())
         await until(lambda: self._server.started or self._serving.done())
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def app(self) -> EdgeApp:
+        return behind_edge(self.gateway, create_app(self.gateway))
 
     async def stop(self) -> None:
         await self._exits.aclose()
@@ -280,6 +285,18 @@ class RunningHandlers(RunningGateway):
         return sorted(super().chunks())
 
 
+async def listened_languages(
+    host: RunningGateway, session_id: str
+) -> list[tuple[int, tuple[str, ...]]]:
+    """The ``listeners`` records of the session's stream: (revision, languages)."""
+    await host.durable(session_id)
+    return [
+        (one.revision, one.languages or ())
+        for one in host.controls("listeners")
+        if one.session_id == session_id
+    ]
+
+
 LIMITS = Limits(creates_per_minute=1000, joins_per_minute=1000)
 
 
@@ -301,6 +318,7 @@ def in_memory(limits: Limits = LIMITS, **changes: Any) -> GatewayDependencies:
         verifier=ISSUER,
         issuer=ISSUER,
         gateway_id="gateway-1",
+        edge=Edge(trust_loopback=True),
         dead_letters=letters,
         flink_url="http://127.0.0.1:8081",
         limits=limits,

@@ -19,7 +19,7 @@ from connectors.memory.clip_store import MemoryClipStore
 from connectors.registry import Connectors
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from connectors.testing.connectors import scripted_connectors
-from pipelines.runtime.captioning import Captioner
+from pipelines.runtime.live_captions import Captioner
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.worker import CallSite
 from pipelines.session.caption_queue import Caption

@@ -9,6 +9,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from ingest_gateway.protocol.limits import Limits
+
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
 
@@ -196,3 +198,29 @@ async def test_health_and_metrics(gateway: RunningGateway) -> None:
         lines = (await http.get("/metrics")).text.splitlines()
         assert "gateway_chunks_total 1.0" in lines
         assert 'gateway_refused_total{code="UNKNOWN_ACTION"} 1.0' in lines
+
+
+async def test_a_listener_who_cannot_hear_is_seen_by_the_speaker(host: RunningGateway) -> None:
+    speaker, session_id = await host.speaker()
+    async with httpx.AsyncClient(base_url=host.url) as http:
+        for kind in ("cannotHear", "cannotHear", "good"):
+            said = await http.post(f"/sessions/{session_id}/feedback", json={"kind": kind})
+            assert said.status_code == 202
+        unknown = await http.post(f"/sessions/{session_id}/feedback", json={"kind": "<b>"})
+        assert (unknown.status_code, unknown.json()["code"]) == (400, "BAD_FIELD")
+        nowhere = await http.post("/sessions/no-such-1/feedback", json={"kind": "good"})
+        assert nowhere.json()["code"] == "NO_SESSION"
+        status = await speaker.ask("getSessionStatus", "sessionStatus", sessionId=session_id)
+        assert status["feedback"] == {"cannotHear": 2, "good": 1}
+        await speaker.ask("endSession", "broadcastState", sessionId=session_id)
+        over = await http.post(f"/sessions/{session_id}/feedback", json={"kind": "poor"})
+        assert over.status_code == 202
+
+
+async def test_feedback_is_limited(start: Start) -> None:
+    gateway = await start(Limits(feedback_per_minute=2), now_ms=lambda: 1_790_000_000_000)
+    _, session_id = await gateway.speaker()
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        url = f"/sessions/{session_id}/feedback"
+        codes = [(await http.post(url, json={"kind": "good"})).status_code for _ in range(3)]
+    assert codes == [202, 202, 429]

@@ -23,6 +23,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "index.html").write_text("<html>speak ñ</html>")
     (tmp_path / "listen.html").write_text("<html>listen</html>")
     (tmp_path / "assets" / "index-abc.js").write_text("let a = 1;\n" * 100)
+    (tmp_path / "missing.html").write_text("<html>missing</html>")
     (tmp_path / "secret.txt").write_text("not for browsers")
     monkeypatch.setattr(pages, "BUILT", tmp_path)
     return tmp_path
@@ -52,6 +53,18 @@ async def test_pages_are_asked_for_each_time_and_their_parts_once(
 
 
 @pytest.mark.usefixtures("built")
+async def test_an_address_that_leads_nowhere_has_a_page_for_people(host: RunningGateway) -> None:
+    async with httpx.AsyncClient(base_url=host.url) as http:
+        for path in ("/no/such/page", "/lisen/joyful-mountain-789"):
+            person = await http.get(path, headers={"accept": "text/html,*/*;q=0.8"})
+            assert (person.status_code, person.text) == (404, "<html>missing</html>")
+            program = await http.get(path)
+            assert (program.status_code, program.json()["code"]) == (404, "NOT_FOUND")
+        posted = await http.post("/no/such/page", headers={"accept": "text/html"})
+        assert (posted.status_code, posted.json()["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("name", ["none.js", "..%2Fsecret.txt", "%2e%2e%2fsecret.txt"])
 async def test_nothing_else_is_served(gateway: RunningGateway, name: str) -> None:
     async with httpx.AsyncClient(base_url=gateway.url) as http:
@@ -78,8 +91,9 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     assert names["ar"]["direction"] == "rtl"
     # There is a route from English to French, but no voice.
     assert offer == {
-        "languages": {"en": ["ca", "es"], "es": ["en"]},
+        "languages": {"en": ["ca", "en", "es"], "es": ["en", "es"]},
         "publicUrl": "https://talks.example",
+        "trustUrl": None,
         "binaryFrames": True,
         "signIn": None,
     }

@@ -43,6 +43,7 @@ async def process(
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "ingest_gateway", f"--port={port}", f"--stage={settings.stage}"),
+        "--trust-loopback",
         *(f"--aws-endpoint={settings.endpoint_url}", "--languages=any", *more),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

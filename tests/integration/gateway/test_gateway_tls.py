@@ -55,6 +55,7 @@ async def test_a_talk_over_tls(aws_clients: AwsClients, tmp_path: Path) -> None:
     settings = aws_clients.settings
     gateway = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ingest_gateway", "--port=0", f"--stage={settings.stage}"),
+        "--trust-loopback",
         *(f"--aws-endpoint={settings.endpoint_url}", f"--tls-cert={cert}", f"--tls-key={key}"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -20,7 +20,7 @@ from connectors.memory.session_events import MemorySessionEvents
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.client import ReceivedMessage, create_session, speak
 from ingest_gateway.hosts.aws.open_connections import LIFETIME_MS
-from ingest_gateway.hosts.aws.stream_standing import HOLE_WAIT_MS
+from ingest_gateway.hosts.aws.stream_progress import HOLE_WAIT_MS
 from ingest_gateway.hosts.aws.sweep import sweep
 from tests.integration.gateway.conftest import (
     LIMITS,

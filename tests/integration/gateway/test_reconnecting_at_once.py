@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.gateway.test_gateway_listening import tell_a_talk
+from tests.integration.gateway.sample_talk import tell_a_talk
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import Client, RunningGateway

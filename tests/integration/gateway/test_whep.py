@@ -182,7 +182,7 @@ async def test_who_vanishes_without_a_word_is_counted_out(
 async def test_an_offer_whose_client_never_comes_is_dropped(
     gateway: RunningGateway, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest_gateway.webrtc.line.CONNECT_S", 0.3)
+    monkeypatch.setattr("ingest_gateway.webrtc.peer_connection.CONNECT_S", 0.3)
     speaker, session_id = await gateway.speaker()
     offer = await client.offer()
     async with httpx.AsyncClient(base_url=gateway.url) as http:

@@ -116,7 +116,7 @@ async def test_a_stranger_is_refused_before_anything_is_built_for_the_connection
     page, session_id = await gateway.speaker()
     client.speak(tone(440, 1.0, RATE_HZ))
     offer = await client.offer()
-    monkeypatch.setattr("ingest_gateway.webrtc.line.RTCPeerConnection", built)
+    monkeypatch.setattr("ingest_gateway.webrtc.peer_connection.RTCPeerConnection", built)
     headers = {
         "content-type": "application/sdp",
         "authorization": f"Bearer {gateway.token('eve')}",

@@ -84,6 +84,7 @@ class Hall:
         self.hosts = story.hosts
         self.page = story.pages[0]
         self.heard: list[list[tuple[int, str, str]]] = [[], []]
+        self.talk_states: list[list[str]] = [[], []]
         self.sockets = [Socket(), Socket()]
         self.connections = [
             Connection(f"l{at}", Peer("a", "", Identity(f"l{at}")), socket, 0, 1 << 24)
@@ -131,6 +132,9 @@ class Hall:
             for at, connection in enumerate(self.connections):
                 await connection.flush()
                 for message in self.sockets[at].sent:
+                    if message["type"] == "talkState":
+                        self.talk_states[at].append(message["state"])
+                        continue
                     self.heard[at].append(
                         (now_ms(), message["state"], message.get("speaker", "nobody"))
                     )
@@ -177,6 +181,7 @@ def test_away_within_five_seconds_and_back_within_three(
         for host in range(2):
             assert 0 <= hall.told_at(host, "here") - back_at <= 3000
             assert [place for _, _, place in hall.heard[host]] == ["here", "away", "here"]
+            assert hall.talk_states[host] == ["live", "speakerAway", "live"]
         await hall.close()
 
     run_virtual(run())

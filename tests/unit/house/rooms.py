@@ -39,16 +39,16 @@ ROOMS: dict[str, str] = {
     "pipelines.session": (
         "schemas connectors.interfaces pipelines.segmentation pipelines.sentences"
     ),
-    "pipelines.reading": (
+    "pipelines.log": (
         f"{CALLS} beam_flink_kit connectors.registry pipelines.session pipelines.runtime"
     ),
     "pipelines.runtime": (
         f"{CALLS} beam_flink_kit connectors.registry"
-        " pipelines.session pipelines.segmentation pipelines.sentences pipelines.reading"
+        " pipelines.session pipelines.segmentation pipelines.sentences pipelines.log"
     ),
     "pipelines.transforms": (
         "schemas beam_flink_kit connectors.interfaces connectors.calls.policy"
-        " pipelines pipelines.session pipelines.segmentation pipelines.reading pipelines.runtime"
+        " pipelines pipelines.session pipelines.segmentation pipelines.log pipelines.runtime"
     ),
     "pipelines": "schemas beam_flink_kit connectors.* pipelines.*",
     # The gateway. Its rooms know connectors by their interfaces; what composes it, all of them.
@@ -70,7 +70,8 @@ ROOMS: dict[str, str] = {
     # What packages, runs and measures all of that. Nothing above may import it.
     "deployment": "local_stack.flink local_stack.ports local_stack.processes",
     # The picture of the graph is drawn from the graph that a cluster is given.
-    "local_stack": f"{PRODUCT} local_stack.cloud local_stack.cluster.state",
+    "local_stack": f"{PRODUCT} local_stack.cloud local_stack.cluster.state local_stack.phones",
+    "local_stack.phones": "beam_flink_kit ingest_gateway.routes.pages local_stack.ports",
     "local_stack.cloud": "schemas connectors.* local_stack",
     "local_stack.amazon_servers": "schemas connectors.* local_stack",
     "local_stack.demo": "schemas connectors.* ingest_gateway.* local_stack",
@@ -78,7 +79,7 @@ ROOMS: dict[str, str] = {
         "schemas connectors.* ingest_gateway.* pipelines.*"
         " deployment local_stack local_stack.cloud local_stack.demo"
     ),
-    "local_stack.troubles": "schemas beam_flink_kit connectors.* ingest_gateway.* local_stack.*",
+    "local_stack.incidents": "schemas beam_flink_kit connectors.* ingest_gateway.* local_stack.*",
     "benchmarks": "schemas connectors.* ingest_gateway.client local_stack",
     "benchmarks.kit": "beam_flink_kit local_stack benchmarks",
     **dict.fromkeys(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -33,20 +33,24 @@ def packages() -> set[str]:
     }
 
 
-def imports_of(file: Path) -> Iterator[str]:
+@cache
+def imports_of(file: Path) -> tuple[str, ...]:
     """Every module that ``file`` imports, dotted, at any depth of the file; also for typing."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
             module = node.module or ""
             # `from connectors import ledger` names a module by its last part.
             nested = [f"{module}.{alias.name}" for alias in node.names]
             submodules = [name for name in nested if is_module(name)]
-            yield from submodules or [module]
+            found += submodules or [module]
+    return tuple(found)
 
 
+@cache
 def is_module(dotted: str) -> bool:
     path = ROOT.joinpath(*dotted.split("."))
     return path.with_suffix(".py").exists() or path.is_dir()

@@ -96,8 +96,8 @@ def test_a_room_of_connectors_has_its_readme() -> None:
         ("connectors", "connectors.registry", True),
         ("connectors.*", "connectors.interfaces.ledger", True),
         ("connectors.calls.policy", "connectors.calls.policy", True),
-        ("connectors.calls.policy", "connectors.calls.text_splitting", False),
-        ("pipelines.session", "pipelines.runtime.captioning", False),
+        ("connectors.calls.policy", "connectors.calls.text_splitter", False),
+        ("pipelines.session", "pipelines.runtime.live_captions", False),
     ],
 )
 def test_a_word_of_a_line_allows(rule: str, module: str, allowed: bool) -> None:

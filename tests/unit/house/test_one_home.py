@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from urllib.parse import quote_plus
 
 import pytest
 
+from infrastructure.meter import clip_meter
 from local_stack.language_names import FILE, written
 from schemas.languages import LANGUAGES
+from schemas.names import clip_key
 from tests.unit.house.pages import committed
 from tests.unit.house.sources import ROOT
 
@@ -47,3 +51,16 @@ def test_caption_files_are_written_in_one_module() -> None:
         if not file.is_relative_to(ROOT / "tests") and "WEBVTT" in file.read_text()
     ]
     assert writers == ["schemas/captions.py"]
+
+
+@pytest.mark.parametrize(
+    ("session_id", "language"), [("brave-lion-7", "es"), ("a+b:1 c", "zh-TW"), ("s", "sr-Latn")]
+)
+def test_the_meter_reads_the_keys_that_clips_are_stored_under(
+    session_id: str, language: str
+) -> None:
+    """It is deployed without this project's packages, so it knows the format by itself."""
+    key = quote_plus(clip_key(session_id, language, 1_800_000_000_000))
+    stored = {"eventTime": "2027-01-15T08:00:02.500Z", "s3": {"object": {"key": key}}}
+    event = {"Records": [{"body": json.dumps({"Records": [stored]})}]}
+    assert list(clip_meter.stored(event)) == [clip_meter.Clip(language, 2_500)]

@@ -244,7 +244,9 @@ def test_a_listeners_row_is_read_and_written() -> None:
 def test_the_count_of_listeners_is_read() -> None:
     (example,) = json_lines(PROTOCOL, "ListenerCounts")
     counts = session_items.listener_counts(example)
-    attributes = session_items.count_attributes(counts.by_language, counts.partials)
+    attributes = session_items.count_attributes(
+        counts.by_language, counts.partials, counts.feedback
+    )
     written = {name: {"N": str(count)} for name, count in attributes.items()}
     assert written == {name: example[name] for name in example if "#" in name}
     assert counts.revision == 3

@@ -11,7 +11,7 @@ import pytest
 from apache_beam.coders import registry
 
 from pipelines.coders import VALUES, StateCoder, ValueCoder, register_coders
-from pipelines.reading.shards import SavedMarks, ShardProgress
+from pipelines.log.shards import SavedMarks, ShardProgress
 from pipelines.session.records import Pane, Place, ReadRecord
 from schemas.values import AudioChunk, DeadLetter, ListenerLanguages, Outcome, Timeline
 

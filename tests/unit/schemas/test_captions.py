@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.captions import Cue, plain_text, source_cues, translated_cues, web_vtt
+from schemas.captions import Cue, plain_text, source_cues, sub_rip, translated_cues, web_vtt
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry
 
 pytestmark = pytest.mark.unit
@@ -55,6 +55,25 @@ def test_a_cue_ends_where_the_next_begins() -> None:
         (2_000, 2_500, "short"),
         (9_000, 12_000, "last"),
     ]
+
+
+def test_subrip_numbers_the_same_cues_and_escapes_nothing() -> None:
+    cues = [
+        Cue(0.0, 3.0, "R&D\n\n2\n<so> --> uno"),
+        Cue(3_599.9996, 3_601.0, "dos"),
+        Cue(2.0, 2.0, ""),
+        Cue(2.0, 2.5, "tres"),
+    ]
+    assert sub_rip(cues) == (
+        "1\n00:00:00,000 --> 00:00:02,000\nR&D 2 <so> --> uno\n\n"
+        "2\n00:00:02,000 --> 00:00:02,500\n\u00a0\ntres\n\n"
+        "3\n01:00:00,000 --> 01:00:01,000\ndos\n"
+    )
+    assert sub_rip([]) == ""
+    times = re.findall(r"[\d:,]+ --> [\d:,]+(?=\n)", sub_rip(cues))
+    assert [each.replace(",", ".") for each in times] == re.findall(
+        r"[\d:.]+ --> [\d:.]+(?=\n)", web_vtt(cues)
+    )
 
 
 def test_a_cue_without_a_length_lasts_a_second_at_most() -> None:

@@ -5,6 +5,7 @@ const PAGES: readonly (readonly [string, readonly string[]])[] = [
   ["listener", Object.keys(LISTENER_VIEWS)],
   ["speaker", Object.keys(SPEAKER_VIEWS)],
   ["missing", ["page"]],
+  ["trust", ["page"]],
 ];
 
 /** Links to every view, in every language. Themes follow the browser. */

@@ -4,6 +4,7 @@ import { StrictMode, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { ListenerContext } from "../listener/in_page";
 import "../listener/listener.css";
+import "../listener/dialogs.css";
 import type { ListenerNeeds } from "../listener/listener_needs";
 import { ListenerSession } from "../listener/listener_session";
 import { ListenerPage } from "../listener/ListenerPage";
@@ -14,6 +15,7 @@ import { SpeakerContext } from "../speaker/in_page";
 import { browserNeeds, SpeakerSession } from "../speaker/speaker_session";
 import { SpeakerPage } from "../speaker/SpeakerPage";
 import "../style.css";
+import { TrustPage } from "../trust/TrustPage";
 import { GalleryIndex } from "./GalleryIndex";
 import { linesOf, SAMPLE_TALKS } from "./sample_talk";
 import { LISTENER_VIEWS, SPEAKER_VIEWS } from "./views";
@@ -24,6 +26,19 @@ const LISTENER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,listener}
 const SPEAKER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {
   import: "default",
 });
+
+const TRUST_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,trust}/*.json", {
+  import: "default",
+});
+/** A machine that this browser does not trust yet. */
+const ask = () =>
+  Promise.resolve({
+    certificate: "#",
+    fingerprint: FINGERPRINT,
+    secureUrl: "https://192.168.1.20:8443",
+  });
+const look = () => Promise.resolve(false);
+const FINGERPRINT = Array.from({ length: 32 }, () => "A7").join(":");
 
 /** A session without a gateway and without sound. */
 const NO_NEEDS: ListenerNeeds = {
@@ -42,6 +57,8 @@ const NO_NEEDS: ListenerNeeds = {
   },
   listOutputs: () => Promise.resolve([]),
   showAddress: () => undefined,
+  sendFeedback: () => Promise.resolve(true),
+  isSlow: () => false,
   nowMs: Date.now,
 };
 
@@ -79,7 +96,7 @@ async function show(page: HTMLElement): Promise<void> {
   const name = asked.get("page") ?? "";
   const view = asked.get("view") ?? "";
   const language = asked.get("language") ?? "en";
-  const files = name === "speaker" ? SPEAKER_TEXTS : LISTENER_TEXTS;
+  const files = { speaker: SPEAKER_TEXTS, trust: TRUST_TEXTS }[name] ?? LISTENER_TEXTS;
   const own = await Interface.begin(files, memoryOf(), [language]);
   followInterface(own, "app.name");
   const shown =
@@ -89,6 +106,8 @@ async function show(page: HTMLElement): Promise<void> {
       speaker(view)
     ) : name === "missing" ? (
       <MissingPage />
+    ) : name === "trust" ? (
+      <TrustPage ask={ask} look={look} />
     ) : (
       <GalleryIndex tags={own.tags} />
     );

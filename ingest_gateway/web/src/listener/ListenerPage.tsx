@@ -4,6 +4,7 @@ import { nativeName } from "../shared/language_table";
 import { Captions } from "./Captions";
 import { ConnectionNotice } from "./ConnectionNotice";
 import { CodeForm } from "./CodeForm";
+import { Verdict } from "./Feedback";
 import { useListener, useSession, useVisit } from "./in_page";
 import { JoinForm } from "./JoinForm";
 import { LanguageList } from "./LanguageList";
@@ -82,6 +83,7 @@ function Inside() {
           </button>
         )}
         <Captions />
+        {phase === "over" && <Verdict />}
         <PlayerControls />
       </main>
       <dialog ref={languages} className="sheet" aria-labelledby="languages-title">

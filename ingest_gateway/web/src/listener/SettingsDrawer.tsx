@@ -2,6 +2,7 @@ import type { Ref } from "react";
 import { useText, type MessageId } from "../shared/i18n";
 import { InterfaceChoice } from "../shared/InterfaceChoice";
 import { Downloads } from "./Downloads";
+import { CannotHear } from "./Feedback";
 import { useListener, useSession } from "./in_page";
 import { ModeChoice } from "./ModeChoice";
 import { TEXT_SIZES_REM, type Theme } from "./store";
@@ -16,12 +17,14 @@ const THEMES: readonly (readonly [Theme, MessageId])[] = [
 export function SettingsDrawer({ ref }: { readonly ref: Ref<HTMLDialogElement> }) {
   const session = useSession();
   const text = useText();
+  const phase = useListener((state) => state.phase);
   return (
     <dialog ref={ref} className="drawer" aria-labelledby="settings-title">
       <form method="dialog" className="drawer-head">
         <h2 id="settings-title">{text.text("settings.title")}</h2>
         <button>{text.text("close")}</button>
       </form>
+      {phase !== "over" && <CannotHear />}
       <ModeChoice />
       <Reading />
       <Sound />

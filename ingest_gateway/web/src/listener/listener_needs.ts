@@ -1,6 +1,9 @@
-import { Line, socketUrl, type LineEvents } from "../protocol/line";
+import { socketUrl, type LineEvents } from "../protocol/line";
 import { listDevices } from "../shared/devices";
 import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
+import { AnyLine, inBrowser } from "./any_line";
+import type { FeedbackKind } from "./Feedback";
+import { isSlowHere } from "./network_speed";
 import { findSession } from "./offer";
 import { Playback } from "./playback";
 import type { Sound, SoundEvents } from "./sound";
@@ -13,12 +16,16 @@ export interface ListenerNeeds {
   /** Languages that the browser is set to, the dearest first. */
   preferred(): readonly string[];
   findSession: typeof findSession;
+  /** Whether the network carries no sound beside captions. */
+  readonly isSlow: () => boolean;
   openLine(events: LineEvents): ListenerLine;
   openTrackLine(which: TrackWish, language: string, events: TrackEvents): ListenerLine;
   /** Null: this browser has no Web Audio. */
   createPlayback(events: SoundEvents): Sound | null;
   createTrackSound(events: SoundEvents): Sound & Pick<TrackSound, "play">;
   listOutputs(): Promise<readonly MediaDeviceInfo[]>;
+  /** Whether it got through. */
+  sendFeedback(sessionId: string, key: string | null, kind: FeedbackKind): Promise<boolean>;
   showAddress(path: string): void;
   nowMs(): number;
 }
@@ -28,7 +35,8 @@ export function browserNeeds(): ListenerNeeds {
     memory: BROWSER_MEMORY,
     preferred: () => navigator.languages,
     findSession,
-    openLine: (events) => new Line(socketUrl(location.origin), null, events),
+    isSlow: isSlowHere,
+    openLine: (events) => new AnyLine(events, inBrowser(socketUrl(location.origin))),
     openTrackLine: (which, language, events) => new TrackLine(which, language, events),
     createPlayback: (events) => ("AudioContext" in globalThis ? new Playback(events) : null),
     createTrackSound: (events) => new TrackSound(events),
@@ -36,6 +44,12 @@ export function browserNeeds(): ListenerNeeds {
       const canChoose = "AudioContext" in globalThis && "setSinkId" in AudioContext.prototype;
       const outputs = canChoose ? await listDevices("audiooutput") : [];
       return outputs.filter((device) => device.label !== "");
+    },
+    sendFeedback: async (sessionId, key, kind) => {
+      const headers: Record<string, string> = key === null ? {} : { "x-listening-key": key };
+      const init = { method: "POST", headers, body: JSON.stringify({ kind }) };
+      const path = `/sessions/${encodeURIComponent(sessionId)}/feedback`;
+      return (await fetch(path, init).catch(() => null))?.ok === true;
     },
     showAddress: (path) => {
       history.replaceState(null, "", path);

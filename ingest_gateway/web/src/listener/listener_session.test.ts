@@ -89,6 +89,8 @@ function needs(): ListenerNeeds {
     createTrackSound: newSound,
     listOutputs: () => Promise.resolve([]),
     showAddress: (path) => addresses.push(path),
+    sendFeedback: () => Promise.resolve(true),
+    isSlow: () => false,
     nowMs: () => nowMs,
   };
 }

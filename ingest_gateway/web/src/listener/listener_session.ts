@@ -1,10 +1,15 @@
 import type { LineEvents } from "../protocol/line";
 import type { ErrorMessage, ServerMessage, Utterance } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
-import { likeliestFirst } from "../shared/language_range";
-import { nativeName } from "../shared/language_table";
 import { listenerLink } from "../shared/session_link";
 import { CaptionLog } from "./caption_log";
+import {
+  beginsWithCaptionsOnly,
+  joinMessage,
+  keepLanguage,
+  keptLanguage,
+  likeliest,
+} from "./choices";
 import { FreshUrls } from "./fresh_urls";
 import { Liveness } from "./liveness";
 import { joinProblem } from "./join_problem";
@@ -17,7 +22,6 @@ import type { ListenerLine } from "./track_line";
 
 const JOIN_AGAIN_MS = 1000;
 const FIND_AGAIN_MS = 2000;
-const CAPABILITIES = ["inlineAudio", "partialCaptions"];
 const NO_SOUND: Words = { id: "sound.none" };
 
 /** Listening from one page: the connection, the captions and the playback put together. What the
@@ -71,7 +75,7 @@ export class ListenerSession {
     },
   };
 
-  constructor(private readonly needs: ListenerNeeds) {
+  constructor(readonly needs: ListenerNeeds) {
     this.store = createListenerStore(needs.memory);
     this.captions = new CaptionLog(this.store);
     this.controls = new SoundControls(this.store, needs.memory, () => needs.listOutputs());
@@ -115,7 +119,7 @@ export class ListenerSession {
       else this.set({ phase: "waiting", language });
       this.line ??= this.needs.openLine(this.lineEvents);
     } else if (sessionId !== null) {
-      this.needs.memory.set("joined", `${sessionId} ${language}`);
+      keepLanguage(this.needs.memory, sessionId, language);
       if (this.offered?.ended === true) this.set({ phase: "over", state: "ended", language });
       else this.listen(sessionId, language);
     }
@@ -131,7 +135,7 @@ export class ListenerSession {
     this.needs.memory.set("mode", mode);
     const hadSound = this.get().mode !== "captions";
     const hasSound = mode !== "captions";
-    this.set({ mode });
+    this.set({ mode, isSlow: false });
     if (hadSound === hasSound) return;
     const { sessionId, language, continuous, phase } = this.get();
     const isIn = phase === "joining" || phase === "listening";
@@ -139,6 +143,7 @@ export class ListenerSession {
       this.listen(sessionId, language);
       return;
     }
+    if (this.get().phase === "listening") this.join(); // sound inside the messages, or not
     this.sound?.setWanted(hasSound);
     if (hasSound) void this.sound?.startSound();
   }
@@ -158,6 +163,9 @@ export class ListenerSession {
     this.captions.clear();
     this.liveness.begin();
     this.set({ phase: "joining", sessionId, language, problem: null });
+    if (beginsWithCaptionsOnly(this.needs.memory, this.needs.isSlow)) {
+      this.set({ mode: "captions", isSlow: true });
+    }
     const { continuous, mode } = this.get();
     if (continuous && mode !== "captions") this.openTrack(sessionId, language);
     else this.openClips();
@@ -201,8 +209,7 @@ export class ListenerSession {
   changeLanguage(language: string): void {
     const { sessionId, phase } = this.get();
     if (sessionId === null || language === this.get().language) return;
-    this.needs.memory.set("language", language);
-    this.needs.memory.set("joined", `${sessionId} ${language}`);
+    keepLanguage(this.needs.memory, sessionId, language);
     this.set({ language, problem: null });
     this.sound?.changeLanguage();
     // Not connected: the next join asks for it.
@@ -251,13 +258,8 @@ export class ListenerSession {
   }
 
   private join(): void {
-    const { sessionId, language, key } = this.get();
-    if (sessionId === null || language === null) return;
-    const shown = key === null ? {} : { key };
-    const seat = this.seat === null ? {} : { seat: this.seat };
-    const since = this.lastNumber === null ? {} : { sinceSequence: this.lastNumber };
-    const wanted = { sessionId, targetLanguage: language, capabilities: CAPABILITIES };
-    this.line?.send({ action: "joinSession", ...wanted, ...since, ...shown, ...seat });
+    const wanted = joinMessage(this.get(), this.lastNumber, this.seat);
+    if (wanted !== null) this.line?.send(wanted);
   }
 
   private receive(message: ServerMessage): void {
@@ -282,6 +284,9 @@ export class ListenerSession {
         this.controls.setSpeakersVolume(message.volume);
         this.liveness.toldBy(message.speaker);
         this.set({ state: message.state, ...(message.state === "ended" ? { phase: "over" } : {}) });
+        break;
+      case "talkState":
+        this.liveness.toldBy(message.state === "speakerAway" ? "away" : "here");
         break;
       case "playing":
         this.sound?.sent(message.sequenceNumber, message.duration);
@@ -376,17 +381,13 @@ export class ListenerSession {
     this.set({ phase: "choosing", sessionId, sourceLanguage, language: null });
     this.captions.clear();
     this.offer(found.languages);
-    const [joined, language] = (this.needs.memory.get("joined") ?? "").split(" ");
-    if (joined === sessionId && language !== undefined && found.languages.includes(language)) {
-      this.choose(language); // the page was loaded anew
-    }
+    const language = keptLanguage(this.needs.memory, sessionId, found.languages);
+    if (language !== null) this.choose(language); // the page was loaded anew
   }
 
   /** Let these be chosen from, the likeliest first. */
   offer(languages: readonly string[]): void {
-    const last = this.needs.memory.get("language");
-    const ranges = [...(last === null ? [] : [last]), ...this.needs.preferred()];
-    this.set(likeliestFirst(languages, ranges, nativeName));
+    this.set(likeliest(languages, this.needs.memory, this.needs.preferred()));
   }
 
   private get(): ListenerState {

@@ -8,6 +8,7 @@ import { roomOfAddress } from "../shared/session_link";
 import { fetchDoor } from "./door";
 import { followPage, ListenerContext, VisitContext } from "./in_page";
 import "./listener.css";
+import "./dialogs.css";
 import { browserNeeds } from "./listener_needs";
 import { ListenerSession } from "./listener_session";
 import { ListenerPage } from "./ListenerPage";
@@ -44,5 +45,12 @@ async function begin(page: HTMLElement): Promise<void> {
   );
 }
 
+/** The shell of this page is kept, so that it opens without a network. */
+function keepShell(): void {
+  const workers = navigator.serviceWorker as ServiceWorkerContainer | undefined; // secure pages only
+  void workers?.register("/service-worker.js").catch(() => undefined);
+}
+
+addEventListener("load", keepShell);
 const page = document.getElementById("page");
 if (page !== null) void begin(page);

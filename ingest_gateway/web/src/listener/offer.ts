@@ -36,14 +36,19 @@ export async function findSession(sessionId: string, key: string | null): Promis
   }
 }
 
-/** A session that names no languages is offered in all that there is a way to. */
+function withSpoken(own: readonly string[], spoken: string, all: readonly string[]) {
+  return all.includes(spoken) && !own.includes(spoken) ? [...own, spoken] : own;
+}
+
+/** A session that names no languages is offered in all that there is a way to; what is said can be
+ * read in any case. */
 function found(session: Session, offer: Offer): Found {
   const all = offer.languages[session.sourceLanguage] ?? [];
   const own = session.targetLanguages;
   return {
     kind: "found",
     sourceLanguage: session.sourceLanguage,
-    languages: own.length > 0 ? own : all,
+    languages: own.length > 0 ? withSpoken(own, session.sourceLanguage, all) : all,
     ended: session.status === "ended",
   };
 }

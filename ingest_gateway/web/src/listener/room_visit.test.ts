@@ -82,6 +82,8 @@ beforeEach(() => {
     },
     listOutputs: () => Promise.resolve([]),
     showAddress: () => undefined,
+    isSlow: () => false,
+    sendFeedback: () => Promise.resolve(true),
     nowMs: () => 0,
   });
 });

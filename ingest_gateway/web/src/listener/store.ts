@@ -47,6 +47,8 @@ export interface ListenerState {
   readonly lines: readonly CaptionLine[];
   readonly partial: PartialLine | null;
   readonly mode: Mode;
+  /** Captions only, because the network carries no more. */
+  readonly isSlow: boolean;
   /** This browser has no Web Audio. */
   readonly hasNoSound: boolean;
   /** The browser gives no sound before somebody touches the page. */
@@ -95,6 +97,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     lines: [],
     partial: null,
     mode: oneOf<Mode>("mode", ["both", "captions", "sound"], "both"),
+    isSlow: false,
     hasNoSound: false,
     soundBlocked: false,
     paused: false,

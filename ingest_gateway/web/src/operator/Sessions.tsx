@@ -12,6 +12,8 @@ const HEADINGS = [
   "Last clip",
   "Heard after",
   "Waiting",
+  "Cannot hear",
+  "Verdict",
 ];
 
 /** Every session that this gateway serves. */
@@ -54,8 +56,15 @@ function Row({ session, nowMs }: { readonly session: Session; readonly nowMs: nu
       <td>{agoInWords(session.lastClipAt, nowMs)}</td>
       <td>{lagInWords(session.lagMs)}</td>
       <td>{waiting}</td>
+      <td>{session.feedback?.cannotHear ?? 0}</td>
+      <td>{verdictInWords(session.feedback)}</td>
     </tr>
   );
+}
+
+function verdictInWords(feedback: Session["feedback"]): string {
+  const [good, poor] = [feedback?.good ?? 0, feedback?.poor ?? 0];
+  return good + poor === 0 ? "–" : `${String(good)} good, ${String(poor)} poor`;
 }
 
 function lagInWords(lagMs: Readonly<Record<string, number>>): string {

@@ -15,6 +15,8 @@ export interface Session {
   readonly lastClipAt: number | null;
   readonly waitingRecords: number;
   readonly oldestWaitingAt: number | null;
+  /** How often listeners said `cannotHear`, `good` and `poor`. */
+  readonly feedback?: Readonly<Record<string, number>>;
 }
 
 export interface Spread {

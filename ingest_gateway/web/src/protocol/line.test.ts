@@ -29,7 +29,10 @@ class FakeSocket {
 let sockets: FakeSocket[];
 let told: string[];
 
-function line(admission: (() => Promise<string>) | null = null): Line {
+function line(
+  admission: (() => Promise<string>) | null = null,
+  signMs: number | null = null,
+): Line {
   return new Line(
     "ws://here/ws",
     admission,
@@ -46,6 +49,7 @@ function line(admission: (() => Promise<string>) | null = null): Line {
         return socket as unknown as WebSocket;
       },
     },
+    signMs,
   );
 }
 
@@ -187,4 +191,17 @@ it("passes over what is no message and ends for good", () => {
   newest().onclose();
   vi.advanceTimersByTime(60_000);
   expect([sockets.length, told]).toEqual([1, ["opened"]]);
+});
+
+it("gives a sign every second while its page sends nothing, where that is asked for", async () => {
+  const open = line(null, 1000);
+  newest().accept();
+  await vi.advanceTimersByTimeAsync(900);
+  open.send({ action: "leaveSession", sessionId: "s" });
+  await vi.advanceTimersByTimeAsync(900);
+  expect(newest().sent.length).toBe(1);
+  await vi.advanceTimersByTimeAsync(3200);
+  const heartbeat = JSON.stringify({ action: "heartbeat" });
+  expect(newest().sent.slice(1)).toEqual(Array(4).fill(heartbeat));
+  open.close();
 });

@@ -2,6 +2,8 @@ import { Backoff } from "./backoff";
 import { parseServerMessage, type ClientMessage, type ServerMessage } from "./messages";
 
 const HEARTBEAT_MS = 20_000;
+/** A speaker is taken to be away after 2.5 s without a sign. */
+export const SPEAKERS_SIGN_MS = 1000;
 /** Nothing came in for so long behind a heartbeat: the network is gone, whatever the socket says. */
 const ANSWER_MS = 10_000;
 const PROBE_MS = 3000;
@@ -21,7 +23,7 @@ export interface LineNeeds {
   random(): number;
 }
 
-const IN_BROWSER: LineNeeds = {
+export const IN_BROWSER: LineNeeds = {
   open: (url, protocols) => new WebSocket(url, protocols),
   random: Math.random,
 };
@@ -31,13 +33,15 @@ export function socketUrl(origin: string): string {
 }
 
 /** A WebSocket that is opened again whenever it breaks, until `close`. `admission`: asked before
- * each time for a subprotocol that says who opens it; null: a guest. */
+ * each time for a subprotocol that says who opens it; null: a guest. `signMs`: how long it may send
+ * nothing at all before it sends a heartbeat. */
 export class Line {
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private over = false;
   private lastHeardAt = 0;
+  private lastSentAt = 0;
   private attempt = 0;
 
   constructor(
@@ -45,6 +49,7 @@ export class Line {
     private readonly admission: (() => Promise<string>) | null,
     private readonly events: LineEvents,
     private readonly needs: LineNeeds = IN_BROWSER,
+    private readonly signMs: number | null = null,
   ) {
     this.open();
   }
@@ -81,6 +86,7 @@ export class Line {
 
   private put(data: string | Uint8Array<ArrayBuffer>): boolean {
     if (!this.isOpen) return false;
+    this.lastSentAt = Date.now();
     this.socket?.send(data);
     return true;
   }
@@ -114,6 +120,7 @@ export class Line {
       if (!isCurrent()) return;
       this.clearTimers();
       this.beat();
+      if (this.signMs !== null) this.signAfter(this.signMs);
       this.events.opened();
     };
     socket.onmessage = (event: MessageEvent<unknown>) => {
@@ -134,6 +141,14 @@ export class Line {
     this.after(HEARTBEAT_MS, () => {
       this.probe(ANSWER_MS);
       this.beat();
+    });
+  }
+
+  private signAfter(waitMs: number, signMs = waitMs): void {
+    this.after(waitMs, () => {
+      const idleMs = Date.now() - this.lastSentAt;
+      if (idleMs >= signMs) this.send({ action: "heartbeat" });
+      this.signAfter(idleMs >= signMs ? signMs : signMs - idleMs, signMs);
     });
   }
 

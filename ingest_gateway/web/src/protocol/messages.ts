@@ -117,6 +117,8 @@ export type ServerMessage =
       listeners: CountsByLanguage;
       lagMs: CountsByLanguage;
       sequence: number;
+      /** How often listeners said `cannotHear`, `good` and `poor`. */
+      feedback?: Readonly<Record<string, number>>;
     }
   | { type: "ownCaption"; sequenceNumber: number; text: string; final: boolean }
   | {

@@ -2,10 +2,11 @@
 import listener from "../locales/listener/en.json";
 import shared from "../locales/shared/en.json";
 import speaker from "../locales/speaker/en.json";
+import trust from "../locales/trust/en.json";
 import { Translator } from "./i18n";
 
 export const ENGLISH = new Translator(
   "en",
-  { ...shared.messages, ...listener.messages, ...speaker.messages },
+  { ...shared.messages, ...listener.messages, ...speaker.messages, ...trust.messages },
   true,
 );

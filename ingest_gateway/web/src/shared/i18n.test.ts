@@ -5,7 +5,7 @@ import { memoryOf } from "./remembered";
 const FILES = import.meta.glob<Catalogue>("../locales/{shared,listener}/*.json", {
   import: "default",
 });
-const SPEAKER = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {
+const ORGANISER = import.meta.glob<Catalogue>("../locales/{shared,organiser}/*.json", {
   import: "default",
 });
 
@@ -48,8 +48,8 @@ it("keeps what was chosen, and offers what all its folders have", async () => {
   expect(own.store.getState().translator.tag).toBe("ja");
   expect((await texts(["es"], memory)).tag).toBe("ja");
   expect(own.tags.length).toBeGreaterThanOrEqual(12);
-  // A speaker's page has no Japanese yet: the browser's next wish counts.
-  expect((await texts(["es"], memory, SPEAKER)).tag).toBe("es");
+  // An organiser's page has no Japanese yet: the browser's next wish counts.
+  expect((await texts(["es"], memory, ORGANISER)).tag).toBe("es");
 });
 
 it("keeps markup in values as it is", async () => {

@@ -5,12 +5,17 @@ import type listenerTexts from "../locales/listener/en.json";
 import type organiserTexts from "../locales/organiser/en.json";
 import type sharedTexts from "../locales/shared/en.json";
 import type speakerTexts from "../locales/speaker/en.json";
+import type trustTexts from "../locales/trust/en.json";
 import { lookup } from "./language_range";
 import { directionOf } from "./language_table";
 import type { Memory } from "./remembered";
 
 type Texts = (
-  typeof listenerTexts | typeof organiserTexts | typeof sharedTexts | typeof speakerTexts
+  | typeof listenerTexts
+  | typeof organiserTexts
+  | typeof sharedTexts
+  | typeof speakerTexts
+  | typeof trustTexts
 )["messages"];
 export type MessageId = Texts extends infer T ? (T extends T ? keyof T : never) : never;
 export type Values = Readonly<Record<string, string | number>>;

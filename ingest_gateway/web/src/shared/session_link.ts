@@ -14,6 +14,16 @@ export function keyOf(link: string): string | null {
   return KEY.exec(link.trim())?.[1] ?? null;
 }
 
+/** Whether no other device can open it. */
+export function isOfThisMachine(link: string): boolean {
+  try {
+    const { hostname } = new URL(link);
+    return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  } catch {
+    return false;
+  }
+}
+
 /** The session of a listener page's path; null: none is named. */
 export function sessionOfPath(path: string): string | null {
   return path.startsWith(PATH) ? sessionTyped(path.slice(PATH.length)) : null;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { keyOf, listenerLink, sessionOfPath, sessionTyped } from "./session_link";
+import { isOfThisMachine, keyOf, listenerLink, sessionOfPath, sessionTyped } from "./session_link";
 
 it("links to a session and finds it in the link again", () => {
   const link = listenerLink("https://talks.example/", "joyful-mountain-789");
@@ -30,4 +30,15 @@ it.each([
   ["<script>", null],
 ])("reads %j as a session", (typed, sessionId) => {
   expect(sessionTyped(typed)).toBe(sessionId);
+});
+
+it.each([
+  ["http://127.0.0.1:8080/listen/a", true],
+  ["http://localhost/listen/a", true],
+  ["http://[::1]:8080/", true],
+  ["https://192.168.1.20:8443/listen/a", false],
+  ["https://127.0.0.1.example/", false],
+  ["", false],
+])("knows whether %s leads to this machine only", (link, isOnlyHere) => {
+  expect(isOfThisMachine(link)).toBe(isOnlyHere);
 });

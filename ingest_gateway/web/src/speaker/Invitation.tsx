@@ -2,12 +2,14 @@ import { useSpeaker } from "./in_page";
 import { useText } from "../shared/i18n";
 import { useState } from "react";
 import { QrCode } from "../shared/QrCode";
+import { isOfThisMachine } from "../shared/session_link";
 
 /** How listeners come in: a code for phones, a link to send, a name to say aloud. */
 export function Invitation() {
   const text = useText();
   const link = useSpeaker((state) => state.link) ?? "";
   const sessionId = useSpeaker((state) => state.sessionId);
+  const trustUrl = useSpeaker((state) => state.trustUrl);
   const roomId = useSpeaker((state) => state.sheet?.roomId);
   const [copied, setCopied] = useState(false);
   const copy = () => {
@@ -19,7 +21,17 @@ export function Invitation() {
     <section className="card invitation" aria-labelledby="invite">
       <h2 id="invite">{text.text("invite.title")}</h2>
       <p className="session">{roomId ?? sessionId}</p>
-      <QrCode text={link} label={text.text("invite.qr")} />
+      {trustUrl !== null && (
+        <details className="trust">
+          <summary>{text.text("invite.trust")}</summary>
+          <QrCode text={trustUrl} label={text.text("invite.trustQr")} />
+        </details>
+      )}
+      {isOfThisMachine(link) ? (
+        <p className="quiet">{text.text("invite.thisMachine")}</p>
+      ) : (
+        <QrCode text={link} label={text.text("invite.qr")} />
+      )}
       <p>
         <a href={link} target="_blank" rel="noreferrer">
           {link}

@@ -9,6 +9,7 @@ export function TalkStatus() {
   const text = useText();
   const listeners = useSpeaker((state) => state.listeners);
   const lagMs = useSpeaker((state) => state.lagMs);
+  const cannotHear = useSpeaker((state) => state.cannotHear);
   const way = useSpeaker((state) => wayInWords(state.way, state.goesBy));
   const notice = useSpeaker((state) => state.notice);
   const report = useSpeaker((state) => state);
@@ -18,6 +19,11 @@ export function TalkStatus() {
   return (
     <section className="card" aria-labelledby="listeners">
       <h2 id="listeners">{text.text("listeners.count", { count: all })}</h2>
+      {cannotHear > 0 && (
+        <p className="problem" role="alert">
+          {text.text("listeners.cannotHear", { count: cannotHear })}
+        </p>
+      )}
       {languages.length > 0 && (
         <table>
           <thead>

@@ -7,6 +7,8 @@ export interface Offer {
   readonly languages: Readonly<Record<string, readonly string[]>>;
   /** Where listeners reach this gateway; null: where this page came from. */
   readonly publicUrl: string | null;
+  /** Where a phone learns to trust it; null: it does, or a gateway of before does not tell. */
+  readonly trustUrl?: string | null;
   /** Whether audio may come in binary frames, or in messages only. */
   readonly binaryFrames: boolean;
   /** Where people sign in; null: tokens come from here, or are brought. */

@@ -116,9 +116,9 @@ export class SpeakerSession {
       this.publicUrl = offer.publicUrl;
       this.binaryFrames = offer.binaryFrames;
       this.signInAt = offer.signIn;
-      const sources = Object.keys(offer.languages);
-      const { source } = this.store.getState();
-      this.set({ sources, source: sources.includes(source) ? source : (sources[0] ?? source) });
+      const [sources, { source }] = [Object.keys(offer.languages), this.store.getState()];
+      const usual = sources.includes(source) ? source : (sources[0] ?? source);
+      this.set({ sources, source: usual, trustUrl: offer.trustUrl ?? null });
       if (this.signInAt !== null) await this.needs.pool.finishSignIn(this.signInAt);
     } catch (error) {
       this.set({ problem: inWords(error) });

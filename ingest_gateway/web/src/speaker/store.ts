@@ -16,6 +16,8 @@ export interface SpeakerState extends TalkReport {
   readonly phase: Phase;
   readonly sessionId: string | null;
   readonly link: string | null;
+  /** Where a phone learns to trust this gateway, if it has to. */
+  readonly trustUrl: string | null;
   /** The talk of the link that the page was opened by; null: anybody may begin one here. */
   readonly sheet: TalkSheet | null;
   /** Languages that can be spoken; empty until the gateway has said so. */
@@ -47,6 +49,7 @@ export const NO_REPORT: TalkReport = {
   ackMs: null,
   listeners: {},
   lagMs: {},
+  cannotHear: 0,
   notice: null,
 };
 /** What belongs to one talk, before there is one. */
@@ -59,6 +62,7 @@ export function createSpeakerStore(memory: Memory): StoreApi<SpeakerState> {
     ...NO_TALK,
     sheet: null,
     phase: "ready",
+    trustUrl: null,
     sources: [],
     source: memory.get("source") ?? "en",
     microphones: [],

@@ -1,6 +1,6 @@
 // The two ways for a talk to go out, alike to the page.
 import { asMessage } from "../protocol/frame";
-import { Line, socketUrl } from "../protocol/line";
+import { IN_BROWSER, Line, socketUrl, SPEAKERS_SIGN_MS, type LineEvents } from "../protocol/line";
 import type { ClientMessage } from "../protocol/messages";
 import { RtcError, RtcLine } from "../protocol/rtc_line";
 import { endSession, fetchAdmission } from "./account";
@@ -45,7 +45,7 @@ export function openSocketLink(speaking: Speaking, before?: Before): TalkLink {
   const streamId = crypto.randomUUID();
   // The line tells of nothing before this function is done.
   const admission = async () => fetchAdmission(await speaking.token());
-  const line: Line = new Line(socketUrl(location.origin), admission, {
+  const hears: LineEvents = {
     opened: () => {
       protocol.opened();
     },
@@ -55,7 +55,8 @@ export function openSocketLink(speaking: Speaking, before?: Before): TalkLink {
     received: (message) => {
       protocol.received(message);
     },
-  });
+  };
+  const line = new Line(socketUrl(location.origin), admission, hears, IN_BROWSER, SPEAKERS_SIGN_MS);
   const wire = binaryFrames
     ? line
     : {

@@ -6,6 +6,7 @@ import type {
   ServerMessage,
   SpeakerControl,
 } from "../protocol/messages";
+import { Complaints } from "./complaints";
 
 /** These end the talk in this page; anything else is tried again. */
 const FINAL = new Set([
@@ -40,6 +41,8 @@ export interface TalkReport {
   ackMs: number | null;
   listeners: CountsByLanguage;
   lagMs: CountsByLanguage;
+  /** Listeners who said so within the last minute. */
+  cannotHear: number;
   /** The gateway's last word on something that went wrong and goes on. */
   notice: string | null;
 }
@@ -73,6 +76,7 @@ export abstract class TalkProtocol {
   protected ending = false;
   protected isOver = false;
   private noticedAtMs: number | null = null;
+  private readonly complaints = new Complaints();
 
   constructor(
     protected readonly sessionId: string,
@@ -131,7 +135,11 @@ export abstract class TalkProtocol {
         this.events.report({ listeners: message.byLanguage });
         break;
       case "sessionStatus":
-        this.events.report({ listeners: message.listeners, lagMs: message.lagMs });
+        this.events.report({
+          listeners: message.listeners,
+          lagMs: message.lagMs,
+          ...this.complaints.seen(message.feedback?.cannotHear ?? 0, this.nowMs()),
+        });
         break;
       case "ownCaption":
         this.events.ownWords(message.sequenceNumber, message.text, message.final);

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.baseline.delivery import FlowConnectors
 from benchmarks.baseline.flow import FlowReport, WindowFlow
-from benchmarks.baseline.saying import FlowConnectors
 from connectors.interfaces.notifier import Delivery
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.memory.session_tables import MemorySessionTables

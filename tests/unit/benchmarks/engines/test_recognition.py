@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from benchmarks.engines.recognition import Said, Score, Talk, score, words_cut
+from benchmarks.engines.recognition import Score, Talk, Transcription, score, words_cut
 from benchmarks.engines.session_alone import AnsweringSpeechToText, hear_session
 from connectors.testing.speech_to_text import (
     ScriptedSpeechToText,
@@ -39,7 +39,7 @@ def test_words_cut(boundaries: list[int], cut: int) -> None:
 
 def test_a_score_counts_errors_and_words() -> None:
     talk = Talk(bytes(80_000), "one two three", WORDS)
-    said = Said("one tree", (12_000,), (1.0, 3.0, 2.0), sent_s=2.0)
+    said = Transcription("one tree", (12_000,), (1.0, 3.0, 2.0), sent_s=2.0)
     assert score(talk, said, 0.5) == Score(
         wer=2 / 3,
         errors=2,

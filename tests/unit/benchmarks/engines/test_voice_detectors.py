@@ -11,7 +11,7 @@ from benchmarks.engines.voice_candidates import Candidate
 from benchmarks.engines.voice_detectors import measure
 from benchmarks.engines.voice_material import NOISES, Material, at_level, noise_alone, under_noise
 from benchmarks.engines.voice_words import let_through, words_lost
-from connectors.offline.voice_smoothing import SmoothingRule
+from connectors.offline.voice_smoother import SmoothingRule
 from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from connectors.testing.words import write_silence, write_words
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from connectors.calls.line_agreement import Line, LineAgreement, agreed, lay_out, rest_after
+from connectors.calls.line_agreement import LineAgreement, TextLine, agreed, lay_out, rest_after
 from connectors.interfaces.speech_to_text import Recognition, Word
 
 pytestmark = pytest.mark.unit
@@ -73,12 +73,12 @@ def told(results: list[Recognition]) -> list[tuple[str, str, bool]]:
     ]
 
 
-def opened(text: str, end_s: float, start_s: float = 0.0) -> Line:
-    return Line(text, start_s, end_s, is_complete=False)
+def opened(text: str, end_s: float, start_s: float = 0.0) -> TextLine:
+    return TextLine(text, start_s, end_s, is_complete=False)
 
 
-def completed(text: str, end_s: float, start_s: float = 0.0) -> Line:
-    return Line(text, start_s, end_s, is_complete=True)
+def completed(text: str, end_s: float, start_s: float = 0.0) -> TextLine:
+    return TextLine(text, start_s, end_s, is_complete=True)
 
 
 def test_words_get_stable_then_final_and_stay_as_they_were() -> None:

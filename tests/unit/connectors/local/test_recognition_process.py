@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from connectors.calls.line_agreement import Line
+from connectors.calls.line_agreement import TextLine
 from connectors.interfaces.speech_to_text import Recognition
 from connectors.local.moonshine import SAMPLE_RATE_HZ, RenewedStream
 from connectors.local.recognition_process import RecognitionServer
@@ -41,10 +41,10 @@ class PlayedStream:
     def add(self, samples: NDArray[np.float32]) -> None:
         self.audio.append(samples)
 
-    def lines(self, skip: int) -> list[Line]:
+    def lines(self, skip: int) -> list[TextLine]:
         self.decodings += 1
         heard = np.concatenate(self.audio)
-        lines: list[Line] = []
+        lines: list[TextLine] = []
         words: list[str] = []
         first = 0
         seconds = len(heard) // SAMPLE_RATE_HZ
@@ -56,7 +56,7 @@ class PlayedStream:
                 words.append(f"w{level}")
             elif words and (second < seconds or not self.is_stopped):
                 is_open = second == seconds
-                lines.append(Line(" ".join(words), first, second, is_complete=not is_open))
+                lines.append(TextLine(" ".join(words), first, second, is_complete=not is_open))
                 words = []
         return lines[skip:]
 

@@ -29,7 +29,7 @@ from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.warming import Warming
+from pipelines.runtime.warm_up import WarmUp
 from pipelines.runtime.worker import CallSite
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
@@ -106,7 +106,7 @@ class Stage:
         if self.translator is not None:
             self.connectors = replace(self.connectors, translator=self.translator)
         self.speculation = SpeculativeDelivery(self.loop, self.connectors, is_on=True)
-        warming = Warming(self.loop, self.connectors)
+        warming = WarmUp(self.loop, self.connectors)
         self.releases = (
             ReleaseRuns(self.loop, self.connectors, self.release) if self.release else None
         )

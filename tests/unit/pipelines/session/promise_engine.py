@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from connectors.interfaces.shard_source import ShardRecord, StartKind
 from connectors.interfaces.speech_to_text import Recognition
 from connectors.testing.words import WordReader
-from pipelines.reading.shards import (
+from pipelines.log.shards import (
     LossNumbers,
     Progress,
     ShardProgress,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connectors.testing.words import word_text
-from pipelines.reading.shards import (
+from pipelines.log.shards import (
     Progress,
     discovered,
     lossy,

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pipelines.reading.shards import Progress
+from pipelines.log.shards import Progress
 from schemas.values import AudioChunk, ControlKind, SessionControl
 from tests.unit.pipelines.session.promise_world import SESSIONS, Connection, Engine, Stream, World
 

@@ -1,0 +1,61 @@
+// What a listener has chosen, as it is kept and as the gateway is asked for it.
+import type { ClientMessage } from "../protocol/messages";
+import { likeliestFirst } from "../shared/language_range";
+import { nativeName } from "../shared/language_table";
+import type { Memory } from "../shared/remembered";
+import type { ListenerState } from "./store";
+
+const CAPTIONS = ["partialCaptions"];
+const SOUND = ["inlineAudio", ...CAPTIONS];
+
+export function keepLanguage(memory: Memory, sessionId: string, language: string): void {
+  memory.set("language", language);
+  memory.set("joined", `${sessionId} ${language}`);
+}
+
+/** The language that this session was joined in, if it is still to be had; null: none. */
+export function keptLanguage(
+  memory: Memory,
+  sessionId: string,
+  languages: readonly string[],
+): string | null {
+  const [joined, language] = (memory.get("joined") ?? "").split(" ");
+  const isKept = joined === sessionId && language !== undefined && languages.includes(language);
+  return isKept ? language : null;
+}
+
+/** On a slow network, until a person has chosen for themselves. */
+export function beginsWithCaptionsOnly(memory: Memory, isSlow: () => boolean): boolean {
+  return memory.get("mode") === null && isSlow();
+}
+
+/** In the order in which a listener is likely to want them. */
+export function likeliest(
+  languages: readonly string[],
+  memory: Memory,
+  preferred: readonly string[],
+) {
+  const last = memory.get("language");
+  const ranges = last === null ? preferred : [last, ...preferred];
+  return likeliestFirst(languages, ranges, nativeName);
+}
+
+/** `lastNumber`: of what is there already; `seat`: of an earlier join. Null: nothing was chosen yet. Sound comes inside the
+ * messages, where it is wanted. */
+export function joinMessage(
+  state: ListenerState,
+  lastNumber: number | null,
+  seat: string | null,
+): ClientMessage | null {
+  const { sessionId, language, mode, key } = state;
+  if (sessionId === null || language === null) return null;
+  return {
+    action: "joinSession",
+    sessionId,
+    targetLanguage: language,
+    capabilities: mode === "captions" ? CAPTIONS : SOUND,
+    ...(lastNumber === null ? {} : { sinceSequence: lastNumber }),
+    ...(key === null ? {} : { key }),
+    ...(seat === null ? {} : { seat }),
+  };
+}

@@ -1,0 +1,1 @@
+"""How phones of the same network reach a stack that runs on this machine: by option only."""

@@ -1,1 +1,0 @@
-"""The run-book's troubles, each provoked on this machine, seen, and mended as the page says."""
