@@ -147,21 +147,27 @@ def gateway(stored: Stored, stage: Stage) -> tuple[Access, ...]:
                 allow(("events:PutEvents",), bus),
             )
         ),
-        Access(
-            (allow(("s3:ListBucket",), stored.trail.bucket_arn, stored.clips.bucket_arn),),
-        ),
+        Access((allow(("s3:ListBucket",), stored.trail.bucket_arn),)),
         to_any(
-            ("s3:GetObject", "s3:DeleteObject"),
+            ("s3:GetObject",),
             f"arn:{{partition}}:s3:::{names.audio_bucket}/dead-letters/*",
-            "Operators read the newest dead letters; those of a deleted talk go with it.",
+            "Operators read the newest dead letters.",
         ),
-        to_any(
-            ("s3:DeleteObject",),
-            f"arn:{{partition}}:s3:::{names.audio_bucket}/sessions/*",
-            "A deleted talk's recorded chunks.",
-        ),
-        # What it signs for a page, the page may do: read one clip. A deleted talk's are deleted.
-        clips(("s3:GetObject", "s3:DeleteObject"), stage),
+        # What it signs for a page, the page may do: read one clip.
+        clips(("s3:GetObject",), stage),
+    )
+
+
+def erasure(stored: Stored, stage: Stage) -> tuple[Access, ...]:
+    """Of the parts of the gateway that delete a talk: for its organiser, and once more later. Its
+    rows are among those that every part may change."""
+    trail = f"arn:{{partition}}:s3:::{stage.names.audio_bucket}"
+    reason = "What a deleted talk left behind is named by the talk."
+    return (
+        Access((allow(("s3:ListBucket",), stored.clips.bucket_arn),)),
+        clips(("s3:DeleteObject",), stage),
+        to_any(("s3:DeleteObject",), f"{trail}/dead-letters/*", reason),
+        to_any(("s3:DeleteObject",), f"{trail}/sessions/*", reason),
     )
 
 

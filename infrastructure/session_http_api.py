@@ -68,6 +68,7 @@ class SessionHttpApi(Stack):
             (
                 *permissions.gateway(sessions.stored, stage),
                 *permissions.with_channels(stage),
+                *permissions.erasure(sessions.stored, stage),
             ),
         )
         sessions.let_tell_listeners(self.http.role)

@@ -47,7 +47,8 @@ class SessionManagement(Stack):
         admission = [self._ticket_reader(stage), self._link_reader(stage)]
         self.authorizer = Function(self, AUTHORIZER, stage, code, admission)
         self.websocket = Function(self, WEBSOCKET, stage, code, self._gateway(stage))
-        self.sweeper = Function(self, SWEEPER, stage, code, self._gateway(stage))
+        erasure = permissions.erasure(self.stored, stage)
+        self.sweeper = Function(self, SWEEPER, stage, code, (*self._gateway(stage), *erasure))
         self.functions = (self.authorizer, self.websocket, self.sweeper)
         let_api_gateway_log(self)
         self.api = self._api(stage)

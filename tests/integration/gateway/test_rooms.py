@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from connectors.memory.ledger import MemoryLedger
+from connectors.memory.room_tables import MemoryRoomTables
 from ingest_gateway.rooms.deletion import AGAIN_AFTER_MS, DELIVERED_AFTER_MS
 from ingest_gateway.rooms.stage import LONG_AWAY_MS
 from schemas.names import clip_key
+from schemas.rooms import Room
 from tests.contracts.test_ledger import entry
 
 if TYPE_CHECKING:
@@ -32,6 +34,16 @@ class Clock:
         from ingest_gateway.gateway import wall_clock_ms
 
         return wall_clock_ms() + self.ahead_ms
+
+
+class InterleavedRoomTables(MemoryRoomTables):
+    """Others get their turn between a read and what follows from it, as with a real table."""
+
+    async def room(self, room_id: str) -> Room | None:
+        found = await super().room(room_id)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return found
 
 
 class Venue:
@@ -107,7 +119,7 @@ def token_of(talk: dict[str, Any]) -> str:
 @pytest.fixture
 async def venue(start_host: Start) -> AsyncIterator[Venue]:
     clock = Clock()
-    one = Venue(await start_host(now_ms=clock), clock)
+    one = Venue(await start_host(now_ms=clock, rooms=InterleavedRoomTables()), clock)
     yield one
     await one.http.aclose()
 

@@ -9,6 +9,25 @@ export type SpeakerView = Partial<SpeakerState>;
 const LOCAL = { sessionId: SESSION, sourceLanguage: "en" };
 const IN_TALK = { ...LOCAL, phase: "listening" } as const;
 
+const TALK_IN_ROOM = {
+  talkId: "calm-harbour-412.1",
+  title: ENDLESS,
+  speaker: "Grace Hopper",
+  language: "en",
+  plannedAt: Date.UTC(2027, 6, 1, 10),
+};
+const ROOM = {
+  roomId: "calm-harbour-412",
+  name: "Hall 1",
+  eventTitle: "Tides 2027",
+  retentionDays: 7,
+  state: "waiting",
+  sessionId: null,
+  talk: null,
+  next: { ...TALK_IN_ROOM, title: "Tides & <b>currents</b>" },
+} as const;
+const IN_ROOM = { ...LOCAL, sessionId: null, room: ROOM };
+
 export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
   asked: () => ({ phase: "asking" }),
   "no-such-talk": () => ({
@@ -52,6 +71,17 @@ export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
   slow: () => ({ ...IN_TALK, mode: "captions", isSlow: true }),
   "no-sound": () => ({ ...IN_TALK, hasNoSound: true, problem: { id: "sound.none" } }),
   "long-name": () => ({ ...IN_TALK, sessionId: ENDLESS }),
+  "room-waiting": () => ({ ...IN_ROOM, phase: "waiting", lines: [], partial: null }),
+  "room-next": () => ({ ...IN_ROOM, phase: "over", state: "ended", partial: null }),
+  "room-live": () => ({ ...IN_TALK, room: { ...ROOM, state: "live", talk: TALK_IN_ROOM } }),
+  "room-over": () => ({
+    ...IN_ROOM,
+    phase: "over",
+    state: "ended",
+    partial: null,
+    room: { ...ROOM, state: "ended", next: null, retentionDays: 0 },
+  }),
+  "room-full": () => ({ ...IN_ROOM, phase: "waiting", lines: [], problem: { id: "room.full" } }),
   settings: () => ({ ...IN_TALK, isTrackKeptOut: true }),
   ended: () => ({ ...LOCAL, phase: "over", state: "ended" }),
 };
@@ -72,6 +102,19 @@ const TALK = {
 
 export const SPEAKER_VIEWS: Readonly<Record<string, SpeakerView>> = {
   ready: { phase: "ready" },
+  "by-link": {
+    phase: "ready",
+    sheet: {
+      ...TALK_IN_ROOM,
+      title: "Tides & <b>currents</b>",
+      endedAt: null,
+      roomId: "calm-harbour-412",
+      roomName: "Hall 1",
+      eventTitle: "Tides 2027",
+      listenerLink: "/room/calm-harbour-412#Hi2oEiOSH08zSeAJ-tE8hg",
+      retentionDays: 7,
+    },
+  },
   refused: { phase: "ready", problem: { id: "microphone.refused" }, needsToken: true },
   "signed-out": { phase: "ready", account: "signed out" },
   starting: { phase: "starting" },

@@ -72,9 +72,19 @@ function Talk({ talk, isOnStage }: { readonly talk: TalkView; readonly isOnStage
         {talk.title}
       </p>
       <p className="quiet">
-        {talk.speaker !== "" && <bdi>{talk.speaker} · </bdi>}
-        {nativeName(talk.language)}
-        {talk.plannedAt !== null && <time> · {text.moment(talk.plannedAt)}</time>}
+        {talk.speaker !== "" && (
+          <>
+            <bdi>{talk.speaker}</bdi>
+            {" · "}
+          </>
+        )}
+        <bdi lang={talk.language}>{nativeName(talk.language)}</bdi>
+        {talk.plannedAt !== null && (
+          <>
+            {" · "}
+            <time>{text.moment(talk.plannedAt)}</time>
+          </>
+        )}
         {talk.endedAt !== null && <span> · {text.text("organise.over")}</span>}
         {isOnStage && <span className="on-stage"> · {text.text("organise.onStage")}</span>}
       </p>

@@ -48,8 +48,19 @@ function OwnTalk() {
       </p>
       <h2 dir="auto">{sheet.title}</h2>
       <p>
-        {sheet.speaker !== "" && <bdi>{sheet.speaker}</bdi>} · {nativeName(sheet.language)}
-        {sheet.plannedAt !== null && <time> · {text.moment(sheet.plannedAt)}</time>}
+        {sheet.speaker !== "" && (
+          <>
+            <bdi>{sheet.speaker}</bdi>
+            {" · "}
+          </>
+        )}
+        <bdi lang={sheet.language}>{nativeName(sheet.language)}</bdi>
+        {sheet.plannedAt !== null && (
+          <>
+            {" · "}
+            <time>{text.moment(sheet.plannedAt)}</time>
+          </>
+        )}
       </p>
       <p className="quiet">{text.text("link.kept", { days: sheet.retentionDays })}</p>
       <p className="quiet">{text.text("link.text")}</p>
