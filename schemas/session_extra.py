@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.rooms import DEFAULT_KEEP_DAYS
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 
 ROOM_ID = "roomId"
 TALK_ID = "talkId"
