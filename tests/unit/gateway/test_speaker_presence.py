@@ -23,7 +23,7 @@ from ingest_gateway.sessions.speaker_place import (
     SilenceMeter,
     speaker_place,
 )
-from schemas.values import SessionInfo
+from schemas.session_info import SessionInfo
 from tests.unit.gateway.two_gateways import SESSION, Host, RunVirtual, Socket, Story, now_ms
 
 pytestmark = pytest.mark.unit
