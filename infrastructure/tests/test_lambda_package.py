@@ -52,4 +52,4 @@ def test_a_new_aws_service_of_the_code_is_in_the_package() -> None:
     source = Path(__file__).parents[2] / "connectors" / "amazon" / "clients.py"
     opened = set(re.findall(r'_client\("([\w-]+)"', source.read_text()))
     assert {"dynamodb", "kinesis", "s3", "sts"} <= opened
-    assert opened - {"translate", "polly"} <= lambda_package.SERVICES
+    assert opened - {"translate", "polly", "bedrock-runtime"} <= lambda_package.SERVICES
