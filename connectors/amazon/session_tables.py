@@ -9,6 +9,7 @@ revision change together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
@@ -269,8 +270,9 @@ class AmazonSessionTables:
     async def mend_listener_counts(
         self, session_id: str, seen: ListenerCounts, mended: ListenerCounts, now_ms: int
     ) -> ListenerCounts | None:
-        nobody = dict.fromkeys(items.count_attributes(seen), 0)
-        counts = nobody | items.count_attributes(mended)
+        # What was said of hearing is no count of connections: it stays.
+        nobody = dict.fromkeys(items.count_attributes(replace(seen, feedback={})), 0)
+        counts = nobody | items.count_attributes(replace(mended, feedback={}))
         names = {f"#l{at}": name for at, name in enumerate(counts)}
         values = {f":l{at}": items.number(count) for at, count in enumerate(counts.values())}
         setting = "".join(f", #l{at} = :l{at}" for at in range(len(counts)))

@@ -22,6 +22,11 @@ class AsSpoken:
         self._translator = translator
 
     @property
+    def engine(self) -> Translator:
+        """The translator of all other routes."""
+        return self._translator
+
+    @property
     def abilities(self) -> TranslationAbilities:
         return self._translator.abilities
 

@@ -38,11 +38,15 @@ async def test_listeners_are_indexed_by_session_and_language(aws_clients: AwsCli
     assert indexes == {LISTENERS_INDEX: ["sessionId", "targetLanguage"]}
 
 
-async def test_buckets_are_private_and_forget_after_a_day(aws_clients: AwsClients) -> None:
-    s3 = await aws_clients.s3()
-    for bucket in (aws_clients.settings.names.clip_bucket, aws_clients.settings.names.audio_bucket):
+async def test_buckets_are_private_and_forget_after_a_day_or_what_a_room_says(
+    aws_clients: AwsClients,
+) -> None:
+    """Clips that carry no days of a room's go when the longest are over."""
+    s3, names = await aws_clients.s3(), aws_clients.settings.names
+    days = {names.clip_bucket: [1, 1, 7, 30, 31], names.audio_bucket: [1]}
+    for bucket in days:
         rules = (await s3.get_bucket_lifecycle_configuration(Bucket=bucket)).get("Rules", [])
-        assert [rule.get("Expiration", {}).get("Days") for rule in rules] == [1]
+        assert [rule.get("Expiration", {}).get("Days") for rule in rules] == days[bucket]
         block = (await s3.get_public_access_block(Bucket=bucket))["PublicAccessBlockConfiguration"]
         assert set(block.values()) == {True}
         assert len(block) == 4

@@ -98,7 +98,7 @@ async def test_only_the_speaker_changes_a_session(host: RunningGateway) -> None:
         (b'{"sourceLanguage": 1}', 400, "BAD_FIELD"),
         (b'{"sourceLanguage": "en", "qualityTier": "gold"}', 400, "BAD_FIELD"),
         (b'{"sourceLanguage": "xx"}', 400, "BAD_LANGUAGE"),
-        (b'{"sourceLanguage": "en", "targetLanguages": ["fr"]}', 400, "BAD_LANGUAGE"),
+        (b'{"sourceLanguage": "en", "targetLanguages": ["xx"]}', 400, "BAD_LANGUAGE"),
         (b'{"sourceLanguage": "en", "padding": "' + b"x" * 20_000 + b'"}', 413, "TOO_LARGE"),
     ],
 )

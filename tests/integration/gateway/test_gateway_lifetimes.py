@@ -222,7 +222,7 @@ async def test_a_listener_saves_the_talk_and_gets_what_it_missed(
 async def test_clients_say_why_they_cannot_go_on(gateway: RunningGateway) -> None:
     _, session_id = await gateway.speaker()
     with pytest.raises(GatewayRefusedError, match="BAD_LANGUAGE"):
-        await listen(gateway.url, session_id, "fr")
+        await listen(gateway.url, session_id, "xx")
     with pytest.raises(GatewayRefusedError, match="NO_SESSION"):
         await listen(gateway.url, "no-such-1", "es")
     with pytest.raises(GatewayRefusedError, match="FORBIDDEN"):

@@ -370,7 +370,7 @@ async def test_pages_are_told_to_send_audio_in_messages(handlers: RunningHandler
     async with httpx.AsyncClient(base_url=handlers.url) as http:
         offer = (await http.get("/offer")).json()
     assert offer["binaryFrames"] is False
-    assert offer["languages"]["es"] == ["en"]
+    assert offer["languages"]["es"] == ["en", "es"]
 
 
 async def test_webm_is_refused_here(handlers: RunningHandlers) -> None:

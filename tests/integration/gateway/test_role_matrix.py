@@ -65,6 +65,17 @@ ELSEWHERE = {
     # What they let by is shown by tests of their own.
     "POST /whep/{session_id}/{language}": "test_listener_admission",
     "DELETE /tickets": "test_tokens_end",
+    "POST /sessions/{session_id}/feedback": "test_gateway_http",
+    "GET /captions/{session_id}/{language}": "test_caption_events",
+    **dict.fromkeys(
+        [f"{method} /events" for method in ("GET", "POST")]
+        + [f"{method} /events/{{event_id}}" for method in ("GET", "DELETE")]
+        + ["POST /rooms", "POST /talks"]
+        + [f"{method} /rooms/{{room_id}}" for method in ("GET", "PATCH", "DELETE")]
+        + [f"{method} /talks/{{talk_id}}" for method in ("GET", "PATCH", "DELETE")]
+        + [f"{method} /talks/{{talk_id}}/stage" for method in ("POST", "DELETE")],
+        "test_rooms",
+    ),
     "DELETE /whip/{session_id}/resources/{resource_id}": "test_whip",
     "DELETE /whep/{session_id}/{language}/resources/{resource_id}": "test_whep",
 }

@@ -45,5 +45,7 @@ async def test_the_gateway_takes_them_from_its_command_line() -> None:
 
 @pytest.mark.parametrize("routes", ["", " ", "english", "en", "en:", "en:es,", ":es", "en:x_y"])
 def test_a_wrong_list_is_refused_with_what_to_write(routes: str) -> None:
-    with pytest.raises(ValidationError, match="use offline, amazon, any or as 'en:es,gl de:en'"):
+    with pytest.raises(
+        ValidationError, match="use offline, local, amazon, any or as 'en:es,gl de:en'"
+    ):
         GatewaySettings(languages=routes)

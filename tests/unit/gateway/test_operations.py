@@ -87,6 +87,7 @@ def test_the_document_as_the_page_reads_it() -> None:
                 "lastClipAt": NOW_MS - 1500,
                 "waitingRecords": 7,
                 "oldestWaitingAt": NOW_MS - 1700,
+                "feedback": {},
             }
         ],
         "lag": [

@@ -11,6 +11,8 @@ from connectors.amazon.speech import AmazonSpeech
 from connectors.amazon.speech_synthesis import AmazonSynthesizer
 from connectors.amazon.speech_to_text import AmazonSpeechToText
 from connectors.amazon.translation import AmazonTranslator
+from connectors.calls.as_spoken import AsSpoken
+from connectors.interfaces.translation import Translator
 from connectors.job_connectors import LiveConnectors
 from pipelines.options import JobOptions, LiveJob, UsageError, read_options
 
@@ -25,6 +27,11 @@ def connectors_of(*arguments: str) -> LiveConnectors:
     return chosen
 
 
+def engine_of(translator: Translator) -> Translator:
+    assert isinstance(translator, AsSpoken)
+    return translator.engine
+
+
 async def test_amazon_for_each_service() -> None:
     chosen = connectors_of(
         "--speech_to_text=amazon", "--translation=amazon", "--speech_synthesis=amazon"
@@ -33,7 +40,7 @@ async def test_amazon_for_each_service() -> None:
     assert hash(there) == hash(chosen)
     opened = there.build()
     assert isinstance(opened.speech_to_text, AmazonSpeechToText)
-    assert isinstance(opened.translator, AmazonTranslator)
+    assert isinstance(engine_of(opened.translator), AmazonTranslator)
     assert isinstance(opened.synthesizer, AmazonSynthesizer)
     assert opened.on_open == (), "no stream is opened, and paid for, before somebody speaks"
     await opened.close()
@@ -84,7 +91,7 @@ def test_bedrock_translates_with_a_model_of_ones_choice() -> None:
     assert speech.amazon.bedrock.model == "eu.amazon.nova-pro-v1:0"
     assert speech.amazon.bedrock.prompts.requests_per_s == 5
     assert speech.amazon.bedrock_endpoint_url == "http://127.0.0.1:4"
-    assert isinstance(speech.open_translator(), BedrockTranslator)
+    assert isinstance(engine_of(speech.open_translator()), BedrockTranslator)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from connectors.calls.as_spoken import AsSpoken
 from connectors.interfaces.errors import PermanentError
 from connectors.job_connectors import LiveConnectors
 from connectors.local.engines import LocalSpeech
@@ -42,7 +43,10 @@ async def test_the_three_services_are_opened_without_loading_a_model(tmp_path: P
         speech.open_translator(),
         speech.open_synthesizer(),
     )
-    assert [type(each) for each in opened] == [LocalSpeechToText, LocalTranslator, LocalSynthesizer]
+    assert isinstance(opened[0], LocalSpeechToText)
+    assert isinstance(opened[1], AsSpoken)
+    assert isinstance(opened[1].engine, LocalTranslator)
+    assert isinstance(opened[2], LocalSynthesizer)
     with pytest.raises(PermanentError, match=r"silero-vad.*make models"):
         speech.open_voice_activity()
     assert speech.local == LocalSpeech(folder=tmp_path, voices=("pt",))
