@@ -78,7 +78,7 @@ def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud
     log_path = home / "ministack.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("ministack"))],
+            [sys.executable, str(Path(__file__).with_name("local_cloud_process.py"))],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=home,
