@@ -198,10 +198,6 @@ class LedgerEntry:
         return (self.end_sample - self.first_sample) / SAMPLE_RATE_HZ
 
 
-CAPTIONS_ONLY, UNVOICED = "captions", "unvoiced"
-"""Why a text is skipped by the voices: its listeners only read; no voice speaks its language."""
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """A language that an utterance goes to, and the number before it in that language. Not

@@ -28,17 +28,9 @@ from pipelines.runtime.supervision import Supervised
 from pipelines.sentences.cursor import Released, Step, TranslationCursor
 from pipelines.sentences.phrases import is_phrase, voiced_text
 from pipelines.sentences.settings import ReleaseSettings
-from pipelines.session.messages import translated_caption
+from pipelines.session.messages import ONLY_READ, UNVOICED, translated_caption
 from pipelines.session.sentence_track import SentencePart
-from schemas.values import (
-    CAPTIONS_ONLY,
-    UNVOICED,
-    EntryKind,
-    FixedOutcome,
-    LedgerEntry,
-    Release,
-    VoicedPhrase,
-)
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release, VoicedPhrase
 
 _log = logging.getLogger(__name__)
 
@@ -317,7 +309,7 @@ class LanguageRun:
         if part.number < 0 or (released.ends and released.refused and not phrase):
             skipped = _SKIPPED.get(entry.kind, "failed")
         elif phrase and not job.is_voiced(self._language):
-            skipped = CAPTIONS_ONLY
+            skipped = ONLY_READ
         elif phrase and not self._connectors.synthesizer.can_speak(self._language):
             skipped = UNVOICED
         elif phrase and entry.is_older_than(

@@ -6,6 +6,9 @@ import base64
 
 from schemas.values import Clip, LedgerEntry, Translation
 
+ONLY_READ, UNVOICED = "captions", "unvoiced"
+"""Why a text is told without a clip: its listeners only read; no voice speaks its language."""
+
 INLINE_AUDIO_BYTES = 64 * 1024
 """Of a clip inside a message, in base64."""
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 from pipelines.runtime.worker import CallSite
-from schemas.values import CAPTIONS_ONLY, UNVOICED, DeadLetter, Translation, VoicedTranslation
+from pipelines.session.messages import ONLY_READ, UNVOICED
+from schemas.values import DeadLetter, Translation, VoicedTranslation
 
 
 class SynthesizeTranslation:
@@ -25,7 +26,7 @@ class SynthesizeTranslation:
             yield VoicedTranslation(item, None)
             return
         if not item.is_fixed and not item.route.is_voiced:
-            yield VoicedTranslation(replace(item, skipped=CAPTIONS_ONLY), None)
+            yield VoicedTranslation(replace(item, skipped=ONLY_READ), None)
             return
         voice_within_s = at.connectors.policies.voice_within_s
         if not item.is_fixed and not at.connectors.synthesizer.can_speak(item.route.language):

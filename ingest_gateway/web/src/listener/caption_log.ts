@@ -10,9 +10,13 @@ const KEPT = 500;
 /** Why there is no clip where none is missed: the text is for reading. */
 const FOR_READING: readonly string[] = ["unvoiced", "captions"];
 
+function isForReading({ skipped }: Utterance): boolean {
+  return FOR_READING.includes(skipped ?? "");
+}
+
 function stateOf(utterance: Utterance, state: CaptionState): CaptionState {
-  if (!utterance.skipped) return state;
-  return FOR_READING.includes(utterance.skipped) ? "heard" : "missing";
+  if (isForReading(utterance)) return "heard";
+  return utterance.skipped ? "missing" : state;
 }
 
 /** The captions of a session's store, and the utterances that they were made of. */
@@ -41,8 +45,7 @@ export class CaptionLog {
       sentence: utterance.sentence ?? null,
     };
     if (line.hasClip) this.keep(utterance);
-    if (utterance.skipped && FOR_READING.includes(utterance.skipped))
-      this.unvoiced.add(utterance.sequenceNumber);
+    if (isForReading(utterance)) this.unvoiced.add(utterance.sequenceNumber);
     this.store.setState(({ lines, partial }) => {
       const next = withLine(lines, line);
       return { lines: next, partial: stillPartial(partial, next) };
