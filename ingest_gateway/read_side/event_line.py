@@ -73,7 +73,7 @@ class EventLine:
                 task.cancel()
             await asyncio.gather(writing, leaving, return_exceptions=True)
             gateway.hub.drop(connection)
-            await gateway.conversation(connection).closed()
+            await gateway.conversation(connection).closed(is_lost=True)  # it cannot say goodbye
 
     async def read(self) -> AsyncGenerator[bytes, None]:
         """The events, for the answer's body."""

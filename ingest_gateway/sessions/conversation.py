@@ -113,13 +113,17 @@ class Conversation:
         finally:
             self._connection.is_taking = False
 
-    async def closed(self) -> None:
-        """The socket is gone: leave what was joined."""
+    async def closed(self, *, is_lost: bool = False) -> None:
+        """The socket is gone: leave what was joined. ``is_lost``: nobody closed it, and its client
+        may come back."""
         role = self.protocol.role
         try:
             if isinstance(role, Speaking):
                 await self._services.speakers.disconnected(self._connection, role.session_id)
-            await self._services.listeners.leave(self._connection)
+            if is_lost:
+                await self._services.listeners.lose(self._connection)
+            else:
+                await self._services.listeners.leave(self._connection)
         except ConnectorError as error:
             # The row expires by itself and the counter is mended.
             _log.warning("connection %s: %s", self._connection.connection_id, error)

@@ -37,16 +37,18 @@ class Sweeper:
     deletions: Deletions
 
     async def recover(self) -> None:
-        """At the start: the connections of this gateway's earlier life are gone; count them out."""
+        """At the start: the connections of this gateway's earlier life are lost."""
         rows = await self.live.ask(lambda: self.live.tables.connections_of_gateway(self.gateway_id))
         for row in rows:
-            await self.listeners.forget(row.session_id, row.connection_id)
+            await self.listeners.keep_lost(row.session_id, row.connection_id, row.listener_id)
         if rows:
-            _log.info("counted out %d connections of an earlier life", len(rows))
+            _log.info("%d connections of an earlier life are lost", len(rows))
 
     async def run(self) -> None:
         await asyncio.gather(
-            _repeat(SAVE_EVERY_S, self.save_progress), _repeat(SWEEP_EVERY_S, self.sweep)
+            _repeat(SAVE_EVERY_S, self.save_progress),
+            _repeat(SAVE_EVERY_S, self.listeners.forget_lost),
+            _repeat(SWEEP_EVERY_S, self.sweep),
         )
 
     async def save_progress(self) -> None:
