@@ -21,6 +21,7 @@ from ingest_gateway.protocol.messages import (
     FeedbackKind,
     Language,
     ListeningBy,
+    Minutes,
 )
 from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
@@ -45,6 +46,7 @@ class SessionPatch(Struct, frozen=True, rename="camel"):
     locked: bool | None = None
     new_listening_key: bool = False
     max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
+    max_minutes: Minutes | None = None
 
     def listening_wish(self) -> ListeningWish:
         return ListeningWish(
@@ -53,6 +55,7 @@ class SessionPatch(Struct, frozen=True, rename="camel"):
             locked=self.locked,
             new_key=self.new_listening_key,
             max_languages=self.max_languages,
+            max_minutes=self.max_minutes,
         )
 
 

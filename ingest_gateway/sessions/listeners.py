@@ -42,13 +42,11 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission, refusal_of
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from schemas.session_info import SessionInfo
+from ingest_gateway.sessions.talk_caps import TalkCaps
 from schemas.values import ControlKind
 
 CLOSE_REMOVED = 4403
 FULL_RETRY_MS = 10_000
-MOST_LANGUAGES = "maxLanguages"
-"""In a session's row (``SessionInfo.extra``), if its owner gave a number."""
 _CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS, CAPTIONS_ONLY)
 
 _log = logging.getLogger(__name__)
@@ -223,7 +221,8 @@ class Listeners:
         )
         if info.target_languages or self._hub.listeners(live.session_id, language):
             return language  # its speaker named it, or it is translated already
-        most = most_languages(info, self._needs.limits.languages_per_session)
+        own = TalkCaps.of(info.extra).languages
+        most = self._needs.limits.languages_per_session if own is None else own
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(live.session_id))
         if language not in counts.languages and len(counts.languages) >= most:
             there = ", ".join(counts.languages)
@@ -325,9 +324,3 @@ class Listeners:
         if live.speaker is not None:
             heard = {language: counts.by_language[language] for language in counts.languages}
             live.speaker.send(ListenerCount(session_id=live.session_id, by_language=heard))
-
-
-def most_languages(info: SessionInfo, default: int) -> int:
-    """How many languages a session may be translated into at a time."""
-    own = info.extra.get(MOST_LANGUAGES, "")
-    return int(own) if own.isdecimal() else default

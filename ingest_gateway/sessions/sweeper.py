@@ -16,6 +16,7 @@ from ingest_gateway.sessions.hub import Hub
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.speakers import Speakers
+from ingest_gateway.sessions.talk_caps import TalkCaps
 
 CLOSE_SILENT = 4408
 SAVE_EVERY_S = 2.0
@@ -108,9 +109,11 @@ class Sweeper:
         self.captions.keep_only({live.session_id for live in self.live.all()})
 
     def is_over(self, row: SessionRow) -> bool:
-        """Whether it is to end by itself: too old, or too long without speaker."""
-        now_ms = self.now_ms()
-        if now_ms - row.info.created_at_ms >= self.limits.session_lifetime_ms:
+        """Whether it is to end by itself: too old, older than its owner lets it be, or too long
+        without speaker."""
+        now_ms, info = self.now_ms(), row.info
+        caps = TalkCaps.of(info.extra)
+        if now_ms >= caps.ends_at_ms(info.created_at_ms, self.limits.session_lifetime_ms):
             return True
         live = self.live.loaded(row.session_id)
         if live is not None and live.speaker is not None:
