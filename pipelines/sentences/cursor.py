@@ -164,7 +164,9 @@ class TranslationCursor:
         else:
             seam = seam_of(done, bare)
             at, contradicted = seam.at, seam.contradicted
-            self._drafts = [*self._drafts[1 - DRAFTS_KEPT :], Draft(self._stepped_words, bare)]
+            before = self._drafts[-1].words if self._drafts else 0
+            draft = Draft(self._stepped_words, bare, self._stepped_words - before)
+            self._drafts = [*self._drafts[1 - DRAFTS_KEPT :], draft]
             rest = len(tokens) - at
             count = rest if is_final else self._certain(done, rest)
         mark = self._late_mark(tokens, at) if count or is_final else ""
