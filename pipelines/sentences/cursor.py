@@ -31,7 +31,8 @@ LONGEST_RATIO = 10
 LONGEST_EXTRA = 40
 """Characters; short texts may grow by more."""
 REPEATED_WORDS = 4
-"""So many words that come back as they were are not translated. Fewer may be names."""
+"""So many different words that come back as they were are not translated. Fewer may be names, or
+"no, no, no, no"."""
 MOST_TOKENS_A_WORD = 3
 """An engine that contradicts itself again and again releases no more than this before the end."""
 
@@ -230,6 +231,7 @@ def _refused(source: str, translation: str) -> str:
         return "too long"
     words = [token.bare for token in tokens_of(source)]
     same = words == [token.bare for token in tokens_of(translation)]
-    if same and sum(map(bool, words)) >= REPEATED_WORDS and not all(map(str.isdigit, words)):
+    different = {word for word in words if word}
+    if same and len(different) >= REPEATED_WORDS and not all(map(str.isdigit, words)):
         return "source repeated"
     return ""
