@@ -1,12 +1,12 @@
 """``make score``: how good what is released is, and how late, policy by policy.
 
-Talks in virtual time, with translations that were recorded of every text that a policy asks for: by
-a neural engine between English and Portuguese, by the offline one into Spanish, Catalan and French.
-Portuguese talks are the references, spoken in the time that the original took. OmniSTEval
-scores what is released against references that people wrote (``--references``: a folder a
-language, a file ``TALK.txt`` a talk, a line a sentence); our own figures compare it with the same
-engine's translations of whole sentences. Whole sentences are the ceiling; utterances alone, and the
-pieces of 3 s of the flow that is replaced, the floor.
+Talks in virtual time, with translations that were recorded of every text that a policy asks for, by
+the demo's engines: neural between English and Portuguese, Apertium from Portuguese on into Spanish
+and Catalan, Apertium alone into French. Portuguese talks are the references, spoken in the time
+that the original took. OmniSTEval scores what is released against references that people wrote
+(``--references``: a folder a language, a file ``TALK.txt`` a talk, a line a sentence); our own
+figures compare it with the same engine's translations of whole sentences. Whole sentences are the
+ceiling; utterances alone, and the pieces of 3 s of the flow that is replaced, the floor.
 
 ``--check FILE``: fail when a policy's chrF has fallen by more than the bootstrap interval of a
 former run's.
@@ -23,10 +23,8 @@ from pathlib import Path
 
 from benchmarks.score.measure import POLICIES, Row, measured, read_material
 from benchmarks.score.sheet import draw, show_rows, side_by_side
-from benchmarks.score.talks import REFERENCES
+from benchmarks.score.talks import ENGINES, REFERENCES
 from benchmarks.score.virtual_talk import Lateness, Played
-
-PAIRS = ("en-pt", "pt-en", "en-es", "en-ca", "en-fr")
 
 
 def fallen(rows: Sequence[Row], former: Path) -> list[str]:
@@ -51,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     rows: list[Row] = []
     sheets: list[str] = []
-    for pair in PAIRS:
+    for pair in ENGINES:
         material = read_material(pair, given.references)
         played: dict[str, list[Played]] = {}
         for lateness in (None, Lateness()):

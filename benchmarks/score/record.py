@@ -1,8 +1,7 @@
 """Have engines of this machine translate every text that the policies ask for, once.
 
 ``python -m benchmarks.score.record en-es en-pt pt-en`` writes material/translations-en-es.jsonl and
-so on, of the talks that have references: between English and Portuguese by the neural engine, else
-by the offline one. What is recorded already stays.
+so on, by the routes of ``--translation=local``. What is recorded already stays.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 
 from benchmarks.score.talks import (
+    ENGINES,
     MATERIAL,
     NEURAL,
     RecordedTranslations,
@@ -21,12 +21,10 @@ from benchmarks.score.talks import (
     referenced,
 )
 from benchmarks.score.virtual_talk import Lateness, play, play_windows
-from connectors.interfaces.translation import Translator
 from connectors.local.translation import LocalTranslator, LocalTranslatorSettings
 from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 
-PAIRS = ("en-es", "en-ca", "en-fr", *NEURAL)
 ANSWER_WITHIN_S = 60.0
 
 
@@ -47,11 +45,9 @@ def ask_for_all(talks: Sequence[SpokenTalk], translate: Translate, source: str) 
 def record(pair: str) -> None:
     source, target = pair.split("-")
     with asyncio.Runner() as runner:
-        translator: Translator = (
-            LocalTranslator(LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
-            if pair in NEURAL
-            else OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
-        )
+        apertium = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
+        settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
+        translator = LocalTranslator(settings, apertium=apertium)
 
         def engine(text: str) -> str:
             return runner.run(translator.translate(text, source, target))
@@ -65,7 +61,7 @@ def record(pair: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.score.record", description=__doc__)
-    parser.add_argument("pairs", nargs="+", choices=PAIRS)
+    parser.add_argument("pairs", nargs="+", choices=ENGINES)
     for pair in parser.parse_args().pairs:
         record(pair)
 

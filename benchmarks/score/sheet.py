@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.score.measure import Material, Row
-from benchmarks.score.talks import NEURAL
+from benchmarks.score.talks import ENGINES
 from benchmarks.score.virtual_talk import Played
 from benchmarks.tables import show
 
@@ -43,8 +43,7 @@ def show_rows(rows: Sequence[Row]) -> None:
                     f"{row.dollars_10:.2f}",
                 ]
             )
-        engine = "neural" if pair in NEURAL else "offline"
-        show(f"Releases in virtual time ({pair}, {engine} engine)", columns, table)
+        show(f"Releases in virtual time ({pair}: {ENGINES[pair]})", columns, table)
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:

@@ -16,8 +16,16 @@ No engine has seen them."""
 
 ORIGINAL = "en"
 """The language that the talks were given in."""
-NEURAL = ("en-pt", "pt-en")
-"""Pairs whose translations were recorded of the neural engine of ``models.toml``."""
+ENGINES = {
+    "en-pt": "neural",
+    "pt-en": "neural",
+    "en-es": "neural, then Apertium",
+    "en-ca": "neural, then Apertium",
+    "en-fr": "Apertium",
+}
+"""Whose translations were recorded: all are routes of ``--translation=local``, as in the demo."""
+NEURAL = tuple(pair for pair, engine in ENGINES.items() if engine == "neural")
+"""Of these, all talks were recorded; of the others those with references."""
 
 Translate = Callable[[str], str]
 

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.lag.service_profiles import SPOKEN_WORD_S
 from benchmarks.score.__main__ import fallen
 from benchmarks.score.figures import VOICE_S, Figures, delays, playout_delays, seams_kept
+from benchmarks.score.live import played_live
 from benchmarks.score.measure import Row
 from benchmarks.score.omnisteval import timed_words, write_logs, write_references
 from benchmarks.score.talks import SpokenTalk, SpokenWord, turned
@@ -49,6 +50,23 @@ def test_a_turned_talk_takes_the_originals_time_sentence_by_sentence() -> None:
     assert talk.words[-1].end_s == pytest.approx(2.0)
     with pytest.raises(ValueError, match="shorter"):
         turned(TALK, [])
+
+
+def test_a_live_run_is_of_the_languages_that_were_told_from_the_beginning() -> None:
+    def told(language: str, spoken_s: float, text: str) -> dict[str, object]:
+        return {
+            "language": language,
+            "spoken_s": spoken_s,
+            "from_first_ms": 1500,
+            "transcript": text,
+        }
+
+    notified = [told("es", 0.1, "La casa"), told("ca", 1.0, "vella."), told("es", 1.0, "vieja.")]
+    found = played_live({"notified": notified}, TALK)
+    assert list(found) == ["es"]
+    (sentence,) = found["es"].sentences
+    assert sentence.phrases == [Release(" La casa", 1.6), Release(" vieja.", 2.5)]
+    assert (sentence.first, sentence.end) == (0, 2)
 
 
 def test_logs_and_references_are_of_the_talks_words(tmp_path: Path) -> None:
