@@ -2,7 +2,8 @@
 
 Context (``-c name=value`` of the cdk command, or ``CDK_CONTEXT_JSON``): ``stages`` (``dev,prod``),
 ``region``, ``code`` (folder of the Lambdas' package), ``alarmEmail``, ``operatorsCidr``,
-``monthlyDollars``, ``pagesUrl`` (of one stage; known when it was deployed once).
+``monthlyDollars``, ``bedrockModel`` (which translates), ``pagesUrl`` (of one stage; known when it
+was deployed once).
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def stages_of(app: App) -> list[Stage]:
             operators_cidr=given("operatorsCidr"),
             monthly_dollars=int(given("monthlyDollars") or 500),
             pages_url=given("pagesUrl"),
+            bedrock_model=given("bedrockModel"),
         )
         for name in (given("stages") or f"dev,{PRODUCTION}").split(",")
     ]

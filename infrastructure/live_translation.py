@@ -88,6 +88,7 @@ class LiveTranslation(Stack):
         )
         for access in (
             *permissions.job(sessions.stored, stage),
+            *permissions.model(stage),
             permissions.to_any(
                 ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
                 f"arn:{{partition}}:s3:::{state_bucket_name(stage, '{account}')}/*",

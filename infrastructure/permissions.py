@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aws_cdk import Aws, aws_iam
 
 from infrastructure.exceptions import accept, wildcard
-from infrastructure.stage import Stage
+from infrastructure.stage import MODEL, Stage
 from infrastructure.stored import Stored
 from schemas.names import LISTENERS_INDEX
 
@@ -39,6 +39,8 @@ SPEECH = (
     "transcribe:StartStreamTranscription",
     "translate:TranslateText",
 )
+MODELS = ("bedrock:InvokeModel",)
+"""What Converse asks for."""
 TRACES = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 CONNECT = ("kinesisvideo:ConnectAsMaster", "kinesisvideo:ConnectAsViewer")
 CHANNELS = (
@@ -169,6 +171,26 @@ def erasure(stored: Stored, stage: Stage) -> tuple[Access, ...]:
         to_any(("s3:DeleteObject",), f"{trail}/dead-letters/*", reason),
         to_any(("s3:DeleteObject",), f"{trail}/sessions/*", reason),
     )
+
+
+def model(stage: Stage) -> tuple[Access, ...]:
+    """Of the job, where a language model translates: that model, and no other. An inference profile
+    hands calls on to its model in regions of its choice, and only by it the role may come there."""
+    named = MODEL.fullmatch(stage.bedrock_model or "")
+    if named is None:
+        return ()
+    bedrock = f"arn:{Aws.PARTITION}:bedrock:{stage.region}"
+    geography = named["profile"]
+    if geography is None:
+        return (Access((allow(MODELS, f"{bedrock}::foundation-model/{named[0]}"),)),)
+    profile = f"{bedrock}:{Aws.ACCOUNT_ID}:inference-profile/{named[0]}"
+    reached = to_any(
+        MODELS,
+        f"arn:{{partition}}:bedrock:*::foundation-model/{named[0].removeprefix(f'{geography}.')}",
+        "An inference profile chooses the region.",
+    )
+    reached.statements[0].add_condition("StringEquals", {"bedrock:InferenceProfileArn": profile})
+    return (Access((allow(MODELS, profile),)), reached)
 
 
 def job(stored: Stored, stage: Stage) -> tuple[Access, ...]:

@@ -12,12 +12,15 @@ from schemas.names import Names
 LOGS_KEPT = aws_logs.RetentionDays.ONE_MONTH
 LOG_FILES_KEPT_DAYS = 30
 METRICS_PREFIX = "LiveTranslation"
+MODEL = re.compile(r"(?:(?P<profile>us|us-gov|eu|apac|jp|au|ca|global)\.)?[a-z0-9-]+\.[a-z0-9.:-]+")
+"""The geography in front makes it an inference profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """``operators_cidr``: from where the cluster's API may be reached, none if None.
     ``alarm_email``: told of every alarm. ``monthly_dollars``: where the budget warns.
+    ``bedrock_model``: the id of the model or inference profile that translates, if one does.
     ``pages_url``: CloudFront's address of the pages, where people come back to when they have
     signed in; None before the first deployment, which finds it: nobody can sign in yet.
 
@@ -32,6 +35,7 @@ class Stage:
     operators_cidr: str | None = None
     monthly_dollars: int = 500
     pages_url: str | None = None
+    bedrock_model: str | None = None
 
     def __post_init__(self) -> None:
         # Bucket names hold it, and S3 takes neither capitals nor underscores.
@@ -39,6 +43,12 @@ class Stage:
             raise ValueError(f"STAGE={self.name}: use 2 to 20 small letters, digits and -")
         if self.pages_url is not None and not re.fullmatch(r"https://[a-z0-9.-]+", self.pages_url):
             raise ValueError(f"pagesUrl={self.pages_url}: use https://HOST, with nothing behind it")
+        # It becomes part of what the job's role may use: no "*", and no other resource's name.
+        if self.bedrock_model is not None and not MODEL.fullmatch(self.bedrock_model):
+            raise ValueError(
+                f"bedrockModel={self.bedrock_model}: use the id of a model or an inference profile,"
+                " such as amazon.nova-lite-v1:0 or eu.amazon.nova-lite-v1:0"
+            )
 
     @property
     def names(self) -> Names:

@@ -27,6 +27,8 @@ class Notified:
     from_first_ms: int
     from_last_ms: int
     stages_ms: Mapping[str, int]
+    transcript: str = ""
+    """What the clip says."""
 
 
 @dataclass(frozen=True, slots=True)

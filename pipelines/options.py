@@ -35,6 +35,7 @@ from pipelines.openai_options import add_openai_arguments, read_chat, read_opena
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter
+from pipelines.segmentation.sentence_segmenter import SentenceSegmenter
 from pipelines.segmentation.step_segmenter import StepSegmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
@@ -114,7 +115,8 @@ class JobOptions(PipelineOptions):
             choices=[each.value for each in ReleaseName],
             help="what of a sentence's translation is told while it is spoken: what drafts agree"
             " on, what an engine continues (auto: where it can), whole sentences; append: each"
-            " utterance alone, as the window segmentation and bounded runs do",
+            " utterance alone, as the window segmentation does. A bounded run waits for nobody and"
+            " translates whole sentences, or with append each utterance",
         )
         window.add_argument(
             "--spend",
@@ -318,9 +320,11 @@ def _segmenter(given: Any) -> Segmenter:
     settle_samples = given.settle_ms * SAMPLE_RATE_HZ // 1000
     if given.segmentation == "window":
         return WindowSegmenter(settle_samples=settle_samples)
-    if _release(given) is not None and not given.input:
-        return StepSegmenter(settle_samples=settle_samples)
-    return PauseSegmenter(settle_samples=settle_samples)
+    if ReleaseName(given.release) is ReleaseName.APPEND:
+        return PauseSegmenter(settle_samples=settle_samples)
+    if given.input:
+        return SentenceSegmenter(settle_samples=settle_samples, language=given.source_language)
+    return StepSegmenter(settle_samples=settle_samples)
 
 
 def _speech(given: Any) -> SpeechChoice:

@@ -4,8 +4,8 @@
 # usage: deploy.sh STAGE
 #
 # Environment: ALARM_EMAIL, OPERATORS_CIDR (from where kubectl may come), MONTHLY_DOLLARS,
-# AWS_REGION, and DRY_RUN=1 to print the commands instead of running them (UPGRADE=1: as for a stage
-# that is there).
+# AWS_REGION, BEDROCK_MODEL (which translates in place of Amazon Translate), and DRY_RUN=1 to print the
+# commands instead of running them (UPGRADE=1: as for a stage that is there).
 # Needs: aws (with credentials), docker, kubectl, helm, and npx for the CDK's command line.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,6 +26,11 @@ context=(-c "stages=$stage" -c "region=$region" -c code=build/lambda)
 [[ -n ${ALARM_EMAIL:-} ]] && context+=(-c "alarmEmail=$ALARM_EMAIL")
 [[ -n ${OPERATORS_CIDR:-} ]] && context+=(-c "operatorsCidr=$OPERATORS_CIDR")
 [[ -n ${MONTHLY_DOLLARS:-} ]] && context+=(-c "monthlyDollars=$MONTHLY_DOLLARS")
+translation="--translation=amazon"
+if [[ -n ${BEDROCK_MODEL:-} ]]; then
+	context+=(-c "bedrockModel=$BEDROCK_MODEL")
+	translation="--translation=bedrock --bedrock_model=$BEDROCK_MODEL --translation_fallback=amazon"
+fi
 
 run() {
 	echo "+ $*"
@@ -92,7 +97,7 @@ bring_job() {
 	local management
 	management=$(output SessionManagement ManagementUrl)
 	run make job-jar OPTIONS="--stage=$stage --aws_region=$region --notifier=api_gateway \
---notify_endpoint=$management --speech_to_text=amazon --translation=amazon \
+--notify_endpoint=$management --speech_to_text=amazon $translation \
 --speech_synthesis=amazon --start=resume --worker_pool=localhost:25000 --parallelism=4 \
 --checkpointing_interval=2000 --max_bundle_time_mills=80 --trace_endpoint=http://localhost:4318 --trace_ratio=0.05"
 	push job JobRepository --build-arg "FLINK_VERSION=$(sed -n 's/^flink = "\(.*\)"/\1/p' versions.toml)"

@@ -43,6 +43,11 @@ class Played:
     started_at_ms: float
     ended_at_ms: float
 
+    def played_at_ms(self, number: int) -> float:
+        """When its word ``number``, counted from 1, has been played."""
+        each_ms = (self.ended_at_ms - self.started_at_ms) / max(1, len(self.arrival.words))
+        return self.started_at_ms + number * each_ms
+
 
 @dataclass(frozen=True, slots=True)
 class PlayoutSummary:
@@ -90,10 +95,8 @@ def playout_lags(
     """Of the words that were heard, in spoken order: (when it ended, in ms; lag as heard, in s)."""
     heard_at_ms: dict[str, float] = {}
     for clip in clips:
-        words = clip.arrival.words
-        each_ms = (clip.ended_at_ms - clip.started_at_ms) / max(1, len(words))
-        for number, word in enumerate(words, 1):
-            heard_at_ms.setdefault(word, clip.started_at_ms + number * each_ms)
+        for number, word in enumerate(clip.arrival.words, 1):
+            heard_at_ms.setdefault(word, clip.played_at_ms(number))
     return tuple(
         (word.ended_at_ms, (heard_at_ms[word.text] - word.ended_at_ms) / 1000)
         for word in spoken

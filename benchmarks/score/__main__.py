@@ -1,11 +1,12 @@
 """``make score``: how good what is released is, and how late, policy by policy.
 
-Talks in virtual time, with translations that were recorded of every text that a policy asks for: by
-a neural engine into Portuguese, by the offline one into Spanish, Catalan and French. OmniSTEval
-scores what is released against references that people wrote (``--references``: a folder a
-language, a file ``TALK.txt`` a talk, a line a sentence); our own figures compare it with the same
-engine's translations of whole sentences. Whole sentences are the ceiling; utterances alone, and the
-pieces of 3 s of the flow that is replaced, the floor.
+Talks in virtual time, with translations that were recorded of every text that a policy asks for, by
+the demo's engines: neural between English and Portuguese, Apertium from Portuguese on into Spanish
+and Catalan, Apertium alone into French. Portuguese talks are the references, spoken in the time
+that the original took. OmniSTEval scores what is released against references that people wrote
+(``--references``: a folder a language, a file ``TALK.txt`` a talk, a line a sentence); our own
+figures compare it with the same engine's translations of whole sentences. Whole sentences are the
+ceiling; utterances alone, and the pieces of 3 s of the flow that is replaced, the floor.
 
 ``--check FILE``: fail when a policy's chrF has fallen by more than the bootstrap interval of a
 former run's.
@@ -20,25 +21,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.score.measure import Row, measured, read_material
+from benchmarks.score.measure import POLICIES, Row, measured, read_material
 from benchmarks.score.sheet import draw, show_rows, side_by_side
-from benchmarks.score.talks import REFERENCES
+from benchmarks.score.talks import ENGINES, REFERENCES
 from benchmarks.score.virtual_talk import Lateness, Played
-
-LANGUAGES = ("pt", "es", "ca", "fr")
 
 
 def fallen(rows: Sequence[Row], former: Path) -> list[str]:
     """The policies whose chrF lies below the interval of a former run's."""
     known = {
-        (row["language"], row["policy"], row["words"]): row
-        for row in json.loads(former.read_text())
+        (row["pair"], row["policy"], row["words"]): row for row in json.loads(former.read_text())
     }
     return [
-        f"{row.language}, {row.policy}, {row.words} words: chrF {row.figures.chrf:.2f} is below"
+        f"{row.pair}, {row.policy}, {row.words} words: chrF {row.figures.chrf:.2f} is below"
         f" {low:.2f}"
         for row in rows
-        if (before := known.get((row.language, row.policy, row.words))) is not None
+        if (before := known.get((row.pair, row.policy, row.words))) is not None
         and row.figures.chrf < (low := before["chrf_low"])
     ]
 
@@ -51,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     rows: list[Row] = []
     sheets: list[str] = []
-    for language in LANGUAGES:
-        material = read_material(language, given.references)
+    for pair in ENGINES:
+        material = read_material(pair, given.references)
         played: dict[str, list[Played]] = {}
         for lateness in (None, Lateness()):
-            for policy in material.policies:
+            for policy in POLICIES:
                 row, of_policy = measured(policy, material, lateness, given.output)
                 rows.append(row)
                 played.setdefault(policy.name, of_policy)

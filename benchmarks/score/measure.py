@@ -18,10 +18,12 @@ from benchmarks.score.figures import Figures, chrf, figures, plain, whole_senten
 from benchmarks.score.omnisteval import omnisteval, write_logs, write_references
 from benchmarks.score.talks import (
     MATERIAL,
+    NEURAL,
+    ORIGINAL,
     RecordedTranslations,
     SpokenTalk,
     Translate,
-    read_talks,
+    read_material_talks,
     referenced,
     references_of,
 )
@@ -42,11 +44,12 @@ class Policy:
     name: str
     settings: ReleaseSettings | None
 
-    def play(self, talk: SpokenTalk, translate: Translate, lateness: Lateness | None) -> Played:
+    def play(self, material: Material, talk: SpokenTalk, lateness: Lateness | None) -> Played:
+        translate = material.translate
         if self.settings is None:
             return play_windows(talk, translate, lateness)
         policy = self.settings.policy(continues=False)
-        return play(talk, policy, self.settings.pace, translate, lateness)
+        return play(talk, policy, self.settings.pace, translate, lateness, material.source)
 
 
 def _policy(release: ReleaseName, spend: Spend = Spend.SWIFT) -> Policy:
@@ -64,11 +67,11 @@ POLICIES = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``chrf_low``: the lower end of the 95 % bootstrap interval of ``figures.chrf``. ``scores``:
-    OmniSTEval's, against references that people wrote. ``dollars_2`` and ``dollars_10``: an hour of
-    the talk in so many languages by Amazon's list prices."""
+    """``pair``: such as ``en-pt``. ``chrf_low``: the lower end of the 95 % bootstrap interval of
+    ``figures.chrf``. ``scores``: OmniSTEval's, against references that people wrote. ``dollars_2``
+    and ``dollars_10``: an hour of the talk in so many languages by Amazon's list prices."""
 
-    language: str
+    pair: str
     policy: str
     words: str
     figures: Figures
@@ -80,28 +83,33 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What there is of a language: the talks, one engine's translations, references of some."""
+    """What there is of a pair: the talks, one engine's translations, references of some."""
 
-    language: str
+    pair: str
     talks: tuple[SpokenTalk, ...]
     translate: Translate
     references: dict[str, list[str]]
 
     @property
-    def policies(self) -> tuple[Policy, ...]:
-        """Pieces of 3 s were not recorded of the engine for Portuguese."""
-        return POLICIES[1:] if self.language == "pt" else POLICIES
+    def source(self) -> str:
+        return self.pair.partition("-")[0]
 
 
-def read_material(language: str, references: Path) -> Material:
-    """KeyError, ValueError, OSError: a file lacks something, or is not there."""
-    talks = read_talks(MATERIAL / "talks-en.json")
-    with_references = referenced(talks, language, references)
+def read_material(pair: str, references: Path) -> Material:
+    """``references``: a folder a language that is translated into. KeyError, ValueError, OSError: a
+    file lacks something, or is not there."""
+    source, _, target = pair.partition("-")
+    talks = read_material_talks(source)
+    translate = RecordedTranslations(MATERIAL / f"translations-{pair}.jsonl")
+    if target == ORIGINAL:
+        originals = {talk.name: list(talk.sentences) for talk in read_material_talks()}
+        return Material(pair, talks, translate, originals)
+    with_references = referenced(talks, target, references)
     return Material(
-        language,
-        talks if language == "pt" else with_references,
-        RecordedTranslations(MATERIAL / f"translations-en-{language}.jsonl"),
-        {talk.name: references_of(talk, references / language) for talk in with_references},
+        pair,
+        talks if pair in NEURAL else with_references,
+        translate,
+        {talk.name: references_of(talk, references / target) for talk in with_references},
     )
 
 
@@ -109,17 +117,17 @@ def measured(
     policy: Policy, material: Material, lateness: Lateness | None, build: Path
 ) -> tuple[Row, list[Played]]:
     translate = material.translate
-    played = [policy.play(talk, translate, lateness) for talk in material.talks]
+    played = [policy.play(material, talk, lateness) for talk in material.talks]
     words = "recognised" if lateness else "perfect"
     by_talk = policy.settings is None
     found = figures(played, translate, by_talk=by_talk)
     row = Row(
-        material.language,
+        material.pair,
         policy.name,
         words,
         found,
         bootstrap_low(played, translate, by_talk=by_talk),
-        scored(played, material, build / "score" / material.language / f"{policy.name}-{words}"),
+        scored(played, material, build / "score" / material.pair / f"{policy.name}-{words}"),
         hour_dollars(policy, found, material.talks, 2),
         hour_dollars(policy, found, material.talks, 10),
     )
@@ -138,9 +146,9 @@ def scored(played: Sequence[Played], material: Material, folder: Path) -> dict[s
 def bootstrap_low(played: Sequence[Played], translate: Translate, *, by_talk: bool) -> float:
     """Of sentences drawn again and again: what 2.5 % of the draws' chrF lie below."""
     pairs = [
-        (plain(text), plain(whole))
+        (plain("".join(texts)), plain(whole))
         for each in played
-        for text, whole in whole_sentences(each, translate, by_talk=by_talk)
+        for texts, whole in whole_sentences(each, translate, by_talk=by_talk)
     ]
     chance = random.Random(5)  # noqa: S311 (no secret)
     drawn: list[float] = []

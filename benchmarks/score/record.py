@@ -1,7 +1,7 @@
-"""Have an engine of this machine translate every text that the policies ask for, once.
+"""Have engines of this machine translate every text that the policies ask for, once.
 
-``python -m benchmarks.score.record es ca fr`` writes material/translations-en-es.jsonl and so on by
-the offline engine, of the talks that have references; what is recorded already stays.
+``python -m benchmarks.score.record en-es en-pt pt-en`` writes material/translations-en-es.jsonl and
+so on, by the routes of ``--translation=local``. What is recorded already stays.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ import asyncio
 from collections.abc import Sequence
 
 from benchmarks.score.talks import (
+    ENGINES,
     MATERIAL,
+    NEURAL,
     RecordedTranslations,
     SpokenTalk,
     Translate,
-    read_talks,
+    read_material_talks,
     referenced,
 )
 from benchmarks.score.virtual_talk import Lateness, play, play_windows
+from connectors.local.translation import LocalTranslator, LocalTranslatorSettings
 from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 
+ANSWER_WITHIN_S = 60.0
 
-def ask_for_all(talks: Sequence[SpokenTalk], translate: Translate) -> None:
+
+def ask_for_all(talks: Sequence[SpokenTalk], translate: Translate, source: str) -> None:
     """Play every policy, so that ``translate`` is asked what each of them needs."""
     for talk in talks:
         for lateness in (None, Lateness()):
@@ -32,29 +37,33 @@ def ask_for_all(talks: Sequence[SpokenTalk], translate: Translate) -> None:
                 for spend in Spend:
                     settings = ReleaseSettings(release, spend)
                     policy = settings.policy(continues=False)
-                    play(talk, policy, settings.pace, translate, lateness)
+                    play(talk, policy, settings.pace, translate, lateness, source)
         for sentence in talk.sentences:
             translate(sentence)
 
 
-def record(language: str) -> None:
+def record(pair: str) -> None:
+    source, target = pair.split("-")
     with asyncio.Runner() as runner:
-        translator = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=60.0))
+        apertium = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
+        settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
+        translator = LocalTranslator(settings, apertium=apertium)
 
         def engine(text: str) -> str:
-            return runner.run(translator.translate(text, "en", language))
+            return runner.run(translator.translate(text, source, target))
 
-        recorded = RecordedTranslations(MATERIAL / f"translations-en-{language}.jsonl", engine)
-        ask_for_all(referenced(read_talks(MATERIAL / "talks-en.json"), language), recorded)
+        recorded = RecordedTranslations(MATERIAL / f"translations-{pair}.jsonl", engine)
+        talks = read_material_talks(source)
+        ask_for_all(talks if pair in NEURAL else referenced(talks, target), recorded, source)
         recorded.save()
         runner.run(translator.close())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.score.record", description=__doc__)
-    parser.add_argument("languages", nargs="+", choices=("es", "ca", "fr"))
-    for language in parser.parse_args().languages:
-        record(language)
+    parser.add_argument("pairs", nargs="+", choices=ENGINES)
+    for pair in parser.parse_args().pairs:
+        record(pair)
 
 
 if __name__ == "__main__":

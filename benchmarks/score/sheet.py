@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.score.measure import Material, Row
+from benchmarks.score.talks import ENGINES
 from benchmarks.score.virtual_talk import Played
 from benchmarks.tables import show
 
@@ -17,15 +18,17 @@ _NOW, _BEFORE, _WHOLE = "agreement, swift", "append", "sentence"
 
 
 def show_rows(rows: Sequence[Row]) -> None:
-    columns = ("release", "words", "mean s", "p95 s", "voice mean s", "chrF to whole")
-    columns = (*columns, "contradicted %", "ends found %", "calls/s", "characters")
+    columns = ("release", "words", "mean s", "p95 s", "voice mean s", "p95 s", "heard s")
+    columns = (*columns, "chrF to whole", "contradicted %", "seams kept %", "ends found %")
+    columns = (*columns, "calls/s", "characters")
     columns = (*columns, "words a phrase", *SCORES, "$/h, 2 languages", "$/h, 10")
-    for language in dict.fromkeys(row.language for row in rows):
+    for pair in dict.fromkeys(row.pair for row in rows):
         table: list[list[object]] = []
-        for row in (row for row in rows if row.language == language):
+        for row in (row for row in rows if row.pair == pair):
             found = row.figures
             seconds = (found.delay_mean_s, found.delay_p95_s, found.voice_mean_s)
-            shares = (found.chrf, found.contradicted, found.boundaries)
+            seconds = (*seconds, found.voice_p95_s, found.playout_mean_s)
+            shares = (found.chrf, found.contradicted, found.seams, found.boundaries)
             table.append(
                 [
                     row.policy,
@@ -40,24 +43,23 @@ def show_rows(rows: Sequence[Row]) -> None:
                     f"{row.dollars_10:.2f}",
                 ]
             )
-        engine = "neural" if language == "pt" else "offline"
-        show(f"Releases in virtual time (en-{language}, {engine} engine)", columns, table)
+        show(f"Releases in virtual time ({pair}: {ENGINES[pair]})", columns, table)
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
-    """Delay against chrF, a panel a language: up and to the left is better."""
-    languages = tuple(dict.fromkeys(row.language for row in rows))
-    figure = Figure((11.0, 7.0), layout="constrained")
-    for place, language in enumerate(languages, 1):
-        panel = figure.add_subplot(2, 2, place)
+    """Delay against chrF, a panel a pair: up and to the left is better."""
+    pairs = tuple(dict.fromkeys(row.pair for row in rows))
+    figure = Figure((15.0, 7.0), layout="constrained")
+    for place, pair in enumerate(pairs, 1):
+        panel = figure.add_subplot(2, 3, place)
         for words, mark in (("perfect", "o"), ("recognised", "s")):
-            own = [row for row in rows if (row.language, row.words) == (language, words)]
+            own = [row for row in rows if (row.pair, row.words) == (pair, words)]
             x = [row.figures.delay_mean_s for row in own]
             panel.scatter(x, [row.figures.chrf for row in own], marker=mark, label=f"{words} words")
             for row in own:
                 at = (row.figures.delay_mean_s, row.figures.chrf)
                 panel.annotate(row.policy, at, (5, -9), textcoords="offset points", fontsize=6)
-        panel.set(title=f"en-{language}", xlabel="mean delay of a released word, s")
+        panel.set(title=pair, xlabel="mean delay of a released word, s")
         panel.set_ylabel("chrF to whole sentences")
         panel.legend(fontsize=7)
     figure.savefig(file, dpi=120)
@@ -65,7 +67,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
 
 def side_by_side(material: Material, played: Mapping[str, Sequence[Played]]) -> str:
     """Ten sentences: source, utterances alone, as released now, translated whole, reference."""
-    lines = [f"## en-{material.language}", ""]
+    lines = [f"## {material.pair}", ""]
     for before, now, whole in zip(*(played[name] for name in (_BEFORE, _NOW, _WHOLE)), strict=True):
         references = material.references.get(now.talk.name)
         if references is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ MATERIAL = Path(__file__).parent / "material"
 REFERENCES = MATERIAL / "references"
 """Translations that were written for this repository, by a folder a language and a line a sentence.
 No engine has seen them."""
+
+ORIGINAL = "en"
+"""The language that the talks were given in."""
+ENGINES = {
+    "en-pt": "neural",
+    "pt-en": "neural",
+    "en-es": "neural, then Apertium",
+    "en-ca": "neural, then Apertium",
+    "en-fr": "Apertium",
+}
+"""Whose translations were recorded: all are routes of ``--translation=local``, as in the demo."""
+NEURAL = tuple(pair for pair, engine in ENGINES.items() if engine == "neural")
+"""Of these, all talks were recorded; of the others those with references."""
 
 Translate = Callable[[str], str]
 
@@ -53,6 +67,32 @@ def read_talks(file: Path) -> tuple[SpokenTalk, ...]:
         if " ".join(talk.sentences).split() != [word.text for word in talk.words]:
             raise ValueError(f"{file}: the words of {talk.name} are not its sentences'")
     return talks
+
+
+def read_material_talks(source: str = ORIGINAL) -> tuple[SpokenTalk, ...]:
+    """All talks as they were given; in another language those that have a translation into it."""
+    talks = read_talks(MATERIAL / "talks-en.json")
+    if source == ORIGINAL:
+        return talks
+    folder = REFERENCES / source
+    return tuple(turned(talk, references_of(talk, folder)) for talk in referenced(talks, source))
+
+
+def turned(talk: SpokenTalk, sentences: Sequence[str]) -> SpokenTalk:
+    """The talk as if it had been given in its translation: each sentence takes the time that the
+    original took, and a word its share by letters."""
+    words: list[SpokenWord] = []
+    place = 0
+    for original, sentence in zip(talk.sentences, sentences, strict=True):
+        spoken = talk.words[place : place + len(original.split())]
+        place += len(spoken)
+        texts = sentence.split()
+        ends = list(accumulate(len(text) for text in texts))
+        begin_s, length_s = spoken[0].start_s, spoken[-1].end_s - spoken[0].start_s
+        for text, end in zip(texts, ends, strict=True):
+            from_s = begin_s + length_s * (end - len(text)) / ends[-1]
+            words.append(SpokenWord(text, from_s, begin_s + length_s * end / ends[-1]))
+    return SpokenTalk(talk.name, tuple(sentences), tuple(words))
 
 
 def references_of(talk: SpokenTalk, folder: Path) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infrastructure.tests.written import ROOT, Templates
+from infrastructure.tests.written import ROOT, Templates, write_templates
 
 pytestmark = pytest.mark.contract
 
@@ -188,3 +190,49 @@ def test_keys_for_a_channel_open_channels_and_nothing_else(templates: Templates)
 def test_no_lambda_reads_audio_back(templates: Templates) -> None:
     for role in ("sessionwebsocket", "sessionhttp", "sessionsweeper", "sessionauthorizer"):
         assert not actions_of(templates, role) & {"kinesis:GetRecords", "kinesis:SubscribeToShard"}
+
+
+def models_allowed(templates: Templates) -> list[dict[str, Any]]:
+    return [
+        statement
+        for name, statement in statements(templates)
+        if any(action.startswith("bedrock:") for action in as_list(statement["Action"]))
+        and "JobRole" in name
+    ]
+
+
+def test_no_model_may_be_asked_where_none_translates(templates: Templates) -> None:
+    assert "bedrock:" not in json.dumps(templates.by_stack)
+
+
+def test_the_job_may_ask_the_model_that_translates_and_no_other(tmp_path: Path) -> None:
+    written = write_templates("dev", tmp_path, bedrockModel="amazon.nova-lite-v1:0")
+    assert models_allowed(written) == [
+        {
+            "Action": "bedrock:InvokeModel",
+            "Effect": "Allow",
+            "Resource": arn(":bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"),
+        }
+    ]
+
+
+def test_an_inference_profile_is_asked_and_its_model_by_it_alone(tmp_path: Path) -> None:
+    written = write_templates("dev", tmp_path, bedrockModel="us.amazon.nova-lite-v1:0")
+    profile = arn(
+        ":bedrock:us-east-1:",
+        {"Ref": "AWS::AccountId"},
+        ":inference-profile/us.amazon.nova-lite-v1:0",
+    )
+    assert models_allowed(written) == [
+        {"Action": "bedrock:InvokeModel", "Effect": "Allow", "Resource": profile},
+        {
+            "Action": "bedrock:InvokeModel",
+            "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": profile}},
+            "Effect": "Allow",
+            "Resource": arn(":bedrock:*::foundation-model/amazon.nova-lite-v1:0"),
+        },
+    ]
+
+
+def arn(*rest: Any) -> dict[str, Any]:
+    return {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, *rest]]}

@@ -17,3 +17,11 @@ def test_a_stage_names_what_the_code_looks_for() -> None:
     stage = Stage("dev")
     assert stage.names.audio_stream == "audio-ingestion-dev"
     assert stage.metrics == "LiveTranslation/dev"
+
+
+@pytest.mark.parametrize(
+    "model", ["*", "amazon.*", "nova", "arn:aws:bedrock:us-east-1::foundation-model/a.b", ""]
+)
+def test_a_model_is_named_by_its_id(model: str) -> None:
+    with pytest.raises(ValueError, match="inference profile"):
+        Stage("dev", bedrock_model=model)

@@ -132,6 +132,7 @@ def notifications(
             - clip.timestamp_ms
             - round(1000 * durations_s.get(clip.sequence_number, 0.0)),
             stages_ms=dict(clip.stages_ms),
+            transcript=clip.transcript,
         )
         for report in heard
         for clip in report.clips

@@ -353,6 +353,17 @@ async def test_a_deployment_can_be_read_before_it_is_run(upgrade: str, order: li
     assert ran.last.startswith("deploy: dev is at ")
 
 
+async def test_a_model_that_translates_is_named_to_its_role_and_to_the_job() -> None:
+    ran = await script("deploy.sh", "dev", DRY_RUN="1", BEDROCK_MODEL="eu.amazon.nova-lite-v1:0")
+    assert ran.code == 0, ran.err
+    (jar,) = (line for line in ran.out.splitlines() if "job-jar" in line)
+    assert "--translation=bedrock --bedrock_model=eu.amazon.nova-lite-v1:0 " in jar
+    assert "--translation_fallback=amazon" in jar
+    deployed = [line for line in ran.out.splitlines() if "LiveTranslation-dev" in line]
+    assert deployed
+    assert all("-c bedrockModel=eu.amazon.nova-lite-v1:0" in line for line in deployed)
+
+
 @pytest.mark.parametrize("stage", ["", "Prod", "a b", "x", "dev;ls"])
 async def test_a_stage_with_an_impossible_name_is_not_deployed(stage: str) -> None:
     ran = await script("deploy.sh", stage, DRY_RUN="1")

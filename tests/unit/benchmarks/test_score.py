@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.lag.service_profiles import SPOKEN_WORD_S
 from benchmarks.score.__main__ import fallen
-from benchmarks.score.figures import Figures, delays
+from benchmarks.score.figures import VOICE_S, Figures, delays, playout_delays, seams_kept
+from benchmarks.score.live import played_live
 from benchmarks.score.measure import Row
 from benchmarks.score.omnisteval import timed_words, write_logs, write_references
-from benchmarks.score.talks import SpokenTalk, SpokenWord
+from benchmarks.score.talks import SpokenTalk, SpokenWord, turned
 from benchmarks.score.virtual_talk import Played, Release, ReleasedSentence
 
 pytestmark = pytest.mark.unit
@@ -26,6 +28,45 @@ def test_a_word_counts_when_it_begins_to_be_released() -> None:
 
 def test_a_delay_is_counted_from_the_source_word_at_the_same_share() -> None:
     assert delays([Release("la casa", 1.5), Release("vieja.", 2.5)], [1.0, 2.0]) == [0.5, -0.5, 0.5]
+
+
+def test_a_phrase_is_heard_after_the_one_before_it() -> None:
+    phrases = [Release("la casa", 2.0), Release("vieja.", 2.1)]
+    heard = playout_delays(Played(TALK, [ReleasedSentence(0, 2, phrases, phrases)]))
+    spoken_s = [2.0 + VOICE_S + number * SPOKEN_WORD_S for number in (1, 2, 3)]
+    assert heard == pytest.approx([spoken_s[0] - 1, spoken_s[1] - 2, spoken_s[2] - 2])
+
+
+def test_a_seam_is_kept_where_its_words_are_neighbours_in_the_whole_sentence() -> None:
+    texts = ["La casa", "", ", vieja", " grande."]
+    assert list(seams_kept(texts, "La casa vieja y grande.")) == [True, False]
+    assert list(seams_kept(["La casa."], "La casa.")) == []
+
+
+def test_a_turned_talk_takes_the_originals_time_sentence_by_sentence() -> None:
+    talk = turned(TALK, ["La casa vieja."])
+    assert [word.text for word in talk.words] == ["La", "casa", "vieja."]
+    assert [word.start_s for word in talk.words] == pytest.approx([0, 2 / 6, 1.0])
+    assert talk.words[-1].end_s == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="shorter"):
+        turned(TALK, [])
+
+
+def test_a_live_run_is_of_the_languages_that_were_told_from_the_beginning() -> None:
+    def told(language: str, spoken_s: float, text: str) -> dict[str, object]:
+        return {
+            "language": language,
+            "spoken_s": spoken_s,
+            "from_first_ms": 1500,
+            "transcript": text,
+        }
+
+    notified = [told("es", 0.1, "La casa"), told("ca", 1.0, "vella."), told("es", 1.0, "vieja.")]
+    found = played_live({"notified": notified}, TALK)
+    assert list(found) == ["es"]
+    (sentence,) = found["es"].sentences
+    assert sentence.phrases == [Release(" La casa", 1.6), Release(" vieja.", 2.5)]
+    assert (sentence.first, sentence.end) == (0, 2)
 
 
 def test_logs_and_references_are_of_the_talks_words(tmp_path: Path) -> None:
@@ -48,9 +89,9 @@ def test_logs_and_references_are_of_the_talks_words(tmp_path: Path) -> None:
 
 
 def test_a_score_below_the_former_interval_is_told(tmp_path: Path) -> None:
-    figures = Figures(1.0, 2.0, 1.0, 2.0, 97.0, 2.0, 100.0, 1.0, 6.0, 4)
-    row = Row("pt", "agreement, swift", "perfect", figures, 96.0, {}, 1.0, 5.0)
+    figures = Figures(1.0, 2.0, 1.0, 2.0, 3.0, 97.0, 2.0, 99.0, 100.0, 1.0, 6.0, 4)
+    row = Row("en-pt", "agreement, swift", "perfect", figures, 96.0, {}, 1.0, 5.0)
     for low, told in ((96.5, 0), (97.5, 1)):
-        former = [{"language": "pt", "policy": row.policy, "words": row.words, "chrf_low": low}]
+        former = [{"pair": "en-pt", "policy": row.policy, "words": row.words, "chrf_low": low}]
         (tmp_path / "former.json").write_text(json.dumps(former))
         assert len(fallen([row], tmp_path / "former.json")) == told

@@ -19,6 +19,8 @@ from connectors.memory.notifier import MemoryNotifier
 from connectors.services.otlp_traces import OtlpTraces
 from connectors.testing.speech_to_text import ScriptedSpeechToText
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
+from pipelines.segmentation.pause_segmenter import PauseSegmenter
+from pipelines.segmentation.sentence_segmenter import SentenceSegmenter
 from pipelines.segmentation.step_segmenter import StepSegmenter
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 
@@ -119,6 +121,9 @@ def test_a_bounded_run_waits_for_its_calls_and_for_no_pane(tmp_path: Path) -> No
     assert job.languages == ("es", "ca")
     assert job.graph.settings.time is TimeMode.INLINE
     assert (job.graph.window.pane_ms, job.graph.window.pane_records) == (0, 0)
+    assert job.graph.segmenter == SentenceSegmenter(settle_samples=4_000, language="en")
+    utterances = read(f"--input={tmp_path}", f"--output={tmp_path}", "--release=append")
+    assert utterances.graph.segmenter == PauseSegmenter(settle_samples=4_000)
 
 
 async def test_connectors_travel_to_workers_and_open_there(tmp_path: Path) -> None:
