@@ -56,7 +56,7 @@ class SessionControl:
 
     It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
     ``listeners`` carries ``languages`` (sorted, those heard now), ``partial_languages`` (those of
-    them in which somebody asked for partial captions; None in records of before there were any),
+    them in which a listener asked for partial captions; None in records of before there were any),
     ``caption_languages`` (those of them in which nobody wants a voice) and ``revision`` (highest
     wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
@@ -396,5 +396,5 @@ class ListenerLanguages:
 
     def supersedes(self, other: ListenerLanguages) -> bool:
         """A higher revision does. A session whose row was asked for before anybody listened counts
-        as nobody at revision 0, which is the first listener's as well: somebody supersedes that."""
+        as nobody at revision 0, which is the first listener's as well: one supersedes that."""
         return (self.revision, bool(self.languages)) > (other.revision, bool(other.languages))
