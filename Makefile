@@ -50,7 +50,7 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=offline or amazon] [SEGMENTATION=window] [RELEASE=auto]
+demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=offline or amazon] [SEGMENTATION=window] [RELEASE=append]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(JOB_CHOICES)
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
