@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from connectors.interfaces.listener_connections import TableListenerConnections
@@ -108,6 +109,29 @@ async def test_a_language_stays_active_for_a_listener_that_is_lost(
     assert counts.by_language == ({"es": 1} if is_back else {})
     heard = await listened_languages(gateway, session_id)
     assert heard == [(0, ("es",))] + ([] if is_back else [(1, ())])
+
+
+async def test_a_post_to_a_listener_that_is_lost_is_not_told_that_it_has_gone(
+    start: Start,
+) -> None:
+    """The job would count it out at once."""
+    clock = Clock()
+    gateway = await start(now_ms=clock)
+    _, session_id = await gateway.speaker()
+    lost = await gateway.listener(session_id, "es")
+    (row,) = await gateway.tables.connections(session_id, 0)
+    lost.socket.transport.abort()
+    await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+
+    async def post() -> int:
+        url = f"{gateway.url}/@connections/{row.connection_id}"
+        async with aiohttp.ClientSession() as session, session.post(url, data=b"{}") as answer:
+            return answer.status
+
+    assert await post() == 200
+    clock.at_ms += 30_000
+    await gateway.gateway.listeners.forget_lost()
+    assert await post() == 410
 
 
 @pytest.mark.parametrize("code", [1000, 1001])
