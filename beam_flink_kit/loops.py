@@ -130,7 +130,7 @@ class LiveLoop:
 class VirtualLoop:
     """An asyncio loop whose time moves only when a tick says so, and then without waiting.
 
-    Whoever sleeps until T is woken at T in order, whatever the step of the ticks. Only for work
+    A task that sleeps until T is woken at T in order, whatever the step of the ticks. Only for work
     that waits by ``asyncio.sleep``: threads and sockets know nothing of this time.
     """
 
@@ -157,7 +157,7 @@ class VirtualLoop:
         async def run() -> None:
             try:
                 result = await work
-            except BaseException as error:  # handed to whoever asks for the result
+            except BaseException as error:  # handed to the caller who asks for the result
                 if not future.cancelled():
                     future.set_exception(error)
             else:

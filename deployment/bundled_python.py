@@ -56,7 +56,7 @@ _INSTALL_TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtPython:
+class BundledPython:
     """``archive``: the zip. ``place``: where it is unpacked on a TaskManager."""
 
     archive: Path
@@ -74,7 +74,7 @@ class BroughtPython:
             file.writestr(_PLACE_ENTRY, str(self.place))
 
 
-def pack_python(scratch: Path, unpack_to: Path) -> BroughtPython:
+def pack_python(scratch: Path, unpack_to: Path) -> BundledPython:
     """Make the archive in ``scratch``, an empty folder. ``unpack_to``: an absolute path of the
     TaskManagers, below which it gets a place named after its content. ProcessError: a package could
     not be had."""
@@ -106,7 +106,7 @@ def pack_python(scratch: Path, unpack_to: Path) -> BroughtPython:
     _zip(tree, archive)
     with archive.open("rb") as packed:
         digest = hashlib.file_digest(packed, "sha256").hexdigest()
-    return BroughtPython(archive, unpack_to / f"live-translation-python-{digest[:12]}")
+    return BundledPython(archive, unpack_to / f"live-translation-python-{digest[:12]}")
 
 
 def lay_out(directory: Path) -> None:

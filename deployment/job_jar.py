@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from deployment.bundled_python import BroughtPython, pack_python
+from deployment.bundled_python import BundledPython, pack_python
 from local_stack.flink import ROOT, FlinkSettings, start_expansion_service, start_job_server
 from local_stack.ports import LOOPBACK, free_ports
 from local_stack.processes import Processes, run_command
@@ -30,7 +30,7 @@ def build_jar(
     jar: Path,
     options: Sequence[str],
     scratch: Path,
-    python: BroughtPython | None = None,
+    python: BundledPython | None = None,
 ) -> None:
     """Write ``jar``. ``options`` are those of ``pipelines.main``; ``scratch`` takes what is needed
     on the way; with a ``python`` the jar brings it. ProcessError: the graph or the jar could not be

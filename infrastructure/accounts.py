@@ -16,7 +16,7 @@ class Accounts(Construct):
             self,
             "Speakers",
             user_pool_name=f"speakers-{stage.name}",
-            self_sign_up_enabled=False,  # a speaker costs money; who may is decided by somebody
+            self_sign_up_enabled=False,  # a speaker costs money; who may is decided by a person
             sign_in_aliases=aws_cognito.SignInAliases(email=True),
             account_recovery=aws_cognito.AccountRecovery.EMAIL_ONLY,
             password_policy=aws_cognito.PasswordPolicy(

@@ -65,7 +65,7 @@ def stages_of(app: App) -> list[Stage]:
 
 def build(app: App, stage: Stage, code_folder: str = STAND_IN_CODE) -> Stacks:
     options: dict[str, Any] = {
-        # The account is whoever's credentials deploy it: templates are the same for all.
+        # The account is that of the credentials that deploy it: templates are the same for all.
         "env": Environment(region=stage.region),
         "termination_protection": stage.is_production,
     }

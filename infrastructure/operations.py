@@ -1,4 +1,4 @@
-"""``Operations-{stage}``: what wakes somebody, what they look at, and what was done by whom."""
+"""``Operations-{stage}``: what wakes an operator, what they look at, and what was done by whom."""
 
 from __future__ import annotations
 

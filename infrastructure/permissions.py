@@ -122,7 +122,7 @@ IN_A_VPC = Access(
 
 
 def gateway(stored: Stored, stage: Stage) -> tuple[Access, ...]:
-    """Of whoever takes audio and tells listeners: the Lambdas, or the gateway as a server."""
+    """Of what takes audio and tells listeners: the Lambdas, or the gateway as a server."""
     names, tables = stage.names, stored.tables
     connections = tables[names.connections_table].table_arn
     sessions = tables[names.sessions_table].table_arn

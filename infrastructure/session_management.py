@@ -100,7 +100,7 @@ class SessionManagement(Stack):
         role.add_to_policy(permissions.allow(("execute-api:ManageConnections",), arn))
         for api in self._shown_as():
             shown = f"arn:<AWS::Partition>:{host}:<AWS::AccountId>:{api}/{connections}"
-            accept(role, {wildcard(shown): "A connection is named when somebody connects."})
+            accept(role, {wildcard(shown): "A connection is named when a client connects."})
 
     def _shown_as(self) -> tuple[str, str]:
         """The API's id as cdk-nag writes it, for roles of this stack and of others."""
@@ -112,7 +112,7 @@ class SessionManagement(Stack):
         return (*permissions.gateway(self.stored, stage), *permissions.with_channels(stage))
 
     def _ticket_reader(self, stage: Stage) -> permissions.Access:
-        """A ticket is good once: whoever looks at it takes it away. Revoked tokens stay."""
+        """A ticket is good once: looking at it takes it away. Revoked tokens stay."""
         documents = self.stored.tables[stage.names.connections_table].table_arn
         actions = ("dynamodb:DeleteItem", "dynamodb:GetItem")
         return permissions.Access((permissions.allow(actions, documents),))

@@ -87,7 +87,7 @@ def bucket(
     kept_days_by_tag: Mapping[int | None, int] | None = None,
     fetched_by_pages: bool = False,
 ) -> aws_s3.Bucket:
-    """Private, encrypted, TLS only. ``kept_days`` None: until somebody deletes it;
+    """Private, encrypted, TLS only. ``kept_days`` None: until it is deleted by hand;
     ``kept_days_by_tag``: by the value of a clip's tag instead.
 
     ``fetched_by_pages``: pages on any origin may read what a signed link leads to.

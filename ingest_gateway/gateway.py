@@ -34,7 +34,7 @@ from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.security_events import SecurityEvents
-from ingest_gateway.operations.watch import OperationsWatch, Sightings, WatchDependencies
+from ingest_gateway.operations.watch import DeliveryStats, OperationsWatch, WatchDependencies
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import ListeningBy
 from ingest_gateway.read_side.captions import Captions
@@ -124,7 +124,7 @@ class Gateway:
         self.security = SecurityEvents(self.metrics, needs.now_ms)
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
-        self._sightings = Sightings(self.metrics)
+        self._delivery_stats = DeliveryStats(self.metrics)
         self.captions = Captions(
             needs.ledger,
             needs.clips,
@@ -132,7 +132,7 @@ class Gateway:
             needs.limits,
             self.metrics,
             needs.now_ms,
-            on_passing=self._sightings.passed,
+            on_passing=self._delivery_stats.passed,
         )
         self.talk = Talk(needs.ledger, needs.clips, needs.policies)
         documents = needs.documents or MemoryDocumentStore(needs.now_ms)
@@ -233,7 +233,7 @@ class Gateway:
                 flink_url=needs.flink_url,
                 now_ms=needs.now_ms,
             ),
-            self._sightings,
+            self._delivery_stats,
         )
         self.conversation_services = ConversationServices(
             intake=self.intake,
@@ -255,7 +255,7 @@ class Gateway:
         return Conversation(connection, self.conversation_services)
 
     def _settled(self, settled: Settled) -> Sequence[SessionControl]:
-        self._sightings.stored(settled)
+        self._delivery_stats.stored(settled)
         return self.acknowledgements.settled(settled)
 
     async def start(self) -> None:
@@ -270,7 +270,7 @@ class Gateway:
         )
 
     def run_beside(self, work: Coroutine[None, None, None]) -> None:
-        """Until it ends, or the gateway does; whoever began it need not wait."""
+        """Until it ends, or the gateway does; its caller need not wait."""
         task = asyncio.create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)

@@ -36,7 +36,7 @@ class GatewaySettings(BaseSettings):
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
     ``trusted_proxies``: addresses and networks whose ``viewer_header`` says who the viewer is
-    (``*``: whoever connects). ``allowed_hosts``: the names by which the gateway may be called
+    (``*``: every peer). ``allowed_hosts``: the names by which the gateway may be called
     (none: any), ``allowed_origins``: other pages whose scripts may call it (none: all).
     ``trust_loopback``: callers on this machine are given tokens and make the job's calls, for one
     machine alone.

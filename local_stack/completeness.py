@@ -127,7 +127,7 @@ def judge(
 
 
 def expected_outcomes(entries: Iterable[LedgerEntry]) -> tuple[tuple[int, str | None], ...]:
-    """(number, language) of everything that must reach somebody, in the ledger's order.
+    """(number, language) of everything that must reach listeners, in the ledger's order.
 
     Audio that could not be recognised was spoken too: its listeners are to be told. A spoken entry
     without recorded routes stands there with None: nobody knows who was to hear it. Of a release

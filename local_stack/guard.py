@@ -51,7 +51,7 @@ def _signal(group: int, number: int) -> bool:
         os.killpg(group, number)
     except ProcessLookupError:
         return False
-    except PermissionError:  # the number belongs to somebody else by now
+    except PermissionError:  # the number belongs to another user's process by now
         return False
     return True
 

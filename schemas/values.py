@@ -56,7 +56,7 @@ class SessionControl:
 
     It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
     ``listeners`` carries ``languages`` (sorted, those heard now), ``partial_languages`` (those of
-    them in which somebody asked for partial captions; None in records of before there were any),
+    them in which a listener asked for partial captions; None in records of before there were any),
     ``caption_languages`` (those of them in which nobody wants a voice) and ``revision`` (highest
     wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
@@ -296,8 +296,7 @@ class Translation:
 
     @property
     def at_ms(self) -> int:
-        """Unix ms of the first sample that it newly covers; unique in its session and language. Of
-        a fixed outcome ``LedgerEntry.clip_at_ms`` is the same."""
+        """Unix ms of the first sample that it newly covers; unique in its session and language."""
         return self.entry.captured_at_ms if self.phrase is None else self.phrase.release.at_ms
 
     @property
@@ -397,5 +396,5 @@ class ListenerLanguages:
 
     def supersedes(self, other: ListenerLanguages) -> bool:
         """A higher revision does. A session whose row was asked for before anybody listened counts
-        as nobody at revision 0, which is the first listener's as well: somebody supersedes that."""
+        as nobody at revision 0, which is the first listener's as well: one supersedes that."""
         return (self.revision, bool(self.languages)) > (other.revision, bool(other.languages))

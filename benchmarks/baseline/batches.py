@@ -82,7 +82,7 @@ def shards_for(talks: int) -> int:
 
 
 def shards_by_bytes(talks: int) -> int:
-    """What the stream itself asks for, whoever reads it."""
+    """What the stream itself asks of every reader."""
     return -(-talks // TALKS_BY_BYTES)
 
 

@@ -107,7 +107,7 @@ def voiced_stretches_s(
 
 
 def window_usage(words: Sequence[Word], talk_s: float, languages: int, prices: Prices) -> Usage:
-    """Of the flow being replaced: a request for every 3 s, whoever listens."""
+    """Of the flow being replaced: a request for every 3 s, with listeners or without."""
     full, rest_s = divmod(talk_s, WINDOW_S)
     requests_s = [WINDOW_S] * int(full) + ([rest_s] if rest_s > 0 else [])
     return _usage(requests_s, len(words), languages, prices)

@@ -224,7 +224,7 @@ class AnsweringSpeechToText:
 
 
 class AnsweringStream:
-    """``SpeechStream``. Whoever asks for the next result has worked on the last."""
+    """``SpeechStream``. A caller that asks for the next result has worked on the last."""
 
     def __init__(self, inner: SpeechStream, owner: AnsweringSpeechToText) -> None:
         self.sent_s = 0.0

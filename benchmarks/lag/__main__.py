@@ -130,7 +130,7 @@ def recognition(heard: FlowOutcome) -> dict[str, float]:
 
 
 def sessions(talks: int, seconds: float) -> tuple[Session, ...]:
-    """The same talks in the same shards whoever runs it."""
+    """The same talks in the same shards in every flow."""
     return tuple(
         Session(session_id, write_talk(number, seconds), LANGUAGES)
         for number, session_id in enumerate(spread_sessions(talks, shards_for(talks)))

@@ -127,7 +127,7 @@ class ManagementApi(Protocol):
 class AwsClients:
     """One asynchronous client per service, opened when first asked for, on the running loop.
 
-    Connectors share them; whoever made this object closes it, after the connectors. ``session``
+    Connectors share them; the maker of this object closes it, after the connectors. ``session``
     keeps the descriptions of services that it has read: sets of clients may share one.
     """
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from connectors.amazon.clients import AwsClients, aws_errors, error_code
 from connectors.amazon.layout import KEEP_TAG
 from schemas.rooms import DEFAULT_KEEP_DAYS
-from schemas.session_extra import KEEP_DAYS
+from schemas.session_info import KEEP_DAYS
 
 
 class AmazonClipStore:

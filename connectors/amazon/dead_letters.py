@@ -1,4 +1,4 @@
-"""Dead letters on a stream, for whoever watches, and on S3, for whoever looks later."""
+"""Dead letters on a stream, for operators who watch, and on S3, for those who look later."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class AmazonDocumentStore:
         return self._document(answer.get("Attributes"))
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""
 
     async def _put(
         self,

@@ -41,7 +41,7 @@ class AmazonErasure:
         return Erased(objects, rows)
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""
 
     async def _erase_prefix(self, bucket: str, prefix: str) -> int:
         keys = [key async for key in self._objects(bucket, prefix)]

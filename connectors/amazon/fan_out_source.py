@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_kinesis.type_defs import SubscribeToShardEventTypeDef
 
 LONGEST_WAIT_S = 1.0
-"""Of one read: longer, and whoever waits would not learn how far the shard is read."""
+"""Of one read: longer, and the reader would not learn how far the shard is read."""
 _IN_USE = "ResourceInUseException"
 _ACTIVE_WITHIN_S = 60.0
 _ACTIVE_POLL_S = 0.5

@@ -1,4 +1,4 @@
-"""What a stage's tables and buckets look like, for whoever creates them.
+"""What a stage's tables and buckets look like, for the programs that create them.
 
 ``amazon_resources`` creates them in a local cloud, ``infrastructure/`` on AWS. Nothing but the
 standard library is imported: the CDK app runs in an environment of its own.

@@ -26,4 +26,4 @@ class AmazonRecordSink:
         return tuple(result.get("ErrorCode") for result in answer["Records"])
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""

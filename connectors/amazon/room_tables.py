@@ -101,7 +101,7 @@ class AmazonRoomTables:
         await self._remove((_DELETIONS, session_id))
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""
 
     async def _get(self, key: Key, kind: type[Value]) -> Value | None:
         dynamodb = await self._clients.dynamodb()

@@ -39,4 +39,4 @@ class AmazonSessionEvents:
             raise PermanentError(f"publish a session's event: {code}")
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""

@@ -21,8 +21,7 @@ from connectors.interfaces.session_tables import (
     ListenerCounts,
     SessionRow,
 )
-from schemas.session_extra import keep_days
-from schemas.session_info import SessionInfo
+from schemas.session_info import SessionInfo, keep_days
 
 Item = dict[str, Any]
 KEEP_MS = 24 * 3600 * 1000

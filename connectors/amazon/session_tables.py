@@ -314,7 +314,7 @@ class AmazonSessionTables:
         return int((updated or {})["requests"]["N"])
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""
 
     def _counted(self, now_ms: int) -> dict[str, Item]:
         return {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 READ_EVERY_S = 0.2
-"""Kinesis serves five reads a second and shard, whoever asks."""
+"""Kinesis serves five reads a second and shard, to all readers together."""
 _MOST_RECORDS = 10_000
 _IN_SHARD = "|"
 """Between a shard's id and Kinesis' iterator, which has no such character."""

@@ -1,8 +1,8 @@
 """One subscription to a shard, kept up for every reader of this process.
 
 Kinesis allows a consumer one subscription a shard, so readers share it: a task writes what is
-pushed into a ``ShardTail``, and each reader reads there from its own position. Whoever cannot be
-served from there (too far back, or no subscription just now) is told to poll.
+pushed into a ``ShardTail``, and each reader reads there from its own position. A reader that cannot
+be served from there (too far back, or no subscription just now) is told to poll.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ShardTail:
     def holds_behind(self, position: StartAt) -> bool:
         """Whether every record behind ``position`` is here, as far as the shard was pushed.
 
-        LATEST is a place only to whoever said it, and only then.
+        LATEST is a place only to the caller that gives it, and only then.
         """
         if position.kind is StartKind.LATEST:
             return False
@@ -115,7 +115,7 @@ CONNECT_WITHIN_S = 1.0
 
 
 class SubscriptionInUseError(RetryableError):
-    """Somebody subscribed to the same shard in the consumer's name, or did 5 s ago."""
+    """Another reader subscribed to the same shard in the consumer's name, or did 5 s ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class AmazonSignalingChannels:
                     raise
 
     async def close(self) -> None:
-        """The clients are shared: whoever made them closes them."""
+        """The clients are shared: their maker closes them."""
 
 
 class AmazonSignalingAccess:

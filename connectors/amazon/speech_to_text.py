@@ -157,7 +157,7 @@ class _OfSession:
         )
 
     async def close(self) -> None:
-        """It is shared: whoever made it closes it."""
+        """It is shared: its maker closes it."""
 
 
 def _chosen(pairs: tuple[tuple[str, str], ...], languages: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 - A session whose stream broke takes its place again before anybody else: it speaks, and is heard.
   The place is kept for it for ``KEPT_S``.
-- Then whoever has waited longest. A wait goes on when its caller gave up and asks again soon.
+- Then the caller that has waited longest. It goes on when its caller gave up and asks again soon.
 - Who gave a stream back is taken to ask ``RECENT_S`` after that: others, who had none, come first.
 - A session never holds two. A second request of one that waits takes the place of the first.
 """
@@ -112,7 +112,7 @@ class FairSemaphore:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody waits for a place, not only for the next start."""
+        """Whether a caller waits for a place, not only for the next start."""
         return bool(self._queue) and self._is_full
 
     @property

@@ -1,6 +1,6 @@
 """Recognition as a stream by an engine that only takes whole recordings: a line again and again.
 
-The line that somebody speaks is transcribed at each step anew; words on which transcriptions agree
+The line that is being spoken is transcribed at each step anew; words on which transcriptions agree
 are stable (``line_agreement``). Nothing is sent while there is no voice.
 """
 

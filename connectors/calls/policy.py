@@ -1,6 +1,6 @@
 """Retries, deadlines and rate limits of outside calls: how they work, and every value, here only.
 
-Connectors try once and raise ``errors.*``; whoever calls them wraps the call::
+Connectors try once and raise ``errors.*``; their caller wraps the call::
 
     clip = await call(policies.synthesize, lambda: voice.synthesize(text, "es"))
 

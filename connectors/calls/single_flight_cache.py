@@ -20,7 +20,7 @@ class _Answer(Generic[T]):
 
 
 class SingleFlightCache(Generic[K, T]):
-    """``question`` may raise: whoever waits gets the error, and the next one asks again."""
+    """``question`` may raise: callers that wait get the error, and the next one asks again."""
 
     def __init__(self, question: Callable[[K], Awaitable[T]], fresh_s: float) -> None:
         self._question = question

@@ -1,4 +1,4 @@
-"""Sockets that somebody else holds open, known by their connection's id."""
+"""Sockets that another service holds open, known by their connection's id."""
 
 from __future__ import annotations
 

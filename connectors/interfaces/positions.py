@@ -1,6 +1,6 @@
 """From where a named job has to read each shard, outside Flink's state.
 
-A position is a *low-water mark*: everything up to it is in the ledger, whoever wrote it there. That
+A position is a *low-water mark*: everything up to it is in the ledger, by whichever engine. That
 stays true for ever, so that of two positions the further one may be taken.
 """
 

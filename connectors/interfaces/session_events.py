@@ -1,4 +1,4 @@
-"""Tell whoever is interested that a session began or ended."""
+"""Tell those who follow sessions that one began or ended."""
 
 from __future__ import annotations
 

@@ -350,7 +350,7 @@ class SessionTables(SessionDirectory, Protocol):
     async def add_connection(self, row: ConnectionRow) -> None: ...
 
     async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
-        """The row that was there, once: whoever gets it counts it down."""
+        """The row that was there, once: the caller that gets it counts it down."""
         ...
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:

@@ -1,5 +1,5 @@
 """Signaling channels of Kinesis Video Streams (WebRTC): where a speaker's browser (the master) and
-whoever takes its sound (viewers) find each other. No sound passes through them.
+those who take its sound (viewers) find each other. No sound passes through them.
 
 Implementations try once and raise ``errors.*``; callers retry.
 """

@@ -77,7 +77,7 @@ class SpeechToText(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecogniserCapabilities:
-    """What a recogniser knows beyond words; whoever uses its results relies on no more than that.
+    """What a recogniser knows beyond words; users of its results rely on no more than that.
 
     ``punctuates``: words carry punctuation and case.
     ``marks_stable``: words that are ``is_stable`` do not change.

@@ -16,16 +16,18 @@ class Traces(Protocol):
         is told again (after a restart) is the same trace again."""
 
     async def close(self) -> None:
-        """Send what still waits, for some seconds at most."""
+        """Send what still waits, for ``TraceSettings.answer_within_s`` at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceSettings:
     """``endpoint_url``: a collector that takes OTLP over HTTP; empty: there is none. ``ratio``: of
-    the clips, 0 to 1."""
+    the clips, 0 to 1. ``answer_within_s``: how long the collector has for an answer, and for all
+    that waits at the end."""
 
     endpoint_url: str = ""
     ratio: float = 1.0
+    answer_within_s: float = 5.0
 
 
 class NoTraces:

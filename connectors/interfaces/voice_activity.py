@@ -1,4 +1,4 @@
-"""Voice activity: in which of a stream's samples somebody speaks."""
+"""Voice activity: in which of a stream's samples there is speech."""
 
 from __future__ import annotations
 

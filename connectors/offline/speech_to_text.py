@@ -297,7 +297,7 @@ LANGUAGES = frozenset({"en"})
 """The model in pocketsphinx' wheel is US English."""
 
 OfflineSpeechToTextSettings = ProcessSpeechToTextSettings
-"""A decoder takes about 0.15 of a core while somebody speaks."""
+"""A decoder takes about 0.15 of a core during speech."""
 
 
 class OfflineSpeechToText(ProcessSpeechToText):

@@ -48,7 +48,7 @@ def commands_of(mode_file: Path) -> list[list[str]]:
 
 @dataclass(slots=True)
 class ModePipeline:
-    """One text at a time; whoever calls ``translate`` sees to that.
+    """One text at a time; the caller of ``translate`` sees to that.
 
     After any error, a cancelled call included, answers and texts may be out of step: stop it.
     """
@@ -117,7 +117,7 @@ def _spawn(commands: list[list[str]], end: socket.socket) -> list[subprocess.Pop
         for number, command in enumerate(commands, 1):
             is_last = number == len(commands)
             process = subprocess.Popen(
-                # Loading dictionaries takes seconds of CPU when a new language is joined; whoever
+                # Loading dictionaries takes seconds of CPU when a new language is joined; who
                 # recognises speech meanwhile goes first.
                 ["nice", "-n", "10", *command],
                 stdin=incoming,

@@ -23,7 +23,6 @@ WHOLE = "clip"
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _SEND_EVERY_MS = 2_000
 _MOST_WAITING = 16_384
-_ANSWER_WITHIN_S = 5.0
 _LOW_64_BITS = (1 << 64) - 1
 
 
@@ -84,10 +83,12 @@ class OtlpTraces:
         self._resource = Resource.create(
             {"service.name": "live-translation", "deployment.environment.name": stage}
         )
+        self._answer_within_s = settings.answer_within_s
+        self._exporter = OTLPSpanExporter(
+            f"{settings.endpoint_url.rstrip('/')}/v1/traces", timeout=settings.answer_within_s
+        )
         self._sender = BatchSpanProcessor(
-            OTLPSpanExporter(
-                f"{settings.endpoint_url.rstrip('/')}/v1/traces", timeout=_ANSWER_WITHIN_S
-            ),
+            self._exporter,
             max_queue_size=_MOST_WAITING,
             schedule_delay_millis=_SEND_EVERY_MS,
         )
@@ -99,7 +100,11 @@ class OtlpTraces:
                 self._sender.on_end(span)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._sender.shutdown)
+        closing = asyncio.create_task(asyncio.to_thread(self._sender.shutdown))
+        await asyncio.wait({closing}, timeout=self._answer_within_s)
+        if not closing.done():  # the SDK alone goes on for half a minute
+            self._exporter.shutdown()
+        await closing
 
 
 def _context(trace_id: int, name: str) -> SpanContext:

@@ -67,8 +67,8 @@ AT_ONCE = Delay()
 @dataclass(frozen=True, slots=True)
 class TailedDelay:
     """Lognormal with the given mean, so with a slow tail: one call in a hundred takes
-    ``p99_ratio`` means or longer. The same for the same text (or call) of the same seed, whoever
-    asks and however often.
+    ``p99_ratio`` means or longer. The same for the same text (or call) of the same seed,
+    whichever caller asks and however often.
     """
 
     mean_s: float

@@ -1,1 +1,1 @@
-"""Who somebody is: tokens, tickets, and the user pool behind them."""
+"""Who calls, and who may: tokens, tickets, the user pool, rules of listening."""

@@ -95,7 +95,7 @@ class PublishedKeys:
         Raises ConnectorError when it does not answer and nothing is known."""
         if self._knows(kid):
             return
-        async with self._asking:  # while somebody asks already, wait for the answer
+        async with self._asking:  # while another caller asks already, wait for the answer
             if self._knows(kid) or self._now_s() - self._asked_at_s < KEYS_ASKED_EVERY_S:
                 return
             self._asked_at_s = self._now_s()

@@ -22,7 +22,7 @@ _PLAIN_PORTS = ("80", "443")
 
 @dataclass(frozen=True)
 class Edge:
-    """``trusted_proxies``: addresses and networks (``10.0.0.0/8``), or ``*``: whoever connects (for
+    """``trusted_proxies``: addresses and networks (``10.0.0.0/8``), or ``*``: every peer (for
     a gateway that only a proxy can reach). ``allowed_hosts``: names by which the gateway may be
     called, without port (empty: any); of pages under these names and ``allowed_origins`` scripts
     may call it (empty: of any page). ``trust_loopback``: who calls from this machine, by a
@@ -72,7 +72,7 @@ class Edge:
 
     def is_on_this_machine(self, address: str, headers: Mapping[str, str]) -> bool:
         """A direct connection over loopback, if that is trusted: what a proxy passes on is none,
-        nor is a page whose name somebody made point here (DNS rebinding)."""
+        nor is a page whose name was made to point here (DNS rebinding)."""
         passed_on = any(name in headers for name in ("x-forwarded-for", "forwarded", "via"))
         if not self.trust_loopback or passed_on:
             return False

@@ -1,6 +1,6 @@
 """One-time tickets: a browser cannot send a header with a WebSocket's handshake, and addresses end
 up in logs. So it shows its token over HTTP, gets a ticket for half a minute, and opens its
-WebSocket with that. Whoever finds a used or old ticket in a log has nothing.
+WebSocket with that. A used or old ticket that is found in a log is worth nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_CHARACTERS = 128
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """Kept by their digest: whoever reads the store cannot use what is in it."""
+    """Kept by their digest: a reader of the store cannot use what is in it."""
 
     store: DocumentStore
     policies: Policies

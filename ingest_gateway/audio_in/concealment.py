@@ -14,7 +14,7 @@ RATE_HZ = 48_000
 TAIL_SAMPLES = RATE_HZ * 30 // 1000
 """What must be known of the sound before: two of the longest periods."""
 LONGEST_SAMPLES = RATE_HZ * 60 // 1000
-"""Behind this it is silent: nobody hums on."""
+"""The repetition fades to silence by then; a longer one sounds like a tone."""
 _COARSE = 4
 """The period is looked for at 12 kHz, a sixteenth of the work."""
 _SHORTEST_PERIOD = RATE_HZ // _COARSE // 400

@@ -7,9 +7,8 @@ as a viewer, and takes the speaker's sound as WHIP does. Beyond this package not
     viewer       one session, from its channel to its end
     speaker      the speaker of such a session: a WHIP speaker to whom the offer is made
     follow       what became of a session elsewhere; pure
-    connection   the signed WebSocket of a channel
+    connection   the WebSocket of a channel, and its address signed with keys
     signals      its messages; pure
-    signing      addresses signed with keys
     keys         keys that are replaced before they expire
     ice          which of a channel's ICE servers are used; pure
 """

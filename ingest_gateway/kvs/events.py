@@ -48,7 +48,7 @@ ItsKey = NamedDependency[str | None]
 async def session_events(
     request: Request[Any, Any, Any], worker: ItsWorker, events_key: ItsKey
 ) -> Response[bytes]:
-    """Whoever shows the key may tell; without a key, whoever is on this machine."""
+    """Callers that show the key may tell; without a key, those on this machine."""
     if events_key is None:
         address = request.client.host if request.client else "unknown"
         known = _HERE.is_on_this_machine(address, request.headers)

@@ -25,7 +25,7 @@ class Next(Enum):
 def what_next(ours: SessionRow | None, found: SessionRow | None, now_ms: int) -> Next:
     """For a viewer that opened its last stream when the row was ``ours`` (None: it opened none).
 
-    Somebody who took the session over keeps it, or both would take it from each other for ever:
+    A speaker who took the session over keeps it, or both would take it from each other for ever:
     another worker for good, a speaker who came another way for as long as they are there.
     """
     if found is None or found.info.status == ENDED:

@@ -19,12 +19,11 @@ from connectors.interfaces.session_tables import SessionRow
 from connectors.interfaces.signaling_channels import Role, SignalingAccess, SignalingChannels
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.kvs.connection import signaling
+from ingest_gateway.kvs.connection import signaling, signed_url
 from ingest_gateway.kvs.follow import Next, followed, goes_on, what_next
 from ingest_gateway.kvs.ice import with_servers
 from ingest_gateway.kvs.keys import RefreshedKeys
 from ingest_gateway.kvs.signals import Notice, SdpAnswer, offer_message, read
-from ingest_gateway.kvs.signed_urls import signed_url
 from ingest_gateway.kvs.speaker import KvsSpeaker
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.sessions.channels import channel_of
@@ -118,7 +117,7 @@ class Viewer:
         servers = await call(policy, lambda: needs.channels.ice_servers(arn, endpoints, client_id))
         keys = await call(policy, self._keys_for(arn).current)
         url = signed_url(endpoints.wss, arn, needs.region, keys, client_id)
-        # IAM lets nobody but the speaker be the master: whoever answers is the speaker.
+        # IAM lets nobody but the speaker be the master: who answers is the speaker.
         peer = Peer("kvs", "kinesis-video-streams", Identity(row.info.speaker_id))
         ice = with_servers(needs.ice, servers)
         speaker = KvsSpeaker(self._gateway, ice, peer, self._session_id)

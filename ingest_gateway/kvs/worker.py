@@ -59,7 +59,7 @@ class KvsWorker:
         return self.start_viewer(event.session_id)
 
     async def recover(self) -> None:
-        """At the start: the sessions that go on and have a channel, whoever was told of them."""
+        """At the start: the sessions that go on and have a channel, told of here or elsewhere."""
         live = self._needs.gateway.live
         for row in await live.ask(live.tables.live_sessions):
             if channel_of(row.info) is not None and not self.start_viewer(row.session_id):

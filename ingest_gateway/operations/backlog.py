@@ -153,7 +153,7 @@ class Backlog:
         now_ms: int,
     ) -> None:
         """What the ledger has behind the entry that was asked for. ``heard_here``: the languages
-        that somebody listens to at this gateway."""
+        that has listeners at this gateway."""
         one = self._sessions.get(session_id)
         if one is None:
             return

@@ -124,7 +124,7 @@ class Point(Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class LetterWatch:
-    """What was found when somebody last looked for dead letters."""
+    """What was found when dead letters were last looked for."""
 
     since_ms: int | None = None
     found: FoundLetters = field(default_factory=FoundLetters)

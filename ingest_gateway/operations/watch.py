@@ -1,5 +1,5 @@
 """Looks after everything that the operators' page shows: what passes by is noted, the rest is
-asked for every few seconds, little at a time, whether somebody looks or not."""
+asked for every few seconds, little at a time, whether an operator looks or not."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class WatchDependencies:
     now_ms: Callable[[], int]
 
 
-class Sightings:
+class DeliveryStats:
     """What is noted as it passes by: clips on their way to listeners, records made durable."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -110,9 +110,9 @@ class Sightings:
 
 
 class OperationsWatch:
-    def __init__(self, needs: WatchDependencies, seen: Sightings) -> None:
+    def __init__(self, needs: WatchDependencies, stats: DeliveryStats) -> None:
         self._needs = needs
-        self._seen = seen
+        self._stats = stats
         self._letters = LetterWatch()
         self._looked_at_ms: int | None = None
         self._history: deque[Point] = deque(maxlen=HISTORY_S // HISTORY_EVERY_S)
@@ -129,26 +129,26 @@ class OperationsWatch:
             self._look_for_letters(now_ms),
             *(
                 self._read_ledger(session_id, number)
-                for session_id, number in self._seen.backlog.to_ask(now_ms, LEDGERS_AT_A_TIME)
+                for session_id, number in self._stats.backlog.to_ask(now_ms, LEDGERS_AT_A_TIME)
             ),
         )
         now_ms = self._needs.now_ms()
         live = self._needs.live.all()
-        self._seen.forget(live, now_ms)
+        self._stats.forget(live, now_ms)
         point = point_of(
             now_ms,
             sessions=sum(not one.ended for one in live),
             listeners=self._needs.hub.listener_total(),
-            undelivered=self._seen.backlog.total(),
+            undelivered=self._stats.backlog.total(),
             letters=self._letters,
-            last_minute=self._seen.lags.since(now_ms - _MINUTE_MS),
+            last_minute=self._stats.lags.since(now_ms - _MINUTE_MS),
         )
         self._history.append(point)
         self._show(point)
 
     async def document(self, history_since_ms: int) -> Operations:
         """Everything as it is now, and the moments behind ``history_since_ms``."""
-        needs, seen = self._needs, self._seen
+        needs, stats = self._needs, self._stats
         sessions: list[SessionNow] = []
         for live in needs.live.all():
             sessions.append(self._session(live))
@@ -161,9 +161,9 @@ class OperationsWatch:
                 gateway_id=needs.gateway_id,
                 flink_url=needs.flink_url,
                 sessions=tuple(sessions),
-                lag=seen.lags.since(now_ms - WINDOW_MS),
+                lag=stats.lags.since(now_ms - WINDOW_MS),
                 unstored=Waiting(*needs.writer.waiting_records()),
-                undelivered=seen.backlog.total(),
+                undelivered=stats.backlog.total(),
                 letters=self._letters,
                 history=points_since(self._history, history_since_ms),
             )
@@ -171,7 +171,7 @@ class OperationsWatch:
 
     def _session(self, live: LiveSession) -> SessionNow:
         info = live.row.info
-        waiting = self._seen.backlog.waiting(live.session_id)
+        waiting = self._stats.backlog.waiting(live.session_id)
         return SessionNow(
             session_id=live.session_id,
             source_language=info.source_language,
@@ -181,8 +181,8 @@ class OperationsWatch:
             created_at=info.created_at_ms,
             listeners=self._needs.hub.listener_counts(live.session_id),
             lag_ms=self._needs.captions.lag_ms(live.session_id),
-            last_chunk_at=self._seen.backlog.last_chunk_at_ms(live.session_id),
-            last_clip_at=self._seen.last_clip_at_ms.get(live.session_id),
+            last_chunk_at=self._stats.backlog.last_chunk_at_ms(live.session_id),
+            last_clip_at=self._stats.last_clip_at_ms.get(live.session_id),
             waiting_records=waiting.records,
             oldest_waiting_at=waiting.oldest_at_ms,
             feedback=live.feedback,
@@ -197,7 +197,7 @@ class OperationsWatch:
             _log.warning("operations: %s", error)
             return
         heard_here = self._needs.hub.listener_counts(session_id)
-        self._seen.backlog.committed(session_id, entries, heard_here, self._needs.now_ms())
+        self._stats.backlog.committed(session_id, entries, heard_here, self._needs.now_ms())
 
     async def _entries(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
         """Behind that number. Of a session that nothing is known of the last will do: behind a

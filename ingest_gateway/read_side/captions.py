@@ -185,7 +185,7 @@ class Captions:
         self._metrics.lag_seconds.labels(language).observe(lag_ms / 1000)
 
     def lag_ms(self, session_id: str) -> dict[str, int]:
-        """By language: from the end of an utterance until it was heard (or, until somebody says
+        """By language: from the end of an utterance until it was heard (or, until a listener says
         so, delivered); the middle of the last twenty."""
         lags: dict[str, int] = {}
         for language, recent in self._recent.get(session_id, {}).items():

@@ -17,7 +17,7 @@ from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.rooms.records import RoomRecords
 from ingest_gateway.sessions.live_sessions import LiveSessions
 from schemas.rooms import Deletion
-from schemas.session_extra import keep_days
+from schemas.session_info import keep_days
 
 AGAIN_AFTER_MS = 3 * 60_000
 """What a job has read it has written, or given up, by then."""

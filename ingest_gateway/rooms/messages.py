@@ -110,7 +110,7 @@ class EventPlan(Struct, frozen=True, rename="camel"):
 
 
 class RoomDoor(Struct, frozen=True, rename="camel"):
-    """A room as whoever has its link sees it, before they listen."""
+    """A room as holders of its link see it, before they listen."""
 
     room_id: str
     event_title: str

@@ -38,7 +38,7 @@ _ID_ATTEMPTS = 20
 @dataclass(frozen=True, slots=True)
 class Organiser:
     """Each method raises Refusal: FORBIDDEN for who came by a speaker's link, NO_ROOM for what is
-    not there or is somebody else's."""
+    not there or is another organiser's."""
 
     records: RoomRecords
     stages: Stages

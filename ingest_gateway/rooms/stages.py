@@ -1,7 +1,7 @@
 """Rooms as they go on: listeners come in, speakers take the stage, everybody is told.
 
 A change here is told at once; one that another gateway made is found by looking at the rooms that
-have listeners here. What is told is what the tables say, never what somebody remembers.
+have listeners here. What is told is what the tables say, never what a gateway remembers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speaker_place import speaker_place
 from ingest_gateway.sessions.speakers import Speakers
 from schemas.rooms import Room, Talk
-from schemas.session_extra import KEEP_DAYS, ROOM_ID, TALK_ID
+from schemas.session_info import KEEP_DAYS, ROOM_ID, TALK_ID
 
 LOOK_EVERY_S = 1.5
 
@@ -131,7 +131,7 @@ class Stages:
         self.due_now(talk.room_id)
 
     def session_changed(self, session_id: str) -> None:
-        """Somebody began, paused, went away or ended; of a session that is in no room: nothing."""
+        """A speaker began, paused, went away or ended; of a session that is in no room: nothing."""
         live = self._live.loaded(session_id)
         room_id = None if live is None else live.row.info.extra.get(ROOM_ID)
         if room_id is not None:
@@ -212,7 +212,7 @@ class Stages:
         assert stage is not None
         if stage.session_id is not None:
             return stage.session_id
-        # Whoever puts a talk on the stage: its session belongs to its link.
+        # By whichever device a talk is put on the stage, its session belongs to its link.
         speaker = replace(peer, identity=Identity(link_subject(talk.talk_id)))
         wanted = CreateSession(source_language=talk.language, target_languages=room.languages)
         extra = {ROOM_ID: room.room_id, TALK_ID: talk.talk_id, KEEP_DAYS: str(room.keep_days)}

@@ -8,10 +8,10 @@ from typing import Any
 from litestar import Request
 from litestar.di import NamedDependency
 
-from ingest_gateway.access.auth import InvalidTokenError, presented_token
+from ingest_gateway.access.auth import Identity, InvalidTokenError, presented_token
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.sessions.hub import Peer
+from ingest_gateway.sessions.hub import Peer, known
 
 AnyRequest = Request[Any, Any, Any]
 ItsGateway = NamedDependency[Gateway]
@@ -29,6 +29,11 @@ def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
             gateway.security.report("token_refused", address=_address(request))
             raise Refusal("UNAUTHORIZED", str(error)) from None
     return Peer(_address(request), request.headers.get("user-agent", ""), identity)
+
+
+def caller_of(request: AnyRequest, gateway: Gateway) -> Identity:
+    """Raises Refusal: UNAUTHORIZED, for a guest as well."""
+    return known(peer_of(request, gateway))
 
 
 def is_on_this_machine(request: AnyRequest, gateway: Gateway) -> bool:

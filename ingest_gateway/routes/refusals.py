@@ -64,7 +64,7 @@ def _unavailable(request: Request[Any, Any, Any], error: ConnectorError) -> Resp
 
 
 def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A fault of ours: whoever asked gets an id to tell us, and nothing else."""
+    """A fault of ours: the caller gets an id to tell us, and nothing else."""
     if isinstance(error, NotFoundException):
         return missing_page(request) or _no_such_address()
     if isinstance(error, HTTPException):

@@ -26,22 +26,22 @@ from ingest_gateway.rooms.messages import (
     talk_sheet,
 )
 from ingest_gateway.routes.bodies import json_answer, read_body
-from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
-from ingest_gateway.sessions.speakers import known
+from ingest_gateway.routes.callers import AnyRequest, ItsGateway, caller_of, peer_of
+from ingest_gateway.sessions.hub import known
 
 ROOM_KEY_HEADER = "x-room-key"
 
 
 @post("/events")
 async def create_event(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     event = await gateway.organiser.create_event(identity, await read_body(request, EventWish))
     return json_answer(event_view(event), 201)
 
 
 @get("/events")
 async def list_events(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    events = await gateway.organiser.events(known(peer_of(request, gateway)))
+    events = await gateway.organiser.events(caller_of(request, gateway))
     return json_answer([event_view(event) for event in events])
 
 
@@ -49,7 +49,7 @@ async def list_events(request: AnyRequest, gateway: ItsGateway) -> Response[byte
 async def get_event(
     event_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     event = await gateway.organiser.event(identity, event_id)
     rooms = await gateway.organiser.plan(event)
     views = tuple(room_view(room, talks) for room, talks in rooms)
@@ -60,13 +60,13 @@ async def get_event(
 async def delete_event(
     event_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     return _erased(await gateway.organiser.delete_event(identity, event_id))
 
 
 @post("/rooms")
 async def create_room(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     room = await gateway.organiser.create_room(identity, await read_body(request, RoomWish))
     return json_answer(room_view(room, ()), 201)
 
@@ -75,7 +75,7 @@ async def create_room(request: AnyRequest, gateway: ItsGateway) -> Response[byte
 async def get_room(
     room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     return json_answer(room_view(*await gateway.organiser.room(identity, room_id)))
 
 
@@ -83,7 +83,7 @@ async def get_room(
 async def patch_room(
     room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     wish = await read_body(request, RoomPatch)
     await gateway.organiser.change_room(identity, room_id, wish)
     return json_answer(room_view(*await gateway.organiser.room(identity, room_id)))
@@ -93,7 +93,7 @@ async def patch_room(
 async def delete_room(
     room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     return _erased(await gateway.organiser.delete_room(identity, room_id))
 
 
@@ -119,7 +119,7 @@ async def room_door(
 
 @post("/talks")
 async def create_talk(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     talk = await gateway.organiser.create_talk(identity, await read_body(request, TalkWish))
     return json_answer(own_talk_view(talk), 201)
 
@@ -128,7 +128,7 @@ async def create_talk(request: AnyRequest, gateway: ItsGateway) -> Response[byte
 async def get_talk(
     talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     return json_answer(talk_sheet(*await gateway.organiser.talk(identity, talk_id)))
 
 
@@ -136,7 +136,7 @@ async def get_talk(
 async def patch_talk(
     talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     wish = await read_body(request, TalkPatch)
     return json_answer(own_talk_view(await gateway.organiser.change_talk(identity, talk_id, wish)))
 
@@ -145,7 +145,7 @@ async def patch_talk(
 async def delete_talk(
     talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     return _erased(await gateway.organiser.delete_talk(identity, talk_id))
 
 
@@ -166,7 +166,7 @@ async def leave_stage(
     talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
     """End the talk, and leave the stage to the next one."""
-    await gateway.organiser.talk(known(peer_of(request, gateway)), talk_id)
+    await gateway.organiser.talk(caller_of(request, gateway), talk_id)
     await gateway.stages.hand_over(talk_id)
     return await _sheet(gateway, talk_id)
 

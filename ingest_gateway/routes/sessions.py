@@ -26,10 +26,16 @@ from ingest_gateway.protocol.messages import (
 from ingest_gateway.rooms.messages import ErasedView
 from ingest_gateway.rooms.speaker_links import talk_of
 from ingest_gateway.routes.bodies import json_answer, read_body
-from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
+from ingest_gateway.routes.callers import (
+    AnyRequest,
+    ItsGateway,
+    caller_of,
+    is_on_this_machine,
+    peer_of,
+)
+from ingest_gateway.sessions.hub import known
 from ingest_gateway.sessions.ids import is_listener_id, memorable_id
 from ingest_gateway.sessions.live_sessions import LiveSession
-from ingest_gateway.sessions.speakers import known
 from ingest_gateway.sessions.views import session_view
 from schemas.captions import plain_text, sub_rip, web_vtt
 
@@ -109,7 +115,7 @@ async def get_session(
 async def patch_session(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     wanted = await read_body(request, SessionPatch)
     live = await gateway.live.find_going_on(session_id)
     if (wish := wanted.listening_wish()) != ListeningWish():
@@ -129,7 +135,7 @@ async def patch_session(
 async def delete_session(
     session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     live = await gateway.speakers.end(identity, session_id)
     return json_answer(session_view(live.row.info, identity.subject))
 
@@ -171,7 +177,7 @@ async def remove_listener(
     gateway: ItsGateway,
 ) -> Response[bytes]:
     """Here at once, by other gateways within half a minute."""
-    identity = known(peer_of(request, gateway))
+    identity = caller_of(request, gateway)
     if not is_listener_id(listener_id):
         raise Refusal("BAD_FIELD", "that is not a listener's id")
     removal = ListeningWish(remove=listener_id)
@@ -217,7 +223,7 @@ async def transcript(
 
 @post("/tokens", status_code=201)
 async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    """A token of the local issuer, for whoever is on this machine (or anybody, if so set up)."""
+    """A token of the local issuer, for callers on this machine (or anybody, if so set up)."""
     issuer = gateway.needs.issuer
     if issuer is None:
         return Response(b"", status_code=404)
@@ -232,7 +238,7 @@ async def issue_token(request: AnyRequest, gateway: ItsGateway) -> Response[byte
 @post("/tickets", status_code=201)
 async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     """For the holder of a token: what opens one WebSocket, within ``expiresInS``."""
-    ticket = await gateway.tickets.issue(known(peer_of(request, gateway)))
+    ticket = await gateway.tickets.issue(caller_of(request, gateway))
     answer = json_answer({"ticket": ticket, "expiresInS": TICKET_LIFETIME_S}, 201)
     answer.headers["cache-control"] = "no-store"
     return answer
@@ -242,7 +248,7 @@ async def issue_ticket(request: AnyRequest, gateway: ItsGateway) -> Response[byt
 async def sign_out(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
     """The caller's token, and tickets and connections that it opened, are worth nothing any
     more."""
-    await gateway.tokens.sign_out(known(peer_of(request, gateway)))
+    await gateway.tokens.sign_out(caller_of(request, gateway))
     return Response(b"", status_code=200)
 
 

@@ -49,9 +49,9 @@ from ingest_gateway.protocol.messages import (
 )
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.rooms.stages import Stages
-from ingest_gateway.sessions.hub import Connection
+from ingest_gateway.sessions.hub import Connection, known
 from ingest_gateway.sessions.listeners import Listeners
-from ingest_gateway.sessions.speakers import Speakers, known
+from ingest_gateway.sessions.speakers import Speakers
 from ingest_gateway.sessions.token_watch import TokenWatch
 from ingest_gateway.sessions.views import broadcast_state, session_created
 

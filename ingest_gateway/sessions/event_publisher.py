@@ -1,4 +1,4 @@
-"""What becomes of sessions, told to whoever follows a bus."""
+"""What becomes of sessions, told to those who follow a bus."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.operations.metrics import Metrics
+from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import ServerMessage, encode
 
 POSTS_AT_A_STRETCH = 25
@@ -39,6 +40,13 @@ class Peer:
         if self.identity is not None:
             return f"person:{self.identity.subject}"
         return f"address:{self.address}"
+
+
+def known(peer: Peer) -> Identity:
+    """Raises Refusal: UNAUTHORIZED."""
+    if peer.identity is None:
+        raise Refusal("UNAUTHORIZED", "present a speaker's token")
+    return peer.identity
 
 
 @dataclass(slots=True)
@@ -169,7 +177,7 @@ class Hub:
         return list(self._rooms.get(room_id, {}).values())
 
     def rooms(self) -> tuple[str, ...]:
-        """Those that somebody is in here."""
+        """Those with a connection here."""
         return tuple(self._rooms)
 
     def start_listening(

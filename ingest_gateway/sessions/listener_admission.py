@@ -37,7 +37,7 @@ _SAID: dict[Verdict, tuple[ErrorCode, str]] = {
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """``by_secret``: by the link's key, a seat, or as its owner. ``listener_id``: of the seat that
-    was shown; None: somebody new."""
+    was shown; None: a new listener."""
 
     live: LiveSession
     rules: ListeningRules

@@ -1,7 +1,7 @@
 """The listeners' side: joins, changes and leaves, counted so that the job knows who hears what.
 
 A connection's row is written before it is counted and removed before it is counted down, and
-only whoever removed the row counts down: a job that met a closed connection may be that one.
+only the one that removed the row counts down: a job that met a closed connection may be that one.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Listeners:
                 connection.close(CLOSE_REMOVED, "REMOVED")
 
     async def remove_removed(self, session_id: str) -> None:
-        """Whoever was removed through another gateway."""
+        """Those who were removed through another gateway."""
         live = self._live.loaded(session_id)
         if live is None:
             return
@@ -168,7 +168,7 @@ class Listeners:
             self.remove(live, listener_id)
 
     async def forget(self, session_id: str, connection_id: str) -> None:
-        """Remove a connection's row and count it down, unless somebody else did."""
+        """Remove a connection's row and count it down, unless another caller did."""
         removed = await self._live.ask(lambda: self._live.tables.remove_connection(connection_id))
         if removed is not None:
             await self._count(session_id, count_change(removed, None))

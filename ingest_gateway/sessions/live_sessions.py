@@ -187,7 +187,7 @@ class LiveSessions:
         row = await self.ask(lambda: self.tables.get(session_id))
         if row is None:
             raise Refusal("NO_SESSION", "there is no session with that id")
-        # While we waited somebody else may have loaded it: one object per session.
+        # While we waited another caller may have loaded it: one object per session.
         return self.add(row)
 
     async def find_fresh(self, session_id: str, most_age_ms: int) -> LiveSession:

@@ -29,15 +29,14 @@ from ingest_gateway.protocol.messages import (
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.sessions.channels import SessionChannels
 from ingest_gateway.sessions.event_publisher import EventPublisher
-from ingest_gateway.sessions.hub import Connection, Hub, Peer
+from ingest_gateway.sessions.hub import Connection, Hub, Peer, known
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.talk_caps import TalkCaps
 from ingest_gateway.sessions.views import broadcast_state, talk_state
-from schemas.session_extra import ROOM_ID
-from schemas.session_info import SessionInfo
+from schemas.session_info import ROOM_ID, SessionInfo
 from schemas.values import ControlKind
 
 CLOSE_TAKEN = 4409
@@ -77,7 +76,7 @@ class Speakers:
         self.on_change: Callable[[str], None] = lambda _session_id: None
         """Called with the id of a session whose speaker comes or goes, or whose state changes."""
         self.on_end: Callable[[SessionRow], Awaitable[None]] | None = None
-        """Called by whoever ended a session, once."""
+        """Called once, by the gateway that ended a session."""
 
     async def create(
         self,
@@ -98,7 +97,7 @@ class Speakers:
         for _ in range(_ID_ATTEMPTS):
             session_id = self._needs.new_session_id()
             if self._needs.channels.used and await self._is_taken(session_id):
-                continue  # its channel is somebody else's
+                continue  # its channel is another session's
             row = SessionRow(
                 SessionInfo(
                     session_id=session_id,
@@ -187,7 +186,7 @@ class Speakers:
     async def set_listening(
         self, identity: Identity, session_id: str, wanted: ListeningWish
     ) -> LiveSession:
-        """Who may listen from now on, to how many languages, how long; whoever listens stays."""
+        """Who may listen from now on, to how many languages, how long; present listeners stay."""
         live = await self._live.find_fresh(session_id, 0)
         self._must_be_speaker(live, identity)
         rules = wanted.applied(ListeningRules.of(live.row.info.extra))
@@ -202,7 +201,7 @@ class Speakers:
         return live
 
     async def end_by_itself(self, live: LiveSession) -> None:
-        """End it, whoever wants so; ending again changes nothing."""
+        """End it for any reason; ending again changes nothing."""
         if live.ended:
             return
         await self._live.save_progress(live)
@@ -217,7 +216,7 @@ class Speakers:
         self._writer.add(live.control(ControlKind.END, self._now_ms()))
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
-        if row is not None:  # whoever ended it tells of it
+        if row is not None:  # the gateway that ended it tells of it
             if self.on_end is not None:
                 await self.on_end(row)
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
@@ -382,13 +381,6 @@ def _check_code(code: str | None) -> None:
         raise Refusal(
             "BAD_FIELD", f"an access code has at least {LEAST_CODE_CHARACTERS} letters or digits"
         )
-
-
-def known(peer: Peer) -> Identity:
-    """Raises Refusal: UNAUTHORIZED."""
-    if peer.identity is None:
-        raise Refusal("UNAUTHORIZED", "present a speaker's token")
-    return peer.identity
 
 
 def _taken(connection: Connection) -> None:

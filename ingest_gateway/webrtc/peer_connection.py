@@ -85,7 +85,7 @@ class PeerConnection:
     async def offer(
         self, *, on_packet: OnPacket, on_channel: Callable[[RTCDataChannel], None]
     ) -> str:
-        """Our SDP, with every candidate in it, to somebody who has audio for us and waits to be
+        """Our SDP, with every candidate in it, to a peer that has audio for us and waits to be
         asked for it. The data channel is ours too. ``accept`` what comes back."""
         peer = self._open()
         audio = peer.addTransceiver("audio", direction="recvonly")

@@ -9,9 +9,8 @@ from typing import Literal
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import JoinSession
-from ingest_gateway.sessions.hub import Peer
+from ingest_gateway.sessions.hub import Peer, known
 from ingest_gateway.sessions.ids import new_connection_id
-from ingest_gateway.sessions.speakers import known
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.whep import TalkTracks, WhepListener
 from ingest_gateway.webrtc.whip import WhipSpeaker
@@ -69,7 +68,7 @@ class WebRtcPeers:
             return False
         owner = found.line.peer.identity
         if owner is not None and known(peer).subject != owner.subject:
-            raise Refusal("FORBIDDEN", "this is somebody else's")
+            raise Refusal("FORBIDDEN", "this belongs to another speaker")
         await found.line.close()
         await asyncio.wait([found.running])
         return True

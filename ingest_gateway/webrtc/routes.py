@@ -24,8 +24,8 @@ from ingest_gateway.access.auth import (
 )
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import JoinSession
-from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
-from ingest_gateway.sessions.speakers import known
+from ingest_gateway.routes.callers import AnyRequest, ItsGateway, caller_of, peer_of
+from ingest_gateway.sessions.hub import known
 from ingest_gateway.webrtc.offers import MAX_OFFER_BYTES, OfferError
 from ingest_gateway.webrtc.peers import Answer, Kind, WebRtcPeers
 
@@ -55,7 +55,7 @@ async def speak_by_token(
     request: AnyRequest, gateway: ItsGateway, peers: ItsPeers
 ) -> Response[Any]:
     """For clients that know an address and a token only: the token names the session."""
-    session_id = known(peer_of(request, gateway)).session_id
+    session_id = caller_of(request, gateway).session_id
     if session_id is None:
         raise Refusal(
             "BAD_FIELD", "post to /whip/SESSION_ID, or with a token that names its session"

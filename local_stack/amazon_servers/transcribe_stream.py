@@ -1,6 +1,6 @@
 """One StartStreamTranscription on the server's side: audio events in, transcript events out.
 
-Knows the protocol and no sockets: whoever owns the connection hands bytes in and sends what
+Knows the protocol and no sockets: the owner of the connection hands bytes in and sends what
 ``send`` is given.
 """
 

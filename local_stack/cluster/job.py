@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from deployment.bundled_python import BroughtPython
+from deployment.bundled_python import BundledPython
 from deployment.job_jar import build_jar
 from local_stack.cluster.flink import (
     ClusterSettings,
@@ -49,7 +49,7 @@ class ClusterJob:
         processes: Processes,
         cluster: ClusterSettings,
         options: tuple[str, ...],
-        python: BroughtPython | None = None,
+        python: BundledPython | None = None,
         *,
         is_application: bool = False,
     ) -> None:

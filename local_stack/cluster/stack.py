@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from connectors.amazon.clients import AwsSettings
 from connectors.amazon.resources import create_resources
-from deployment.bundled_python import BroughtPython, pack_python
+from deployment.bundled_python import BundledPython, pack_python
 from local_stack.amazon_speech import amazon_speech
 from local_stack.cloud.local_cloud import start_local_cloud, use_local_credentials
 from local_stack.cluster.flink import ClusterSettings
@@ -75,7 +75,7 @@ class _Outfit:
 
     job_options: tuple[str, ...] = ()
     gateway_options: tuple[str, ...] = ()
-    python: BroughtPython | None = None
+    python: BundledPython | None = None
 
 
 @contextmanager

@@ -189,7 +189,7 @@ async def _refusal(sessions: str, token: str) -> tuple[int, dict[str, Any]]:
 
 
 async def _person(stack: TroubledStack) -> str:
-    """A token of somebody who was not here before: limits are a person's."""
+    """A token of a person who was not here before: limits are a person's."""
     return await fetch_token(stack.url, subject=uuid.uuid4().hex)
 
 

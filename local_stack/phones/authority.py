@@ -1,6 +1,6 @@
 """A certificate authority of this machine's own, which is kept, and certificates of it.
 
-Who trusts the authority trusts whoever has its key, so it can certify nothing but addresses of
+Who trusts the authority trusts every holder of its key, so it can certify nothing but addresses of
 private networks: name constraints (RFC 5280, 4.2.1.10) stand in its certificate.
 """
 

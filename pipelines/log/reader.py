@@ -49,8 +49,8 @@ SAVE_EVERY_S = 5.0
 AFTER_ERROR_S = 0.4
 LOOK_FOR_ROOM_S = 0.05
 MAY_LOSE_BEHIND_MS = 12 * 3_600_000
-"""Kinesis keeps records for a day at least: whoever is half a day behind looks whether they are
-still there."""
+"""Kinesis keeps records for a day at least: a reader that is half a day behind looks whether they
+are still there."""
 
 
 @dataclass(frozen=True, slots=True)

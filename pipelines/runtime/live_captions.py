@@ -39,8 +39,8 @@ PACE = CaptionPace()
 
 
 class Captioner:
-    """Runs on the event loop. ``partial_languages`` tells those in which somebody asked for partial
-    captions; ``lost`` counts calls that failed."""
+    """Runs on the event loop. ``partial_languages`` tells those in which a listener asked for
+    partial captions; ``lost`` counts calls that failed."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Translation cursors at work: what each committed utterance releases in each of its languages.
 
 A *run* is one language of one session. It takes the session's utterances in order: the sentence so
-far is translated, what the policy releases is fixed in the ledger, and whoever waits for the
+far is translated, what the policy releases is fixed in the ledger, and the step that waits for the
 utterance's outcome gets what stands there. A run that is new reads its sentence's earlier outcomes
 back from the entries, and releases nothing again.
 
@@ -221,7 +221,7 @@ class LanguageRun:
                 self._follow(outcome, part, earlier.number)
 
     def _follow(self, stands: FixedOutcome, part: SentencePart, number: int | None = None) -> None:
-        """What stands in the ledger is what is released, whoever wrote it."""
+        """What stands in the ledger is what is released, by whichever engine."""
         number = part.entries[-1].number if number is None else number
         if number <= self._last_number:
             return

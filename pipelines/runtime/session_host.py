@@ -30,7 +30,7 @@ from pipelines.session.recognition import promises_of
 from pipelines.session.records import Now, Place, ReadRecord
 from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.rooms import DEFAULT_KEEP_DAYS
-from schemas.session_extra import keep_days
+from schemas.session_info import keep_days
 from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Lets voice through to the recogniser, and keeps silence back: it need not be paid for.
 
-A voice detector decides a little later than it hears. While somebody speaks, audio goes on at once,
+A voice detector decides a little later than it hears. During speech, audio goes on at once,
 undecided or not; in a silence it is held back by ``preroll_samples``, so that the soft beginning of
 what follows can still be sent.
 """

@@ -1,7 +1,7 @@
 """Where sentences end in what a recogniser commits, an utterance at a time.
 
-A sentence ends at the recogniser's punctuation, at a pause, and at a cap. Whoever commits an
-utterance asks here which sentence it belongs to and whether it ends it; the answer is committed
+A sentence ends at the recogniser's punctuation, at a pause, and at a cap. The caller that commits
+an utterance asks here which sentence it belongs to and whether it ends it; the answer is committed
 with it, so that readers of the ledger need no buffer.
 
 A recogniser without punctuation is found out by the words that it has given: its sentences end at

@@ -19,7 +19,7 @@ DELIVER_AGAIN_S = 30.0
 
 class Outbox:
     """``base`` is the coverage of the head that stands in the ledger. The head never passes an open
-    sentence: whoever takes the session over needs its entries."""
+    sentence: an engine that takes the session over needs its entries."""
 
     def __init__(self, base: Coverage) -> None:
         self._base = base

@@ -20,7 +20,7 @@ from connectors.interfaces.notifier import Audience, Delivery
 from pipelines.runtime.worker import CallSite
 from pipelines.session.messages import inline_audio, skipped, translated_audio
 from schemas.names import clip_key
-from schemas.session_extra import KEEP_DAYS
+from schemas.session_info import KEEP_DAYS
 from schemas.values import (
     Clip,
     DeadLetter,

@@ -173,12 +173,14 @@ class TestOtlpTraces(TracesContract):
 
 
 async def test_a_collector_that_is_away_keeps_nobody_waiting() -> None:
-    traces = OtlpTraces(TraceSettings("http://127.0.0.1:9"), "dev")
+    traces = OtlpTraces(TraceSettings("http://127.0.0.1:9", answer_within_s=0.3), "dev")
     began = time.monotonic()
     for number in range(5_000):
         traces.tell(replace(CLIP, number=number))
     assert time.monotonic() - began < 5.0  # more than it ever keeps, and none of it sent
+    began = time.monotonic()
     await traces.close()
+    assert time.monotonic() - began < 15.0, "the SDK's own patience is 30 s"
 
 
 async def test_nobody_watches() -> None:

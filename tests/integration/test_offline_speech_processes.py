@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 
 import jiwer
@@ -244,14 +243,21 @@ async def test_a_caller_who_gives_up_leaves_the_translator_in_step() -> None:
     await translator.close()
 
 
+def spent_s() -> float:
+    """CPU time of this process, of the translation programs, and of the programs that ended."""
+    own, running = os.times(), [one.cpu_times() for one in translation_programs()]
+    return sum(own[:4]) + sum(one.user + one.system for one in running)
+
+
 async def test_engines_are_quick_enough_for_live_speech() -> None:
-    """Bounds with room for a busy machine; what was measured stands in docs/results.md."""
+    """In CPU time, which a busy machine leaves alone; what was measured stands in
+    docs/results.md."""
     translator, voice = OfflineTranslator(), OfflineSynthesizer()
     text = "had he married a more amiable woman he might have been made still more respectable"
     await translator.warm("en", "es")
-    started_s = time.monotonic()
+    before_s = spent_s()
     for _ in range(10):
         await voice.synthesize(await translator.translate(text, "en", "es"), "es")
-    assert (time.monotonic() - started_s) / 10 < 0.5
+    assert 0.01 < (spent_s() - before_s) / 10 < 0.5
     await translator.close()
     await voice.close()

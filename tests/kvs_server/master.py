@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from connectors.interfaces.signaling_channels import TemporaryCredentials
-from ingest_gateway.kvs.signed_urls import signed_url
+from ingest_gateway.kvs.connection import signed_url
 from ingest_gateway.webrtc.ice import keep_to
 from tests.integration.gateway.webrtc_clients import SampleTrack
 

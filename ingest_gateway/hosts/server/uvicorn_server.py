@@ -67,7 +67,7 @@ def server_config(
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         ws_ping_interval=None,  # a pong behind unread audio would be late: heartbeats serve
         ws_per_message_deflate=False,  # audio does not get smaller, and each socket needs 300 KB
-        proxy_headers=False,  # uvicorn believes whoever is on this machine: see access.edge
+        proxy_headers=False,  # uvicorn believes every peer on this machine: see access.edge
         access_log=False,
         server_header=False,
         log_config=None,

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Outgoing:
-    """``stuck`` is set by whoever can end the writing; it watches every message leave."""
+    """``stuck``: its owner can end the writing; it watches every message leave."""
 
     stuck: StallTimeout
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deployment.bundled_python import BroughtPython
+from deployment.bundled_python import BundledPython
 from local_stack.flink import JOB_SERVER_JAR
 
 pytestmark = [
@@ -36,16 +36,16 @@ public class Operator {
 
 
 @pytest.fixture
-def python(tmp_path: Path) -> BroughtPython:
+def python(tmp_path: Path) -> BundledPython:
     archive = tmp_path / "python.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("boot", "#!/bin/sh\necho booted\n")
         file.writestr("bin/python3.11", "#!/bin/sh\n")
         file.writestr("lib/python3.11/os.py", "")
-    return BroughtPython(archive, tmp_path / "taskmanager" / "python-1")
+    return BundledPython(archive, tmp_path / "taskmanager" / "python-1")
 
 
-def jar_of(python: BroughtPython) -> Path:
+def jar_of(python: BundledPython) -> Path:
     jar = python.archive.with_name("job.jar")
     python.add_to(jar)
     return jar
@@ -67,7 +67,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_lies_where_the_environment_starts_it(python: BroughtPython, tmp_path: Path) -> None:
+def test_it_lies_where_the_environment_starts_it(python: BundledPython, tmp_path: Path) -> None:
     jar = jar_of(python)
     ran = open_operator(jar, tmp_path)
     assert ran.stdout == "open\n", ran.stderr
@@ -88,7 +88,7 @@ def test_a_jar_without_one_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_somebody_else_is_not_run(python: BroughtPython, tmp_path: Path) -> None:
+def test_a_folder_of_somebody_else_is_not_run(python: BundledPython, tmp_path: Path) -> None:
     jar = jar_of(python)
     python.place.mkdir(parents=True)
     os.chown(python.place, 65534, 65534)
@@ -98,7 +98,7 @@ def test_a_folder_of_somebody_else_is_not_run(python: BroughtPython, tmp_path: P
 
 
 def test_an_archive_does_not_write_outside_of_its_folder(
-    python: BroughtPython, tmp_path: Path
+    python: BundledPython, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(python.archive, "a") as file:
         file.writestr("../escaped", "")

@@ -78,14 +78,9 @@ def test_every_line_names_what_is_there() -> None:
     assert {name for name in named if not is_module(name)} == set()
 
 
-def test_a_room_of_connectors_has_its_readme() -> None:
-    without = [
-        room
-        for room in ROOMS
-        if room.startswith(("connectors", "benchmarks", "deployment"))
-        and not (ROOT / room.replace(".", "/") / "README.md").exists()
-    ]
-    assert without == []
+def test_every_room_has_its_readme() -> None:
+    folders = [*(room.replace(".", "/") for room in ROOMS), "infrastructure", "scripts", "tests"]
+    assert [one for one in folders if not (ROOT / one / "README.md").exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from connectors.interfaces.signaling_channels import TemporaryCredentials
-from ingest_gateway.kvs.signed_urls import signed_url
+from ingest_gateway.kvs.connection import signed_url
 from local_stack.amazon_servers.signatures import BadSignatureError
 from tests.kvs_server.keys import Key, Keys
 from tests.kvs_server.signed_urls import check_url

@@ -9,7 +9,7 @@ const NEAR_END_PX = 60;
 /** Utterances that a screen reader may still be reading. */
 const READ_ALOUD = 3;
 
-/** The talk to read: sentences that flow in paragraphs. It follows what is new, unless somebody
+/** The talk to read: sentences that flow in paragraphs. It follows what is new, unless the reader
  * reads further up. What is released is shown ahead of its voice, what is coming behind it. */
 export function Captions() {
   const text = useText();

@@ -8,7 +8,7 @@ export type FeedbackKind = "cannotHear" | "good" | "poor";
 /** Nobody need say it more often. */
 const AGAIN_MS = 30_000;
 
-/** Tells the speaker, and whoever looks after the talk. */
+/** Tells the speaker, and the operators of the talk. */
 export function CannotHear() {
   const text = useText();
   const { send, answer, isWaiting } = useFeedback();

@@ -34,7 +34,7 @@ export interface Paragraph {
 }
 
 const KEPT = 500;
-/** Between two utterances: whoever is silent for so long begins something new. */
+/** Between two utterances: a speaker who is silent for so long begins something new. */
 const NEW_PARAGRAPH_PAUSE_MS = 2500;
 const PARAGRAPH_SENTENCES = 3;
 /** Characters of a paragraph that is long enough; of one without a sentence's end. */

@@ -109,7 +109,7 @@ export class ClipPlayer {
       this.schedule(number, buffer, true);
     }
     for (const { number, source, isAgain } of cut) {
-      // Whoever taps twice hears the sentence that was tapped last.
+      // Of two taps, the sentence that was tapped last is heard.
       if (!isAgain && source.buffer !== null) this.schedule(number, source.buffer, false);
       else this.events.ended(number);
     }

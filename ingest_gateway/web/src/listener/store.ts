@@ -54,7 +54,7 @@ export interface ListenerState {
   readonly isSlow: boolean;
   /** This browser has no Web Audio. */
   readonly hasNoSound: boolean;
-  /** The browser gives no sound before somebody touches the page. */
+  /** The browser gives no sound before the listener touches the page. */
   readonly soundBlocked: boolean;
   readonly paused: boolean;
   readonly behindS: number;

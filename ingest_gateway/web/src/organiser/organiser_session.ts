@@ -14,7 +14,7 @@ import {
 } from "./organiser_api";
 
 export interface OrganiserState {
-  /** `out`: somebody has to sign in, or to bring a token. */
+  /** `out`: the organiser has to sign in, or to bring a token. */
   readonly account: "unknown" | "in" | "out";
   /** There is a place to sign in at. */
   readonly hasPool: boolean;

@@ -29,7 +29,7 @@ export function sessionOfPath(path: string): string | null {
   return path.startsWith(PATH) ? sessionTyped(path.slice(PATH.length)) : null;
 }
 
-/** What somebody typed or pasted, an id or a whole link, as an id; null: it is neither. */
+/** What a listener typed or pasted, an id or a whole link, as an id; null: it is neither. */
 export function sessionTyped(text: string): string | null {
   const last = text.trim().split(/[?#]/)[0]?.split("/").filter(Boolean).at(-1) ?? "";
   try {

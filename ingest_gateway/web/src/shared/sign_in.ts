@@ -69,7 +69,7 @@ export async function finishSignIn(at: SignIn): Promise<void> {
     const why = answer.get("error_description") ?? answer.get("error") ?? "no reason was given";
     throw new SignInError("refused", `Signing in was refused: ${why}.`, why);
   }
-  // Somebody else's code would have this person speak under another name.
+  // Another person's code would have this one speak under another name.
   if (pending?.state !== state) {
     throw new SignInError("foreign", "That sign-in was not begun in this tab. Sign in again.");
   }

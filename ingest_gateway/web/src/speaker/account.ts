@@ -106,7 +106,7 @@ export interface TalkSheet {
   readonly retentionDays: number;
 }
 
-/** What stands for a token where somebody has a talk's link. */
+/** What stands for a token where a speaker has a talk's link. */
 export function linkToken(place: SecretPlace): string {
   return `talk.${place.id}.${place.key}`;
 }

@@ -354,7 +354,7 @@ export class SpeakerSession {
     this.set({ account: token === null ? "signed out" : "signed in" });
   }
 
-  /** Of the account, while somebody is signed in; otherwise the one that the talk began with. */
+  /** Of the account, while a speaker is signed in; otherwise the one that the talk began with. */
   private async currentToken(otherwise: string): Promise<string> {
     return (this.signInAt && (await this.needs.pool.signedInToken(this.signInAt))) ?? otherwise;
   }
