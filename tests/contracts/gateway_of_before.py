@@ -60,7 +60,7 @@ class GatewayOfBefore:
             Key={"sessionId": {"S": self._session_id}},
             ConsistentRead=True,
         )
-        item = cast("dict[str, Any]", answer["Item"])
+        item = cast("dict[str, Any]", answer)["Item"]
         read = {name: item[name] for name in (*_READ, *_READ_TOO)}
         return str(read["status"]["S"]), str(read["sourceLanguage"]["S"])
 
