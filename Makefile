@@ -149,7 +149,7 @@ bench-quick: setup ## the same with small loads: five minutes where nothing else
 score: $(VENV)/installed ## how good what is released is, and how late: build/score.png [CHECK=build/score.json of a former run, REFERENCES=a folder]
 	@$(PYTHON) -m benchmarks.score $(if $(CHECK),--check=$(CHECK)) $(if $(REFERENCES),--references=$(REFERENCES))
 
-bench-browsers: setup browser ## microphone to stream, word to sound in a page, 500 listeners: eight minutes at most
+bench-browsers: setup browser ## microphone to stream, word to sound in a page, 500 listeners, phones that arrive: eight minutes at most
 	@$(PYTHON) -m benchmarks.browsers
 
 bench-window: setup ## what the job adds to the latency of the 3 s window, by stage

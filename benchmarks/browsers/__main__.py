@@ -8,6 +8,8 @@
    utterance's first and last sample; the gateway's stamp is corrected by what (1) found.
 3. *500 listeners* of one session, captions four times a second and a clip every 3 s in four
    languages: a gateway of its own, over tables in memory.
+4. *A phone arrives* at a live room by its link: until the page can be used, until its first
+   caption, what it loads until then, and layout shift; as it is, and as a slow phone on fast 3G.
 
 All of it in less than eight minutes; ``build/bench/browsers.json`` has the figures.
 """
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from playwright.async_api import Error as PlaywrightError
 
-from benchmarks.browsers import audience
+from benchmarks.browsers import arrival, audience
 from benchmarks.browsers.pages import (
     CHROMIUM,
     PlayedUtterance,
@@ -200,11 +202,11 @@ async def _tried(once: Callable[[], Awaitable[T]]) -> T | None:
     return None
 
 
-def run(seconds: float, listeners: int) -> Found:
+def run(seconds: float, listeners: int, openings: int) -> Found:
     """What could be found in time. Raises ConnectorError, ProcessError, NoTalkError."""
     began_s = time.monotonic()
     settings = StackSettings(DIRECTORY, stage="browsers")
-    found = Found({}, {}, {}, None)
+    found = Found({}, {}, {}, None, {})
     with LocalStack(settings, say=lambda step: print(f"browsers: {step}", flush=True)) as stack:
         talk = make_talk(DIRECTORY / "talk.wav")
         whole = browsers(stack, seconds, talk.wav, found)
@@ -216,7 +218,9 @@ def run(seconds: float, listeners: int) -> Found:
     print(f"browsers: {listeners} listeners", flush=True)
     with Processes(DIRECTORY / "logs-of-listeners") as processes:
         crowd = asyncio.run(audience.measure(listeners, seconds, processes))
-    return replace(found, audience=crowd)
+        print(f"browsers: {openings} phones arrive", flush=True)
+        arrivals = asyncio.run(_tried(lambda: arrival.measure(openings, processes)))
+    return replace(found, audience=crowd, arrivals=arrivals or {})
 
 
 def main() -> int:
@@ -225,6 +229,7 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
     parser.add_argument("--listeners", type=int, default=500)
+    parser.add_argument("--openings", type=int, default=20, help="of a live room's link")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench" / "browsers.json")
     given = parser.parse_args()
     if not CHROMIUM.exists() or not (built_pages.BUILT / "index.html").exists():
@@ -232,7 +237,7 @@ def main() -> int:
         return 1
     stop_on_terminate()
     try:
-        found = run(given.seconds, given.listeners)
+        found = run(given.seconds, given.listeners, given.openings)
     except (ConnectorError, ProcessError, NoTalkError) as error:
         print(f"browsers: {error}", file=sys.stderr)
         return 1

@@ -119,14 +119,15 @@ def write_microphone(path: Path, samples: NDArray[np.int16], rate_hz: int) -> Pa
 
 
 @asynccontextmanager
-async def chromium(microphone: Path) -> AsyncGenerator[Browser]:
-    """Its microphone plays this WAV, again and again, from when a page opens it."""
+async def chromium(microphone: Path | None) -> AsyncGenerator[Browser]:
+    """Its microphone plays this WAV, again and again, from when a page opens it; None: it beeps."""
+    capture = () if microphone is None else (f"--use-file-for-fake-audio-capture={microphone}",)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=[
                 "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={microphone}",
+                *capture,
                 "--autoplay-policy=no-user-gesture-required",
                 "--no-sandbox",
             ],

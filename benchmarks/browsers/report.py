@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.browsers.arrival import Arrivals
 from benchmarks.browsers.audience import Delivered
 from benchmarks.browsers.sweep import Way
 from benchmarks.tables import show
@@ -30,6 +31,7 @@ class Found:
     microphone: dict[str, Way]
     sound: dict[str, WordToSound]
     audience: Delivered | None
+    arrivals: dict[str, Arrivals]
 
 
 def report(found: Found) -> None:
@@ -93,3 +95,20 @@ def report(found: Found) -> None:
                 ["gateway, share of a core", f"{crowd.cpu_share:.2f}"],
             ],
         )
+    show(
+        "A phone opens a live room's link, and somebody chooses a language",
+        ["", "openings", "usable, ms p50", "p95", "first caption, ms p50", "p95", "KB", "shift"],
+        [
+            [
+                name,
+                one.openings,
+                one.usable_p50_ms,
+                one.usable_p95_ms,
+                one.caption_p50_ms,
+                one.caption_p95_ms,
+                one.loaded_bytes / 1024,
+                f"{one.shift:.3f}",
+            ]
+            for name, one in found.arrivals.items()
+        ],
+    )

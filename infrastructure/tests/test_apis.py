@@ -16,6 +16,7 @@ SPEAKERS = {
     "POST /sessions",
     "PATCH /sessions/{sessionId}",
     "DELETE /sessions/{sessionId}",
+    "DELETE /sessions/{sessionId}/data",
     "GET /sessions/{sessionId}/listeners",
     "DELETE /sessions/{sessionId}/listeners/{listenerId}",
     "POST /tickets",

@@ -136,9 +136,10 @@ class LiveSession:
             speaker_lost_at_ms=self.row.speaker_lost_at_ms,
         )
         old = self.saved
-        if old is not None and (old.epoch, old.durable_sequence) == (
+        if old is not None and (old.epoch, old.durable_sequence, old.speaker_lost_at_ms) == (
             new.epoch,
             new.durable_sequence,
+            new.speaker_lost_at_ms,
         ):
             still_here = self.speaker is not None
             if not still_here or now_ms - old.speaker_seen_at_ms < SEEN_EVERY_MS:
@@ -230,6 +231,8 @@ class LiveSessions:
             before = live.row
             if live.speaker is not None or live.ended:
                 return
+            if live.progress(self._now_ms()) is not None:
+                return  # a loss that is not written yet would be forgotten
             row = await self.ask(lambda: self.tables.get(live.session_id))
             if live.row is not before or live.speaker is not None:
                 return  # something happened here meanwhile, of which the answer may not know

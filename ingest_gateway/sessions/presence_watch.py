@@ -100,7 +100,6 @@ class PresenceWatch:
             speaker_seen_at_ms=sign_at_ms,
             speaker_lost_at_ms=sign_at_ms if is_lost else None,
         )
-        live.saved = None
         self._unsaved.add(live.session_id)
 
     async def _look_on(self) -> None:

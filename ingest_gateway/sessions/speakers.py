@@ -248,7 +248,6 @@ class Speakers:
         live.speaker = None
         seen_at_ms = live.row.speaker_lost_at_ms or self._now_ms()
         live.row = replace(live.row, speaker_seen_at_ms=seen_at_ms, speaker_lost_at_ms=seen_at_ms)
-        live.saved = None  # when the speaker was last here must be known, whatever else is new
         await self._live.save_progress(live)
         self.on_change(session_id)
 

@@ -48,6 +48,7 @@ def gallery() -> Iterator[str]:
 async def views_of(page: Page, gallery: str) -> list[tuple[str, str]]:
     """Pages and their views, as the gallery's own list has them."""
     await page.goto(gallery)
+    await page.locator("main").wait_for()
     links = await page.locator("a[lang=en]").evaluate_all("all => all.map((one) => one.search)")
     asked = [parse_qs(link.removeprefix("?")) for link in links]
     views = [(one["page"][0], one["view"][0]) for one in asked]

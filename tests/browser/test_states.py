@@ -182,7 +182,7 @@ async def test_who_is_taken_over_is_told(stage: Stage) -> None:
     fields = {"sessionId": session_id, "streamId": "other", "nextSequence": 0}
     await other.ask("joinAsSpeaker", "speakerJoined", **fields)
     await expect(page.get_by_role("alert")).to_contain_text("from another page now")
-    await expect(page.get_by_role("heading", name="This page does not speak")).to_be_visible()
+    await expect(page.get_by_role("heading", name="This page no longer sends")).to_be_visible()
     await album.take("taken-over")
 
 

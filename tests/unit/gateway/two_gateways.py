@@ -15,6 +15,7 @@ from connectors.interfaces.session_tables import Progress, SessionRow
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
+from connectors.memory.room_tables import MemoryRoomTables
 from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import Identity, LocalIssuer
 from ingest_gateway.audio_in.put_queue import Settled
@@ -125,7 +126,11 @@ class Host:
     """A gateway, without sockets."""
 
     def __init__(
-        self, log: list[SinkRecord], sessions: dict[str, SessionRow], deadline_ms: int
+        self,
+        log: list[SinkRecord],
+        sessions: dict[str, SessionRow],
+        rooms: MemoryRoomTables,
+        deadline_ms: int,
     ) -> None:
         self.faults = Faults()
         self.gateway = Gateway(
@@ -135,6 +140,7 @@ class Host:
                 ledger=MemoryLedger(),  # type: ignore[arg-type]
                 clips=MemoryClipStore(),
                 erasure=NothingErased(),
+                rooms=rooms,
                 languages=Languages(can_hear=_any, can_translate=_any, can_speak=_any),
                 verifier=LocalIssuer(),
                 limits=Limits(put_deadline_ms=deadline_ms),
@@ -282,7 +288,8 @@ class Story:
         self.log: list[SinkRecord] = []
         info = SessionInfo(SESSION, "ada", "en", (), "standard", "active", 0)
         self.sessions = {SESSION: SessionRow(info)}
-        self.hosts = [Host(self.log, self.sessions, deadline_ms) for _ in range(2)]
+        self.rooms = MemoryRoomTables()
+        self.hosts = [Host(self.log, self.sessions, self.rooms, deadline_ms) for _ in range(2)]
         self.pages = [Page("s1"), Page("s2")]
 
     async def act(self, step: tuple[Any, ...]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.browsers.__main__ import word_to_sound
+from benchmarks.browsers.arrival import Arrival, summed
 from benchmarks.browsers.pages import PlayedUtterance
 from benchmarks.browsers.sweep import PERIOD_S, Arrived, Glimpse, Samples, spoken_at_s, sweep, way
 
@@ -66,3 +67,12 @@ def test_the_sound_is_timed_from_both_ends_of_an_utterance() -> None:
     assert (found.from_last_p50_s, found.from_last_p95_s) == pytest.approx((1.6, 2.1))
     assert found.stages_ms["page"] == pytest.approx(2050)  # of 2,050 and 4,000, the lower
     assert list(found.stages_ms) == ["capture", "recognise", "page"]
+
+
+def test_arrivals_are_summed_by_their_worst_and_their_middle() -> None:
+    found = summed([Arrival(100.0 + at, 900.0 + at, 1000 - at, at / 1000) for at in range(21)])
+    assert (found.openings, found.loaded_bytes, found.shift) == (21, 1000, 0.02)
+    assert (found.usable_p50_ms, found.caption_p50_ms) == (110.0, 910.0)
+    assert found.caption_p95_ms == pytest.approx(919.0, abs=1)
+    with pytest.raises(ValueError, match="no page"):
+        summed([])
