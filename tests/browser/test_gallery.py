@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WEB = pages.BUILT.parent
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 LISTENER = (
-    *("asked", "no-such-talk", "languages", "connecting", "empty", "live", "ahead", "quiet"),
+    *("asked", "no-such-talk", "asks-code", "wrong-code", "locked", "removed", "languages"),
+    *("connecting", "empty", "live", "ahead", "quiet"),
     *(
         "away",
         "paused",

@@ -35,7 +35,8 @@ function Asking() {
       </header>
       <main className="asking">
         <Problem />
-        {isRoom ? needsCode && <CodeForm /> : <JoinForm />}
+        {needsCode && <CodeForm />}
+        {!isRoom && !needsCode && <JoinForm />}
       </main>
     </>
   );
