@@ -138,7 +138,7 @@ soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 standby: setup ## what it costs to stand by, with no session and with ten
 	@$(PYTHON) -m benchmarks.endurance.standby
 
-abuse: setup ## an honest speaker, listener and operator beside 21 attacks: five minutes, build/abuse.json [ABUSE="--seconds=20"]
+abuse: setup ## an honest speaker, listener and operator beside 27 attacks: seven minutes, build/abuse.json [ABUSE="--seconds=20"]
 	@$(PYTHON) -m benchmarks.gateway.abuse $(ABUSE)
 
 fuzz: setup ## hostile bytes for the parsers of the gateway, for minutes where make test spends seconds [EXAMPLES=20000]
