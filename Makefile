@@ -40,7 +40,7 @@ TEST_PROCESSES ?= 2
 version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
-.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser proxy pages lint typecheck format lock \
+.PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser proxy pages lint typecheck format lock lock-uv \
 	cluster-demo managed-demo incidents job-jar managed-jar images compose-up \
 	abuse fuzz chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
@@ -116,8 +116,13 @@ format: $(VENV)/installed ## rewrite the code in the project's format
 	@$(VENV)/bin/ruff check --fix $(PACKAGES)
 	@$(VENV)/bin/ruff format $(PACKAGES)
 
-lock: ## choose new versions of all Python packages: requirements.txt
-	@$(call find-uv) && "$$uv" pip compile -q --upgrade setup.py --extra dev --extra local --python-version 3.11 \
+lock-uv: ## choose a new version of uv: uv-requirements.txt
+	@$(call find-uv) && { sed -n '/^#/p' uv-requirements.txt && echo uv | "$$uv" pip compile -q --generate-hashes - \
+		--python-version 3.11 --no-header --no-annotate --no-emit-index-url; } > .cache/uv-requirements.txt \
+		&& mv .cache/uv-requirements.txt uv-requirements.txt
+
+lock: ## choose new versions of all Python packages, with their hashes: requirements.txt
+	@$(call find-uv) && "$$uv" pip compile -q --generate-hashes --upgrade setup.py --extra dev --extra local --python-version 3.11 \
 		--no-header --no-emit-index-url -o requirements.txt
 
 chaos-worker: setup ## kill workers and Flink while ten sessions speak; nothing may be lost [SEGMENTATION=window] [RELEASE=append]
@@ -134,7 +139,7 @@ soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 standby: setup ## what it costs to stand by, with no session and with ten
 	@$(PYTHON) -m benchmarks.endurance.standby
 
-abuse: setup ## an honest speaker, listener and operator beside 21 attacks: five minutes, build/abuse.json [ABUSE="--seconds=20"]
+abuse: setup ## an honest speaker, listener and operator beside 27 attacks: seven minutes, build/abuse.json [ABUSE="--seconds=20"]
 	@$(PYTHON) -m benchmarks.gateway.abuse $(ABUSE)
 
 fuzz: setup ## hostile bytes for the parsers of the gateway, for minutes where make test spends seconds [EXAMPLES=20000]
@@ -177,14 +182,17 @@ define need-node
 		|| { echo "set-up: node is older than 20.19: install a newer one" >&2; exit 1; }
 endef
 
-# uv from the machine, or one of our own under .cache/.
+# The pinned uv: the machine's, if it is that one, or one of our own under .cache/.
+UV_VERSION = $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' uv-requirements.txt)
 define find-uv
-	uv=$$(command -v uv || echo .cache/uv/bin/uv); \
-	if [[ ! -x "$$uv" ]]; then \
+	uv=$$(command -v uv || true); \
+	[[ -n "$$uv" && "$$("$$uv" --version)" = "uv $(UV_VERSION)"* ]] || uv=.cache/uv/bin/uv; \
+	if [[ "$$uv" = .cache/* && ! "$$("$$uv" --version 2> /dev/null)" = "uv $(UV_VERSION)"* ]]; then \
 		echo "set-up: uv"; \
 		python3.11 -m venv .cache/uv 2> /dev/null \
 			|| { echo "set-up: python3.11 -m venv fails: apt-get install python3.11-venv" >&2; exit 1; }; \
-		.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; \
+		.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+			-r uv-requirements.txt; \
 	fi
 endef
 
@@ -217,7 +225,7 @@ $(VENV)/installed: requirements.txt setup.py versions.toml
 	$(call say,Python packages into $(VENV) (a minute the first time))
 	@$(call find-uv); \
 	[[ -x $(PYTHON) ]] || "$$uv" venv --quiet --python python3.11 $(VENV); \
-	"$$uv" pip install --quiet --python $(PYTHON) -r requirements.txt; \
+	"$$uv" pip install --quiet --python $(PYTHON) --require-hashes -r requirements.txt; \
 	"$$uv" pip install --quiet --python $(PYTHON) --no-deps --editable .
 	@touch $@
 
@@ -255,7 +263,7 @@ $(FLINK)/installed: flink-requirements.txt
 	$(call say,Flink $(call version,flink) into $(FLINK) (half a minute the first time))
 	@$(call find-uv); \
 	"$$uv" venv --quiet --clear --python python3.11 $(FLINK); \
-	"$$uv" pip install --quiet --python $(FLINK) --no-deps -r flink-requirements.txt
+	"$$uv" pip install --quiet --python $(FLINK) --no-deps --require-hashes -r flink-requirements.txt
 	@touch $@
 
 # The schema of the Flink Kubernetes Operator, out of its jar, for the tests of docker/kubernetes.

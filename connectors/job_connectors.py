@@ -158,11 +158,22 @@ class SpeechChoice:
 
 @dataclass(frozen=True, slots=True)
 class NotifyChoice:
-    """``api_gateway``: a post per connection; ``gateway``: one call to our own gateway."""
+    """``api_gateway``: a post per connection; ``gateway``: one call to our own gateway.
+    ``token_file``: on the worker's machine, so that the job's jar holds no token."""
 
     kind: str = "api_gateway"
     endpoint_url: str = "http://127.0.0.1:8080"
     token: str | None = None
+    token_file: Path | None = None
+
+    def read_token(self) -> str | None:
+        """Raises PermanentError: the file cannot be read."""
+        if self.token_file is None:
+            return self.token
+        try:
+            return self.token_file.read_text().strip()
+        except OSError as error:
+            raise PermanentError(f"--notify_token_file: {error.strerror}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +238,7 @@ class LiveConnectors:
     def _notifier(self, tables: AmazonSessionTables) -> Notifier:
         if self.notify.kind == "gateway":
             return GatewayNotifier(
-                GatewayNotifierSettings(self.notify.endpoint_url, self.notify.token)
+                GatewayNotifierSettings(self.notify.endpoint_url, self.notify.read_token())
             )
         if self.notify.kind == "api_gateway":
             return AmazonNotifier(

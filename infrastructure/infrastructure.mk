@@ -45,7 +45,7 @@ lambda-code: $(VENV)/installed
 	@$(PYTHON) -m infrastructure.lambda_package $(LAMBDA_CODE)
 
 lock-infrastructure: ## choose new versions for the CDK app: infrastructure/requirements.txt
-	@$(call find-uv) && "$$uv" pip compile -q --upgrade infrastructure/requirements.in \
+	@$(call find-uv) && "$$uv" pip compile -q --generate-hashes --upgrade infrastructure/requirements.in \
 		--python-version 3.11 --no-header --no-emit-index-url -o infrastructure/requirements.txt
 
 $(CDK_VENV)/installed: infrastructure/requirements.txt
@@ -53,5 +53,5 @@ $(CDK_VENV)/installed: infrastructure/requirements.txt
 	$(call say,the CDK app's packages into $(CDK_VENV))
 	@$(call find-uv); \
 	[[ -x $(CDK_PYTHON) ]] || "$$uv" venv --quiet --python python3.11 $(CDK_VENV); \
-	"$$uv" pip sync --quiet --python $(CDK_PYTHON) infrastructure/requirements.txt
+	"$$uv" pip sync --quiet --require-hashes --python $(CDK_PYTHON) infrastructure/requirements.txt
 	@touch $@

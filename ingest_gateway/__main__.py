@@ -9,6 +9,7 @@ from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.edge_app import behind_edge
+from ingest_gateway.hosts.server.metrics_port import metrics_apart
 from ingest_gateway.hosts.server.uvicorn_server import run, serve_app, start_logging
 from ingest_gateway.settings import GatewaySettings
 
@@ -18,7 +19,8 @@ async def serve(settings: GatewaySettings) -> None:
     try:
         gateway = Gateway(dependencies(settings, clients))
         app = behind_edge(gateway, create_app(gateway))
-        await serve_app(app, settings, "gateway", gateway.security)
+        with metrics_apart(gateway, settings):
+            await serve_app(app, settings, "gateway", gateway.security)
     finally:
         await clients.close()
 

@@ -53,6 +53,8 @@ def dependencies(settings: GatewaySettings, clients: AwsClients) -> GatewayDepen
         job_token=settings.job_token,
         listening_by=settings.listening_by,
         gateway_id=settings.gateway_id or f"{settings.host}:{settings.port}",
+        metrics_apart=settings.metrics_port is not None,
+        asked_by_pages=settings.asked_by_pages(),
         public_url=settings.public_url,
         trust_url=settings.trust_url,
         dead_letters=AmazonDeadLetterArchive(clients),

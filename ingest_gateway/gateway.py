@@ -103,6 +103,10 @@ class GatewayDependencies:
     job_token: str | None = None
     listening_by: ListeningBy = "id"
     gateway_id: str = "gateway"
+    metrics_apart: bool = False
+    """``/metrics`` is served by another port."""
+    asked_by_pages: tuple[str, ...] = ()
+    """Origins that pages may fetch from beside the gateway's own."""
     public_url: str | None = None
     trust_url: str | None = None
     binary_frames: bool = True

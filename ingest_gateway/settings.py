@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,6 +36,7 @@ class GatewaySettings(BaseSettings):
     ``user_pool_clients``; without it the gateway issues tokens itself. ``sign_in_url``: the pool's
     own pages (``https://NAME.auth.REGION.amazoncognito.com``), where people of the first client
     sign in; without it they bring a token.
+    ``metrics_port``: where ``/metrics`` is, apart from what everybody reaches; None: beside it.
     ``trusted_proxies``: addresses and networks whose ``viewer_header`` says who the viewer is
     (``*``: every peer). ``allowed_hosts``: the names by which the gateway may be called
     (none: any), ``allowed_origins``: other pages whose scripts may call it (none: all).
@@ -59,6 +61,7 @@ class GatewaySettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8080
+    metrics_port: int | None = None
     public_url: str | None = None
     trust_url: str | None = None
     tls_cert: Path | None = None
@@ -159,6 +162,21 @@ class GatewaySettings(BaseSettings):
     @property
     def scheme(self) -> str:
         return "https" if self.tls_cert is not None else "http"
+
+    def asked_by_pages(self) -> tuple[str, ...]:
+        """Origins that the pages fetch from beside their own: clips, and where people sign in."""
+        clips = self.clips_endpoint or self.aws_endpoint
+        bucket = self.aws().names.clip_bucket
+        stores = (
+            [
+                f"https://{bucket}.s3.amazonaws.com",
+                f"https://{bucket}.s3.{self.region}.amazonaws.com",
+            ]
+            if clips is None
+            else [clips]
+        )
+        asked = stores if self.sign_in_url is None else [*stores, self.sign_in_url]
+        return tuple("{0.scheme}://{0.netloc}".format(urlsplit(one)) for one in asked)
 
     def aws(self) -> AwsSettings:
         if self.aws_endpoint is not None:

@@ -94,6 +94,11 @@ class JobOptions(PipelineOptions):
         live.add_argument("--notify_endpoint", default="http://127.0.0.1:8080")
         live.add_argument("--notify_token", default="")
         live.add_argument(
+            "--notify_token_file",
+            default="",
+            help="of the workers' machine: the jar that holds these options holds no token then",
+        )
+        live.add_argument(
             "--trace_endpoint", default="", help="a collector of OTLP over HTTP; empty: no traces"
         )
         live.add_argument("--trace_ratio", type=float, default=1.0, help="of the clips, 0 to 1")
@@ -231,7 +236,12 @@ def read_options(options: PipelineOptions, job_name: str) -> LiveJob | BoundedJo
         if given.aws_endpoint
         else AwsSettings(given.stage, region=given.aws_region)
     )
-    notify = NotifyChoice(given.notifier, given.notify_endpoint, given.notify_token or None)
+    notify = NotifyChoice(
+        given.notifier,
+        given.notify_endpoint,
+        given.notify_token or None,
+        Path(given.notify_token_file) if given.notify_token_file else None,
+    )
     consumer = _consumer(given, job_name) if given.read == "fan_out" else ""
     factory = LiveConnectors(aws, _speech(given), notify, consumer=consumer, traces=_traces(given))
     return LiveJob(

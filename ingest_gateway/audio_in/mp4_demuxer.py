@@ -11,6 +11,7 @@ import struct
 
 from ingest_gateway.audio_in.containers import Block, ContainerError
 from ingest_gateway.audio_in.mp4_boxes import (
+    MOST_PACKETS,
     NOT_MP4,
     Box,
     Packet,
@@ -39,10 +40,13 @@ class Mp4Demuxer:
         self._started = False
         self._track: Track | None = None
         self._packets: list[Packet] = []
+        self._fed_packets = 0
+        """That fragments of this piece have named: a few bytes may name a thousand."""
 
     def feed(self, data: bytes) -> list[Block]:
         """The packets that are complete. Raises ContainerError: it is of no more use then."""
         self._buffer += data
+        self._fed_packets = 0
         blocks: list[Block] = []
         for _ in range(MOST_BOXES):
             skipped = min(self._skip_bytes, len(self._buffer))
@@ -91,6 +95,9 @@ class Mp4Demuxer:
         elif box.kind == b"moof":
             media_position = self._position + box.end + 8
             self._packets = fragment_packets(self._track, content, self._position, media_position)
+            self._fed_packets += len(self._packets)
+            if self._fed_packets > MOST_PACKETS:
+                raise ContainerError(f"send at most {MOST_PACKETS} packets of MP4 a message")
         else:
             return self._blocks(self._track, content, self._position + box.start)
         return []

@@ -29,6 +29,7 @@ EventKind = Literal[
     "no_room",
     "small_frames",
     "control_frames",
+    "malformed_frame",
     "unread_answers",
     "message_too_large",
     "slow_request",

@@ -24,12 +24,9 @@ NOT_BUILT = "The pages are not built: run `make setup`, then open this address a
 _MEDIA_TYPES = {".webmanifest": "application/manifest+json"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME = "no-cache"
+ASKED_BY_PAGES = "asked_by_pages"
+"""In the application's state: origins that pages fetch from beside their own."""
 _PAGE_HEADERS = {
-    # Clips come from wherever the store is; everything else from here.
-    "content-security-policy": (
-        "default-src 'self'; connect-src 'self' http: https: ws: wss:; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-    ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
@@ -90,7 +87,16 @@ def _file(path: Path) -> _File | None:
 
 
 def _served(file: _File, request: AnyRequest, cache: str) -> Response[bytes]:
-    headers = {"cache-control": cache, "vary": "accept-encoding", **_PAGE_HEADERS}
+    asked = " ".join(request.app.state.get(ASKED_BY_PAGES, ()))
+    headers = {
+        "cache-control": cache,
+        "vary": "accept-encoding",
+        "content-security-policy": (
+            f"default-src 'self'; connect-src 'self' {asked}; base-uri 'none'; "
+            "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+        ),
+        **_PAGE_HEADERS,
+    }
     body = file.body
     if "gzip" in request.headers.get("accept-encoding", ""):
         body = file.gzipped

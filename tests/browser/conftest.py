@@ -233,7 +233,9 @@ async def stage(chromium: Browser) -> AsyncIterator[Stage]:
         clips = ServedClips()
         await clips.start()
         exits.push_async_callback(clips.stop)
-        gateway = await exits.enter_async_context(running(in_memory(clips=clips)))
+        gateway = await exits.enter_async_context(
+            running(in_memory(clips=clips, asked_by_pages=("http://127.0.0.1:*",)))
+        )
         wire = Wire(gateway.port)
         await wire.start()
         exits.push_async_callback(wire.stop)

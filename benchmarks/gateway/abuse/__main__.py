@@ -76,6 +76,7 @@ async def run_one(url: str, attack: Attack | None, seconds: float, gateway: int)
         await _events(url, kinds) - before,
         bool(kinds) and "none" not in kinds,
         (memory_bytes, after_bytes),
+        attacking is None or attacking.exitcode == 0,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchmarks.gateway.abuse.honest import Place
+from benchmarks.gateway.abuse.malformed import EACH, MALFORMED, frame
 
 RATE_BYTES_PER_S = 2_000_000
 """15 Mbit/s for an attack, whatever the number of its connections."""
@@ -26,6 +28,13 @@ _HANDSHAKE = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n"
 )
 _NO_MASK = bytes(4)
+_BOX = struct.Struct(">I4s")
+_MP4_BOMB = (
+    _BOX.pack(12, b"ftyp")
+    + b"isom"
+    + _BOX.pack(48_008, b"moov")
+    + (_BOX.pack(8, b"trak") + _BOX.pack(8, b"free") + _BOX.pack(8, b"mvex")) * 2_000
+)
 _WEBM_BOMB = (
     bytes.fromhex("1a45dfa3801853806701ffffffffffffff1654ae6b")
     + (2 * 32_000 | 1 << 28).to_bytes(4)
@@ -133,10 +142,59 @@ async def _asked(
 
 
 def _text(message: object) -> bytes:
-    payload = json.dumps(message).encode()
-    length = len(payload)
-    head = bytes((0x81, 0x80 | length)) if length < 126 else b"\x81\xfe" + length.to_bytes(2)
-    return head + _NO_MASK + payload
+    return frame(0x81, json.dumps(message).encode())
+
+
+async def _malformed(place: Place, until_s: float) -> None:
+    """So many frames of each kind, or as many as the time and the gateway's cutting off allow."""
+
+    async def of_kind(data: bytes) -> None:
+        left = EACH
+        while left > 0 and time.monotonic() < until_s:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                _, writer = await _open(place, _HANDSHAKE % b"")
+                while left > 0 and time.monotonic() < until_s and not writer.is_closing():
+                    count = min(left, max(1, _WRITE_BYTES // 8 // len(data)))
+                    writer.write(data * count)
+                    left -= count
+                    await writer.drain()
+                    await asyncio.sleep(count * len(data) * len(MALFORMED) / RATE_BYTES_PER_S)
+                writer.close()
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(of_kind(data) for data in MALFORMED.values()))
+
+
+async def _never_read(place: Place, until_s: float) -> None:
+    """Answers of a hundred kilobytes are asked for on many connections, and none is read."""
+    await _held(place, until_s, 200, b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+
+
+async def _strange(place: Place, until_s: float) -> None:
+    """Somebody with a token of another session tries everything on this one; the matrix of roles
+    and operations is ``tests/integration/gateway/test_role_matrix.py``."""
+    async with httpx.AsyncClient(base_url=place.url, timeout=10) as http:
+        token = (await http.post("/tokens", json={"subject": "eve"})).json()["token"]
+        headers = {"authorization": f"Bearer {token}"}
+        of = f"/sessions/{place.session_id}"
+        tries: tuple[tuple[str, str, Any], ...] = (
+            ("DELETE", of, None),
+            ("PATCH", of, {"muted": True}),
+            ("PATCH", of, {"listening": "link", "newListeningKey": True}),
+            ("GET", f"{of}/listeners", None),
+            ("DELETE", f"{of}/listeners/{'a' * 16}", None),
+            ("POST", f"{of}/signaling-keys", None),
+            ("POST", f"/whip/{place.session_id}", "v=0"),
+            ("GET", "/operations", None),
+            ("POST", f"/notify/{place.session_id}/es", {"type": "caption"}),
+        )
+
+        async def once(number: int) -> None:
+            method, path, body = tries[number % len(tries)]
+            given: dict[str, Any] = {"content": body} if isinstance(body, str) else {"json": body}
+            await http.request(method, path, headers=headers, **given)
+
+        await _asked(until_s, once)
 
 
 def _flooding(name: str, kind: str, data: bytes, sockets: int, once: bytes = b"") -> Attack:
@@ -204,8 +262,8 @@ async def _replay(place: Place, until_s: float) -> None:
     await _asked(until_s, once)
 
 
-async def _webm_bombs(place: Place, until_s: float) -> None:
-    """Of a speaker, into a session of its own: tracks that hold 32,000 elements."""
+async def _recorder_bombs(place: Place, until_s: float, bomb: bytes) -> None:
+    """Of a speaker, into a session of its own: a header that holds thousands of elements."""
     async with httpx.AsyncClient(base_url=place.url, timeout=10) as http:
         token = (await http.post("/tokens", json={"subject": "mallory"})).json()["token"]
         created = await http.post(
@@ -222,20 +280,11 @@ async def _webm_bombs(place: Place, until_s: float) -> None:
         "channels": 1,
         "encoding": "s16le",
         "timestamp": 1_790_000_000_000,
-        "audioData": base64.b64encode(_WEBM_BOMB).decode(),
+        "audioData": base64.b64encode(bomb).decode(),
     }
     join = _text({"action": "joinAsSpeaker", **session, "nextSequence": 0})
     line = f"sec-websocket-protocol: live-translation, token.{token}\r\n".encode()
     await _flood(place, until_s, _text(chunk), 4, join, line)
-
-
-def _stranger_ends(http: Any, place: Place) -> Any:
-    async def once() -> None:
-        token = (await http.post("/tokens", json={"subject": "eve"})).json()["token"]
-        headers = {"authorization": f"Bearer {token}"}
-        await http.delete(f"/sessions/{place.session_id}", headers=headers)
-
-    return once()
 
 
 def _bomb(http: Any, place: Place) -> Any:
@@ -266,9 +315,7 @@ ATTACKS = (
         50,
         bytes.fromhex("01ff00000000000f4240") + _NO_MASK,
     ),
-    _flooding("frames that are not masked", "none", bytes.fromhex("810178"), 4),
-    _flooding("frames with a reserved bit", "none", bytes.fromhex("c1810000000078"), 4),
-    _flooding("messages that are no JSON", "small_frames", _text("x" * 40), 8),
+    Attack("20,000 malformed frames of each kind", ("malformed_frame",), _malformed, 20.0),
     _holding("slow heads", _SLOW, 300, b"GET / HTTP/1.1\r\nhost: x\r\n", b"a: b\r\n"),
     _holding(
         "slow bodies",
@@ -277,6 +324,31 @@ ATTACKS = (
         b"POST /tokens HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n",
         b"x",
     ),
+    _holding("slow request lines", _SLOW, 300, b"GE", b"T"),
+    _holding("slow handshakes", _SLOW, 300, _HANDSHAKE[:60], b"a"),
+    _holding(
+        "slow bodies in chunks",
+        ("slow_body", "no_room"),
+        300,
+        b"POST /tokens HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"1\r\nx\r\n",
+    ),
+    _holding(
+        "slow offers",
+        ("slow_body", "no_room"),
+        300,
+        b"POST /whep/calm-sea-1/es HTTP/1.1\r\nhost: x\r\ncontent-type: application/sdp\r\n"
+        b"content-length: 9000\r\n\r\n",
+        b"v",
+    ),
+    _holding(
+        "slow frames",
+        ("not_joined", "no_room"),
+        300,
+        _HANDSHAKE % b"" + bytes.fromhex("81fe7d00") + _NO_MASK,
+        b"x",
+    ),
+    Attack("answers never read", (), _never_read, 12.0),
     _holding("idle connections", _SLOW, 3_000, b"", b""),
     _holding("idle sockets", ("not_joined", "no_room"), 1_500, _HANDSHAKE % b"", b""),
     Attack("reconnect storm", (), _reconnect),
@@ -298,8 +370,9 @@ ATTACKS = (
     ),
     Attack("forged tokens", ("token_refused",), _forge),
     Attack("replayed tickets", ("ticket_refused",), _replay),
-    _posting("a stranger ends the session", ("foreign_session",), _stranger_ends),
+    Attack("a stranger tries every operation", ("foreign_session",), _strange),
     _posting("SDP bombs", (), _bomb),
-    Attack("WebM bombs", (), _webm_bombs),
+    Attack("WebM bombs", (), lambda place, until_s: _recorder_bombs(place, until_s, _WEBM_BOMB)),
+    Attack("MP4 bombs", (), lambda place, until_s: _recorder_bombs(place, until_s, _MP4_BOMB)),
     _posting("nested lists", (), _nested),
 )

@@ -22,6 +22,8 @@ class Run:
     events: float
     must_have_events: bool
     memory_bytes: tuple[int, int]
+    has_attacked: bool = True
+    """The attack came to its end: one that fails by itself proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def judged(run: Run) -> Verdict:
         problems.append(f"an operator was refused {seen.asked - seen.answered} times")
     if after - before > max(MOST_GROWTH * before, SMALL_GROWTH_BYTES):
         problems.append(f"memory grew by {(after - before) / 2**20:.0f} MB")
+    if not run.has_attacked:
+        problems.append("the attack itself failed")
     if run.must_have_events and not run.events:
         problems.append("left no event")
     return Verdict(

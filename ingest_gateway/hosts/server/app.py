@@ -17,10 +17,10 @@ from ingest_gateway.routes.captions import CAPTION_ROUTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
 from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
-from ingest_gateway.routes.pages import PAGE_ROUTES
+from ingest_gateway.routes.pages import ASKED_BY_PAGES, PAGE_ROUTES
 from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
 from ingest_gateway.routes.rooms import ROOM_ROUTES
-from ingest_gateway.routes.sessions import SESSION_ROUTES
+from ingest_gateway.routes.sessions import SESSION_ROUTES, metrics
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 from ingest_gateway.webrtc.peers import WebRtcPeers
 from ingest_gateway.webrtc.routes import WEBRTC_ROUTES
@@ -41,10 +41,11 @@ def create_app(gateway: Gateway) -> Litestar:
     async def before(request: Request[Any, Any, Any]) -> None:
         await fetch_keys_for(request, gateway)
 
+    apart = (metrics,) if gateway.needs.metrics_apart else ()
     return Litestar(
         route_handlers=[
             talk_and_listen,
-            *SESSION_ROUTES,
+            *(route for route in SESSION_ROUTES if route not in apart),
             *SIGNALING_ROUTES,
             *ROOM_ROUTES,
             *CONNECTION_ROUTES,
@@ -61,7 +62,7 @@ def create_app(gateway: Gateway) -> Litestar:
         exception_handlers=REFUSALS,
         before_request=before,
         request_max_body_size=2 * MAX_MESSAGE_BYTES,
-        state=State({GATEWAY_OF: lambda: gateway}),
+        state=State({GATEWAY_OF: lambda: gateway, ASKED_BY_PAGES: gateway.needs.asked_by_pages}),
         lifespan=[running],
         openapi_config=None,
         logging_config=None,

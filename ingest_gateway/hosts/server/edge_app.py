@@ -1,4 +1,5 @@
-"""In front of the application: names and origins are checked, and the client is the viewer."""
+"""In front of the application: names and origins are checked, the client is the viewer, and who is
+reached by TLS says so."""
 
 from __future__ import annotations
 
@@ -15,8 +16,11 @@ from ingest_gateway.operations.security_events import SecurityEvents
 class EdgeApp:
     """An ASGI application around another one."""
 
-    def __init__(self, app: Any, edge: Edge, events: SecurityEvents) -> None:
+    def __init__(
+        self, app: Any, edge: Edge, events: SecurityEvents, public_url: str | None = None
+    ) -> None:
         self._app = app
+        self._is_by_tls = (public_url or "").startswith("https://")
         self._edge = edge
         self._events = events
 
@@ -32,11 +36,24 @@ class EdgeApp:
             self._events.report("wrong_edge", address=viewer)
             await _refuse(scope["type"], reason, receive, send)
             return
-        await self._app({**scope, "client": (viewer, port)}, receive, send)
+        inner = {**scope, "client": (viewer, port)}
+        await self._app(inner, receive, _strict(send) if self._is_by_tls else send)
 
 
 def behind_edge(gateway: Gateway, app: Any) -> EdgeApp:
-    return EdgeApp(app, gateway.needs.edge, gateway.security)
+    return EdgeApp(app, gateway.needs.edge, gateway.security, gateway.needs.public_url)
+
+
+def _strict(send: Any) -> Any:
+    """Browsers keep to TLS for a year; over plain HTTP they take no notice of it."""
+
+    async def with_header(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            header = (b"strict-transport-security", b"max-age=31536000")
+            message = {**message, "headers": [*message.get("headers", ()), header]}
+        await send(message)
+
+    return with_header
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -123,6 +123,10 @@ class Guard:
         self._events.report(kind, address=one.address)
         one.abort()
 
+    def saw(self, one: Guarded, kind: EventKind) -> None:
+        """Of a peer that its own protocol ends."""
+        self._events.report(kind, address=one.address)
+
     def sweep(self) -> None:
         """Cut off all that are overdue."""
         now_s = self.now_s()

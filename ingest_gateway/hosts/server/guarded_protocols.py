@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingest_gateway.hosts.server.guard import Guard, GuardLimits
     from ingest_gateway.operations.security_events import EventKind
 
+CLOSE_NO_UTF8 = 1007
 SEAT = "live-translation.seat"
 """The scope's extension."""
 CLOSE_ABNORMAL = 1006
@@ -157,6 +158,23 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             # Its task runs after this: the application finds it there.
             scope = cast("dict[str, Any]", self.scope)
             scope["extensions"][SEAT] = SocketSeat(self._guard, self)
+
+    def send_receive_event_to_app(self) -> None:
+        """Text that is no UTF-8 ends the connection, as uvicorn has it too, but without a traceback
+        in the log for each."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(CLOSE_NO_UTF8)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        self._guard.saw(self, "malformed_frame")
+        super().handle_parser_exception()
 
     def handle_ping(self) -> None:
         if self.transport.is_closing():

@@ -91,6 +91,33 @@ async def test_a_flood_is_cut_off_and_a_speaker_goes_on(
     await gateway.until(lambda: gateway.guard.connections == 1)
 
 
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ("818300000000fffefd", 1007),
+        ("c1810000000078", 1002),
+        ("83810000000078", 1002),
+        ("09810000000078", 1002),
+        ("810178", 1002),
+        ("80810000000078", 1002),
+    ],
+    ids=["no UTF-8", "a reserved bit", "an opcode", "a ping in two", "no mask", "a continuation"],
+)
+async def test_a_frame_that_breaks_the_protocol_ends_its_connection_alone(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture, sent: str, code: int
+) -> None:
+    page, _ = await gateway.speaker()
+    stranger = await Stranger.connect(gateway)
+    stranger.writer.write(bytes.fromhex(sent))
+    head = await stranger.reader.readexactly(4)
+    assert (head[0], int.from_bytes(head[2:])) == (0x88, code)
+    await stranger.cut_off()
+    assert events(gateway, "malformed_frame") == 1
+    assert [record for record in caplog.records if record.exc_info] == []
+    await page.frame(0)
+    await page.acknowledged(0)
+
+
 async def test_an_honest_burst_is_taken(gateway: RunningGateway) -> None:
     """Chunks that waited half a minute for a network, and all that a page says meanwhile."""
     page, _ = await gateway.speaker()

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from ingest_gateway.access.cognito import SignIn
+from ingest_gateway.hosts.server.metrics_port import metrics_apart
 from ingest_gateway.routes import pages
+from ingest_gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
@@ -40,7 +42,9 @@ async def test_pages_are_asked_for_each_time_and_their_parts_once(
             "no-cache",
         )
         assert speaker.headers["content-type"].startswith("text/html")
-        assert "default-src 'self'" in speaker.headers["content-security-policy"]
+        policy = speaker.headers["content-security-policy"]
+        assert policy.startswith("default-src 'self'; connect-src 'self' ; ")
+        assert "strict-transport-security" not in speaker.headers
         for path in ("/listen", "/listen/joyful-mountain-789"):
             assert (await http.get(path)).text == "<html>listen</html>"
         part = await http.get("/assets/index-abc.js")
@@ -50,6 +54,31 @@ async def test_pages_are_asked_for_each_time_and_their_parts_once(
         assert part.headers["content-encoding"] == "gzip"
         plain = await http.get("/assets/index-abc.js", headers={"accept-encoding": "identity"})
         assert (plain.text, "content-encoding" in plain.headers) == (part.text, False)
+
+
+@pytest.mark.usefixtures("built")
+async def test_pages_fetch_from_where_clips_are_and_keep_to_tls(start: Start) -> None:
+    gateway = await start(
+        public_url="https://talks.example", asked_by_pages=("https://clips.example",)
+    )
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        for path in ("/listen", "/offer", "/no/such/page"):
+            answer = await http.get(path)
+            assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        policy = (await http.get("/listen")).headers["content-security-policy"]
+    assert "connect-src 'self' https://clips.example; " in policy
+
+
+async def test_metrics_may_be_apart_from_what_everybody_reaches(start: Start) -> None:
+    gateway = await start(metrics_apart=True)
+    settings = GatewaySettings(metrics_port=0)
+    with metrics_apart(gateway.gateway, settings) as port:
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"{gateway.url}/metrics")).status_code == 404
+            answer = await http.get(f"http://127.0.0.1:{port}/metrics")
+    assert "gateway_connections" in answer.text
+    with metrics_apart(gateway.gateway, GatewaySettings()) as port:
+        assert port is None
 
 
 @pytest.mark.usefixtures("built")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from websockets.frames import Frame
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from benchmarks.gateway.abuse.attacks import ATTACKS
 from benchmarks.gateway.abuse.honest import Seen
 from benchmarks.gateway.abuse.judge import Run, judged, percentile
+from benchmarks.gateway.abuse.malformed import frame
 
 pytestmark = pytest.mark.unit
 
@@ -40,6 +44,7 @@ def test_a_run_that_nobody_noticed_holds() -> None:
         (a_run(answered=7), "refused 1 times"),
         (a_run(memory_mb=(100, 120)), "grew by 20 MB"),
         (a_run(events=0), "no event"),
+        (replace(a_run(), has_attacked=False), "itself failed"),
         (a_run(broken=["speaker: TimeoutError"]), "TimeoutError"),
     ],
 )
@@ -51,6 +56,18 @@ def test_what_anybody_noticed_fails(run: Run, says: str) -> None:
 def test_percentiles_are_values_that_were_seen() -> None:
     assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert percentile([1.0] * 99 + [7.0], 0.99) == 7.0
+
+
+def test_frames_of_any_size_say_their_size() -> None:
+    for size in (3, 126, 70_000):
+        parser = ServerProtocol(max_size=2**20)
+        parser.state = State.OPEN
+        parser.parser = parser.parse()
+        next(parser.parser)
+        parser.receive_data(frame(0x81, b"x" * size))
+        (found,) = parser.events_received()
+        assert isinstance(found, Frame)
+        assert len(found.data) == size
 
 
 def test_attacks_have_names_of_their_own() -> None:

@@ -144,6 +144,63 @@ def test_every_manifest_is_listed_and_every_account_is_there() -> None:
     )
 
 
+def test_pods_can_do_nothing_but_their_work(job: dict[str, Any]) -> None:
+    gateway = manifests("gateway.yaml")[0]["spec"]["template"]["spec"]
+    (patch,) = manifests("traces/kustomization.yaml")[0]["patches"]
+    (collector,) = (change["value"] for change in yaml.safe_load(patch["patch"]))
+    pods = job["spec"]["taskManager"]["podTemplate"]["spec"]["containers"]
+    ours = [*gateway["containers"], pods[1], collector]
+    assert [one["name"] for one in ours] == ["gateway", "worker-pool", "collector"]
+    for container in ours:
+        context = container["securityContext"]
+        assert context.pop("runAsUser") >= 10_000
+        assert context == {
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+    assert gateway["automountServiceAccountToken"] is False
+    (flink,) = job["spec"]["podTemplate"]["spec"]["containers"]
+    assert flink["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_jobs_token_is_mounted_and_in_no_jar(job: dict[str, Any]) -> None:
+    pod = job["spec"]["taskManager"]["podTemplate"]["spec"]
+    (secret,) = (one["secret"] for one in pod["volumes"] if "secret" in one)
+    assert secret["secretName"] == "gateway"
+    mounted = {one["mountPath"] for one in pod["containers"][1]["volumeMounts"]}
+    assert mounted == {"/tmp", "/run/secrets/job"}  # noqa: S108 - a folder of its own
+    page = (ROOT / "docker" / "README.md").read_text()
+    assert "--notify_token_file=/run/secrets/job/job-token" in page
+    assert "--notify_token=" not in page
+
+
+def test_who_reaches_the_gateway() -> None:
+    gateway = manifests("gateway.yaml")[0]["spec"]["template"]
+    (container,) = gateway["spec"]["containers"]
+    ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+    assert f"--metrics-port={ports['metrics']}" in container["args"]
+    assert gateway["metadata"]["annotations"]["prometheus.io/port"] == str(ports["metrics"])
+    policy = manifests("network.yaml")[0]["spec"]
+    assert policy["podSelector"]["matchLabels"] == gateway["metadata"]["labels"]
+    assert [rule["ports"] for rule in policy["ingress"]] == [
+        [{"port": "http"}],
+        [{"port": "metrics"}],
+    ]
+    (ingress,) = manifests("ingress.yaml")
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] in ingress["spec"]["tls"][0]["hosts"]
+    (service,) = (one for one in manifests("gateway.yaml") if one["kind"] == "Service")
+    backend = rule["http"]["paths"][0]["backend"]["service"]
+    assert backend == {"name": service["metadata"]["name"], "port": {"name": "http"}}
+    snippet = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/server-snippet"]
+    proxy = (ROOT / "docker" / "proxy" / "gateway.conf.template").read_text()
+    kept_out = [line.strip() for line in proxy.splitlines() if "return 404" in line]
+    assert snippet.splitlines() == kept_out
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl on this machine")
 def test_kubectl_puts_them_together() -> None:
     found = subprocess.run(

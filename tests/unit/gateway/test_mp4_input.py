@@ -129,6 +129,19 @@ def test_what_is_no_live_mp4_is_refused_in_words(data: bytes, says: str | int | 
         Mp4Demuxer().feed(data)
 
 
+def test_fragments_that_name_many_packets_in_few_bytes_are_refused_together() -> None:
+    """A thousand of them in one message would hold up the loop for a second."""
+    run = box(b"trun", (0).to_bytes(4) + (600).to_bytes(4))
+    track = (1).to_bytes(4)
+    traf = box(b"tfhd", (0).to_bytes(4) + track) + box(b"tfdt", bytes(8)) + run
+    moof = box(b"moof", box(b"traf", traf))
+    demuxer = Mp4Demuxer()
+    demuxer.feed(HEAD)
+    assert demuxer.feed(moof) == []
+    with pytest.raises(ContainerError, match="packets of MP4 a message"):
+        demuxer.feed(moof * 900)
+
+
 def test_a_large_box_that_is_not_needed_is_skipped_and_not_kept() -> None:
     demuxer = Mp4Demuxer()
     demuxer.feed(HEAD + (50_000_000).to_bytes(4) + b"free")

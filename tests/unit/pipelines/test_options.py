@@ -156,6 +156,19 @@ async def test_an_unknown_notifier_is_refused() -> None:
         settings.build()
 
 
+def test_the_jobs_token_may_lie_with_the_workers_and_not_in_the_jar(tmp_path: Path) -> None:
+    file = tmp_path / "job-token"
+    job = live_job("--notifier=gateway", f"--notify_token_file={file}")
+    assert isinstance(job.graph.settings.connectors, LiveConnectors)
+    notify = job.graph.settings.connectors.notify
+    file.write_text("secret\n")
+    assert b"secret" not in pickle.dumps(notify)
+    assert notify.read_token() == "secret"
+    file.unlink()
+    with pytest.raises(PermanentError, match="notify_token_file"):
+        notify.read_token()
+
+
 def live_job(*arguments: str) -> LiveJob:
     job = read_options(JobOptions(list(arguments)), "talks")
     assert isinstance(job, LiveJob)

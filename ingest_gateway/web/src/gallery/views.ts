@@ -34,6 +34,21 @@ export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
     phase: "asking",
     problem: { id: "join.none", values: { name: ENDLESS } },
   }),
+  "asks-code": () => ({ ...LOCAL, phase: "asking", needsCode: true, language: "es" }),
+  "wrong-code": () => ({
+    ...LOCAL,
+    phase: "asking",
+    needsCode: true,
+    problem: { id: "join.wrongCode" },
+  }),
+  locked: () => ({
+    ...LOCAL,
+    phase: "joining",
+    lines: [],
+    partial: null,
+    problem: { id: "join.locked" },
+  }),
+  removed: () => ({ ...LOCAL, phase: "asking", problem: { id: "join.removed" } }),
   languages: () => ({
     ...LOCAL,
     phase: "choosing",

@@ -1,8 +1,9 @@
 import { useState } from "react";
 import { useText } from "../shared/i18n";
+import { giveCode } from "./access_code";
 import { useVisit, useSession } from "./in_page";
 
-/** A room's access code, where its link alone does not let in. */
+/** The access code of a room or of a talk, where its link alone does not let in. */
 export function CodeForm() {
   const text = useText();
   const visit = useVisit();
@@ -10,11 +11,12 @@ export function CodeForm() {
   const [code, setCode] = useState("");
   return (
     <section className="card" aria-labelledby="code">
-      <h2 id="code">{text.text("room.code")}</h2>
+      <h2 id="code">{text.text(visit === null ? "join.code" : "room.code")}</h2>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void visit?.enter(session, code.trim());
+          if (visit === null) giveCode(session, code.trim());
+          else void visit.enter(session, code.trim());
         }}
       >
         <label>

@@ -1,13 +1,23 @@
 import { useText } from "../shared/i18n";
 import { useListener } from "./in_page";
 
+/** An address that is opened has no headers. */
+function shownInAddress(key: string | null, accessCode: string | null): string {
+  const shown = new URLSearchParams({
+    ...(key === null ? {} : { key }),
+    ...(accessCode === null ? {} : { code: accessCode }),
+  });
+  return shown.size === 0 ? "" : `?${shown.toString()}`;
+}
+
 /** The talk so far, from the gateway: also what was said before this listener came. */
 export function Downloads() {
   const text = useText();
   const sessionId = useListener((state) => state.sessionId) ?? "";
   const language = useListener((state) => state.language) ?? "";
   const key = useListener((state) => state.key);
-  const shown = key === null ? "" : `?key=${key}`;
+  const accessCode = useListener((state) => state.accessCode);
+  const shown = shownInAddress(key, accessCode);
   const name = `${sessionId}-${language}`;
   const of = `${encodeURIComponent(sessionId)}/${encodeURIComponent(language)}`;
   return (

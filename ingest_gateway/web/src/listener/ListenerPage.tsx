@@ -36,7 +36,8 @@ function Asking() {
       </header>
       <main className="asking">
         <Problem />
-        {isRoom ? needsCode && <CodeForm /> : <JoinForm />}
+        {needsCode && <CodeForm />}
+        {!isRoom && !needsCode && <JoinForm />}
       </main>
     </>
   );

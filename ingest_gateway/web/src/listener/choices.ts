@@ -48,7 +48,7 @@ export function joinMessage(
   lastNumber: number | null,
   seat: string | null,
 ): ClientMessage | null {
-  const { sessionId, language, mode, key } = state;
+  const { sessionId, language, mode, key, accessCode } = state;
   if (sessionId === null || language === null) return null;
   return {
     action: "joinSession",
@@ -57,6 +57,7 @@ export function joinMessage(
     capabilities: mode === "captions" ? CAPTIONS : SOUND,
     ...(lastNumber === null ? {} : { sinceSequence: lastNumber }),
     ...(key === null ? {} : { key }),
+    ...(accessCode === null ? {} : { accessCode }),
     ...(seat === null ? {} : { seat }),
   };
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { LineEvents } from "../protocol/line";
 import type { ServerMessage } from "../protocol/messages";
 import { memoryOf } from "../shared/remembered";
+import { giveCode } from "./access_code";
 import { clip, FakeLine, FakeSound, joined } from "./listener_fakes";
 import type { ListenerNeeds } from "./listener_needs";
 import { ListenerSession } from "./listener_session";
@@ -176,6 +177,33 @@ it("lets who comes late read what was said, and hear from now on", async () => {
   expect(state().lines.map((line) => line.state)).toEqual(["past", "past", "past"]);
   expect(last(sounds).startBehind).toHaveBeenCalledWith(7);
   expect(last(sounds).offered).toEqual([]);
+});
+
+it("asks for the access code of a talk, and shows it from then on", async () => {
+  await session.enter("joyful-1", "KEY");
+  session.choose("es");
+  last(lines).events.opened();
+  tell({ type: "error", code: "ACCESS_CODE", message: "", action: "joinSession" });
+  expect(state()).toMatchObject({ phase: "asking", needsCode: true, problem: null });
+  expect(last(lines).isClosed).toBe(true);
+  giveCode(session, "tulip 43");
+  last(lines).events.opened();
+  expect(last(lines).sent).toMatchObject([{ key: "KEY", accessCode: "tulip 43" }]);
+  tell({ type: "error", code: "ACCESS_CODE", message: "", action: "joinSession" });
+  expect(state()).toMatchObject({ needsCode: true, problem: { id: "join.wrongCode" } });
+  giveCode(session, "tulip 42");
+  tell(joined());
+  expect(state()).toMatchObject({ phase: "listening", needsCode: false, problem: null });
+  await session.enter("joyful-2");
+  expect(state().accessCode).toBeNull();
+});
+
+it("goes where it was removed only when it is sent there again", async () => {
+  await session.enter("joyful-1", "KEY");
+  session.choose("es");
+  tell(joined(), { type: "error", code: "REMOVED", message: "" });
+  expect(state()).toMatchObject({ phase: "asking", problem: { id: "join.removed" } });
+  expect(last(lines).isClosed).toBe(true);
 });
 
 it("keeps the language that is heard when another one is refused", async () => {

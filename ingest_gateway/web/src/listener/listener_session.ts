@@ -85,7 +85,7 @@ export class ListenerSession {
   /** Find a session and ask for a language, unless one was chosen for it before. */
   async enter(sessionId: string, key: string | null = null): Promise<void> {
     this.wanted = sessionId;
-    this.set({ problem: null, key });
+    this.set({ problem: null, key, needsCode: false, accessCode: null });
     const found = await this.needs.findSession(sessionId, key);
     if (this.wanted !== sessionId) return; // another one was chosen meanwhile
     switch (found.kind) {
@@ -184,7 +184,8 @@ export class ListenerSession {
   private openTrack(sessionId: string, language: string): void {
     const player = this.needs.createTrackSound(this.soundEvents);
     this.sound = player;
-    const which = { sessionId, key: this.get().key };
+    const { key, accessCode } = this.get();
+    const which = { sessionId, key, accessCode, seat: this.seat };
     this.line = this.needs.openTrackLine(which, language, {
       ...this.lineEvents,
       track: (receiver) => {
@@ -349,7 +350,8 @@ export class ListenerSession {
       if (error.sequence !== undefined) this.freshUrls.answer(error.sequence, null);
       return;
     }
-    const problem = joinProblem(error, this.get().sessionId ?? "");
+    const { sessionId, accessCode } = this.get();
+    const problem = joinProblem(error, sessionId ?? "", accessCode);
     if (problem === null) return;
     this.set({ problem: problem.words });
     if (error.action === "changeLanguage" && problem.then === "choose") {
@@ -357,12 +359,16 @@ export class ListenerSession {
       return;
     }
     if (problem.then === "again") {
-      setTimeout(() => {
-        this.join();
-      }, error.retryAfterMs ?? JOIN_AGAIN_MS);
+      setTimeout(
+        () => {
+          this.join();
+        },
+        error.retryAfterMs ?? problem.afterMs ?? JOIN_AGAIN_MS,
+      );
     } else {
       this.line?.close();
-      this.set({ phase: problem.then === "over" ? "over" : "asking" });
+      const needsCode = problem.then === "code";
+      this.set({ phase: problem.then === "over" ? "over" : "asking", needsCode });
     }
   }
 

@@ -31,8 +31,10 @@ export interface ListenerState {
   readonly phase: Phase;
   /** Null: the talk is in no room. */
   readonly room: RoomPlace | null;
-  /** The room asks for its access code. */
+  /** The room, or the talk, asks for its access code. */
   readonly needsCode: boolean;
+  /** That was typed for the talk; null: none. */
+  readonly accessCode: string | null;
   readonly sessionId: string | null;
   /** The secret of the link that led here; null: there is none. */
   readonly key: string | null;
@@ -88,6 +90,7 @@ export function createListenerStore(memory: Memory): StoreApi<ListenerState> {
     phase: "asking",
     room: null,
     needsCode: false,
+    accessCode: null,
     sessionId: null,
     key: null,
     language: null,

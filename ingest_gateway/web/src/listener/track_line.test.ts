@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { ServerMessage } from "../protocol/messages";
 import { RtcError } from "../protocol/rtc_line";
-import { TrackLine, type TrackEvents } from "./track_line";
+import { TrackLine, type TrackEvents, type TrackWish } from "./track_line";
 
 const TRACK = {} as RTCRtpReceiver;
 let sent: unknown[];
@@ -12,9 +12,9 @@ let hungUp: string[];
 let gateway: { refusal: Error | null; on: TrackEvents };
 let line: TrackLine;
 
-function listening(key: string | null = null): TrackLine {
+function listening(key: string | null = null, more: Partial<TrackWish> = {}): TrackLine {
   return new TrackLine(
-    { sessionId: "joyful-1", key },
+    { sessionId: "joyful-1", key, accessCode: null, seat: null, ...more },
     "es",
     {
       opened: () => told.push("opened"),
@@ -65,6 +65,12 @@ it("shows the secret of the link as its token, if there is one", async () => {
   line = listening();
   await settle();
   expect(tokens).toEqual(["key.Hi2oEiOSH08zSeAJ-tE8hg", null]);
+});
+
+it("shows what else lets it in", async () => {
+  line = listening(null, { accessCode: "tulip 42", seat: "a.b" });
+  await settle();
+  expect(asked).toEqual(["/whep/joyful-1/es?code=tulip+42&seat=a.b"]);
 });
 
 it("opens again what broke, ever later, and at once when the network is back", async () => {

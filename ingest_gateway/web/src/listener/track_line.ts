@@ -20,6 +20,10 @@ export interface TrackWish {
   readonly sessionId: string;
   /** The link's secret; null: the session's id is all that there is. */
   readonly key: string | null;
+  /** That was typed for the talk; null: none. */
+  readonly accessCode: string | null;
+  /** Of an earlier join; null: there was none. */
+  readonly seat: string | null;
 }
 
 interface Opened {
@@ -96,7 +100,7 @@ export class TrackLine implements ListenerLine {
     const language = encodeURIComponent(this.language);
     try {
       const line = await this.needs.open(
-        `/whep/${encodeURIComponent(this.which.sessionId)}/${language}`,
+        `/whep/${encodeURIComponent(this.which.sessionId)}/${language}${this.shown()}`,
         this.which.key === null ? null : `key.${this.which.key}`,
         {
           ...this.events,
@@ -122,6 +126,16 @@ export class TrackLine implements ListenerLine {
     } catch (error) {
       if (isCurrent()) this.failed(error);
     }
+  }
+
+  /** The key goes as a token. */
+  private shown(): string {
+    const { accessCode, seat } = this.which;
+    const shown = new URLSearchParams({
+      ...(accessCode === null ? {} : { code: accessCode }),
+      ...(seat === null ? {} : { seat }),
+    });
+    return shown.size === 0 ? "" : `?${shown.toString()}`;
   }
 
   private failed(error: unknown): void {

@@ -18,6 +18,7 @@ export type ClientMessage =
       sinceSequence?: number;
       /** The secret of the session's link. */
       key?: string;
+      accessCode?: string;
       /** Of an earlier `sessionJoined`. */
       seat?: string;
     }

@@ -5,6 +5,7 @@ import { InterfaceChoice } from "../shared/InterfaceChoice";
 import { directionOf, nativeName } from "../shared/language_table";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
+import { OwnerPanel } from "./OwnerPanel";
 import type { Phase } from "./store";
 import { TalkControls } from "./TalkControls";
 import type { Way } from "./talk_protocol";
@@ -229,6 +230,7 @@ function MicrophoneChoice() {
 
 function Talking() {
   const text = useText();
+  const sheet = useSpeaker((state) => state.sheet);
   return (
     <>
       <section className="card" aria-label={text.text("talk.label")}>
@@ -241,6 +243,7 @@ function Talking() {
       <div className="column">
         <Invitation />
         <TalkStatus />
+        {sheet === null && <OwnerPanel />}
       </div>
     </>
   );

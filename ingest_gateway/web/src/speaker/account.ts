@@ -82,6 +82,71 @@ export async function endSession(sessionId: string, token: string): Promise<void
   await asked(`/sessions/${encodeURIComponent(sessionId)}`, { method: "DELETE", headers });
 }
 
+/** Who may listen to a session, and to how much, as its owner sees it. */
+export interface SessionRules {
+  readonly listeningKey?: string;
+  /** By the session's name as well as by its link, or by the link alone. */
+  readonly listening?: "id" | "link";
+  readonly accessCode?: string | null;
+  readonly locked?: boolean;
+  readonly maxLanguages?: number | null;
+  readonly maxMinutes?: number | null;
+}
+
+export interface RulesChange {
+  readonly listening?: "id" | "link";
+  /** Null: none is asked for any more. */
+  readonly accessCode?: string | null;
+  readonly locked?: boolean;
+  readonly maxLanguages?: number | undefined;
+  readonly maxMinutes?: number | undefined;
+  /** Links that were given away lead nowhere any more. */
+  readonly newListeningKey?: true;
+}
+
+export interface PresentListener {
+  readonly listenerId: string;
+  readonly targetLanguage: string;
+  readonly connectedAt: number;
+}
+
+function sessionPath(sessionId: string): string {
+  return `/sessions/${encodeURIComponent(sessionId)}`;
+}
+
+export function fetchRules(sessionId: string, token: string): Promise<SessionRules> {
+  return asked<SessionRules>(sessionPath(sessionId), {
+    headers: { authorization: `Bearer ${token}` },
+  });
+}
+
+export function changeSession(
+  sessionId: string,
+  token: string,
+  wanted: RulesChange,
+): Promise<SessionRules> {
+  const init = { ...posted(wanted, token), method: "PATCH" };
+  return asked<SessionRules>(sessionPath(sessionId), init);
+}
+
+export function fetchListeners(sessionId: string, token: string): Promise<PresentListener[]> {
+  return asked<PresentListener[]>(`${sessionPath(sessionId)}/listeners`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+}
+
+/** By every gateway within half a minute. */
+export async function removeListener(
+  sessionId: string,
+  token: string,
+  listenerId: string,
+): Promise<void> {
+  await asked(`${sessionPath(sessionId)}/listeners/${encodeURIComponent(listenerId)}`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${token}` },
+  });
+}
+
 /** Whether a session of an earlier life of this page goes on. */
 export async function isGoingOn(sessionId: string, token: string): Promise<boolean> {
   const path = `/sessions/${encodeURIComponent(sessionId)}`;

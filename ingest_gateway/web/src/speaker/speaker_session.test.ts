@@ -63,6 +63,14 @@ function link(): TalkLink {
   };
 }
 
+const unasked = () => Promise.reject(new Error("an owner's control was used"));
+const OWNER = {
+  fetchRules: unasked,
+  changeSession: unasked,
+  fetchListeners: unasked,
+  removeListener: unasked,
+};
+
 function needs(): SpeakerNeeds {
   return {
     memory,
@@ -86,6 +94,7 @@ function needs(): SpeakerNeeds {
     },
     place: null,
     account: {
+      ...OWNER,
       fetchTalk: () => Promise.reject(new RefusedError("UNAUTHORIZED", "")),
       takeStage: () => Promise.reject(new RefusedError("STAGE_TAKEN", "")),
       fetchOffer: () => Promise.resolve(offer),

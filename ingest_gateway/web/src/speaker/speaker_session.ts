@@ -1,14 +1,13 @@
 import { openMicrophone, type Microphone } from "../audio/microphone";
-import { microphoneProblem } from "../audio/microphone_problem";
-import { RtcError } from "../protocol/rtc_line";
-import type { MessageId, Words } from "../shared/i18n";
+import type { Words } from "../shared/i18n";
 import { listDevices } from "../shared/devices";
 import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
 import { listenerLink, talkOfAddress, type SecretPlace } from "../shared/session_link";
 import * as pool from "../shared/sign_in";
 import * as account from "./account";
 import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
-import { refusalInWords } from "./refusal_in_words";
+import { OwnerControls, type OwnerAccount } from "./owner_controls";
+import { inWords, refusalInWords } from "./refusal_in_words";
 import { createSpeakerStore, NO_TALK, withOwnLine, type SpeakerState } from "./store";
 import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./talk_link";
 
@@ -20,17 +19,6 @@ const HELD: Words = { id: "microphone.held" };
 const TALK_OVER: Words = { id: "problem.talkOver" };
 const BAD_LINK: Words = { id: "problem.badLink" };
 
-/** Refusals that this page meets itself; others come with the gateway's words. */
-const BY_CODE: Readonly<Record<string, MessageId>> = {
-  UNREACHABLE: "problem.unreachable",
-  NOT_CONNECTED: "problem.unreachable",
-  SIGNED_OUT: "problem.signInFirst",
-  NOT_OPEN: "problem.notOpen",
-  STAGE_TAKEN: "problem.stageTaken",
-  TALK_OVER: "problem.talkOver",
-  NO_ROOM: "problem.badLink",
-};
-
 type Choice = "source" | "microphone" | "chunkSamples" | "way";
 
 /** What a session needs of the browser and of the gateway. */
@@ -41,10 +29,11 @@ export interface SpeakerNeeds {
   readonly listDevices: typeof listDevices;
   readonly openSocketLink: typeof openSocketLink;
   readonly openWhipLink: typeof openWhipLink;
-  readonly account: Pick<
-    typeof account,
-    "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn" | "fetchTalk" | "takeStage"
-  >;
+  readonly account: OwnerAccount &
+    Pick<
+      typeof account,
+      "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn" | "fetchTalk" | "takeStage"
+    >;
   /** The talk whose link the page was opened by; null: by none. */
   readonly place: SecretPlace | null;
   readonly pool: Pick<typeof pool, "beginSignIn" | "finishSignIn" | "signedInToken" | "signOut">;
@@ -85,6 +74,7 @@ interface Talk {
  * page shows is in `store`. */
 export class SpeakerSession {
   readonly store;
+  readonly owner: OwnerControls;
   private talk: Talk | null = null;
   private publicUrl: string | null = null;
   private binaryFrames = true;
@@ -93,6 +83,14 @@ export class SpeakerSession {
 
   constructor(private readonly needs: SpeakerNeeds) {
     this.store = createSpeakerStore(needs.memory);
+    this.owner = new OwnerControls(this.store, {
+      account: needs.account,
+      openTalk: () => this.openNow(),
+      linkOf: (talk, key) => listenerLink(this.publicUrl ?? needs.origin, talk.sessionId, key),
+      keep: (talk) => {
+        needs.openTalk.keep(talk);
+      },
+    });
   }
 
   get isSpeaking(): boolean {
@@ -354,6 +352,11 @@ export class SpeakerSession {
     this.set({ account: token === null ? "signed out" : "signed in" });
   }
 
+  private async openNow(): Promise<OpenTalk | null> {
+    const open = this.needs.openTalk.kept();
+    return open && { ...open, token: await this.currentToken(open.token) };
+  }
+
   /** Of the account, while a speaker is signed in; otherwise the one that the talk began with. */
   private async currentToken(otherwise: string): Promise<string> {
     return (this.signInAt && (await this.needs.pool.signedInToken(this.signInAt))) ?? otherwise;
@@ -386,15 +389,4 @@ export class SpeakerSession {
 
 function letSleep(lock: WakeLockSentinel | null): void {
   lock?.release().catch(() => undefined);
-}
-
-function inWords(error: unknown): Words {
-  if (error instanceof pool.SignInError) {
-    return { id: `signIn.${error.fault}`, values: { reason: error.reason } };
-  }
-  if (!(error instanceof account.RefusedError || error instanceof RtcError)) {
-    return microphoneProblem(error);
-  }
-  const id = BY_CODE[error.code];
-  return id === undefined ? { id: "problem.refused", values: { reason: error.message } } : { id };
 }

@@ -1,7 +1,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { numberOf, type Memory } from "../shared/remembered";
 import type { Words } from "../shared/i18n";
-import type { TalkSheet } from "./account";
+import type { PresentListener, SessionRules, TalkSheet } from "./account";
 import type { TalkReport, Way } from "./talk_protocol";
 
 export interface OwnLine {
@@ -36,6 +36,12 @@ export interface SpeakerState extends TalkReport {
   /** A talk of this tab that was left open when the page was loaded anew. */
   readonly resumable: string | null;
   readonly problem: Words | null;
+  /** Who may listen; null: not asked for yet. */
+  readonly rules: SessionRules | null;
+  /** Who listens, when that was asked for last. */
+  readonly present: readonly PresentListener[];
+  /** What became of a change of the rules. */
+  readonly ruled: Words | null;
   readonly ownLines: readonly OwnLine[];
 }
 
@@ -53,7 +59,16 @@ export const NO_REPORT: TalkReport = {
   notice: null,
 };
 /** What belongs to one talk, before there is one. */
-export const NO_TALK = { ...NO_REPORT, sessionId: null, link: null, problem: null, ownLines: [] };
+export const NO_TALK = {
+  ...NO_REPORT,
+  sessionId: null,
+  link: null,
+  problem: null,
+  rules: null,
+  present: [],
+  ruled: null,
+  ownLines: [],
+};
 const OWN_LINES = 30;
 
 /** A page that has not been used yet, with what its person chose before. */
