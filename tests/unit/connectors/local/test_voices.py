@@ -236,6 +236,22 @@ async def test_a_phrase_behind_too_many_is_not_even_asked_for(tmp_path: Path) ->
     assert await bodies(voice, ["c"]) == [b"espeak"], "one speaker, not two who take turns"
 
 
+async def test_ten_talks_on_a_machine_for_two_are_all_answered_by_the_deadline(
+    tmp_path: Path,
+) -> None:
+    """Kokoro makes what it is in time for, and nobody waits behind the others."""
+    engine = PlayedEngine()
+    voice = synthesizer(tmp_path, engine, 3.0)
+    first = [asyncio.create_task(voice.synthesize("a" * 20, "es")) for _ in range(10)]
+    await engine.was_asked.wait()
+    spare = [task for task in first if (await asyncio.wait([task], timeout=0))[0]]
+    assert len(spare) == 8, "at 1.1 s each the third would be late"
+    assert {task.result().body for task in spare} == {b"espeak"}
+    engine.go.set()
+    assert [(await task).body for task in first].count(b"kokoro") == 1
+    assert (voice.spoken, voice.late, voice.changes) == (1, 9, 1)
+
+
 async def test_phrases_that_wait_when_their_language_changes_its_voice_change_too(
     tmp_path: Path,
 ) -> None:
