@@ -50,7 +50,7 @@ help: ## this list
 
 setup: debian-packages $(VENV)/installed $(JAR) $(PAGES) ## all that the others need; they call it themselves
 
-demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=offline or amazon] [SEGMENTATION=window] [RELEASE=auto]
+demo: setup $(if $(filter local,$(SPEECH)),models) ## speak a talk live and hear it in three languages: build/demo/ [SPEECH=offline or amazon] [SEGMENTATION=window] [RELEASE=append]
 	@$(PYTHON) -m local_stack.demo --speech=$(SPEECH) $(JOB_CHOICES)
 
 cluster-demo: setup $(FLINK)/installed ## the same on a Flink cluster, where things are killed; ACTS= and TALK_S= for less [MODE=application]
@@ -89,7 +89,8 @@ models: $(VENV)/installed ## the neural engines' models, pinned and checked: .ca
 live: setup $(if $(filter local,$(SPEECH)),models) ## keep everything running for your own microphone; Ctrl-C stops it [SPEECH=offline or amazon] [PHONES=1, for phones of this network] [PUBLIC_URL=, of a tunnel]
 	@$(PYTHON) -m local_stack.live --speech=$(SPEECH) $(if $(PHONES),--phones=$(PHONES)) $(if $(PUBLIC_URL),--public-url=$(PUBLIC_URL))
 
-test: setup lint typecheck test-pages browser proxy $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
+test: setup lint browser proxy $(KINESIS)/installed $(KVS_SDK)/installed $(FLINK_OPERATOR) ## all checks and all tests
+	@$(MAKE) --no-print-directory --jobs=$(TEST_PROCESSES) --output-sync=target typecheck test-pages
 	@$(PYTHON) -m pytest -n $(TEST_PROCESSES)
 
 test-pages: $(PAGES) ## types and unit tests of the browsers' pages

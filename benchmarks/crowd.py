@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import wave
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -264,6 +265,29 @@ def count_delivered_words(held: Held, language: str) -> WordCount:
     words = held.talk.words
     expected = words and tuple(word for word in words if word not in excused or word in told)
     return _counted(expected, told)
+
+
+def untold(held: Held, language: str) -> dict[str, list[LedgerEntry]]:
+    """Utterances of which a word never reached listeners of ``language``, by what the ledger and
+    the listeners' messages say of them."""
+    told = {
+        word
+        for (_, told_in), said in held.contents.items()
+        if told_in == language
+        for content in said
+        for word in (content.text or "").replace(f"{language}:", " ").split()
+    }
+    found: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
+    for entry in held.entries:
+        if set(entry.text.split()) <= told:
+            continue
+        if not any(route.language == language for route in entry.routes or ()):
+            found["without a route"].append(entry)
+        elif (entry.number, language) in held.contents:
+            found["told without text"].append(entry)
+        else:
+            found["not told"].append(entry)
+    return dict(found)
 
 
 def _counted(words: tuple[str, ...] | None, found: Iterable[str]) -> WordCount:

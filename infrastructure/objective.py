@@ -1,4 +1,4 @@
-"""The objective: of a thousand clips 999 are stored within 8 s of the first sample they speak of.
+"""The objective: of a thousand clips 999 are stored within 12 s of the first sample they speak of.
 
 What is left over a month is the budget of errors. An alarm rings when it burns so fast that it
 would not last: in a long window, so that one late clip wakes nobody, and in a short one, so that it

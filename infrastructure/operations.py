@@ -24,6 +24,7 @@ from constructs import Construct
 from infrastructure.dashboard import dashboard
 from infrastructure.functions import Function
 from infrastructure.kvs_webrtc import KvsWebRtc
+from infrastructure.meter.clip_meter import ON_TIME_MS
 from infrastructure.metrics import MINUTE, StageMetrics
 from infrastructure.objective import BURNS, burn_alarm
 from infrastructure.session_http_api import SessionHttpApi
@@ -53,7 +54,7 @@ class Trouble:
 
 def troubles(metrics: StageMetrics) -> Iterator[Trouble]:
     yield Trouble(
-        "lag", metrics.lag_ms("p95"), 8_000, "Clips are late, p95 in ms: run-book, trouble 4"
+        "lag", metrics.lag_ms("p95"), ON_TIME_MS, "Clips are late, p95 in ms: run-book, trouble 4"
     )
     yield Trouble(
         "backlog",

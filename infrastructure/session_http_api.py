@@ -22,6 +22,7 @@ _METHODS = aws_apigatewayv2.HttpMethod
 SPEAKERS_ROUTES = (
     ("/sessions", (_METHODS.POST,)),
     ("/sessions/{sessionId}", (_METHODS.PATCH, _METHODS.DELETE)),
+    ("/sessions/{sessionId}/data", (_METHODS.DELETE,)),
     ("/sessions/{sessionId}/listeners", (_METHODS.GET,)),
     ("/sessions/{sessionId}/listeners/{listenerId}", (_METHODS.DELETE,)),
     ("/tickets", (_METHODS.POST, _METHODS.DELETE)),

@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-from schemas.languages import LANGUAGES
+from schemas.languages import LANGUAGES, OTHER_TAGS
 
 FILE = Path(__file__).parents[1] / "ingest_gateway" / "web" / "src" / "shared" / "language_names.ts"
 _HEAD = """\
@@ -18,6 +18,10 @@ _HEAD = """\
 
 /** By BCP 47 tag: the name as its own speakers write it, and the direction of its script. */
 export const LANGUAGE_NAMES: Readonly<Record<string, readonly [string, "ltr" | "rtl"]>> = {
+"""
+_OTHERS_HEAD = """
+/** What browsers send for a language that is there under another tag. */
+export const OTHER_TAGS: Readonly<Record<string, string>> = {
 """
 
 
@@ -27,7 +31,8 @@ def written() -> str:
         f'  {_key(tag)}: [{json.dumps(row.native_name, ensure_ascii=False)}, "{row.direction}"],\n'
         for tag, row in LANGUAGES.items()
     ]
-    return f"{_HEAD}{''.join(lines)}}};\n"
+    others = [f'  {_key(tag)}: "{row}",\n' for tag, row in OTHER_TAGS.items()]
+    return f"{_HEAD}{''.join(lines)}}};\n{_OTHERS_HEAD}{''.join(others)}}};\n"
 
 
 def _key(tag: str) -> str:

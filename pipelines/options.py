@@ -111,17 +111,18 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument(
             "--release",
-            default=ReleaseName.APPEND.value,
+            default=ReleaseSettings().release.value,
             choices=[each.value for each in ReleaseName],
             help="what of a sentence's translation is told while it is spoken: what drafts agree"
-            " on, what an engine continues, whole sentences; append: each utterance alone",
+            " on, what an engine continues (auto: where it can), whole sentences; append: each"
+            " utterance alone, as the window segmentation and bounded runs do",
         )
         window.add_argument(
             "--spend",
-            default=Spend.SWIFT.value,
-            choices=[each.value for each in Spend],
+            default="",
+            choices=("", *(each.value for each in Spend)),
             help="how often a sentence is translated again: every two words, every four, or at the"
-            " ends of clauses",
+            " ends of clauses; empty: balanced with --translation=amazon, else swift",
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
@@ -251,7 +252,12 @@ def _release(given: Any) -> ReleaseSettings | None:
     release = ReleaseName(given.release)
     if release is ReleaseName.APPEND or given.segmentation == "window":
         return None
-    return ReleaseSettings(release, Spend(given.spend))
+    return ReleaseSettings(release, Spend(given.spend or _usual_spend(given.translation)))
+
+
+def _usual_spend(translation: str) -> Spend:
+    """Amazon Translate bills characters, each time (docs/decisions/0019)."""
+    return Spend.BALANCED if translation == "amazon" else ReleaseSettings().spend
 
 
 def _traces(given: Any) -> TraceSettings:

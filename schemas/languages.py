@@ -222,6 +222,22 @@ Where there is no neural voice a language is for captions (Polly has older voice
 Russian)."""
 
 
+OTHER_TAGS = {
+    "fil": "tl",
+    "in": "id",
+    "iw": "he",
+    "nb": "no",
+    "nn": "no",
+    "zh-CN": "zh-Hans",
+    "zh-HK": "zh-Hant",
+    "zh-MO": "zh-Hant",
+    "zh-SG": "zh-Hans",
+    "zh-TW": "zh-Hant",
+}
+"""What browsers send for a language that has its row under another tag: its other codes (aliases of
+CLDR's; Nynorsk, whose readers read Bokmål, too), and regions that stand for a script."""
+
+
 def canonical_tag(tag: str) -> str | None:
     """``tag`` with the case that RFC 5646 recommends (``PT-br`` is ``pt-BR``); None: not a tag."""
     if len(tag) > _LONGEST_TAG or _WELL_FORMED.fullmatch(tag) is None:
@@ -259,5 +275,10 @@ def fallback_tags(tag: str) -> tuple[str, ...]:
 
 
 def look_up(tag: str, is_offered: Callable[[str], bool]) -> str | None:
-    """The most specific tag that ``is_offered`` accepts for what a client asked for."""
-    return next(filter(is_offered, fallback_tags(tag)), None)
+    """The most specific tag that ``is_offered`` accepts for what a client asked for, by itself or
+    by its other name in ``OTHER_TAGS``."""
+    for one in fallback_tags(tag):
+        for name in (one, OTHER_TAGS.get(one)):
+            if name is not None and is_offered(name):
+                return name
+    return None

@@ -183,7 +183,7 @@ class LedgerEntry:
         return next((each for each in self.outcomes if each.language == language), None)
 
     def clip_at_ms(self, language: str) -> int:
-        """Under which the clip in ``language`` is stored: of the first sample that it covers."""
+        """Unix ms under which the clip in ``language`` is stored: its ``Translation.at_ms``."""
         fixed = self.outcome(language)
         if fixed is None or fixed.release is None:
             return self.captured_at_ms
@@ -296,7 +296,8 @@ class Translation:
 
     @property
     def at_ms(self) -> int:
-        """The first sample that it newly covers; unique in its session and language."""
+        """Unix ms of the first sample that it newly covers; unique in its session and language. Of
+        a fixed outcome ``LedgerEntry.clip_at_ms`` is the same."""
         return self.entry.captured_at_ms if self.phrase is None else self.phrase.release.at_ms
 
     @property

@@ -52,6 +52,8 @@ BARS = (
     Bar("wer_pause", 0.01, "wer_whole_file"),
     Bar("wer_pause", 0.0, "wer_fresh_windows"),
     Bar("stt_seconds_ratio", 0.25),
+    Bar("balanced_2_heard_dollars_ratio", 1.0),
+    Bar("thrifty_10_heard_dollars_ratio", 1.1),
 )
 """Those of the issue that set them; 5.7 s is what the flow being replaced takes from the first
 sample to the notification. The drift and the second half's growth are ours: memory that still grows

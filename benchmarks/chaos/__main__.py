@@ -23,7 +23,7 @@ from benchmarks.tables import save, show
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.ledger import AmazonLedger
 from local_stack.processes import run_command
-from pipelines.sentences.settings import ReleaseName
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings
 
 RESULT = DIRECTORY.with_suffix(".json")
 _STAGGER_S = 0.4
@@ -140,7 +140,7 @@ def read_arguments(arguments: list[str]) -> ChaosSettings:
     parser.add_argument("--form", type=Form, choices=list(Form), default=default.form)
     parser.add_argument("--segmentation", choices=("pause", "window"), default="pause")
     parser.add_argument(
-        "--release", default=ReleaseName.APPEND, choices=list(ReleaseName), type=ReleaseName
+        "--release", default=ReleaseSettings().release, choices=list(ReleaseName), type=ReleaseName
     )
     given = parser.parse_args(arguments)
     try:

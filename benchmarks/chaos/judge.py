@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from benchmarks.crowd import Held, count_delivered_words, count_words
+from benchmarks.crowd import Held, count_delivered_words, count_words, untold
 from local_stack.audience import Content, promised
 from local_stack.completeness import FIRST_VERSION_WITH_OUTCOMES, judge
 from schemas.values import SAMPLE_RATE_HZ, FixedOutcome
@@ -126,6 +126,8 @@ def faults_of(held: Held) -> Faults:
     for where, words in counts.items():
         if words.missing or words.unknown:
             lost.append(f"{words.missing} words missing, {words.unknown} unknown{where}")
+        if words.missing and where:
+            lost += untold_when(held, where.removeprefix(" in "))
         if words.out_of_order:
             lost.append(f"words out of order{where}")
         if words.twice:
@@ -136,6 +138,16 @@ def faults_of(held: Held) -> Faults:
         [f"{held.talk.name}: {fault}" for fault in faults] for faults in (lost, repeated, outcomes)
     )
     return Faults(tuple(lost), tuple(repeated), tuple(outcomes))
+
+
+def untold_when(held: Held, language: str) -> list[str]:
+    """When the utterances were said whose words listeners miss, in seconds of their stream."""
+    return [
+        f"{len(entries)} utterances {why} in {language}, said at "
+        + ", ".join(f"{entry.first_sample / SAMPLE_RATE_HZ:.0f}" for entry in entries[:12])
+        + " s"
+        for why, entries in untold(held, language).items()
+    ]
 
 
 def content_faults(contents: Mapping[tuple[int, str], Iterable[Content]]) -> list[str]:

@@ -32,7 +32,7 @@ from local_stack.flink import ROOT
 from local_stack.processes import ProcessError, run_command
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import make_talk
-from pipelines.sentences.settings import ReleaseName
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings
 
 DIRECTORY = ROOT / "build" / "chaos-worker"
 LANGUAGES = ("ca", "fr")
@@ -273,7 +273,7 @@ def main() -> int:
     parser.add_argument("acts", nargs="*", help=f"{', '.join(names)}; default: all")
     parser.add_argument("--segmentation", choices=("pause", "window"), default="pause")
     parser.add_argument(
-        "--release", default=ReleaseName.APPEND, choices=list(ReleaseName), type=ReleaseName
+        "--release", default=ReleaseSettings().release, choices=list(ReleaseName), type=ReleaseName
     )
     given = parser.parse_args()
     unknown = sorted(set(given.acts) - set(names))

@@ -5,6 +5,10 @@ leaves out depends on its segmentation; both ends are shown: a stream that is se
 one that is sent speech alone, with a quarter of a second at its edges. The ledger's column counts
 writes by the KB. What the job's guesses cost
 (``pipelines.runtime.speculation``) is the share of a talk that goes through it in virtual time.
+
+``stream`` and ``speech_only`` translate each utterance alone (``--release=append``). What sentences
+cost that are translated again as they grow is a table of its own, by what a room may spend: which
+is the default with Amazon follows from it (docs/decisions/0019).
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from benchmarks.cost.charges import (
     Usage,
     dollars,
     read_prices,
+    released_usage,
     stream_usage,
     voiced_stretches_s,
     window_usage,
@@ -41,9 +46,8 @@ TALK_S = 600.0
 PAD_S, BRIDGED_S = 0.25, 0.5
 FLOWS = ("baseline", "stream", "speech_only")
 VOICES = ("neural", "generative")
-PACES = {"each sentence once": None} | {
-    spend.value: ReleaseSettings(spend=spend).pace for spend in Spend
-}
+ONCE = "each sentence once"
+PACES = {ONCE: None} | {spend.value: ReleaseSettings(spend=spend).pace for spend in Spend}
 UNITS = ("billed_s", "translated_characters", "spoken_characters", "ledger_units")
 
 
@@ -96,6 +100,35 @@ def figures(prices: Prices, talks: Sequence[Talk], in_vain: float = 0.0) -> dict
     }
 
 
+def spend_figures(
+    prices: Prices, talks: Sequence[Talk], times: Mapping[str, float]
+) -> dict[str, float]:
+    """Flat keys: dollars of an hour with neural voices by what a room may spend, and their ratio to
+    the flow that is replaced. ``times``: how often the characters of each sentence are
+    translated."""
+    found: dict[str, float] = {}
+    for heard in HEARD:
+        replaced = _mean(
+            [
+                _hour(window_usage(one.words, one.duration_s, heard, prices), one, prices)
+                for one in talks
+            ]
+        )
+        for spend, often in times.items():
+            usages = [
+                released_usage([one.duration_s], one.words, heard, prices, often) for one in talks
+            ]
+            hours = [_hour(usage, one, prices) for usage, one in zip(usages, talks, strict=True)]
+            mean = _mean(hours)
+            found[f"{spend}_{heard}_heard_neural_dollars"] = mean
+            found[f"{spend}_{heard}_heard_dollars_ratio"] = mean / replaced
+    return found
+
+
+def _hour(usage: Usage, talk: Talk, prices: Prices) -> float:
+    return dollars(usage.per_hour(talk.duration_s), prices, generative=False)
+
+
 def translator_figures(talks: Sequence[SpokenTalk]) -> dict[str, dict[str, float]]:
     """Dollars of an hour of speech into one language: by steps, then by translator; with what is
     billed."""
@@ -127,7 +160,10 @@ def main() -> None:
     talks = [write_talk(number, TALK_S) for number in range(TALKS)]
     in_vain = guessed_in_vain(talks[0])
     translators = translator_figures(read_talks(MATERIAL / "talks-en.json"))
+    once = translators[ONCE]["characters"]
+    times = {name.replace(" ", "_"): row["characters"] / once for name, row in translators.items()}
     found = figures(read_prices(), talks, in_vain) | {"guessed_in_vain_share": in_vain}
+    found |= spend_figures(read_prices(), talks, times)
     rows = [
         (
             flow,
@@ -142,6 +178,22 @@ def main() -> None:
         "cost: an hour of one speaker, n of 10 languages heard",
         ("flow", "heard", "billed s", "translated", "spoken", "ledger", "neural $", "gen. $"),
         rows,
+    )
+    show(
+        "cost: the same, released of sentences; neural voices, $ (of the replaced flow's)",
+        ("spend", "times translated", *(f"{heard} heard" for heard in HEARD)),
+        [
+            (
+                spend.replace("_", " "),
+                f"{often:.2f}",
+                *(
+                    f"{found[f'{spend}_{heard}_heard_neural_dollars']:.2f}"
+                    f" ({found[f'{spend}_{heard}_heard_dollars_ratio']:.2f})"
+                    for heard in HEARD
+                ),
+            )
+            for spend, often in times.items()
+        ],
     )
     show_translators(translators)
     print(f"the job's share guessed in vain, contained in its characters: {in_vain:.3f}")

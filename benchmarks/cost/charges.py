@@ -17,6 +17,8 @@ from benchmarks.baseline.batches import WINDOW_S
 from benchmarks.cost.ledger import head_units, units_per_utterance
 from connectors.interfaces.speech_to_text import Word
 
+STEP_WORDS = 2.0
+"""In an utterance, where translations are released of sentences (``StepSegmenter``)."""
 PRICE_FILE = Path(__file__).with_name("prices.toml")
 HOUR_S = 3_600.0
 
@@ -125,6 +127,20 @@ def stream_usage(
     services = _usage(requests_s, len(words) * (1 + in_vain), languages, prices)
     heads = head_units(languages, sum(requests_s))
     return replace(services, ledger_units=heads + _ledger_units(len(words), languages, prices))
+
+
+def released_usage(
+    requests_s: Sequence[float],
+    words: Sequence[Word],
+    languages: int,
+    prices: Prices,
+    times: float,
+) -> Usage:
+    """Of the job where sentences are translated again as they grow: ``times`` the characters of
+    each sentence once. Nothing is begun ahead of a commit."""
+    steps = replace(prices, words_per_utterance=STEP_WORDS)
+    used = stream_usage(requests_s, words, languages, steps)
+    return replace(used, translated_characters=used.translated_characters * times)
 
 
 def dollars(usage: Usage, prices: Prices, *, generative: bool) -> float:

@@ -38,7 +38,8 @@ from connectors.memory.record_sink import MemoryRecordSink
 from connectors.memory.session_tables import MemorySessionTables
 from connectors.offline.speech_to_text import OfflineSpeechToText
 from ingest_gateway.access.auth import Identity, LocalIssuer
-from ingest_gateway.audio_in.speech_cutter import CHUNK_SAMPLES, OPUS_RATE_HZ, SpeechCutter
+from ingest_gateway.audio_in.packet_decoders import DECODED_RATE_HZ
+from ingest_gateway.audio_in.speech_cutter import CHUNK_SAMPLES, SpeechCutter
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
 from ingest_gateway.protocol.messages import CreateSession
 from ingest_gateway.sessions.hub import Peer
@@ -50,7 +51,7 @@ from local_stack.talk import make_talk, word_error_rate
 from schemas.avro_codec import decode
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk
 
-FRAME_SAMPLES = OPUS_RATE_HZ // 50
+FRAME_SAMPLES = DECODED_RATE_HZ // 50
 LOSSES = (0.01, 0.03, 0.1)
 BENCH = Peer("127.0.0.1", "benchmark", Identity("benchmark"))
 
@@ -84,12 +85,12 @@ class Microphone(MediaStreamTrack):
     async def recv(self) -> av.AudioFrame:
         if not self._at:
             self.began_s = time.time()
-        due_s = self.began_s + (self._at + FRAME_SAMPLES) / OPUS_RATE_HZ
+        due_s = self.began_s + (self._at + FRAME_SAMPLES) / DECODED_RATE_HZ
         await asyncio.sleep(due_s - time.time())
         part = self._samples.take(range(self._at, self._at + FRAME_SAMPLES), mode="wrap")
-        frame = _frame(part, OPUS_RATE_HZ)
+        frame = _frame(part, DECODED_RATE_HZ)
         frame.pts = self._at
-        frame.time_base = Fraction(1, OPUS_RATE_HZ)
+        frame.time_base = Fraction(1, DECODED_RATE_HZ)
         self._at += FRAME_SAMPLES
         return frame
 
@@ -203,7 +204,7 @@ async def measure(seconds: float, seeds: int) -> Found:
 
 
 def _at_48k(pcm: bytes) -> NDArray[np.int16]:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=OPUS_RATE_HZ)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=DECODED_RATE_HZ)
     frame = av.AudioFrame.from_ndarray(
         np.frombuffer(pcm, np.int16)[None, :].copy(), format="s16", layout="mono"
     )
@@ -223,14 +224,14 @@ def _frame(samples: NDArray[np.int16], rate_hz: int) -> av.AudioFrame:
 
 def _opus(samples: NDArray[np.int16]) -> list[bytes]:
     encoder = av.CodecContext.create("libopus", "w")
-    encoder.sample_rate = OPUS_RATE_HZ
+    encoder.sample_rate = DECODED_RATE_HZ
     encoder.layout = "stereo"
     encoder.format = "s16"
     encoder.bit_rate = 48_000
-    encoder.time_base = Fraction(1, OPUS_RATE_HZ)
+    encoder.time_base = Fraction(1, DECODED_RATE_HZ)
     packets: list[bytes] = []
     for at in range(0, len(samples), FRAME_SAMPLES):
-        frame = _frame(samples[at : at + FRAME_SAMPLES], OPUS_RATE_HZ)
+        frame = _frame(samples[at : at + FRAME_SAMPLES], DECODED_RATE_HZ)
         frame.pts = at
         packets += [bytes(packet) for packet in encoder.encode(frame)]
     return packets

@@ -20,6 +20,7 @@ from statistics import fmean
 
 from benchmarks.crowd import GATEWAY_OPTIONS
 from benchmarks.lag.breadth_audience import Audience, Listener, Outcome
+from benchmarks.lag.flows import EACH_UTTERANCE
 from benchmarks.lag.service_profiles import PROFILE_OPTION, PROFILES, TEN_LANGUAGES
 from benchmarks.lag.word_lags import Arrival, SpokenWord, spoken_words, summary, word_lags
 from benchmarks.overhead.measure import added_ms
@@ -129,7 +130,7 @@ def main() -> int:
         shards=1,
         notifier="gateway",
         submission="benchmarks.lag.profiled_job",
-        job_options=(f"{PROFILE_OPTION}{PROFILE.name}",),
+        job_options=(f"{PROFILE_OPTION}{PROFILE.name}", EACH_UTTERANCE),
         gateway_options=GATEWAY_OPTIONS,
     )
     with LocalStack(settings, say=lambda step: print(f"breadth: {step}", flush=True)) as stack:

@@ -27,6 +27,9 @@ from local_stack.processes import POLL_S, ProcessError, Processes
 from local_stack.stack import LocalStack, StackSettings
 
 BASELINE, JOB = "baseline", "job"
+EACH_UTTERANCE = "--release=append"
+"""Of the job, beside a flow that translates each piece once. What it costs to wait for sentences,
+and what it gives, is what ``make score`` tells."""
 _WARM_UP = Session("warm-up", write_talk(999, 6.0), ("es",), source_language="ca")
 """In a language of its own: so its audio is told from what is measured."""
 _RECOGNISED = "recognised.jsonl"
@@ -180,6 +183,7 @@ def _stack(settings: FlowSettings, collector: _Collector, shards: int) -> StackS
             f"--notify_endpoint={collector.url}",
             f"{RECOGNISED_OPTION}{settings.directory / JOB / _RECOGNISED}",
             *settings.store_options,
+            EACH_UTTERANCE,
             *settings.job_options,
         ),
     )

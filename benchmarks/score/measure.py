@@ -11,7 +11,7 @@ from benchmarks.cost.charges import (
     HOUR_S,
     dollars,
     read_prices,
-    stream_usage,
+    released_usage,
     window_usage,
 )
 from benchmarks.score.figures import Figures, chrf, figures, plain, whole_sentences
@@ -33,8 +33,6 @@ CALL_S = 0.018
 """Of the engine whose translations into Portuguese are recorded, on one core."""
 SAMPLES = 50
 REPLACED = "replaced, 3 s pieces"
-STEP_WORDS = 2.0
-"""In an utterance, where translations are released of sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +160,8 @@ def hour_dollars(
     words = [Word("", float(number), number + 1.0) for number in range(count)]
     if policy.settings is None:
         usage = window_usage(words, HOUR_S, languages, prices)
+        characters = usage.translated_characters * found.cost
+        usage = replace(usage, translated_characters=characters)
     else:
-        steps = replace(prices, words_per_utterance=STEP_WORDS)
-        usage = stream_usage([HOUR_S], words, languages, steps)
-    characters = usage.translated_characters * found.cost
-    return dollars(replace(usage, translated_characters=characters), prices, generative=False)
+        usage = released_usage([HOUR_S], words, languages, prices, found.cost)
+    return dollars(usage, prices, generative=False)

@@ -168,7 +168,7 @@ def _refuse_length(whole: str, text: str, source: str, target: str) -> None:
 
 def _refuse_source(whole: str, text: str) -> None:
     spoken, shown = _words(text), _words(whole)
-    if len(spoken) < REPEATED_WORDS or all(word.isdigit() for word in spoken):
+    if len(set(spoken)) < REPEATED_WORDS or all(word.isdigit() for word in spoken):
         return
     places = range(len(shown) - len(spoken) + 1)
     if any(shown[at : at + len(spoken)] == spoken for at in places):

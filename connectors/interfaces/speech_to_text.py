@@ -28,7 +28,8 @@ class Recognition:
 
     ``words`` are all words behind the last final result, in order; a later result replaces them
     until ``is_final``, after which they never change and later results start behind them.
-    ``through_s``: all audio up to here has been considered. Non-speech is not in ``words``.
+    ``through_s``: all audio up to here has been considered; it grows from result to result but for
+    the last one. Non-speech is not in ``words``.
     """
 
     words: tuple[Word, ...]
@@ -104,7 +105,8 @@ class DescribedSpeechToText(SpeechToText, Protocol):
 
 
 def capabilities_of(recogniser: SpeechToText) -> RecogniserCapabilities:
-    """The defaults for one that does not say."""
+    """The defaults for one that does not say: its words count as settled 0.25 s behind their end
+    (``PauseSegmenter``), whether they are or not."""
     if isinstance(recogniser, DescribedSpeechToText):
         return recogniser.capabilities
     return RecogniserCapabilities()

@@ -47,14 +47,14 @@ def test_a_clock_that_runs_ahead_gives_no_negative_lag() -> None:
 
 
 def test_lines_hold_the_values_of_one_language_as_a_whole_and_by_it() -> None:
-    found = [Clip("es", 1_000), Clip("fr", 9_000), Clip("es", 8_000), Clip("es", 8_001)]
+    found = [Clip("es", 1_000), Clip("fr", 13_000), Clip("es", 12_000), Clip("es", 12_001)]
     spanish, french = metric_lines(found, "Here/dev", 7)
     assert (spanish["ClipLag"], spanish["Clips"], spanish["ClipsOnTime"]) == (
-        [1_000, 8_000, 8_001],
+        [1_000, 12_000, 12_001],
         3,
         2,
     )
-    assert (french["Language"], french["ClipLag"], french["ClipsOnTime"]) == ("fr", [9_000], 0)
+    assert (french["Language"], french["ClipLag"], french["ClipsOnTime"]) == ("fr", [13_000], 0)
     assert spanish["_aws"]["Timestamp"] == 7
     (described,) = spanish["_aws"]["CloudWatchMetrics"]
     assert (described["Namespace"], described["Dimensions"]) == ("Here/dev", [[], ["Language"]])

@@ -77,7 +77,7 @@ def test_a_job_that_writes_no_checkpoint_is_noticed_by_its_silence(templates: Te
 
 def test_lag_is_watched_at_p95_and_8_s(templates: Templates) -> None:
     alarm = alarms(templates)["lag"]
-    assert (watched(alarm)["Stat"], alarm["Threshold"]) == ("p95", 8_000)
+    assert (watched(alarm)["Stat"], alarm["Threshold"]) == ("p95", 12_000)
     assert watched(alarm)["Metric"] == {
         "Namespace": f"LiveTranslation/{templates.stage}",
         "MetricName": "ClipLag",

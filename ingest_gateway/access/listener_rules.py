@@ -163,6 +163,7 @@ class ListeningWish:
     locked: bool | None = None
     new_key: bool = False
     max_languages: int | None = None
+    max_minutes: int | None = None
     remove: str | None = None
 
     def applied(self, rules: ListeningRules) -> ListeningRules:

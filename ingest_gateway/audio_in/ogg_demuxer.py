@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest_gateway.audio_in.webm_demuxer import Block, WebmError
+from ingest_gateway.audio_in.containers import Block, ContainerError
 
 CAPTURE = b"OggS"
 MOST_PAGES = 1_000
@@ -46,7 +46,7 @@ class OggDemuxer:
         self._expected = 0
 
     def feed(self, data: bytes) -> list[Block]:
-        """The packets that are complete by now. Raises WebmError: it is of no more use then."""
+        """The packets that are complete. Raises ContainerError: it is of no more use then."""
         self._buffer += data
         blocks: list[Block] = []
         for _ in range(MOST_PAGES):
@@ -56,10 +56,10 @@ class OggDemuxer:
             if page.flags & _FIRST and page.content.startswith(b"OpusHead"):
                 self._begin(page.serial)
             if self._serial is None:
-                raise WebmError("no Opus in this Ogg: record with audio/ogg;codecs=opus")
+                raise ContainerError("no Opus in this Ogg: record with audio/ogg;codecs=opus")
             if page.serial == self._serial:
                 blocks += self._blocks(page)
-        raise WebmError(f"send at most {MOST_PAGES} pages of Ogg a message")
+        raise ContainerError(f"send at most {MOST_PAGES} pages of Ogg a message")
 
     def _begin(self, serial: int) -> None:
         """Also in the middle, when a recorder was started anew."""
@@ -72,7 +72,7 @@ class OggDemuxer:
         """None: it is not all there yet."""
         buffer = self._buffer
         if not CAPTURE.startswith(buffer[:4]) or (len(buffer) > 4 and buffer[4] != 0):
-            raise WebmError("these bytes are not Ogg: start the recorder anew")
+            raise ContainerError("these bytes are not Ogg: start the recorder anew")
         if len(buffer) < _HEADER_BYTES:
             return None
         content_at = _HEADER_BYTES + buffer[26]
@@ -100,7 +100,7 @@ class OggDemuxer:
         if page.granule is not None and not page.flags & _LAST:  # the last one may be cut short
             at = page.granule - sum(lengths)
         if not -_MOST_SAMPLES <= at < _LATEST_SAMPLE:
-            raise WebmError("a packet at a time that no recording has")
+            raise ContainerError("a packet at a time that no recording has")
         blocks: list[Block] = []
         for packet, samples in zip(audio, lengths, strict=True):
             blocks.append(Block(at / _SAMPLES_PER_MS, packet))
@@ -119,7 +119,7 @@ class OggDemuxer:
             self._packet += page.content[at : at + size]
             at += size
             if len(self._packet) > MOST_PACKET_BYTES:
-                raise WebmError(f"a packet of more than {MOST_PACKET_BYTES} bytes")
+                raise ContainerError(f"a packet of more than {MOST_PACKET_BYTES} bytes")
             if size < 255:
                 packets.append(bytes(self._packet))
                 self._packet.clear()
@@ -127,7 +127,7 @@ class OggDemuxer:
 
 
 def packet_samples(packet: bytes) -> int:
-    """How long an Opus packet is, at 48 kHz (RFC 6716, 3.1). Raises WebmError."""
+    """How long an Opus packet is, at 48 kHz (RFC 6716, 3.1). Raises ContainerError."""
     config, code = packet[0] >> 3, packet[0] & 3
     if config < 12:
         frame = _SILK[config % 4]
@@ -135,5 +135,5 @@ def packet_samples(packet: bytes) -> int:
         frame = _HYBRID[config % 2] if config < 16 else _CELT[config % 4]
     count = (1, 2, 2)[code] if code < 3 else (packet[1] & 0x3F if len(packet) > 1 else 0)
     if not 0 < frame * count <= _MOST_SAMPLES:
-        raise WebmError("a packet that is not Opus")
+        raise ContainerError("a packet that is not Opus")
     return frame * count

@@ -1,8 +1,10 @@
 """One speaker stream: which chunk comes next, and when it was spoken by our clock. Pure.
 
 **Numbers.** Chunks are taken in order. One that was taken before is a repeat (a client resends
-what was not acknowledged). One further on means that those between will not come any more on
-this ordered connection (refused, or lost with a client that was closed): the hole is declared.
+what was not acknowledged). Of a stream that another gateway had it knows what the session's row
+says, so that ``pipelines/session/order.py`` has the last word. One further on means that those
+between will not come any more on this ordered connection (refused, or lost with a client that was
+closed): the hole is declared.
 
 **Clock.** A chunk leaves the client when its last sample is there, so received - timestamp -
 duration is the speaker's clock error plus the way; the smallest seen is the best estimate.

@@ -1,4 +1,4 @@
-"""Opus packets to chunks of 16 kHz mono samples that keep time. Pure.
+"""Packets of sound to chunks of 16 kHz mono samples that keep time. Pure.
 
 A hole in the media clock (lost packets, a sender that sends nothing in silence) of up to
 ``LONGEST_FILL_S`` is filled to its length: as ``concealment`` does it, then with silence.
@@ -14,14 +14,17 @@ import av
 import numpy as np
 
 from ingest_gateway.audio_in.concealment import TAIL_SAMPLES, Stereo, concealed
+from ingest_gateway.audio_in.packet_decoders import (
+    DECODED_RATE_HZ,
+    OpusDecoder,
+    PacketDecoder,
+)
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
-OPUS_RATE_HZ = 48_000
 CHUNK_SAMPLES = 4096
 LONGEST_FILL_S = 2.0
 _BACK_S = 1.0
 _CHANNELS = 2
-_RATIO = OPUS_RATE_HZ // SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,21 @@ class TimedPcm:
     pcm: bytes
 
 
-class OpusError(ValueError):
-    """A packet that is not Opus. The cutter goes on with the next one."""
-
-
 class SpeechCutter:
-    """``tolerance_samples`` (48 kHz): how far packet times may be off without being a hole."""
+    """``tolerance_samples`` (48 kHz): how far packet times may be off without being a hole.
+    ``decoder`` None: of Opus."""
 
-    def __init__(self, tolerance_samples: int = 0, chunk_samples: int = CHUNK_SAMPLES) -> None:
+    def __init__(
+        self,
+        tolerance_samples: int = 0,
+        chunk_samples: int = CHUNK_SAMPLES,
+        decoder: PacketDecoder | None = None,
+    ) -> None:
         self.filled_samples = 0
         """Put into holes, at 48 kHz."""
         self._tolerance = tolerance_samples
         self._chunk_bytes = chunk_samples * BYTES_PER_SAMPLE
-        self._decoder = _decoder()
+        self._decoder = decoder or OpusDecoder()
         self._tail: Stereo = np.zeros((0, _CHANNELS), np.int16)
         self._resampler = _resampler()
         self._expected: int | None = None
@@ -55,15 +60,15 @@ class SpeechCutter:
     def add(self, at_sample: int, payload: bytes, now_ms: int) -> list[TimedPcm]:
         """Chunks that this packet completes. ``now_ms``: when a run that it begins begins.
 
-        Raises OpusError; the packet's time is then a hole.
+        Raises PacketError; the packet's time is then a hole.
         """
-        frames = self._decoded(payload)
+        frames = self._decoder.decode(payload)
         chunks: list[TimedPcm] = []
         hole = 0 if self._expected is None else at_sample - self._expected
         if (
             self._expected is None
-            or hole > LONGEST_FILL_S * OPUS_RATE_HZ
-            or hole < -_BACK_S * OPUS_RATE_HZ
+            or hole > LONGEST_FILL_S * DECODED_RATE_HZ
+            or hole < -_BACK_S * DECODED_RATE_HZ
         ):
             chunks += self.flush()
             self._begin_run(at_sample, now_ms)
@@ -87,20 +92,12 @@ class SpeechCutter:
         self._resampler = _resampler()
         self._tail = self._tail[:0]
 
-    def _decoded(self, payload: bytes) -> list[av.AudioFrame]:
-        if not payload:  # to FFmpeg an empty packet is the end of everything
-            raise OpusError("an Opus packet holds at least one byte")
-        try:
-            return self._decoder.decode(av.Packet(payload))
-        except av.FFmpegError as error:
-            raise OpusError("this packet is not Opus") from error
-
     def _fill(self, samples: int) -> None:
         self.filled_samples += samples
         filled = concealed(self._tail, samples)
         self._tail = np.concatenate([self._tail, filled])[-TAIL_SAMPLES:]
         frame = av.AudioFrame.from_ndarray(filled.reshape(1, -1), format="s16", layout="stereo")
-        frame.sample_rate = OPUS_RATE_HZ
+        frame.sample_rate = DECODED_RATE_HZ
         self._go_on(frame)
 
     def _go_on(self, frame: av.AudioFrame) -> None:
@@ -115,14 +112,6 @@ class SpeechCutter:
         at_ms = self._run_at_ms + self._run_samples * 1000 // SAMPLE_RATE_HZ
         self._run_samples += len(pcm) // BYTES_PER_SAMPLE
         return TimedPcm(at_ms, pcm)
-
-
-def _decoder() -> av.AudioCodecContext:
-    decoder = av.CodecContext.create("libopus", "r")
-    decoder.sample_rate = OPUS_RATE_HZ
-    decoder.format = "s16"
-    decoder.layout = "stereo"
-    return decoder
 
 
 def _resampler() -> av.AudioResampler:

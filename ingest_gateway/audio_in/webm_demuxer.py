@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingest_gateway.audio_in.containers import Block, ContainerError
+
 MOST_ELEMENTS = 1_000
 """In one piece: MediaRecorder writes 50 a second at most, and each costs some microseconds."""
 _MOST_CHILDREN = 256
@@ -35,18 +37,6 @@ _LACING = 0x06
 _MS_NS = 1_000_000
 
 
-class WebmError(ValueError):
-    """Not a WebM stream with Opus, or not from its beginning. The message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One Opus packet; ``at_ms`` by the recorder's clock."""
-
-    at_ms: float
-    payload: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class _Element:
     """``size`` None: unknown, as live writers leave it. ``start``: of its content."""
@@ -66,7 +56,7 @@ class WebmDemuxer:
         self._cluster_at = 0
 
     def feed(self, data: bytes) -> list[Block]:
-        """The packets that are complete by now. Raises WebmError: it is of no more use then."""
+        """The packets that are complete. Raises ContainerError: it is of no more use then."""
         self._buffer += data
         blocks: list[Block] = []
         at = 0
@@ -74,7 +64,7 @@ class WebmDemuxer:
         while True:
             elements += 1
             if elements > MOST_ELEMENTS:
-                raise WebmError(f"send at most {MOST_ELEMENTS} elements of WebM a message")
+                raise ContainerError(f"send at most {MOST_ELEMENTS} elements of WebM a message")
             skipped = min(self._skip_bytes, len(self._buffer) - at)
             self._skip_bytes -= skipped
             at += skipped
@@ -82,12 +72,12 @@ class WebmDemuxer:
             if element is None:
                 break
             if not self._started and element.element_id != _EBML:
-                raise WebmError("WebM begins with its header: start the recorder anew")
+                raise ContainerError("WebM begins with its header: start the recorder anew")
             if element.element_id in _ENTERED:
                 at = element.start
                 continue
             if element.size is None:
-                raise WebmError("an element of unknown size that is no segment or cluster")
+                raise ContainerError("an element of unknown size that is no segment or cluster")
             if element.element_id not in _READ:
                 if element.element_id == _EBML:
                     self._begin()
@@ -95,7 +85,7 @@ class WebmDemuxer:
                 self._skip_bytes = element.size
                 continue
             if element.size > MAX_ELEMENT_BYTES:
-                raise WebmError(f"an element of {element.size} bytes is too large")
+                raise ContainerError(f"an element of {element.size} bytes is too large")
             end = element.start + element.size
             if end > len(self._buffer):
                 break
@@ -119,7 +109,7 @@ class WebmDemuxer:
         elif element_id == _CLUSTER_TIMESTAMP:
             self._cluster_at = _number(content)
         elif self._track is None:
-            raise WebmError("a block before the tracks")
+            raise ContainerError("a block before the tracks")
         else:
             block = self._block(content)
             if block is not None:
@@ -129,15 +119,15 @@ class WebmDemuxer:
         """None: of another track."""
         size = _width(content[0], 8) if content else 0
         if not size or len(content) < size + 3:
-            raise WebmError("a block that is too short")
+            raise ContainerError("a block that is too short")
         if _number(content[:size]) & ~(1 << 7 * size) != self._track:
             return None
         offset = int.from_bytes(content[size : size + 2], signed=True)
         if content[size + 2] & _LACING:
-            raise WebmError("a block with lacing")
+            raise ContainerError("a block with lacing")
         at_ms = (self._cluster_at + offset) * self._scale_ns / _MS_NS
         if not -_LATEST_MS < at_ms < _LATEST_MS:
-            raise WebmError("a block at a time that no recording has")
+            raise ContainerError("a block at a time that no recording has")
         return Block(at_ms, content[size + 3 :])
 
 
@@ -147,13 +137,13 @@ def _element(buffer: bytes | bytearray, at: int) -> _Element | None:
         return None
     id_bytes = _width(buffer[at], 4)
     if not id_bytes:
-        raise WebmError("these bytes are not WebM")
+        raise ContainerError("these bytes are not WebM")
     size_at = at + id_bytes
     if size_at >= len(buffer):
         return None
     size_bytes = _width(buffer[size_at], 8)
     if not size_bytes:
-        raise WebmError("these bytes are not WebM")
+        raise ContainerError("these bytes are not WebM")
     start = size_at + size_bytes
     if start > len(buffer):
         return None
@@ -170,19 +160,19 @@ def _width(first: int, longest: int) -> int:
 
 def _number(data: bytes | bytearray) -> int:
     if len(data) > _LONGEST_NUMBER_BYTES:
-        raise WebmError(f"a number of {len(data)} bytes")
+        raise ContainerError(f"a number of {len(data)} bytes")
     return int.from_bytes(data)
 
 
 def _opus_track(tracks: bytes) -> int:
-    """The number of the first Opus track. Raises WebmError."""
+    """The number of the first Opus track. Raises ContainerError."""
     for entry in _children(tracks):
         if entry[0] != _TRACK_ENTRY:
             continue
         fields = dict(_children(entry[1]))
         if fields.get(_CODEC_ID, b"").rstrip(b"\0") == b"A_OPUS" and _TRACK_NUMBER in fields:
             return _number(fields[_TRACK_NUMBER])
-    raise WebmError("no Opus in this WebM: record with audio/webm;codecs=opus")
+    raise ContainerError("no Opus in this WebM: record with audio/webm;codecs=opus")
 
 
 def _children(content: bytes) -> list[tuple[int, bytes]]:
@@ -190,10 +180,10 @@ def _children(content: bytes) -> list[tuple[int, bytes]]:
     at = 0
     while at < len(content):
         if len(found) >= _MOST_CHILDREN:
-            raise WebmError("more tracks than a recorder writes")
+            raise ContainerError("more tracks than a recorder writes")
         element = _element(content, at)
         if element is None or element.size is None or element.start + element.size > len(content):
-            raise WebmError("these bytes are not WebM")
+            raise ContainerError("these bytes are not WebM")
         at = element.start + element.size
         found.append((element.element_id, content[element.start : at]))
     return found

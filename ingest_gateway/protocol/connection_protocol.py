@@ -87,9 +87,9 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class WebmFragment:
-    """A piece of what a MediaRecorder writes, WebM or Ogg (legacy input); ``timestamp_ms``: when it
-    began."""
+class RecorderFragment:
+    """A piece of what a MediaRecorder writes: WebM, Ogg or MP4 (legacy input). ``timestamp_ms``:
+    when it began."""
 
     session_id: str
     sequence: int | None
@@ -102,7 +102,7 @@ class Refused:
     error: ErrorMessage
 
 
-Event = Command | Audio | WebmFragment | Refused
+Event = Command | Audio | RecorderFragment | Refused
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
@@ -225,9 +225,9 @@ class ConnectionProtocol:
         return [message]
 
     def _audio_chunk(self, message: AudioChunkMessage) -> list[Event]:
-        audio: Audio | WebmFragment
-        if message.format in ("webm", "ogg"):
-            audio = WebmFragment(
+        audio: Audio | RecorderFragment
+        if message.format in ("webm", "ogg", "mp4"):
+            audio = RecorderFragment(
                 message.session_id, message.sequence, message.timestamp, _bytes_of(message)
             )
         else:

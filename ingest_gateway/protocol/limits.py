@@ -15,7 +15,9 @@ class Limits:
     session, and ``joins_per_minute`` are the ids and codes that lead nowhere.
     ``guesses_per_minute`` are those of everybody together, ``code_guesses_per_minute`` everybody's
     of one session's access code. ``languages_per_session``: with listeners at a time, beside those
-    that its speaker named; a session may have a number of its own."""
+    that its speaker named; a session may have a number of its own. ``lost_listener_ms``: for how
+    long a language stays active for a listener whose connection was lost, so that who comes back
+    has missed nothing."""
 
     creates_per_minute: int = 5
     joins_per_minute: int = 60
@@ -36,6 +38,7 @@ class Limits:
     ack_every_ms: int = 250
 
     heartbeat_timeout_ms: int = 60_000
+    lost_listener_ms: int = 30_000
     without_speaker_ms: int = 10 * 60_000
     session_lifetime_ms: int = 8 * 3600_000
 

@@ -23,6 +23,7 @@ TimestampMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
 
 
 Secret = Annotated[str, Meta(max_length=128)]
+Minutes = Annotated[int, Meta(ge=1, le=8 * 60)]
 AccessCode = Annotated[str, Meta(min_length=6, max_length=32)]
 ListeningBy = Literal["id", "link"]
 """What lets a listener in: the session's id as well as its link, or the link alone."""
@@ -38,6 +39,8 @@ class CreateSession(ClientMessage, frozen=True):
     quality_tier: Literal["standard", "premium"] = "standard"
     max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
     """That may be listened to at a time, where no target languages are named."""
+    max_minutes: Minutes | None = None
+    """After which the session ends by itself."""
     listening: ListeningBy | None = None
     """None: as the gateway's option says."""
     access_code: AccessCode | None = None
@@ -227,6 +230,7 @@ class SessionView(Struct, frozen=True, rename="camel"):
     access_code: str | UnsetType | None = UNSET
     locked: bool | UnsetType = UNSET
     max_languages: int | UnsetType | None = UNSET
+    max_minutes: int | UnsetType | None = UNSET
 
 
 class SessionCreated(SessionView, ServerMessage, frozen=True, tag="sessionCreated"): ...

@@ -8,12 +8,12 @@ audio inside them. It says nothing back: a join that was refused is a message to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.protocol.messages import HeartbeatAck, JoinSession, encode
+from ingest_gateway.protocol.messages import HeartbeatAck, ServerMessage, encode
 from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.ids import new_connection_id
 
@@ -27,9 +27,18 @@ _QUEUED = 4
 
 
 class EventLine:
-    def __init__(self, gateway: Gateway, peer: Peer, wanted: JoinSession) -> None:
+    """``action`` is what ``join`` does for the new connection; its answer is the first message."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        peer: Peer,
+        action: str,
+        join: Callable[[Connection], Awaitable[ServerMessage]],
+    ) -> None:
         self._gateway = gateway
-        self._wanted = wanted
+        self._action = action
+        self._join = join
         self._queue: asyncio.Queue[str | None] = asyncio.Queue(_QUEUED)
         self._gone = asyncio.Event()
         now_ms = gateway.needs.now_ms()
@@ -46,13 +55,13 @@ class EventLine:
         """Until nobody reads any more, or the gateway ends it."""
         gateway, connection = self._gateway, self._connection
         try:
-            joined = await gateway.listeners.join(connection, self._wanted)
+            joined = await self._join(connection)
         except Refusal as refusal:
-            await self._end_with(encode(refusal.answer("joinSession")))
+            await self._end_with(encode(refusal.answer(self._action)))
             return
         except ConnectorError:
             busy = Refusal("INTERNAL", "a service does not answer: try again")
-            await self._end_with(encode(busy.answer("joinSession")))
+            await self._end_with(encode(busy.answer(self._action)))
             return
         gateway.hub.add(connection)
         connection.send(joined)
@@ -73,7 +82,7 @@ class EventLine:
                 task.cancel()
             await asyncio.gather(writing, leaving, return_exceptions=True)
             gateway.hub.drop(connection)
-            await gateway.conversation(connection).closed()
+            await gateway.conversation(connection).closed(is_lost=True)  # it cannot say goodbye
 
     async def read(self) -> AsyncGenerator[bytes, None]:
         """The events, for the answer's body."""

@@ -147,6 +147,14 @@ class StageTaken(Struct, frozen=True, rename="camel"):
     retention_days: int
 
 
+class ErasedView(Struct, frozen=True, rename="camel"):
+    """What was removed at once. It is looked for once more after three minutes. Backups of tables
+    (point-in-time recovery) and the audio stream keep theirs for as long as docs/data.md says."""
+
+    objects: int
+    rows: int
+
+
 def room_link(room: Room) -> str:
     """The secret stands behind the ``#``, which browsers send to nobody."""
     return f"/room/{room.room_id}#{room.secret}"

@@ -16,6 +16,7 @@ from litestar import MediaType, Response, get
 
 from connectors.interfaces.notifier import Audience
 from ingest_gateway.protocol.messages import CreateSession, ErrorCode, SessionView
+from ingest_gateway.rooms.messages import ErasedView
 from ingest_gateway.routes.connections import Delivery
 from ingest_gateway.routes.openapi_operations import JSON, ROOM_OPERATIONS, Body, Operation
 from ingest_gateway.routes.pages import Offer
@@ -68,6 +69,14 @@ OPERATIONS = (
     ),
     Operation(
         "delete", "/sessions/{session_id}", "End a session.", 200, "speaker", answer=SessionView
+    ),
+    Operation(
+        "delete",
+        "/sessions/{session_id}/data",
+        "Delete all that is kept of a session; it ends, if it goes on.",
+        200,
+        "speaker",
+        answer=ErasedView,
     ),
     Operation(
         "get",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from ingest_gateway.rooms.messages import (
+    ErasedView,
     EventPlan,
     EventView,
     EventWish,
@@ -22,7 +23,6 @@ from ingest_gateway.rooms.messages import (
     TalkSheet,
     TalkWish,
 )
-from ingest_gateway.routes.rooms import ErasedView
 
 Method = Literal["get", "post", "patch", "delete"]
 Body = type[msgspec.Struct] | str
@@ -80,6 +80,14 @@ ROOM_OPERATIONS = (
         "A room by its link: the key in x-room-key, the code in x-access-code.",
         200,
         answer=RoomDoor,
+    ),
+    Operation(
+        "get",
+        f"{_ROOM}/events",
+        "What who is in a room is told, as server-sent events: for networks that break WebSockets.",
+        200,
+        answer="text/event-stream",
+        query=(("key", {"type": "string"}), ("code", {"type": "string"})),
     ),
     Operation("post", "/talks", "Plan a talk in a room.", 201, "speaker", TalkWish, OwnTalkView),
     Operation("get", _TALK, "A talk as its speaker sees it.", 200, "speaker", answer=TalkSheet),

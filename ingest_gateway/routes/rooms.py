@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
-from msgspec import Struct
 
 from connectors.interfaces.erasure import Erased
 from ingest_gateway.access.auth import CODE_HEADER
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.messages import JoinRoom
 from ingest_gateway.rooms.messages import (
+    ErasedView,
     EventPlan,
     EventWish,
     RoomDoor,
@@ -30,14 +30,6 @@ from ingest_gateway.routes.callers import AnyRequest, ItsGateway, peer_of
 from ingest_gateway.sessions.speakers import known
 
 ROOM_KEY_HEADER = "x-room-key"
-
-
-class ErasedView(Struct, frozen=True, rename="camel"):
-    """What was removed at once. It is looked for once more after three minutes. Backups of tables
-    (point-in-time recovery) and the audio stream keep theirs for as long as docs/data.md says."""
-
-    objects: int
-    rows: int
 
 
 @post("/events")

@@ -21,7 +21,10 @@ from ingest_gateway.protocol.messages import (
     FeedbackKind,
     Language,
     ListeningBy,
+    Minutes,
 )
+from ingest_gateway.rooms.messages import ErasedView
+from ingest_gateway.rooms.speaker_links import talk_of
 from ingest_gateway.routes.bodies import json_answer, read_body
 from ingest_gateway.routes.callers import AnyRequest, ItsGateway, is_on_this_machine, peer_of
 from ingest_gateway.sessions.ids import is_listener_id, memorable_id
@@ -45,6 +48,7 @@ class SessionPatch(Struct, frozen=True, rename="camel"):
     locked: bool | None = None
     new_listening_key: bool = False
     max_languages: Annotated[int, Meta(ge=1, le=64)] | None = None
+    max_minutes: Minutes | None = None
 
     def listening_wish(self) -> ListeningWish:
         return ListeningWish(
@@ -53,6 +57,7 @@ class SessionPatch(Struct, frozen=True, rename="camel"):
             locked=self.locked,
             new_key=self.new_listening_key,
             max_languages=self.max_languages,
+            max_minutes=self.max_minutes,
         )
 
 
@@ -127,6 +132,19 @@ async def delete_session(
     identity = known(peer_of(request, gateway))
     live = await gateway.speakers.end(identity, session_id)
     return json_answer(session_view(live.row.info, identity.subject))
+
+
+@delete("/sessions/{session_id:str}/data", status_code=200)
+async def erase_session(
+    session_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+) -> Response[bytes]:
+    """Delete all that is kept of it; it ends, if it goes on."""
+    identity = known(peer_of(request, gateway))
+    if talk_of(identity) is not None:
+        raise Refusal("FORBIDDEN", "a talk is deleted by the organiser of its room")
+    live = await gateway.speakers.end(identity, session_id)
+    erased = await gateway.deletions.erase(session_id, live.row.info.created_at_ms)
+    return json_answer(ErasedView(erased.objects, erased.rows))
 
 
 @get("/sessions/{session_id:str}/listeners")
@@ -250,6 +268,7 @@ SESSION_ROUTES = [
     get_session,
     patch_session,
     delete_session,
+    erase_session,
     give_feedback,
     list_listeners,
     remove_listener,

@@ -18,10 +18,10 @@ from ingest_gateway.protocol.connection_protocol import (
     Command,
     ConnectionProtocol,
     Event,
+    RecorderFragment,
     Refusal,
     Refused,
     Speaking,
-    WebmFragment,
     action_of,
 )
 from ingest_gateway.protocol.limits import Limits, TokenBucket
@@ -56,7 +56,7 @@ from ingest_gateway.sessions.token_watch import TokenWatch
 from ingest_gateway.sessions.views import broadcast_state, session_created
 
 if TYPE_CHECKING:
-    from ingest_gateway.audio_in.webm_input import WebmInput
+    from ingest_gateway.audio_in.recorder_input import RecorderInput
 
 _CONTROL_NAMES = {
     PauseBroadcast: "pause",
@@ -93,7 +93,7 @@ class Conversation:
         self.protocol = ConnectionProtocol(
             services.limits, f"stream-{connection.connection_id}", now_ms
         )
-        self._webm: WebmInput | None = None  # most speakers send samples
+        self._webm: RecorderInput | None = None  # most speakers send samples
         limits = services.limits
         self._frames = TokenBucket(limits.frames_per_s, limits.frame_burst, now_ms)
 
@@ -113,13 +113,17 @@ class Conversation:
         finally:
             self._connection.is_taking = False
 
-    async def closed(self) -> None:
-        """The socket is gone: leave what was joined."""
+    async def closed(self, *, is_lost: bool = False) -> None:
+        """The socket is gone: leave what was joined. ``is_lost``: nobody closed it, and its client
+        may come back."""
         role = self.protocol.role
         try:
             if isinstance(role, Speaking):
                 await self._services.speakers.disconnected(self._connection, role.session_id)
-            await self._services.listeners.leave(self._connection)
+            if is_lost:
+                await self._services.listeners.lose(self._connection)
+            else:
+                await self._services.listeners.leave(self._connection)
         except ConnectorError as error:
             # The row expires by itself and the counter is mended.
             _log.warning("connection %s: %s", self._connection.connection_id, error)
@@ -129,12 +133,12 @@ class Conversation:
         if isinstance(event, Refused):
             self._refuse(event.error)
             return False
-        action = "audioChunk" if isinstance(event, Audio | WebmFragment) else action_of(event)
+        action = "audioChunk" if isinstance(event, Audio | RecorderFragment) else action_of(event)
         try:
             if isinstance(event, Audio):
                 await self._audio(event)
-            elif isinstance(event, WebmFragment):
-                await self._webm_fragment(event)
+            elif isinstance(event, RecorderFragment):
+                await self._recorder_fragment(event)
             else:
                 answer = await self._command(event)
                 if answer is not None:
@@ -165,11 +169,11 @@ class Conversation:
             self._services.intake.slow_down(self._connection, audio.session_id)
             await asyncio.sleep(wait_ms / 1000)
 
-    async def _webm_fragment(self, fragment: WebmFragment) -> None:
+    async def _recorder_fragment(self, fragment: RecorderFragment) -> None:
         # Not above: functions, which refuse these messages, have no codec.
-        from ingest_gateway.audio_in.webm_input import WebmInput
+        from ingest_gateway.audio_in.recorder_input import RecorderInput
 
-        self._webm = self._webm or WebmInput()
+        self._webm = self._webm or RecorderInput()
         for audio in self._webm.take(fragment):
             await self._audio(audio)
 

@@ -42,13 +42,11 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission, refusal_of
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
-from schemas.session_info import SessionInfo
+from ingest_gateway.sessions.talk_caps import TalkCaps
 from schemas.values import ControlKind
 
 CLOSE_REMOVED = 4403
 FULL_RETRY_MS = 10_000
-MOST_LANGUAGES = "maxLanguages"
-"""In a session's row (``SessionInfo.extra``), if its owner gave a number."""
 _CAPABILITIES = (INLINE_AUDIO, PARTIAL_CAPTIONS, CAPTIONS_ONLY)
 
 _log = logging.getLogger(__name__)
@@ -68,8 +66,18 @@ class ListenerDependencies:
     now_ms: Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A listener without a connection: still counted, until it is back or ``until_ms``."""
+
+    session_id: str
+    listener_id: str
+    until_ms: int
+
+
 class Listeners:
     def __init__(self, needs: ListenerDependencies) -> None:
+        self._lost: dict[str, _Lost] = {}
         self._needs = needs
         self._live = needs.live
         self._hub = needs.hub
@@ -87,6 +95,11 @@ class Listeners:
         connection.listener_id = admitted.listener_id or connection.listener_id or new_listener_id()
         connection.by_secret = admitted.by_secret
         await self._listen(connection, live, language, capabilities)
+        await self._forget_lost(
+            lambda lost: (
+                lost.listener_id == connection.listener_id and lost.session_id == live.session_id
+            )
+        )
         joined = await self._joined(live, language, wanted.since_sequence)
         seat = admitted.rules.seat(connection.listener_id)
         return joined if seat is None else msgspec.structs.replace(joined, seat=seat)
@@ -100,8 +113,37 @@ class Listeners:
         await self._listen(connection, live, language, connection.capabilities)
         return await self._joined(live, language, None)
 
+    async def lose(self, connection: Connection) -> None:
+        """Its connection is gone without a word: its language stays active for a while, so that
+        there is nothing that it misses when it comes back."""
+        session_id, listener_id = connection.session_id, connection.listener_id
+        if session_id is None:
+            return
+        self._hub.stop_listening(connection)
+        await self.keep_lost(session_id, connection.connection_id, listener_id)
+
+    async def keep_lost(self, session_id: str, connection_id: str, listener_id: str) -> None:
+        """Count it for ``lost_listener_ms`` more. If this gateway ends before that, the row
+        expires, and another gateway mends the counter."""
+        until_ms = self._now_ms() + self._needs.limits.lost_listener_ms
+        self._lost[connection_id] = _Lost(session_id, listener_id, until_ms)
+        await self._live.ask(lambda: self._live.tables.keep_connection(connection_id, until_ms))
+
+    def is_lost(self, connection_id: str) -> bool:
+        """Whether its listener may still come back."""
+        return connection_id in self._lost
+
+    async def forget_lost(self) -> None:
+        """Count down those that did not come back."""
+        await self._forget_lost(lambda lost: lost.until_ms <= self._now_ms())
+
+    async def _forget_lost(self, is_due: Callable[[_Lost], bool]) -> None:
+        for connection_id, lost in [each for each in self._lost.items() if is_due(each[1])]:
+            await self.forget(lost.session_id, connection_id)
+            self._lost.pop(connection_id, None)
+
     async def leave(self, connection: Connection) -> SessionLeft:
-        """Also for a connection that was lost. One that does not listen has left already."""
+        """One that does not listen has left already."""
         session_id = connection.session_id
         if session_id is None:
             return SessionLeft(session_id="")
@@ -183,7 +225,8 @@ class Listeners:
         )
         if info.target_languages or self._hub.listeners(live.session_id, language):
             return language  # its speaker named it, or it is translated already
-        most = most_languages(info, self._needs.limits.languages_per_session)
+        own = TalkCaps.of(info.extra).languages
+        most = self._needs.limits.languages_per_session if own is None else own
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(live.session_id))
         if language not in counts.languages and len(counts.languages) >= most:
             there = ", ".join(counts.languages)
@@ -285,9 +328,3 @@ class Listeners:
         if live.speaker is not None:
             heard = {language: counts.by_language[language] for language in counts.languages}
             live.speaker.send(ListenerCount(session_id=live.session_id, by_language=heard))
-
-
-def most_languages(info: SessionInfo, default: int) -> int:
-    """How many languages a session may be translated into at a time."""
-    own = info.extra.get(MOST_LANGUAGES, "")
-    return int(own) if own.isdecimal() else default

@@ -32,9 +32,9 @@ from ingest_gateway.sessions.event_publisher import EventPublisher
 from ingest_gateway.sessions.hub import Connection, Hub, Peer
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
-from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
+from ingest_gateway.sessions.talk_caps import TalkCaps
 from ingest_gateway.sessions.views import broadcast_state, talk_state
 from schemas.session_extra import ROOM_ID
 from schemas.session_info import SessionInfo
@@ -93,9 +93,8 @@ class Speakers:
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
         targets = self._needs.languages.choose_targets(source, wanted.target_languages)
-        most = wanted.max_languages
         rules = rules or self._rules(wanted)
-        own = rules.extra() | ({} if most is None else {MOST_LANGUAGES: str(most)})
+        own = rules.extra() | TalkCaps(wanted.max_languages, wanted.max_minutes).extra()
         for _ in range(_ID_ATTEMPTS):
             session_id = self._needs.new_session_id()
             if self._needs.channels.used and await self._is_taken(session_id):
@@ -188,14 +187,12 @@ class Speakers:
     async def set_listening(
         self, identity: Identity, session_id: str, wanted: ListeningWish
     ) -> LiveSession:
-        """Who may listen from now on, and to how many languages; whoever listens stays."""
+        """Who may listen from now on, to how many languages, how long; whoever listens stays."""
         live = await self._live.find_fresh(session_id, 0)
         self._must_be_speaker(live, identity)
         rules = wanted.applied(ListeningRules.of(live.row.info.extra))
         _check_code(rules.code)
-        extra = rules.extra()
-        if wanted.max_languages is not None:
-            extra[MOST_LANGUAGES] = str(wanted.max_languages)
+        extra = rules.extra() | TalkCaps(wanted.max_languages, wanted.max_minutes).extra()
         return await self._change(identity, session_id, SessionChange(extra=extra), None)
 
     async def end(self, identity: Identity, session_id: str) -> LiveSession:

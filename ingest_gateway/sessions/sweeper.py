@@ -16,6 +16,7 @@ from ingest_gateway.sessions.hub import Hub
 from ingest_gateway.sessions.listeners import Listeners
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.speakers import Speakers
+from ingest_gateway.sessions.talk_caps import TalkCaps
 
 CLOSE_SILENT = 4408
 SAVE_EVERY_S = 2.0
@@ -37,16 +38,18 @@ class Sweeper:
     deletions: Deletions
 
     async def recover(self) -> None:
-        """At the start: the connections of this gateway's earlier life are gone; count them out."""
+        """At the start: the connections of this gateway's earlier life are lost."""
         rows = await self.live.ask(lambda: self.live.tables.connections_of_gateway(self.gateway_id))
         for row in rows:
-            await self.listeners.forget(row.session_id, row.connection_id)
+            await self.listeners.keep_lost(row.session_id, row.connection_id, row.listener_id)
         if rows:
-            _log.info("counted out %d connections of an earlier life", len(rows))
+            _log.info("%d connections of an earlier life are lost", len(rows))
 
     async def run(self) -> None:
         await asyncio.gather(
-            _repeat(SAVE_EVERY_S, self.save_progress), _repeat(SWEEP_EVERY_S, self.sweep)
+            _repeat(SAVE_EVERY_S, self.save_progress),
+            _repeat(SAVE_EVERY_S, self.listeners.forget_lost),
+            _repeat(SWEEP_EVERY_S, self.sweep),
         )
 
     async def save_progress(self) -> None:
@@ -106,9 +109,11 @@ class Sweeper:
         self.captions.keep_only({live.session_id for live in self.live.all()})
 
     def is_over(self, row: SessionRow) -> bool:
-        """Whether it is to end by itself: too old, or too long without speaker."""
-        now_ms = self.now_ms()
-        if now_ms - row.info.created_at_ms >= self.limits.session_lifetime_ms:
+        """Whether it is to end by itself: too old, older than its owner lets it be, or too long
+        without speaker."""
+        now_ms, info = self.now_ms(), row.info
+        caps = TalkCaps.of(info.extra)
+        if now_ms >= caps.ends_at_ms(info.created_at_ms, self.limits.session_lifetime_ms):
             return True
         live = self.live.loaded(row.session_id)
         if live is not None and live.speaker is not None:

@@ -16,8 +16,8 @@ from ingest_gateway.protocol.messages import (
     TalkState,
 )
 from ingest_gateway.sessions.channels import channel_of
-from ingest_gateway.sessions.listeners import MOST_LANGUAGES
 from ingest_gateway.sessions.live_sessions import LiveSession, Standing
+from ingest_gateway.sessions.talk_caps import TalkCaps
 from schemas.session_info import SessionInfo
 
 
@@ -44,14 +44,15 @@ def session_view(info: SessionInfo, subject: str | None = None) -> SessionView:
 
 def _owners_view(view: SessionView, info: SessionInfo) -> SessionView:
     rules = ListeningRules.of(info.extra)
-    most = info.extra.get(MOST_LANGUAGES, "")
+    caps = TalkCaps.of(info.extra)
     return msgspec.structs.replace(
         view,
         listening_key=UNSET if rules.key is None else rules.key,
         listening="link" if rules.by_link else "id",
         access_code=rules.code,
         locked=rules.locked,
-        max_languages=int(most) if most.isdecimal() else None,
+        max_languages=caps.languages,
+        max_minutes=caps.minutes,
     )
 
 

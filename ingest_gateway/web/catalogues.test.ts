@@ -13,18 +13,33 @@ const ALL = readdirSync(LOCALES).flatMap((folder) =>
   readdirSync(join(LOCALES, folder)).map((name) => [folder, name.replace(".json", "")] as const),
 );
 
+const FOLDERS = readdirSync(LOCALES);
+const SOURCES = readdirSync(join(import.meta.dirname, "src"), { recursive: true })
+  .map(String)
+  .filter((name) => /\.tsx?$/.test(name))
+  .map((name) => readFileSync(join(import.meta.dirname, "src", name), "utf-8"))
+  .join("\n");
+
 it.each(ALL)("%s in %s is complete", (folder, tag) => {
   expect(faultsOf(read(folder, tag), tag, read(folder, "en"))).toEqual([]);
 });
 
-it("has four reviewed languages on every page, and eight more for listeners and speakers", () => {
+it("has five reviewed languages on every page, and seven more", () => {
   const reviewed = (folder: string) =>
     ALL.filter(([at, tag]) => at === folder && read(folder, tag).status === "reviewed");
-  expect(reviewed("listener").map(([, tag]) => tag)).toEqual(["ar", "de", "en", "es"]);
-  expect(reviewed("speaker").map(([, tag]) => tag)).toEqual(["ar", "de", "en", "es"]);
-  for (const folder of ["listener", "speaker", "trust"]) {
+  expect(reviewed("listener").map(([, tag]) => tag)).toEqual(["ar", "de", "en", "es", "pt"]);
+  expect(reviewed("speaker").map(([, tag]) => tag)).toEqual(["ar", "de", "en", "es", "pt"]);
+  expect(reviewed("organiser").map(([, tag]) => tag)).toEqual(["ar", "de", "en", "es", "pt"]);
+  for (const folder of FOLDERS) {
     expect(ALL.filter(([at]) => at === folder).length).toBeGreaterThanOrEqual(12);
   }
+});
+
+it.each(FOLDERS)("has no text in %s that no page shows", (folder) => {
+  const isShown = (id: string) =>
+    SOURCES.includes(`"${id}"`) || SOURCES.includes(`\`${id.split(".", 1).join()}.\${`);
+  const unused = Object.keys(read(folder, "en").messages).filter((id) => !isShown(id));
+  expect(unused).toEqual([]);
 });
 
 function file(messages: Record<string, string>): CatalogueFile {

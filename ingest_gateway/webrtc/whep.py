@@ -22,9 +22,9 @@ from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.connection_protocol import (
     Audio,
     ConnectionProtocol,
+    RecorderFragment,
     Refusal,
     Refused,
-    WebmFragment,
     action_of,
 )
 from ingest_gateway.protocol.messages import (
@@ -181,7 +181,7 @@ class WhepListener:
                     self._connection.send(HeartbeatAck())
                 case Refused():
                     self._connection.send(event.error)
-                case Audio() | WebmFragment():
+                case Audio() | RecorderFragment():
                     raise AssertionError("who listens has no stream")
                 case _:
                     refusal = Refusal("FORBIDDEN", "a track stays as it is: open another one")

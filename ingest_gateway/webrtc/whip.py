@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from aiortc import RTCDataChannel
 
 from connectors.interfaces.session_tables import PAUSED
-from ingest_gateway.audio_in.speech_cutter import OpusError, SpeechCutter, TimedPcm
+from ingest_gateway.audio_in.packet_decoders import PacketError
+from ingest_gateway.audio_in.speech_cutter import SpeechCutter, TimedPcm
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.sessions.hub import Connection, Peer
@@ -151,7 +152,7 @@ class WhipSpeaker:
         for packet in packets:
             try:
                 chunks = self._cutter.add(packet.at_sample, packet.payload, now_ms)
-            except OpusError:
+            except PacketError:
                 self._broken += 1
                 continue
             for chunk in chunks:

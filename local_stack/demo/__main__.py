@@ -31,7 +31,7 @@ from local_stack.processes import ProcessError, stop_on_terminate
 from local_stack.speech_engines import SPEECH, demo_engines
 from local_stack.stack import LocalStack, StackSettings
 from local_stack.talk import NoTalkError, Talk, make_talk
-from pipelines.sentences.settings import ReleaseName
+from pipelines.sentences.settings import ReleaseName, ReleaseSettings
 
 DIRECTORY = ROOT / "build" / "demo"
 SETTLE_TIMEOUT_S = 45.0
@@ -120,7 +120,7 @@ def main() -> int:
     parser.add_argument("--speech", default="local", choices=SPEECH)
     parser.add_argument("--segmentation", default="pause", choices=("pause", "window"))
     parser.add_argument(
-        "--release", default=ReleaseName.APPEND, choices=list(ReleaseName), type=ReleaseName
+        "--release", default=ReleaseSettings().release, choices=list(ReleaseName), type=ReleaseName
     )
     given = parser.parse_args()
     stop_on_terminate()

@@ -16,7 +16,7 @@ from local_stack.incidents.talk import GoingOn, ask, operations, session_now, ta
 from local_stack.proxies import Fault
 
 USUAL_LAG_S = 8.0
-"""A clip that comes no later is on time: the objective's 8 s."""
+"""A clip that comes no later is on time: a phrase of some words, and the services' time."""
 OLD_MS = 8_000
 """Records that wait for so long: words are said, cut and voiced in half of it."""
 _SLOW_S = 3.0

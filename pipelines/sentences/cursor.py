@@ -31,7 +31,8 @@ LONGEST_RATIO = 10
 LONGEST_EXTRA = 40
 """Characters; short texts may grow by more."""
 REPEATED_WORDS = 4
-"""So many words that come back as they were are not translated. Fewer may be names."""
+"""So many different words that come back as they were are not translated. Fewer may be names, or
+"no, no, no, no"."""
 MOST_TOKENS_A_WORD = 3
 """An engine that contradicts itself again and again releases no more than this before the end."""
 
@@ -164,7 +165,9 @@ class TranslationCursor:
         else:
             seam = seam_of(done, bare)
             at, contradicted = seam.at, seam.contradicted
-            self._drafts = [*self._drafts[1 - DRAFTS_KEPT :], Draft(self._stepped_words, bare)]
+            before = self._drafts[-1].words if self._drafts else 0
+            draft = Draft(self._stepped_words, bare, self._stepped_words - before)
+            self._drafts = [*self._drafts[1 - DRAFTS_KEPT :], draft]
             rest = len(tokens) - at
             count = rest if is_final else self._certain(done, rest)
         mark = self._late_mark(tokens, at) if count or is_final else ""
@@ -228,6 +231,7 @@ def _refused(source: str, translation: str) -> str:
         return "too long"
     words = [token.bare for token in tokens_of(source)]
     same = words == [token.bare for token in tokens_of(translation)]
-    if same and sum(map(bool, words)) >= REPEATED_WORDS and not all(map(str.isdigit, words)):
+    different = {word for word in words if word}
+    if same and len(different) >= REPEATED_WORDS and not all(map(str.isdigit, words)):
         return "source repeated"
     return ""

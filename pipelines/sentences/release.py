@@ -25,10 +25,12 @@ Bare = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A translation of the sentence's first ``words`` source words."""
+    """A translation of the sentence's first ``words`` source words, ``new_words`` of which came
+    since the draft before."""
 
     words: float
     bare: Bare
+    new_words: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +89,32 @@ class Agreement(ReleasePolicy):
 
     A span of words rather than a number of drafts: behind a recogniser words come in bursts, and
     two drafts that lie far apart say as much as three that lie near.
+
+    Where ``burst_words`` or more came at once, words are known late: what two words more have
+    confirmed is then released as well, less ``burst_margin`` tokens besides. That is 0.2 s sooner
+    in the mean and 0.5 s at p95, for 0.2 chrF; where words come one by one it would cost 1.3.
     """
 
     span_words: float = 3
     margin: int = 0
+    burst_words: float = 3
+    burst_span_words: float = 2
+    burst_margin: int = 1
 
     def certain(self, released: Bare, drafts: Sequence[Draft]) -> int:
-        agreeing = self._agreeing(drafts)
-        rests = [draft.bare[seam_of(released, draft.bare).at :] for draft in agreeing]
-        return max(0, _common(rests) - self.margin)
+        count = self._agreed(released, drafts, self.span_words) - self.margin
+        if any(draft.new_words >= self.burst_words for draft in drafts):
+            sooner = self._agreed(released, drafts, self.burst_span_words)
+            count = max(count, sooner - self.margin - self.burst_margin)
+        return max(0, count)
 
-    def _agreeing(self, drafts: Sequence[Draft]) -> Sequence[Draft]:
-        """The last drafts up to the first that lies far enough back; none when none does."""
+    def _agreed(self, released: Bare, drafts: Sequence[Draft], span_words: float) -> int:
+        """Of the last drafts up to the first that lies far enough back; 0 when none does."""
         for back in range(2, len(drafts) + 1):
-            if drafts[-1].words - drafts[-back].words >= self.span_words:
-                return drafts[-back:]
-        return ()
+            if drafts[-1].words - drafts[-back].words >= span_words:
+                near = drafts[-back:]
+                return _common([each.bare[seam_of(released, each.bare).at :] for each in near])
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

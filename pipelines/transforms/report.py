@@ -1,4 +1,8 @@
-"""Behind the last step: one log line per outcome, and the latency of every stage as a metric."""
+"""Behind the last step: the latency of every stage as a metric, and a log line for each outcome.
+
+A clip that all its listeners took is told of at DEBUG: at 600 sessions those were 885 lines a
+second, and one in fifteen of the workers' CPU samples.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,9 @@ class ReportOutcome(beam.DoFn):
             self._total.update(total_ms)
         else:
             self._skipped.inc()
-        _log.info(
+        is_usual = outcome.clip_key is not None and outcome.notified == outcome.listeners
+        _log.log(
+            logging.DEBUG if is_usual else logging.INFO,
             "outcome session=%s number=%d language=%s skipped=%s notified=%d of %d",
             outcome.session_id,
             outcome.number,

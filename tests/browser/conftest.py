@@ -136,15 +136,19 @@ class Stage:
     async def speaker(self) -> tuple[Client, str]:
         """One who is no page, and a new session. It gives a sign of itself as pages do."""
         client, session_id = await self.gateway.speaker()
+        self.give_signs(client)
+        return client, session_id
 
-        async def give_signs() -> None:
+    def give_signs(self, client: Client) -> None:
+        """As a page whose speaker says nothing, until the test ends."""
+
+        async def give() -> None:
             with contextlib.suppress(ConnectionClosed):
                 while True:
                     await client.send("heartbeat")
                     await asyncio.sleep(1)
 
-        self.signs.append(asyncio.create_task(give_signs()))
-        return client, session_id
+        self.signs.append(asyncio.create_task(give()))
 
     async def listening(self, session_id: str, *, touched: bool = True, **options: Any) -> Page:
         """A page that listens in Spanish. ``touched``: the language was chosen on it; otherwise

@@ -4,6 +4,7 @@ page opens, says so, and holds nothing of a talk."""
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.browser.clip_server import tone_clip
 from tests.browser.conftest import Stage
 from tests.browser.listener_page import pieces
 from tests.browser.wire import Wire
+from tests.integration.gateway.test_rooms import Clock, Venue
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -53,6 +55,35 @@ async def test_captions_come_where_websockets_break(stage: Stage) -> None:
     await speaker.ask("endSession", "broadcastState", sessionId=session_id)
     await expect(page.get_by_role("heading", name="Could you follow the talk?")).to_be_visible()
     await context.close()
+
+
+async def test_a_room_is_followed_where_websockets_break(stage: Stage) -> None:
+    venue = Venue(stage.gateway, Clock())
+    room = await venue.room(languages=["es"])
+    talks = [await venue.talk(room, title) for title in ("Tides", "Winds")]
+    context = await stage.browser.new_context(locale="en-US")
+    await context.add_init_script(BROKEN_SOCKETS)
+    page = await context.new_page()
+    await page.goto(stage.wire.url + room["link"])
+    await page.get_by_role("button", name="Español").click()
+    state, notice = page.locator("header .state"), page.locator(".room-notice")
+    await expect(notice).to_contain_text("Tides")
+    for number, talk in enumerate(talks):
+        speaker = await venue.speak(talk)
+        stage.give_signs(speaker)
+        await expect(state).to_have_text("Live")
+        session_id = (await venue.take(talk))["sessionId"]
+        await stage.until(partial(has_listener, stage, session_id))
+        await stage.say(session_id, 0, 600, transcript=f"charla {number}")
+        await expect(pieces(page)).to_have_text([f"charla {number}"])
+        await venue.leave(talk)
+    await expect(notice).to_contain_text("All talks here are over")
+    await venue.http.aclose()
+    await context.close()
+
+
+def has_listener(stage: Stage, session_id: str) -> bool:
+    return len(stage.gateway.gateway.hub.listeners(session_id, "es")) == 1
 
 
 async def test_captions_come_at_three_kilobytes_a_second(stage: Stage) -> None:

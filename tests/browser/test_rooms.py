@@ -98,7 +98,7 @@ async def test_a_listener_stays_through_three_talks_of_three_speakers(stage: Sta
             await stage.picture(speaker, "room-speaker")
             await stage.picture(listener, "room-live")
             await speaker.get_by_role("button", name="Pause").click()
-            await expect(listener.locator("header .state")).to_have_text("The speaker pauses")
+            await expect(listener.locator("header .state")).to_have_text("The talk is paused")
         await end_talk(speaker)
         if number < 2:
             await expect(listener.locator(".room-notice")).to_contain_text(TITLES[number + 1])
@@ -140,3 +140,15 @@ async def test_a_room_asks_for_its_code_and_a_wrong_link_says_so(stage: Stage) -
     await expect(lost.get_by_role("alert")).to_contain_text("leads to no room")
     wrong = await stage.open("/speak/calm-harbour-412.1#guessed")
     await expect(wrong.get_by_role("alert")).to_contain_text("leads to no talk")
+
+
+async def test_a_full_room_says_so_before_a_language_is_chosen(stage: Stage) -> None:
+    organiser, olga = stage.gateway.gateway.organiser, Identity("olga")
+    event = await organiser.create_event(olga, EventWish("Tides"))
+    room = await organiser.create_room(olga, RoomWish(event.event_id, "Hall", most_listeners=1))
+    first = await stage.open(room_link(room), phone=True)
+    await expect(first.get_by_role("heading", name="Choose your language")).to_be_visible()
+    await stage.until(lambda: len(stage.gateway.gateway.hub.in_room(room.room_id)) == 1)
+    second = await stage.open(room_link(room), phone=True)
+    await expect(second.get_by_role("alert")).to_contain_text("This room is full")
+    await expect(first.get_by_role("alert")).to_have_count(0)

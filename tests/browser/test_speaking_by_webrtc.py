@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from schemas.values import SAMPLE_RATE_HZ, AudioChunk
 from tests.browser.conftest import Stage, end_talk
 from tests.browser.udp_relay import UdpRelay
+from tests.integration.gateway.webrtc_clients import clock_errors_ms
 from tests.unit.gateway.opus_tones import heard, level, silent_ms, strongest_hz
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -99,9 +100,7 @@ async def test_lost_and_late_packets_cost_no_time(stage: Stage, relays: list[Udp
     assert fate(stage, "lost") >= 1
     stored = chunks(stage)
     assert [one.sequence for one in stored] == list(range(len(stored)))
-    # Behind the first second, in which the clock's correction settles.
-    spans_ms = np.diff([one.captured_at_ms for one in stored[4:]])
-    assert spans_ms.sum() == pytest.approx(256 * len(spans_ms), abs=60)
+    assert clock_errors_ms(stored) == pytest.approx(0, abs=60)
     whole = heard([one.pcm for one in stored])[SAMPLE_RATE_HZ:]
     assert level(whole) > 0.05
     assert silent_ms(whole, SAMPLE_RATE_HZ) <= 0.03 * 1000 * len(whole) / SAMPLE_RATE_HZ

@@ -121,7 +121,7 @@ async def test_each_state_of_the_listeners_page(stage: Stage) -> None:
     for action, words in (
         ("muteBroadcast", "The speaker is muted"),
         ("unmuteBroadcast", "Live"),
-        ("pauseBroadcast", "The speaker pauses"),
+        ("pauseBroadcast", "The talk is paused"),
     ):
         await speaker.send(action, sessionId=session_id)
         await expect(page.get_by_role("status").first).to_have_text(words)

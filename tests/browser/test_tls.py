@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
-import uvicorn
 from matplotlib.image import imread
 from playwright.async_api import Browser, Page, expect
 
@@ -28,6 +27,7 @@ from schemas.values import AudioChunk
 from tests.browser.conftest import PICTURES, SLOW_MS, end_talk
 from tests.browser.listener_page import choose_language
 from tests.integration.gateway.conftest import in_memory, until
+from tests.integration.gateway.prompt_server import PromptServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -59,12 +59,10 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     public = f"https://talks.test:{port}"
     gateway = Gateway(in_memory(public_url=public))
     config = server_config(create_app(gateway), "127.0.0.1", port, tls_cert=cert, tls_key=key)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    await until(lambda: server.started or serving.done())
+    server = PromptServer(config)
+    await server.start()
     yield Served(gateway, f"https://127.0.0.1:{port}", public)
-    server.should_exit = True
-    await serving
+    await server.stop()
 
 
 async def opened(browser: Browser, url: str) -> Page:

@@ -20,7 +20,7 @@ from connectors.testing.language_model import ScriptedModel
 from connectors.testing.translation import ScriptedTranslator, ScriptedTranslatorSettings
 from local_stack.amazon_servers.bedrock import BedrockServer
 from local_stack.amazon_servers.translate import TranslateServer
-from tests.contracts.chat_server import ChatServer
+from tests.contracts.openai_server import OpenAiServer
 
 pytestmark = pytest.mark.contract
 
@@ -87,7 +87,7 @@ class TestChatTranslator(TranslationContract):
 
     @pytest.fixture(params=[False, True], ids=["goes on", "repeats"])
     async def opened(self, request: pytest.FixtureRequest) -> AsyncIterator[Translator]:
-        server = ChatServer(ScriptedModel(repeats=request.param))
+        server = OpenAiServer(model=ScriptedModel(repeats=request.param))
         await server.start()
         yield ChatTranslator(ChatSettings(server.url, server.key))
         await server.close()
@@ -109,7 +109,7 @@ class TestGuidedTranslatorWithFallback(TranslationContract):
 
     @pytest.fixture
     async def opened(self) -> AsyncIterator[Translator]:
-        server = ChatServer()
+        server = OpenAiServer()
         await server.start()
         model = ChatTranslator(ChatSettings(server.url, server.key))
         both = FallbackTranslator(model, ScriptedTranslator())

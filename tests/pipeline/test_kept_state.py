@@ -29,6 +29,8 @@ def test_names_that_savepoints_hang_on_are_pinned() -> None:
         "--speech_synthesis=amazon",
         "--notifier=gateway",
         "--parallelism=4",
+        "--release=append",
+        "--spend=thrifty",
         "--read=fan_out",
         "--trace_endpoint=http://localhost:4318",
     ],

@@ -12,38 +12,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import sentencepiece
-from ctranslate2.specs import TransformerSpec
+
+from tests.speech.handmade_model import LOUD, bare_transformer, save_transformer, train_pieces
 
 SPELLED: Mapping[str, Mapping[str, str]] = {"es": {}, "fr": {"e": "é", "a": "à"}}
 _LETTERS = string.ascii_letters + string.digits + "éà.,;:!?'\"-"
 _TOKENS = ["<unk>", "<s>", "</s>", "▁", *_LETTERS]
 _PLACES = 272
 _SIZE = 384
-_LOUD = 100.0
 
 
 def save_spelling_model(folder: Path, language: str) -> None:
     """A folder as OPUS-MT's converter leaves one."""
-    spec = TransformerSpec.from_config(num_layers=(1, 1), num_heads=1, pre_norm=True)
-    nothing = np.zeros((_SIZE, _SIZE), np.float32)
+    spec = bare_transformer(_SIZE)
     same = np.eye(_SIZE, dtype=np.float32)
-    places = same[:_PLACES] * _LOUD
     for stack in (spec.encoder, spec.decoder):
-        layer = stack.layer[0]
-        norms = [stack.layer_norm, layer.self_attention.layer_norm, layer.ffn.layer_norm]
-        if stack is spec.decoder:
-            norms.append(layer.attention.layer_norm)
-        for norm in norms:
-            norm.gamma = np.ones(_SIZE, np.float32)
-            norm.beta = np.zeros(_SIZE, np.float32)
-        layer.self_attention.linear[0].weight = np.concatenate([nothing] * 3)
-        layer.self_attention.linear[1].weight = nothing
-        layer.ffn.linear_0.weight = nothing
-        layer.ffn.linear_1.weight = nothing
         stack.scale_embeddings = False
-        stack.position_encodings.encodings = places
-    letters = same[_PLACES : _PLACES + len(_TOKENS)] * _LOUD
+        stack.position_encodings.encodings = same[:_PLACES] * LOUD
+    letters = same[_PLACES : _PLACES + len(_TOKENS)] * LOUD
     spec.encoder.embeddings[0].weight = letters
     spec.decoder.embeddings.weight = np.zeros_like(letters)
     by_place = np.diag(np.arange(_SIZE) < _PLACES).astype(np.float32)
@@ -52,13 +38,9 @@ def save_spelling_model(folder: Path, language: str) -> None:
     attention.linear[1].weight = np.concatenate([by_place, same - by_place])
     attention.linear[2].weight = same * 20
     spec.decoder.projection.weight = _readings(SPELLED[language])
-    spec.register_source_vocabulary(_TOKENS)
-    spec.register_target_vocabulary(_TOKENS)
-    spec.validate()
-    folder.mkdir(parents=True, exist_ok=True)
-    spec.save(str(folder))
+    save_transformer(spec, _TOKENS, _TOKENS, folder)
     for name in ("source", "target"):
-        _save_letters(folder / name)
+        train_pieces(folder / f"{name}.spm", list(_LETTERS * 2), "char", len(_TOKENS))
 
 
 def _readings(spelled: Mapping[str, str]) -> np.ndarray:
@@ -68,18 +50,3 @@ def _readings(spelled: Mapping[str, str]) -> np.ndarray:
     # Past the source's end a place reads a little of every letter: it is the end that counts.
     weights[_TOKENS.index("</s>"), _PLACES + _TOKENS.index("</s>")] = 30.0
     return weights
-
-
-def _save_letters(name: Path) -> None:
-    text = name.with_suffix(".txt")
-    text.write_text("\n".join(_LETTERS * 2))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text),
-        model_prefix=str(name),
-        model_type="char",
-        vocab_size=len(_TOKENS),
-        character_coverage=1.0,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    name.with_suffix(".model").replace(name.with_suffix(".spm"))

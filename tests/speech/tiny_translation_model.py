@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import sentencepiece
-from ctranslate2.specs import TransformerSpec
+
+from tests.speech.handmade_model import LOUD, bare_transformer, save_transformer, train_pieces
 
 WORDS = {
     "house": {"es": "casa", "fr": "maison"},
@@ -27,39 +27,22 @@ _TARGET = [
     *(f"▁{word}" for words in WORDS.values() for word in words.values()),
 ]
 _SIZE = 32
-_LOUD = 100.0
 
 
 def save_model(folder: Path) -> None:
     """``model.bin`` and vocabularies, as a converter leaves them."""
-    spec = TransformerSpec.from_config(num_layers=(1, 1), num_heads=1, pre_norm=True)
-    nothing = np.zeros((_SIZE, _SIZE), np.float32)
-    for stack in (spec.encoder, spec.decoder):
-        layer = stack.layer[0]
-        norms = [stack.layer_norm, layer.self_attention.layer_norm, layer.ffn.layer_norm]
-        if stack is spec.decoder:
-            norms.append(layer.attention.layer_norm)
-        for norm in norms:
-            norm.gamma = np.ones(_SIZE, np.float32)
-            norm.beta = np.zeros(_SIZE, np.float32)
-        layer.self_attention.linear[0].weight = np.concatenate([nothing] * 3)
-        layer.self_attention.linear[1].weight = nothing
-        layer.ffn.linear_0.weight = nothing
-        layer.ffn.linear_1.weight = nothing
-    places = np.eye(_SIZE, dtype=np.float32) * _LOUD
+    spec = bare_transformer(_SIZE)
+    places = np.eye(_SIZE, dtype=np.float32) * LOUD
     spec.encoder.embeddings[0].weight = places[: len(_SOURCE)]
     spec.decoder.embeddings.weight = places[len(_SOURCE) : len(_SOURCE) + len(_TARGET)]
     attention = spec.decoder.layer[0].attention
     same = np.eye(_SIZE, dtype=np.float32)
+    nothing = np.zeros((_SIZE, _SIZE), np.float32)
     attention.linear[0].weight = nothing
     attention.linear[1].weight = np.concatenate([nothing, same])
-    attention.linear[2].weight = same * 2 * _LOUD
+    attention.linear[2].weight = same * 2 * LOUD
     spec.decoder.projection.weight = _readings()
-    spec.register_source_vocabulary(_SOURCE)
-    spec.register_target_vocabulary(_TARGET)
-    spec.validate()
-    folder.mkdir(parents=True, exist_ok=True)
-    spec.save(str(folder))
+    save_transformer(spec, _SOURCE, _TARGET, folder)
 
 
 def _readings() -> np.ndarray:
@@ -77,17 +60,5 @@ def _readings() -> np.ndarray:
 
 def save_pieces(file: Path) -> None:
     """A sentencepiece model whose pieces are whole words, of both languages."""
-    text = file.with_suffix(".txt")
     words = [*WORDS, *(each for words in WORDS.values() for each in words.values())]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text.write_text("\n".join(words * 3))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text),
-        model_prefix=str(file.with_suffix("")),
-        model_type="word",
-        vocab_size=len(words) + 3,
-        minloglevel=2,
-    )
-    made = file.with_suffix(".model")
-    if made != file:
-        made.replace(file)
+    train_pieces(file, words * 3, "word", len(words) + 3)

@@ -14,6 +14,7 @@ import pytest
 
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import (
+    DescribedSpeechToText,
     Recognition,
     SpeechStream,
     SpeechToText,
@@ -270,3 +271,16 @@ class SpeechToTextContract(ABC):
         for result in results:
             assert [word.text for word in result.words[: len(stable)]] == stable
             stable = [word.text for word in result.words if word.is_stable and not result.is_final]
+
+    async def test_words_that_are_settled_do_not_change(
+        self, recogniser: SpeechToText, stream: SpeechStream, speech: KnownSpeech
+    ) -> None:
+        """Those that ``settles_after_s`` says so of: the job commits them at a pause."""
+        if not isinstance(recogniser, DescribedSpeechToText):
+            pytest.skip("it does not describe itself")
+        after_s = recogniser.capabilities.settles_after_s
+        settled: list[str] = []
+        for result in await recognise(stream, speech.pcm + write_silence(0.5)):
+            assert [word.text for word in result.words[: len(settled)]] == settled
+            old = [word.text for word in result.words if word.end_s + after_s <= result.through_s]
+            settled = [] if result.is_final else old

@@ -33,9 +33,9 @@ from ingest_gateway.hosts.aws.spoken_chunks import SpokenChunks, with_stream
 from ingest_gateway.protocol.connection_protocol import (
     Audio,
     Listening,
+    RecorderFragment,
     Refusal,
     Speaking,
-    WebmFragment,
 )
 from ingest_gateway.protocol.messages import Command, ErrorMessage, JoinAsSpeaker, ServerMessage
 from ingest_gateway.sessions.conversation import Conversation
@@ -140,7 +140,7 @@ class HandledConversation(Conversation):
     async def _audio(self, audio: Audio) -> None:
         await self._chunks.take(self._connection, audio)
 
-    async def _webm_fragment(self, fragment: WebmFragment) -> None:
+    async def _recorder_fragment(self, fragment: RecorderFragment) -> None:
         """A fragment means nothing without those before it, which other processes had."""
         raise Refusal("BAD_AUDIO", "send format pcm here", sequence=fragment.sequence)
 

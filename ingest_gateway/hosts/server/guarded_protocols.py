@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SEAT = "live-translation.seat"
 """The scope's extension."""
+CLOSE_ABNORMAL = 1006
 
 
 class SocketSeat:
@@ -121,6 +122,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._guard.closed(self)
+        # uvicorn says 1005, as of a close frame without a code: RFC 6455 (7.1.5) has 1006 for it.
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CLOSE_ABNORMAL})
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -19,7 +19,7 @@ from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.admission import identify
 from ingest_gateway.access.auth import SUBPROTOCOL, Identity, InvalidTokenError, presented_ticket
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hosts.server.guarded_protocols import SEAT, SocketSeat
+from ingest_gateway.hosts.server.guarded_protocols import CLOSE_ABNORMAL, SEAT, SocketSeat
 from ingest_gateway.hosts.server.stall_timeout import StallTimeout
 from ingest_gateway.protocol.messages import ErrorMessage
 from ingest_gateway.routes.callers import ItsGateway
@@ -31,6 +31,8 @@ from ingest_gateway.sessions.sweeper import CLOSE_SILENT
 AnySocket = WebSocket[Any, Any, Any]
 CLOSE_UNAUTHORIZED = 4401
 CLOSE_LATER = 1013
+_SAID_GOODBYE = frozenset({1000, 1001, 1005})
+"""What a client closes with that wants to: a page that is left, a program that ends."""
 FULL_RETRY_MS = 10_000
 MESSAGES_AT_A_STRETCH = 8
 STUCK_S = 20.0
@@ -109,13 +111,21 @@ async def talk_and_listen(socket: AnySocket, gateway: ItsGateway) -> None:
             task.cancel()
         results = await asyncio.gather(reading, writing, return_exceptions=True)
         gateway.hub.drop(connection)
-        await conversation.closed()
+        await conversation.closed(is_lost=_is_lost(connection, results[0]))
         for result in results:
             if isinstance(result, Exception):
                 _log.debug("connection %s: %r", connection.connection_id, result)
 
 
-def _hang_up(connection: Connection, reading: asyncio.Task[None]) -> None:
+def _is_lost(connection: Connection, read: int | BaseException) -> bool:
+    """Whether the client may come back: it did not close its socket, and nobody sent it away.
+    ``read``: what reading came to."""
+    if connection.closing is not None and connection.closing[0] != CLOSE_SILENT:
+        return False
+    return read not in _SAID_GOODBYE
+
+
+def _hang_up(connection: Connection, reading: asyncio.Task[int]) -> None:
     """It said nothing, not even a heartbeat, for too long: tell it, but wait for it no more."""
     connection.close(CLOSE_SILENT, "no heartbeat")
     asyncio.get_running_loop().call_later(_CLOSING_S, reading.cancel)
@@ -127,9 +137,10 @@ async def _read(
     connection: Connection,
     silence: StallTimeout,
     seat: SocketSeat | None,
-) -> None:
-    """Until the client goes away. Silence is what a client does, not our own slowness with it.
-    Messages that are there already are taken without waiting, so others get their turn between."""
+) -> int:
+    """Until the client goes away; the code that it closes with. Silence is what a client does, not
+    our own slowness with it. Messages that are there already are taken without waiting, so others
+    get their turn between."""
     taken = 0
     while True:
         taken += 1
@@ -139,7 +150,7 @@ async def _read(
         message = await socket.receive()
         silence.end()
         if message["type"] == "websocket.disconnect":
-            return
+            return message.get("code", CLOSE_ABNORMAL)
         if message["type"] != "websocket.receive" or connection.closing is not None:
             continue
         text = message.get("text")

@@ -115,7 +115,7 @@ class ApiGateway:
             "principalId": decision["principalId"],
             **decision["context"],
         }
-        answer = await self._handled(connecting)
+        answer = await self._begin(connecting)
         chosen = answer.get("headers", {}).get("Sec-WebSocket-Protocol")
         await send({"type": "websocket.accept", "subprotocol": chosen})
         self._held[connection_id] = held = _Held(send)
@@ -125,7 +125,7 @@ class ApiGateway:
             del self._held[connection_id]
         if code is not None:
             await send({"type": "websocket.close", "code": code})
-        await self._handled(self._document(scope, connection_id, "DISCONNECT", "$disconnect"))
+        self._begin(self._document(scope, connection_id, "DISCONNECT", "$disconnect"))
 
     def _authorizers(self) -> tuple[RevocableVerifier, Tickets]:
         """Made for each event, as the authorizer's function does."""
@@ -156,17 +156,17 @@ class ApiGateway:
                 if len(text.encode()) > MOST_MESSAGE_BYTES:
                     return 1009
                 document = self._document(scope, connection_id, "MESSAGE", _route(text), text)
-                task = asyncio.ensure_future(self._handled(document))
-                await asyncio.wait({task}, timeout=self._overlap_s)
+                await asyncio.wait({self._begin(document)}, timeout=self._overlap_s)
         finally:
             ending.cancel()
 
-    async def _handled(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _begin(self, document: dict[str, Any]) -> asyncio.Task[dict[str, Any]]:
+        """A handler's work on an event, which outlives the connection that the event is about."""
         event = socket_event(json.loads(json.dumps(document)))
-        task = asyncio.ensure_future(self._sockets.handle(event))
+        task = asyncio.create_task(self._sockets.handle(event))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
-        return await task
+        return task
 
     def _document(
         self, scope: Any, connection_id: str, event_type: str, route: str, body: str = ""

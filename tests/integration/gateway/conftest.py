@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -36,6 +35,7 @@ from ingest_gateway.sessions.languages import Languages
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk, SessionControl, StreamRecord
 from tests.integration.gateway.api_gateway import OVERLAP_S, ApiGateway
+from tests.integration.gateway.prompt_server import PromptServer
 
 ISSUER = LocalIssuer()
 WAIT_S = 10.0
@@ -131,8 +131,7 @@ class RunningGateway:
     def __init__(self, needs: GatewayDependencies) -> None:
         self.needs = needs
         self._exits = AsyncExitStack()
-        self._server: uvicorn.Server
-        self._serving: asyncio.Task[None]
+        self._server: PromptServer
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await until(condition)
@@ -142,18 +141,15 @@ class RunningGateway:
         loop = asyncio.get_running_loop()
         self.guard = Guard(self.guard_limits, self.gateway.security, loop.time)
         config = server_config(self.app(), "127.0.0.1", port, guard=self.guard)
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.create_task(self._server._serve())
-        await until(lambda: self._server.started or self._serving.done())
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self._server = PromptServer(config)
+        self.port = await self._server.start()
 
     def app(self) -> EdgeApp:
         return behind_edge(self.gateway, create_app(self.gateway))
 
     async def stop(self) -> None:
         await self._exits.aclose()
-        self._server.should_exit = True
-        await self._serving
+        await self._server.stop()
 
     async def restart(self, port: int = 0) -> None:
         await self.stop()
@@ -264,10 +260,8 @@ class RunningHandlers(RunningGateway):
         self.api = ApiGateway(self.needs, self.overlap_s)
         config = server_config(self.api, "127.0.0.1", port)  # type: ignore[arg-type]
         config.lifespan = "off"
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.create_task(self._server._serve())
-        await until(lambda: self._server.started or self._serving.done())
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self._server = PromptServer(config)
+        self.port = await self._server.start()
 
     async def durable(self, session_id: str) -> None:
         async with asyncio.timeout(WAIT_S):

@@ -1,4 +1,4 @@
-"""Captions by server-sent events, for who cannot have a WebSocket."""
+"""Rooms and captions by server-sent events, for who cannot have a WebSocket."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
+from tests.integration.gateway.test_rooms import Clock, Venue, key_of
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway
@@ -32,7 +33,7 @@ async def following(
 
     async with (
         httpx.AsyncClient(base_url=gateway.url, timeout=10) as http,
-        http.stream("GET", f"/captions/{path}") as answer,
+        http.stream("GET", path) as answer,
     ):
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield messages(answer)
@@ -43,7 +44,7 @@ async def test_a_listener_without_a_websocket_reads_and_is_counted(
 ) -> None:
     speaker, session_id = await gateway.speaker()
     job = GatewayNotifier(GatewayNotifierSettings(gateway.url))
-    async with following(gateway, f"{session_id}/es-MX") as messages:
+    async with following(gateway, f"/captions/{session_id}/es-MX") as messages:
         joined = await anext(messages)
         assert (joined["type"], joined["targetLanguage"]) == ("sessionJoined", "es")
         counted = await speaker.expect("listenerCount", byLanguage={"es": 1})
@@ -61,7 +62,11 @@ async def test_a_listener_without_a_websocket_reads_and_is_counted(
 
 async def test_what_is_refused_is_the_only_message(gateway: RunningGateway) -> None:
     _, session_id = await gateway.speaker()
-    for path, code in (("no-such-1/es", "NO_SESSION"), (f"{session_id}/xx", "BAD_LANGUAGE")):
+    for path, code in (
+        ("/captions/no-such-1/es", "NO_SESSION"),
+        (f"/captions/{session_id}/xx", "BAD_LANGUAGE"),
+        ("/rooms/no-such-1/events?key=guessed", "NO_ROOM"),
+    ):
         async with following(gateway, path) as messages:
             told = [message async for message in messages]
         assert [(one["type"], one["code"]) for one in told] == [("error", code)]
@@ -70,8 +75,39 @@ async def test_what_is_refused_is_the_only_message(gateway: RunningGateway) -> N
 async def test_two_follow_two_languages_at_once(gateway: RunningGateway) -> None:
     _, session_id = await gateway.speaker()
     async with (
-        following(gateway, f"{session_id}/es") as spanish,
-        following(gateway, f"{session_id}/ca") as catalan,
+        following(gateway, f"/captions/{session_id}/es") as spanish,
+        following(gateway, f"/captions/{session_id}/ca") as catalan,
     ):
         joined = await asyncio.gather(anext(spanish), anext(catalan))
     assert [one["targetLanguage"] for one in joined] == ["es", "ca"]
+
+
+async def test_a_room_and_its_talk_are_followed_without_a_websocket(
+    gateway: RunningGateway,
+) -> None:
+    venue = Venue(gateway, Clock())
+    room = await venue.room(accessCode="1234", mostListeners=1, languages=["es"])
+    talk = await venue.talk(room, "Tides")
+    path = f"/rooms/{room['roomId']}/events?key={key_of(room)}"
+    job = GatewayNotifier(GatewayNotifierSettings(gateway.url))
+    async with following(gateway, path) as told:
+        refused = await anext(told)
+        assert (refused["code"], refused["action"]) == ("WRONG_CODE", "joinRoom")
+    async with following(gateway, f"{path}&code=1234") as told:
+        waiting = await anext(told)
+        assert (waiting["state"], waiting["next"]["title"]) == ("waiting", "Tides")
+        async with following(gateway, f"{path}&code=1234") as second:
+            assert (await anext(second))["code"] == "ROOM_FULL"
+        await venue.speak(talk)
+        live = await anext(told)
+        while live["state"] != "live":
+            live = await anext(told)
+        talks = f"/captions/{live['sessionId']}/es?key={key_of(room)}"
+        async with following(gateway, talks) as captions:
+            assert (await anext(captions))["type"] == "sessionJoined"
+            said = {"type": "translatedAudio", "sequenceNumber": 0, "transcript": "mareas"}
+            await job.notify(live["sessionId"], "es", {**said, "targetLanguage": "es"})
+            assert (await anext(captions))["transcript"] == "mareas"
+    await gateway.until(lambda: gateway.gateway.hub.rooms() == ())
+    await job.close()
+    await venue.http.aclose()

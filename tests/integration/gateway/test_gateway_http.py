@@ -46,6 +46,7 @@ async def test_a_session_lives_through_http(host: RunningGateway) -> None:
             "accessCode": None,
             "locked": False,
             "maxLanguages": None,
+            "maxMinutes": None,
         }
         assert (await http.get(path)).json() == created
         paused = await http.patch(path, json={"status": "paused", "targetLanguages": ["es"]})

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import numpy as np
 import pytest
 
@@ -69,6 +70,33 @@ async def test_a_session_ends_after_eight_hours_whoever_speaks(start: Start) -> 
     clock.now_ms += 8 * 60 * MINUTE_MS
     await gateway.gateway.sweeper.end_expired_sessions()
     assert (await speaker.expect("broadcastState"))["state"] == "ended"
+
+
+async def test_a_session_ends_after_the_minutes_that_its_owner_gave_it(start: Start) -> None:
+    clock = SettableClock()
+    gateway = await start(now_ms=clock)
+    speaker = await gateway.connect(gateway.token())
+    wanted = {"sourceLanguage": "en", "maxMinutes": 20}
+    created = await speaker.ask("createSession", "sessionCreated", **wanted)
+    path, headers = f"/sessions/{created['sessionId']}", bearer(gateway)
+    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+        clock.now_ms += 19 * MINUTE_MS
+        assert (await http.patch(path, json={"maxMinutes": 30})).json()["maxMinutes"] == 30
+        await speaker.send(
+            "joinAsSpeaker", sessionId=created["sessionId"], streamId="s1", nextSequence=0
+        )
+        await speaker.expect("speakerJoined")
+        clock.now_ms += 10 * MINUTE_MS
+        await gateway.gateway.sweeper.end_expired_sessions()
+        assert (await http.get(path)).json()["status"] == "active"
+        clock.now_ms += MINUTE_MS
+        await gateway.gateway.sweeper.end_expired_sessions()
+        assert (await http.get(path)).json()["status"] == "ended"
+    assert (await speaker.expect("broadcastState"))["state"] == "ended"
+
+
+def bearer(gateway: RunningGateway) -> dict[str, str]:
+    return {"authorization": f"Bearer {gateway.token()}"}
 
 
 async def test_ended_sessions_are_forgotten(start: Start) -> None:

@@ -177,7 +177,7 @@ async def test_a_new_key_ends_the_links_of_before(host: RunningGateway) -> None:
 
 async def test_only_its_owner_sees_and_changes_who_may_listen(host: RunningGateway) -> None:
     session_id, _ = await session(host)
-    secrets = {"listeningKey", "listening", "accessCode", "locked", "maxLanguages"}
+    secrets = {"listeningKey", "listening", "accessCode", "locked", "maxLanguages", "maxMinutes"}
     for subject, sees in (("ada", secrets), ("eve", set[str]()), (None, set[str]())):
         async with http_of(host, subject) as http:
             shown = (await http.get(f"/sessions/{session_id}")).json()

@@ -6,10 +6,12 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from connectors.interfaces.listener_connections import TableListenerConnections
 from connectors.interfaces.session_tables import ConnectionRow, CountChange, ListenerCounts
+from ingest_gateway.gateway import wall_clock_ms
 from tests.integration.gateway.conftest import listened_languages
 from tests.integration.gateway.sample_talk import T0_MS
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway, Start
 
 pytestmark = pytest.mark.integration
+
+
+class Clock:
+    at_ms = wall_clock_ms()
+
+    def __call__(self) -> int:
+        return self.at_ms
 
 
 async def test_the_stream_says_what_is_heard_whenever_the_set_changes(
@@ -77,18 +86,80 @@ async def test_the_stream_says_where_partial_captions_are_asked_for(
     assert row.capabilities == ("inlineAudio",)
 
 
-async def test_a_restart_counts_out_who_had_asked_for_partial_captions(
-    gateway: RunningGateway,
+@pytest.mark.parametrize("is_back", [True, False])
+async def test_a_language_stays_active_for_a_listener_that_is_lost(
+    start: Start, is_back: bool
 ) -> None:
+    """Its socket is gone without a close; within half a minute it may be back."""
+    clock = Clock()
+    gateway = await start(now_ms=clock)
     _, session_id = await gateway.speaker()
-    row = ConnectionRow(
-        "dead-1", session_id, "es", "gateway-1", T0_MS, T0_MS + 10**12, ("partialCaptions",)
-    )
-    await gateway.tables.add_connection(row)
-    await gateway.tables.count_listeners(session_id, CountChange({"es": 2}, {"es": 1}), T0_MS)
-    await gateway.restart()
-    assert await listened_languages(gateway, session_id) == [(1, ("es",))]
-    assert await partials(gateway, session_id) == [(1, ())]
+    lost = await gateway.listener(session_id, "es", capabilities=["partialCaptions"])
+    lost.socket.transport.abort()
+    await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+    if is_back:
+        await gateway.listener(session_id, "es", capabilities=["partialCaptions"])
+    clock.at_ms += 29_000
+    await gateway.gateway.listeners.forget_lost()
+    assert await listened_languages(gateway, session_id) == [(0, ("es",))]
+
+    clock.at_ms += 1_000
+    await gateway.gateway.listeners.forget_lost()
+    counts = await gateway.tables.listener_counts(session_id)
+    assert counts.by_language == ({"es": 1} if is_back else {})
+    heard = await listened_languages(gateway, session_id)
+    assert heard == [(0, ("es",))] + ([] if is_back else [(1, ())])
+
+
+async def test_a_post_to_a_listener_that_is_lost_is_not_told_that_it_has_gone(
+    start: Start,
+) -> None:
+    """The job would count it out at once."""
+    clock = Clock()
+    gateway = await start(now_ms=clock)
+    _, session_id = await gateway.speaker()
+    lost = await gateway.listener(session_id, "es")
+    (row,) = await gateway.tables.connections(session_id, 0)
+    lost.socket.transport.abort()
+    await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+
+    async def post() -> int:
+        url = f"{gateway.url}/@connections/{row.connection_id}"
+        async with aiohttp.ClientSession() as session, session.post(url, data=b"{}") as answer:
+            return answer.status
+
+    assert await post() == 200
+    clock.at_ms += 30_000
+    await gateway.gateway.listeners.forget_lost()
+    assert await post() == 410
+
+
+@pytest.mark.parametrize("code", [1000, 1001])
+async def test_who_closes_its_socket_has_left(gateway: RunningGateway, code: int) -> None:
+    _, session_id = await gateway.speaker()
+    listener = await gateway.listener(session_id, "es")
+    await listener.socket.close(code)
+    await gateway.until(lambda: len(gateway.controls("listeners")) == 2)
+    assert await listened_languages(gateway, session_id) == [(0, ("es",)), (1, ())]
+
+
+async def test_a_page_that_gives_its_socket_up_has_not_left(gateway: RunningGateway) -> None:
+    _, session_id = await gateway.speaker()
+    listener = await gateway.listener(session_id, "es")
+    await listener.socket.close(4000)
+    await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+    assert await listened_languages(gateway, session_id) == [(0, ("es",))]
+    assert len(await gateway.tables.connections(session_id, 0)) == 1
+
+
+async def test_who_is_back_as_the_same_listener_is_counted_once(gateway: RunningGateway) -> None:
+    _, session_id = await gateway.speaker()
+    lost = await gateway.listener(session_id, "es", key=await gateway.key(session_id))
+    seat = lost.received[-1]["seat"]
+    lost.socket.transport.abort()
+    await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+    await gateway.listener(session_id, "es", seat=seat)
+    assert (await gateway.tables.listener_counts(session_id)).by_language == {"es": 1}
 
 
 async def test_the_speaker_sees_its_listeners(host: RunningGateway) -> None:
@@ -119,19 +190,28 @@ async def test_joining_another_session_leaves_the_first(host: RunningGateway) ->
     assert await listened_languages(host, second) == [(0, ("ca",))]
 
 
-async def test_a_restart_counts_its_earlier_lifes_listeners_out(gateway: RunningGateway) -> None:
+async def test_a_restart_has_lost_its_earlier_lifes_listeners(start: Start) -> None:
+    clock = Clock()
+    gateway = await start(now_ms=clock)
     _, session_id = await gateway.speaker()
     # What a killed gateway leaves: a row and a count that nobody will take back.
-    row = ConnectionRow("dead-1", session_id, "es", "gateway-1", T0_MS, T0_MS + 10**12)
+    row = ConnectionRow(
+        "dead-1", session_id, "es", "gateway-1", T0_MS, T0_MS + 10**12, ("partialCaptions",)
+    )
     await gateway.tables.add_connection(row)
-    await gateway.tables.count_listeners(session_id, CountChange({"es": 1}), T0_MS)
+    await gateway.tables.count_listeners(session_id, CountChange({"es": 1}, {"es": 1}), T0_MS)
     foreign = replace(row, connection_id="alive-1", language="ca", gateway_id="gateway-2")
     await gateway.tables.add_connection(foreign)
     await gateway.tables.count_listeners(session_id, CountChange({"ca": 1}), T0_MS)
     await gateway.restart()
+    assert await listened_languages(gateway, session_id) == []
+
+    clock.at_ms += 30_000
+    await gateway.gateway.listeners.forget_lost()
     assert await gateway.tables.listener_counts(session_id) == ListenerCounts({"ca": 1}, 2)
     assert await gateway.tables.connections(session_id, 0) == (foreign,)
     assert await listened_languages(gateway, session_id) == [(2, ("ca",))]
+    assert await partials(gateway, session_id) == [(2, ())]
 
 
 async def test_a_listener_that_the_job_counted_out_is_not_counted_out_twice(
@@ -153,8 +233,8 @@ async def test_a_listener_that_the_job_counted_out_is_not_counted_out_twice(
 
 
 async def test_a_listener_that_says_nothing_for_too_long_is_gone(start: Start) -> None:
-    limits = replace((await start()).needs.limits, heartbeat_timeout_ms=300)
-    gateway = await start(limits)
+    limits = replace((await start()).needs.limits, heartbeat_timeout_ms=1000)
+    gateway = await start(replace(limits, lost_listener_ms=0))
     _, session_id = await gateway.speaker()
     silent = await gateway.listener(session_id, "es")
     beating = await gateway.listener(session_id, "ca")
@@ -164,4 +244,5 @@ async def test_a_listener_that_says_nothing_for_too_long_is_gone(start: Start) -
         await asyncio.sleep(0.05)
     assert (await closing)[0] == 4408
     await beating.ask("heartbeat", "heartbeatAck")
+    await gateway.gateway.listeners.forget_lost()
     assert (await listened_languages(gateway, session_id))[-1] == (2, ("ca",))

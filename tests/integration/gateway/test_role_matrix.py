@@ -60,6 +60,8 @@ MATRIX = (
     Asked("GET /@connections/{connection_id}", None, (*JOBS, 410), server_only=True),
     Asked("DELETE /@connections/{connection_id}", None, (*JOBS, 410), server_only=True),
     Asked("DELETE /sessions/{session_id}", None, OWNERS),
+    # Whoever asks after its owner finds nothing.
+    Asked("DELETE /sessions/{session_id}/data", None, (401, 403, 200, 404, 401)),
 )
 ELSEWHERE = {
     # What they let by is shown by tests of their own.
@@ -67,6 +69,7 @@ ELSEWHERE = {
     "DELETE /tickets": "test_tokens_end",
     "POST /sessions/{session_id}/feedback": "test_gateway_http",
     "GET /captions/{session_id}/{language}": "test_caption_events",
+    "GET /rooms/{room_id}/events": "test_caption_events",
     **dict.fromkeys(
         [f"{method} /events" for method in ("GET", "POST")]
         + [f"{method} /events/{{event_id}}" for method in ("GET", "DELETE")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.values import SAMPLE_RATE_HZ
+from tests.unit.gateway.mp4_files import mp4
 from tests.unit.gateway.opus_tones import OPUS_HZ, heard, opus_packets, strongest_hz, tone
 from tests.unit.gateway.webm_files import clusters, fragments, header
 
@@ -32,7 +33,7 @@ async def send(client: Client, session_id: str, data: bytes, at_ms: int) -> None
     )
 
 
-async def test_webm_fragments_become_durable_samples(gateway: RunningGateway) -> None:
+async def test_recorder_fragments_become_durable_samples(gateway: RunningGateway) -> None:
     first, session_id = await gateway.speaker()
     await first.socket.close()
     old = await gateway.connect(gateway.token())
@@ -59,3 +60,16 @@ async def test_broken_fragments_harm_nobody(gateway: RunningGateway) -> None:
     await neighbour.acknowledged(0)
     await send(legacy, session_id, FILE, 0)
     await legacy.acknowledged(0)
+
+
+async def test_what_safari_records_becomes_durable_samples(gateway: RunningGateway) -> None:
+    """MP4 with AAC under the name that old pages give to everything."""
+    client, session_id = await gateway.speaker()
+    for at, piece in enumerate(fragments(mp4(rate_hz=44_100, seconds=2.0), 8)):
+        await send(client, session_id, piece, at * 250)
+    await client.ask("heartbeat", "heartbeatAck")
+    await gateway.durable(session_id)
+    assert [one for one in client.received if one["type"] == "error"] == []
+    whole = heard([one.pcm for one in gateway.records() if hasattr(one, "pcm")])
+    assert len(whole) == pytest.approx(2.0 * SAMPLE_RATE_HZ, abs=0.05 * SAMPLE_RATE_HZ)
+    assert strongest_hz(whole, SAMPLE_RATE_HZ) == pytest.approx(330, abs=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,7 +20,9 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
+from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.webrtc.ice import keep_to
+from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, AudioChunk
 from tests.integration.gateway.conftest import WAIT_S, RunningGateway, until
 
 RATE_HZ = 48_000
@@ -30,6 +33,19 @@ async def a_session(gateway: RunningGateway, subject: str = "ada") -> str:
     creator = await gateway.connect(gateway.token(subject))
     created = await creator.ask("createSession", "sessionCreated", sourceLanguage="en")
     return str(created["sessionId"])
+
+
+def clock_errors_ms(chunks: Sequence[AudioChunk]) -> NDArray[np.int64]:
+    """How far each chunk's time is from that which the chunks of an exact clock would have got,
+    had they arrived when these did. A busy machine hands on late, which moves both alike."""
+    exact, spoken_ms = SpeakerStream("exact", "s1", 0), 0
+    errors: list[int] = []
+    for one in chunks:
+        taken = exact.take(None, spoken_ms, one.pcm, one.received_at_ms)
+        assert taken is not None
+        errors.append(one.captured_at_ms - taken.chunk.captured_at_ms)
+        spoken_ms += len(one.pcm) * 1000 // (BYTES_PER_SAMPLE * SAMPLE_RATE_HZ)
+    return np.array(errors)
 
 
 class SampleTrack(MediaStreamTrack):

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest_gateway.audio_in.containers import ContainerError
 from ingest_gateway.audio_in.ogg_demuxer import MOST_PAGES, OggDemuxer, packet_samples
-from ingest_gateway.audio_in.webm_demuxer import WebmError
-from ingest_gateway.audio_in.webm_input import WebmInput
-from ingest_gateway.protocol.connection_protocol import Refusal, WebmFragment
+from ingest_gateway.audio_in.recorder_input import RecorderInput
+from ingest_gateway.protocol.connection_protocol import RecorderFragment, Refusal
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.opus_tones import OPUS_HZ, heard, level, opus_packets, strongest_hz, tone
 from tests.unit.gateway.webm_files import fragments
@@ -63,11 +63,11 @@ FILE = ogg(PACKETS)
 
 
 def taken(pieces: list[bytes]) -> list[bytes]:
-    recorder = WebmInput()
+    recorder = RecorderInput()
     return [
         audio.pcm
         for piece in pieces
-        for audio in recorder.take(WebmFragment("session-1", None, 70_000, piece))
+        for audio in recorder.take(RecorderFragment("session-1", None, 70_000, piece))
     ]
 
 
@@ -129,15 +129,15 @@ def test_other_streams_and_a_recorder_begun_anew() -> None:
     ],
 )
 def test_what_is_no_recording_is_refused(data: bytes, says: str) -> None:
-    with pytest.raises(WebmError, match=says):
+    with pytest.raises(ContainerError, match=says):
         OggDemuxer().feed(data)
 
 
 def test_after_a_refusal_another_recorder_is_taken() -> None:
-    recorder = WebmInput()
+    recorder = RecorderInput()
     with pytest.raises(Refusal):
-        recorder.take(WebmFragment("session-1", None, 70_000, b"OggS\1"))
-    assert recorder.take(WebmFragment("session-1", None, 71_000, FILE))
+        recorder.take(RecorderFragment("session-1", None, 70_000, b"OggS\1"))
+    assert recorder.take(RecorderFragment("session-1", None, 71_000, FILE))
 
 
 @given(st.binary(max_size=400))
@@ -145,7 +145,7 @@ def test_hostile_bytes_are_refused_or_waited_for(data: bytes) -> None:
     for begun in (b"", page([HEAD], 0, flags=2)):
         try:
             OggDemuxer().feed(begun + data)
-        except WebmError:
+        except ContainerError:
             continue
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ingest_gateway.audio_in.concealment import LONGEST_SAMPLES, TAIL_SAMPLES, concealed
-from ingest_gateway.audio_in.speech_cutter import OpusError, SpeechCutter, TimedPcm
+from ingest_gateway.audio_in.packet_decoders import PacketError
+from ingest_gateway.audio_in.speech_cutter import SpeechCutter, TimedPcm
 from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.opus_tones import (
@@ -217,7 +218,7 @@ def test_broken_packets_are_refused_and_their_time_is_kept() -> None:
         broken = {50: b"", 60: b"\xff"}.get(at, payload)
         try:
             whole += cutter.add(at * FRAME_SAMPLES, broken, 0)
-        except OpusError:
+        except PacketError:
             refused += 1
     whole += cutter.flush()
     assert refused == 2
@@ -231,6 +232,6 @@ def test_any_bytes_are_decoded_or_refused(payloads: list[bytes]) -> None:
     for at, payload in enumerate(payloads):
         try:
             cutter.add(at * FRAME_SAMPLES, payload, 0)
-        except OpusError:
+        except PacketError:
             continue
     cutter.add(len(payloads) * FRAME_SAMPLES, TONE[0], 0)

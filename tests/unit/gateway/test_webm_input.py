@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.audio_in.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer, WebmError
-from ingest_gateway.audio_in.webm_input import WebmInput
-from ingest_gateway.protocol.connection_protocol import Audio, Refusal, WebmFragment
+from ingest_gateway.audio_in.containers import ContainerError
+from ingest_gateway.audio_in.recorder_input import RecorderInput
+from ingest_gateway.audio_in.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer
+from ingest_gateway.protocol.connection_protocol import Audio, RecorderFragment, Refusal
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.opus_tones import (
     FRAME_MS,
@@ -40,11 +41,11 @@ def payloads(demuxer: WebmDemuxer, pieces: list[bytes]) -> list[bytes]:
     return [one.payload for piece in pieces for one in demuxer.feed(piece)]
 
 
-def fragment(data: bytes, at_ms: int = 70_000, sequence: int | None = None) -> WebmFragment:
-    return WebmFragment("session-1", sequence, at_ms, data)
+def fragment(data: bytes, at_ms: int = 70_000, sequence: int | None = None) -> RecorderFragment:
+    return RecorderFragment("session-1", sequence, at_ms, data)
 
 
-def take_all(taker: WebmInput, pieces: list[bytes]) -> list[Audio]:
+def take_all(taker: RecorderInput, pieces: list[bytes]) -> list[Audio]:
     every_ms = round(SECONDS * 1000 / len(pieces))
     return [
         audio
@@ -100,7 +101,7 @@ def test_a_recorder_started_anew_on_the_same_connection_is_followed() -> None:
     ],
 )
 def test_what_is_not_live_webm_is_refused_in_words(data: bytes, says: str) -> None:
-    with pytest.raises(WebmError, match=says):
+    with pytest.raises(ContainerError, match=says):
         WebmDemuxer().feed(data)
 
 
@@ -110,7 +111,7 @@ def test_broken_bytes_are_refused_or_read_never_more(noise: bytes, at: int) -> N
     try:
         for piece in fragments(FILE[:at] + noise + FILE[at:], 5):
             demuxer.feed(piece)
-    except WebmError:
+    except ContainerError:
         return
     assert len(demuxer._buffer) <= MAX_ELEMENT_BYTES + 16
 
@@ -128,7 +129,7 @@ def test_a_large_element_that_is_not_needed_is_skipped_and_not_kept() -> None:
 
 
 def test_fragments_of_a_quarter_second_become_what_was_recorded() -> None:
-    taken = take_all(WebmInput(), fragments(FILE, 12))
+    taken = take_all(RecorderInput(), fragments(FILE, 12))
     whole = heard([audio.pcm for audio in taken])
     assert len(whole) == pytest.approx(SECONDS * SAMPLE_RATE_HZ, abs=32)
     assert strongest_hz(whole, SAMPLE_RATE_HZ) == pytest.approx(330, abs=1)
@@ -164,7 +165,7 @@ def test_a_files_writer_that_is_not_ours_is_understood() -> None:
         frame.pts, frame.time_base = 0, Fraction(1, OPUS_HZ)
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
-    whole = heard([one.pcm for one in take_all(WebmInput(), fragments(pipe.data, 12))])
+    whole = heard([one.pcm for one in take_all(RecorderInput(), fragments(pipe.data, 12))])
     assert len(whole) == pytest.approx(SECONDS * SAMPLE_RATE_HZ, abs=640)
     assert strongest_hz(whole, SAMPLE_RATE_HZ) == pytest.approx(330, abs=1)
 
@@ -174,13 +175,13 @@ def test_times_rounded_to_milliseconds_make_no_holes() -> None:
         clusters([payload], began_ms=at * FRAME_MS + (0, 3, -4)[at % 3] + 5)
         for at, payload in enumerate(PACKETS)
     )
-    whole = heard([one.pcm for one in take_all(WebmInput(), fragments(jittered, 12))])
+    whole = heard([one.pcm for one in take_all(RecorderInput(), fragments(jittered, 12))])
     assert len(whole) == pytest.approx(SECONDS * SAMPLE_RATE_HZ, abs=32)
     assert silent_ms(whole[800:], SAMPLE_RATE_HZ) == 0
 
 
 def test_a_bad_fragment_is_refused_with_its_number_and_a_new_recorder_is_taken() -> None:
-    taker = WebmInput()
+    taker = RecorderInput()
     first, *rest = fragments(FILE, 12)
     assert taker.take(fragment(first, sequence=0))
     with pytest.raises(Refusal) as refused:
@@ -193,4 +194,4 @@ def test_a_bad_fragment_is_refused_with_its_number_and_a_new_recorder_is_taken()
 
 def test_more_audio_than_a_message_may_hold_is_refused() -> None:
     with pytest.raises(Refusal, match="at most 10 s"):
-        WebmInput().take(fragment(header() + clusters(PACKETS * 4)))
+        RecorderInput().take(fragment(header() + clusters(PACKETS * 4)))

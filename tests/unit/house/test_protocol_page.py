@@ -149,7 +149,7 @@ def test_the_job_sends_a_clip_as_it_stands() -> None:
     assert translated_audio(translation, clip, url, audio=audio) == example
     key = clip_key(SESSION, "es", example["timestamp"])
     assert url.endswith(key)
-    assert set(example["stages"]) == set(RECOGNISED_STAGES) - {"window"}
+    assert set(example["stages"]) == set(RECOGNISED_STAGES)
 
 
 def test_the_job_sends_a_notice_as_it_stands() -> None:

@@ -19,7 +19,6 @@ from connectors.memory.notifier import MemoryNotifier
 from connectors.services.otlp_traces import OtlpTraces
 from connectors.testing.speech_to_text import ScriptedSpeechToText
 from pipelines.options import BoundedJob, JobOptions, LiveJob, UsageError, read_options, start_at
-from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.step_segmenter import StepSegmenter
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 
@@ -79,7 +78,7 @@ def test_a_live_job_as_it_is_asked_for() -> None:
     assert isinstance(job, LiveJob)
     assert job.graph.read.start == StartAt(StartKind.TRIM_HORIZON)
     assert (job.graph.read.readers, job.graph.read.record_format) == (2, "pcm")
-    assert job.graph.segmenter == PauseSegmenter(settle_samples=8_000)
+    assert job.graph.segmenter == StepSegmenter(settle_samples=8_000)
     assert not job.windows
 
 
@@ -158,6 +157,29 @@ def live_job(*arguments: str) -> LiveJob:
     return job
 
 
+def test_sentences_are_released_as_they_grow() -> None:
+    job = live_job()
+    assert job.graph.settings.release == ReleaseSettings(ReleaseName.AUTO, Spend.SWIFT)
+    assert job.graph.segmenter == StepSegmenter(settle_samples=4_000)
+
+
+@pytest.mark.parametrize(
+    ("how", "spend"),
+    [
+        (("--translation=local",), Spend.SWIFT),
+        (("--translation=bedrock",), Spend.SWIFT),
+        (("--translation=amazon",), Spend.BALANCED),
+        (("--translation=amazon", "--spend=thrifty"), Spend.THRIFTY),
+    ],
+)
+def test_a_service_that_bills_characters_translates_less_often(
+    how: tuple[str, ...], spend: Spend
+) -> None:
+    release = live_job(*how).graph.settings.release
+    assert release is not None
+    assert release.spend is spend
+
+
 def test_how_translations_are_released() -> None:
     job = live_job("--release=agreement", "--spend=balanced")
     assert job.graph.settings.release == ReleaseSettings(ReleaseName.AGREEMENT, Spend.BALANCED)
@@ -165,7 +187,8 @@ def test_how_translations_are_released() -> None:
     assert pickle.loads(pickle.dumps(job.graph.settings)) == job.graph.settings  # noqa: S301
 
 
-@pytest.mark.parametrize("how", [(), ("--release=append",), ("--segmentation=window",)])
+@pytest.mark.parametrize("how", [("--release=append",), ("--segmentation=window",)])
 def test_or_each_utterance_alone(how: tuple[str, ...]) -> None:
-    assert live_job(*how).graph.settings.release is None
-    assert live_job("--segmentation=window", "--release=auto").graph.settings.release is None
+    graph = live_job(*how).graph
+    assert graph.settings.release is None
+    assert not isinstance(graph.segmenter, StepSegmenter)

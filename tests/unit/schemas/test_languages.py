@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.languages import LANGUAGES, canonical_tag, fallback_tags, look_up
+from schemas.languages import LANGUAGES, OTHER_TAGS, canonical_tag, fallback_tags, look_up
 
 pytestmark = pytest.mark.unit
 
@@ -80,6 +80,31 @@ def test_the_most_specific_tag_that_is_offered_is_chosen() -> None:
     assert look_up("pt", {"pt-BR"}.__contains__) is None
     assert look_up("en-GB-oed", LANGUAGES.__contains__) == "en"
     assert look_up("tlh", LANGUAGES.__contains__) is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "offered", "chosen"),
+    [
+        ("fil-PH", {"tl"}, "tl"),
+        ("nb-NO", {"no"}, "no"),
+        ("nb-NO", {"no", "nb"}, "nb"),
+        ("iw", {"he"}, "he"),
+        ("zh-TW", {"zh", "zh-Hans", "zh-Hant"}, "zh-Hant"),
+        ("zh-Hant-TW", {"zh", "zh-Hans", "zh-Hant"}, "zh-Hant"),
+        ("zh-TW", {"zh"}, "zh"),
+        ("nb", {"da"}, None),
+    ],
+)
+def test_a_language_is_found_by_the_other_tags_that_browsers_send(
+    tag: str, offered: set[str], chosen: str | None
+) -> None:
+    assert look_up(tag, offered.__contains__) == chosen
+
+
+def test_other_tags_lead_to_rows_and_are_none_themselves() -> None:
+    assert set(OTHER_TAGS.values()) <= set(LANGUAGES)
+    assert not set(OTHER_TAGS) & set(LANGUAGES)
+    assert all(canonical_tag(tag) == tag for tag in OTHER_TAGS)
 
 
 def test_the_table_is_keyed_by_canonical_tags_in_order() -> None:

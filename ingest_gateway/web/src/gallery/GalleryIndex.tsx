@@ -1,9 +1,11 @@
 import { directionOf, nativeName } from "../shared/language_table";
+import { ORGANISER_VIEWS } from "./organiser_views";
 import { LISTENER_VIEWS, SPEAKER_VIEWS } from "./views";
 
 const PAGES: readonly (readonly [string, readonly string[]])[] = [
   ["listener", Object.keys(LISTENER_VIEWS)],
   ["speaker", Object.keys(SPEAKER_VIEWS)],
+  ["organiser", Object.keys(ORGANISER_VIEWS)],
   ["missing", ["page"]],
   ["trust", ["page"]],
 ];

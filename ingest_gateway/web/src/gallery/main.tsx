@@ -2,15 +2,27 @@
 // `?page=listener&view=live&language=ar&theme=dark`; without a view, a list of them.
 import { StrictMode, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
-import { ListenerContext } from "../listener/in_page";
+import { ListenerContext, VisitContext } from "../listener/in_page";
 import "../listener/listener.css";
 import "../listener/dialogs.css";
 import type { ListenerNeeds } from "../listener/listener_needs";
 import { ListenerSession } from "../listener/listener_session";
 import { ListenerPage } from "../listener/ListenerPage";
+import { RoomVisit } from "../listener/room_visit";
 import { MissingPage } from "../missing/MissingPage";
-import { followInterface, Interface, InterfaceContext, type Catalogue } from "../shared/i18n";
+import { OrganiserContext } from "../organiser/in_page";
+import { OrganiserApi } from "../organiser/organiser_api";
+import { OrganiserSession } from "../organiser/organiser_session";
+import { OrganiserPage } from "../organiser/OrganiserPage";
+import {
+  followInterface,
+  Interface,
+  InterfaceContext,
+  type Catalogue,
+  type CatalogueFiles,
+} from "../shared/i18n";
 import { memoryOf } from "../shared/remembered";
+import * as pool from "../shared/sign_in";
 import { SpeakerContext } from "../speaker/in_page";
 import { browserNeeds, SpeakerSession } from "../speaker/speaker_session";
 import { SpeakerPage } from "../speaker/SpeakerPage";
@@ -18,6 +30,7 @@ import "../style.css";
 import { TrustPage } from "../trust/TrustPage";
 import { GalleryIndex } from "./GalleryIndex";
 import { linesOf, SAMPLE_TALKS } from "./sample_talk";
+import { ORGANISER_VIEWS } from "./organiser_views";
 import { LISTENER_VIEWS, SPEAKER_VIEWS } from "./views";
 
 const LISTENER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,listener}/*.json", {
@@ -26,10 +39,17 @@ const LISTENER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,listener}
 const SPEAKER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {
   import: "default",
 });
-
+const ORGANISER_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,organiser}/*.json", {
+  import: "default",
+});
 const TRUST_TEXTS = import.meta.glob<Catalogue>("../locales/{shared,trust}/*.json", {
   import: "default",
 });
+const OTHER_TEXTS: Readonly<Record<string, CatalogueFiles>> = {
+  speaker: SPEAKER_TEXTS,
+  organiser: ORGANISER_TEXTS,
+  trust: TRUST_TEXTS,
+};
 /** A machine that this browser does not trust yet. */
 const ask = () =>
   Promise.resolve({
@@ -62,15 +82,25 @@ const NO_NEEDS: ListenerNeeds = {
   nowMs: Date.now,
 };
 
+const NO_VISIT = new RoomVisit(
+  { id: "calm-harbour-412", key: "" },
+  {
+    fetchDoor: () => Promise.resolve({ kind: "none" }),
+    openLine: (events) => NO_NEEDS.openLine(events),
+  },
+);
+
 function listener(view: string, language: string): ReactNode {
   const session = new ListenerSession(NO_NEEDS);
   const preview = { number: 99, text: SAMPLE_TALKS[language]?.preview ?? "", language };
   session.store.setState({ language, lines: linesOf(language), partial: preview });
   session.store.setState((state) => LISTENER_VIEWS[view]?.(state) ?? {});
   return (
-    <ListenerContext value={session}>
-      <ListenerPage />
-    </ListenerContext>
+    <VisitContext value={view.startsWith("room-") ? NO_VISIT : null}>
+      <ListenerContext value={session}>
+        <ListenerPage />
+      </ListenerContext>
+    </VisitContext>
   );
 }
 
@@ -91,12 +121,30 @@ function speaker(view: string): ReactNode {
   );
 }
 
+function organiser(view: string): ReactNode {
+  const session = new OrganiserSession({
+    memory: memoryOf(),
+    origin: "https://talks.example",
+    fetchOffer: () => Promise.reject(new Error("the gallery has no gateway")),
+    fetchToken: () => Promise.reject(new Error("the gallery has no gateway")),
+    pool,
+    createApi: (token) => new OrganiserApi(token),
+  });
+  session.store.setState(ORGANISER_VIEWS[view] ?? {});
+  return (
+    <OrganiserContext value={session}>
+      <OrganiserPage />
+    </OrganiserContext>
+  );
+}
+
 async function show(page: HTMLElement): Promise<void> {
   const asked = new URLSearchParams(location.search);
   const name = asked.get("page") ?? "";
   const view = asked.get("view") ?? "";
   const language = asked.get("language") ?? "en";
-  const files = { speaker: SPEAKER_TEXTS, trust: TRUST_TEXTS }[name] ?? LISTENER_TEXTS;
+  if (name === "organiser") await import("../organiser/organiser.css"); // it is no other page's
+  const files = OTHER_TEXTS[name] ?? LISTENER_TEXTS;
   const own = await Interface.begin(files, memoryOf(), [language]);
   followInterface(own, "app.name");
   const shown =
@@ -104,6 +152,8 @@ async function show(page: HTMLElement): Promise<void> {
       listener(view, language)
     ) : name === "speaker" ? (
       speaker(view)
+    ) : name === "organiser" ? (
+      organiser(view)
     ) : name === "missing" ? (
       <MissingPage />
     ) : name === "trust" ? (

@@ -2,6 +2,7 @@ import { useText } from "../shared/i18n";
 import { useListener, useSession } from "./in_page";
 import { LanguageList } from "./LanguageList";
 import { ModeChoice } from "./ModeChoice";
+import { Problem } from "./Problem";
 import { RoomNotice } from "./RoomNotice";
 import { titleOf } from "./store";
 
@@ -14,11 +15,12 @@ export function LanguageSheet() {
   return (
     <>
       <header className="talk">
-        <span className="session" dir="auto">
-          {title}
+        <span className="session">
+          <bdi>{title}</bdi>
         </span>
       </header>
       <main className="asking">
+        <Problem />
         <RoomNotice />
         <h1>{text.text("sheet.title")}</h1>
         <ModeChoice />

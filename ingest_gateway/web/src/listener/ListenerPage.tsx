@@ -10,6 +10,7 @@ import { JoinForm } from "./JoinForm";
 import { LanguageList } from "./LanguageList";
 import { LanguageSheet } from "./LanguageSheet";
 import { PlayerControls } from "./PlayerControls";
+import { Problem } from "./Problem";
 import { RoomNotice } from "./RoomNotice";
 import { SettingsDrawer } from "./SettingsDrawer";
 import { titleOf } from "./store";
@@ -54,8 +55,8 @@ function Inside() {
     <>
       <header className="talk">
         <TalkState />
-        <h1 className="session" dir="auto">
-          {title}
+        <h1 className="session">
+          <bdi>{title}</bdi>
         </h1>
         <button
           className="language"
@@ -101,17 +102,6 @@ function Inside() {
       </dialog>
       <SettingsDrawer ref={settings} />
     </>
-  );
-}
-
-function Problem() {
-  const text = useText();
-  const problem = useListener((state) => state.problem);
-  if (problem === null) return null;
-  return (
-    <p className="problem" role="alert">
-      {text.words(problem)}
-    </p>
   );
 }
 

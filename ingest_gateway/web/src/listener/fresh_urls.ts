@@ -1,20 +1,36 @@
+import type { ClientMessage } from "../protocol/messages";
+
 const ANSWER_MS = 4000;
+
+/** What is listened to, as the page's state has it. */
+interface Followed {
+  readonly sessionId: string | null;
+  readonly language: string | null;
+}
 
 /** Links that were asked for anew and have not come yet. */
 export class FreshUrls {
   private readonly waiting = new Map<number, (url: string | null) => void>();
 
-  /** `send`: asks for it; false when there is no connection. Null: there is no link. */
-  ask(number: number, send: () => boolean): Promise<string | null> {
+  /** Null: there is no link, or nothing to ask by. */
+  ask(
+    sequenceNumber: number,
+    { sessionId, language }: Followed,
+    line: { send(message: ClientMessage): boolean } | null,
+  ): Promise<string | null> {
+    if (sessionId === null || language === null) return Promise.resolve(null);
+    const which = { sessionId, targetLanguage: language, sequenceNumber };
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.answer(number, null);
+        this.answer(sequenceNumber, null);
       }, ANSWER_MS);
-      this.waiting.set(number, (url) => {
+      this.waiting.set(sequenceNumber, (url) => {
         clearTimeout(timer);
         resolve(url);
       });
-      if (!send()) this.answer(number, null);
+      if (line?.send({ action: "refreshUrl", ...which }) !== true) {
+        this.answer(sequenceNumber, null);
+      }
     });
   }
 

@@ -1,67 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { LineEvents } from "../protocol/line";
-import type { ClientMessage, ServerMessage, Utterance } from "../protocol/messages";
+import type { ServerMessage } from "../protocol/messages";
 import { memoryOf } from "../shared/remembered";
+import { clip, FakeLine, FakeSound, joined } from "./listener_fakes";
 import type { ListenerNeeds } from "./listener_needs";
 import { ListenerSession } from "./listener_session";
 import type { Found } from "./offer";
-import type { Sound, SoundEvents } from "./sound";
+import type { SoundEvents } from "./sound";
 import type { TrackEvents } from "./track_line";
-
-class FakeLine {
-  readonly sent: ClientMessage[] = [];
-  isUp = true;
-  isClosed = false;
-  constructor(readonly events: LineEvents) {}
-  send(message: ClientMessage): boolean {
-    if (this.isUp) this.sent.push(message);
-    return this.isUp;
-  }
-  hurry(): void {
-    this.sent.push({ action: "heartbeat" });
-  }
-  close(): void {
-    this.isClosed = true;
-  }
-}
-
-class FakeSound implements Sound {
-  readonly offered: number[] = [];
-  volume = Number.NaN;
-  isClosed = false;
-  mayChange = true;
-  readonly output = {
-    setVolume: (volume: number) => {
-      this.volume = volume;
-    },
-    setOutput: () => (this.mayChange ? Promise.resolve() : Promise.reject(new Error("no"))),
-  };
-  constructor(readonly events: SoundEvents) {}
-  startBehind = vi.fn();
-  sent = vi.fn();
-  changeLanguage = vi.fn();
-  isWanted = true;
-  replayed: number[] = [];
-  setWanted(isWanted: boolean): void {
-    this.isWanted = isWanted;
-  }
-  replay(utterances: readonly Utterance[]): Promise<void> {
-    this.replayed.push(...utterances.map((one) => one.sequenceNumber));
-    return Promise.resolve();
-  }
-  touched = vi.fn();
-  startSound = () => Promise.resolve();
-  pause = () => Promise.resolve();
-  jumpToLive = vi.fn();
-  play = vi.fn();
-  offer(utterance: { sequenceNumber: number }): boolean {
-    this.offered.push(utterance.sequenceNumber);
-    return true;
-  }
-  close(): void {
-    this.isClosed = true;
-  }
-}
 
 const HERE: Found = {
   kind: "found",
@@ -119,34 +65,6 @@ function state() {
 
 function tell(...messages: ServerMessage[]): void {
   for (const message of messages) last(lines).events.received(message);
-}
-
-function joined(targetLanguage = "es", history: readonly number[] = []): ServerMessage {
-  return {
-    type: "sessionJoined",
-    sessionId: "joyful-1",
-    sourceLanguage: "en",
-    targetLanguage,
-    targetLanguages: ["ca", "es"],
-    state: "live",
-    volume: 0.5,
-    history: history.map((sequenceNumber) => ({
-      sequenceNumber,
-      transcript: `frase ${sequenceNumber}`,
-    })),
-  };
-}
-
-function clip(sequenceNumber: number, targetLanguage = "es"): ServerMessage {
-  return {
-    type: "translatedAudio",
-    sequenceNumber,
-    targetLanguage,
-    transcript: `frase ${sequenceNumber}`,
-    sourceTranscript: `sentence ${sequenceNumber}`,
-    url: `/clips/${sequenceNumber}.mp3`,
-    duration: 1,
-  };
 }
 
 async function listening(): Promise<void> {

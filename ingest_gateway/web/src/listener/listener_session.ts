@@ -60,7 +60,7 @@ export class ListenerSession {
     progress: (now) => {
       this.controls.showProgress(now);
     },
-    refreshUrl: (number) => this.refreshUrl(number),
+    refreshUrl: (number) => this.freshUrls.ask(number, this.get(), this.line),
   };
 
   private readonly lineEvents: LineEvents = {
@@ -342,16 +342,6 @@ export class ListenerSession {
     const isNew = this.sound?.offer(utterance) ?? false;
     this.captions.show(utterance, isNew ? "waiting" : "past");
     this.lastNumber = Math.max(this.lastNumber ?? -1, utterance.sequenceNumber);
-  }
-
-  private refreshUrl(number: number): Promise<string | null> {
-    const { sessionId, language } = this.get();
-    if (sessionId === null || language === null) return Promise.resolve(null);
-    const which = { sessionId, targetLanguage: language, sequenceNumber: number };
-    return this.freshUrls.ask(
-      number,
-      () => this.line?.send({ action: "refreshUrl", ...which }) === true,
-    );
   }
 
   private refused(error: ErrorMessage): void {

@@ -123,13 +123,17 @@ function Plan() {
         >
           {text.text("organise.back")}
         </button>
-        <EraseButton path={`/events/${plan.eventId}`} label="organise.deleteEvent" />
       </div>
-      <h2 dir="auto">{plan.title}</h2>
+      <h2>
+        <bdi>{plan.title}</bdi>
+      </h2>
       {plan.rooms.map((room) => (
         <Room key={room.roomId} room={room} />
       ))}
       <NewRoom />
+      <div className="buttons">
+        <EraseButton path={`/events/${plan.eventId}`} label="organise.deleteEvent" />
+      </div>
     </>
   );
 }

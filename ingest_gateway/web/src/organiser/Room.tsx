@@ -25,11 +25,13 @@ export function Room({ room }: { readonly room: RoomView }) {
       <div className={isPrinted ? "room-link printed" : "room-link"}>
         <QrCode text={link} label={text.text("organise.qr")} />
         <div>
-          <h2 dir="auto">{room.name}</h2>
+          <h2>
+            <bdi>{room.name}</bdi>
+          </h2>
           <p className="session">{room.roomId}</p>
           {room.accessCode !== null && (
             <p>
-              {text.text("organise.code")}: <bdi>{room.accessCode}</bdi>
+              {text.text("organise.roomCode")}: <bdi>{room.accessCode}</bdi>
             </p>
           )}
           <p className="quiet">
@@ -38,13 +40,11 @@ export function Room({ room }: { readonly room: RoomView }) {
               ? text.text("organise.keep0")
               : text.text("organise.keepDays", { days: room.retentionDays })}
           </p>
+          {room.locked && <p className="locked">{text.text("organise.locked")}</p>}
           <div className="buttons">
             <CopyButton text={link} label="organise.copy" />
             <button onClick={print}>{text.text("organise.print")}</button>
-            <button
-              aria-pressed={room.locked}
-              onClick={() => void session.lock(room.roomId, !room.locked)}
-            >
+            <button onClick={() => void session.lock(room.roomId, !room.locked)}>
               {text.text(room.locked ? "organise.unlock" : "organise.lock")}
             </button>
             <EraseButton path={`/rooms/${room.roomId}`} label="organise.deleteRoom" />
@@ -68,8 +68,8 @@ function Talk({ talk, isOnStage }: { readonly talk: TalkView; readonly isOnStage
   const base = useOrganiser((state) => state.base);
   return (
     <li>
-      <p className="title" dir="auto">
-        {talk.title}
+      <p className="title">
+        <bdi>{talk.title}</bdi>
       </p>
       <p className="quiet">
         {talk.speaker !== "" && (

@@ -95,3 +95,40 @@ it("changes the language, and says nothing else", () => {
   expect(newest().url).toBe("/captions/a-b-1/es");
   expect(line.send({ action: "heard", sequenceNumber: 1, heardAt: 2 })).toBe(false);
 });
+
+function knock(accessCode?: string): void {
+  const code = accessCode === undefined ? {} : { accessCode };
+  line.send({ action: "joinRoom", roomId: "calm-harbour-412", key: "the key", ...code });
+}
+
+it("follows a room and its talk, and leaves the talk alone", () => {
+  knock("1234");
+  expect(newest().url).toBe("/rooms/calm-harbour-412/events?key=the+key&code=1234");
+  newest().say({ type: "talkState" });
+  join();
+  expect(line.send({ action: "leaveSession", sessionId: "a-b-1" })).toBe(true);
+  expect(sources.map((one) => one.closed)).toEqual([false, true]);
+  expect(told).toEqual(["talkState"]);
+});
+
+it("opens both anew when one of them breaks", async () => {
+  await vi.advanceTimersByTimeAsync(0);
+  knock();
+  newest().say({ type: "talkState" });
+  join();
+  newest().say({ type: "sessionJoined" });
+  sources[0]?.onerror();
+  expect(sources.map((one) => one.closed)).toEqual([true, true]);
+  expect(told.at(-1)).toBe("broken");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(told.filter((one) => one === "broken")).toEqual(["broken"]);
+  expect(told.at(-1)).toBe("opened");
+});
+
+it("asks again for a room that did not let in", () => {
+  knock();
+  newest().say({ type: "error", action: "joinRoom", code: "ROOM_FULL", message: "" });
+  expect(newest().closed).toBe(true);
+  knock();
+  expect(sources.length).toBe(2);
+});

@@ -12,16 +12,23 @@ export interface EventLineNeeds {
 
 const IN_BROWSER: EventLineNeeds = { open: (url) => new EventSource(url), random: Math.random };
 
+/** What is followed: a room, and the talk that goes on in it. */
+type Subject = "room" | "talk";
+
+interface Followed {
+  readonly source: EventSource;
+  silence: ReturnType<typeof setTimeout> | undefined;
+}
+
 /** A listener's connection by server-sent events, for networks that break WebSockets. What it is
- * told is the same; it can only say what it wants to be told. `missing`: this gateway has no such
- * thing. */
+ * told is the same; it can only say what it wants to be told. A room and a talk come by a source
+ * each; when one of them breaks, both are opened anew. `missing`: this gateway has no such thing. */
 export class EventLine {
-  private source: EventSource | null = null;
+  private readonly followed = new Map<Subject, Followed>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly backoff = new Backoff();
-  private path: string | null = null;
-  /** What is asked for with it, and shown for it. */
-  private query = new URLSearchParams();
+  /** What the talk is asked for with, and shown for it; null: none was asked for. */
+  private shown: URLSearchParams | null = null;
   private isOver = false;
   private hasWorked = false;
 
@@ -35,79 +42,110 @@ export class EventLine {
   }
 
   send(message: ClientMessage): boolean {
-    if (message.action === "joinSession") {
-      const { sinceSequence, key, seat } = message;
-      this.query = new URLSearchParams({
-        ...(sinceSequence === undefined ? {} : { since: String(sinceSequence) }),
-        ...(key === undefined ? {} : { key }),
-        ...(seat === undefined ? {} : { seat }),
-      });
-    } else if (message.action === "changeLanguage" && this.path !== null) {
-      this.query.delete("since");
-    } else {
-      return false;
+    switch (message.action) {
+      case "joinRoom": {
+        const { roomId, key, accessCode } = message;
+        const shown = queryOf({ key, code: accessCode });
+        this.open("room", `/rooms/${encodeURIComponent(roomId)}/events`, shown);
+        return true;
+      }
+      case "joinSession": {
+        const { sinceSequence, key, seat } = message;
+        this.shown = queryOf({ since: sinceSequence?.toString(), key, seat });
+        this.follow(message);
+        return true;
+      }
+      case "changeLanguage":
+        if (this.shown === null) return false;
+        this.shown.delete("since");
+        this.follow(message);
+        return true;
+      case "leaveSession":
+        this.abandon("talk");
+        return true;
+      default:
+        return false;
     }
-    const { sessionId, targetLanguage } = message;
-    this.path = `/captions/${encodeURIComponent(sessionId)}/${encodeURIComponent(targetLanguage)}`;
-    this.open();
-    return true;
   }
 
   hurry(): void {
-    if (this.source !== null || this.isOver) return;
+    if (this.followed.size > 0 || this.isOver) return;
     this.backoff.reset();
     this.events.opened();
   }
 
   close(): void {
     this.isOver = true;
-    this.abandon();
+    this.abandonAll();
   }
 
-  private open(): void {
-    if (this.path === null || this.isOver) return;
-    this.abandon();
-    const query = this.query.toString();
-    const source = this.needs.open(query === "" ? this.path : `${this.path}?${query}`);
-    this.source = source;
-    this.watch();
+  private follow(talk: { readonly sessionId: string; readonly targetLanguage: string }): void {
+    const place = [talk.sessionId, talk.targetLanguage].map(encodeURIComponent).join("/");
+    this.open("talk", `/captions/${place}`, this.shown ?? new URLSearchParams());
+  }
+
+  private open(subject: Subject, path: string, shown: URLSearchParams): void {
+    if (this.isOver) return;
+    clearTimeout(this.timer);
+    this.abandon(subject);
+    const query = shown.toString();
+    const source = this.needs.open(query === "" ? path : `${path}?${query}`);
+    const followed: Followed = { source, silence: undefined };
+    this.followed.set(subject, followed);
+    this.watch(followed);
+    const isCurrent = () => this.followed.get(subject) === followed;
     source.onmessage = (event: MessageEvent<string>) => {
-      if (this.source !== source) return;
+      if (!isCurrent()) return;
       this.hasWorked = true;
       this.backoff.reset();
-      this.watch();
+      this.watch(followed);
       const message = parseServerMessage(event.data);
       if (message === null) return;
-      if (message.type === "error") this.abandon(); // it is the last one
+      if (message.type === "error") this.abandon(subject); // it is the last one
       this.events.received(message);
     };
     source.onerror = () => {
-      if (this.source !== source) return;
+      if (!isCurrent()) return;
       const isRefused = source.readyState === 2 && !this.hasWorked;
-      this.abandon();
-      if (isRefused) this.events.missing();
-      else this.lost();
+      if (isRefused) {
+        this.abandonAll();
+        this.events.missing();
+      } else this.lost();
     };
   }
 
   private lost(): void {
-    this.abandon();
+    this.abandonAll();
     this.timer = setTimeout(() => {
       this.events.opened();
     }, this.backoff.next(this.needs.random()));
     this.events.broken();
   }
 
-  private watch(): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+  private watch(followed: Followed): void {
+    clearTimeout(followed.silence);
+    followed.silence = setTimeout(() => {
       this.lost();
     }, SILENT_MS);
   }
 
-  private abandon(): void {
+  private abandonAll(): void {
     clearTimeout(this.timer);
-    this.source?.close();
-    this.source = null;
+    for (const subject of [...this.followed.keys()]) this.abandon(subject);
   }
+
+  private abandon(subject: Subject): void {
+    const followed = this.followed.get(subject);
+    if (followed === undefined) return;
+    clearTimeout(followed.silence);
+    followed.source.close();
+    this.followed.delete(subject);
+  }
+}
+
+function queryOf(shown: Readonly<Record<string, string | undefined>>): URLSearchParams {
+  const given = Object.entries(shown).filter(
+    (one): one is [string, string] => one[1] !== undefined,
+  );
+  return new URLSearchParams(given);
 }

@@ -6,6 +6,7 @@ class FakeSocket {
   readyState = 0;
   sent: unknown[] = [];
   closed = false;
+  code: number | undefined;
   onopen: () => void = () => undefined;
   onmessage: (event: { data: string }) => void = () => undefined;
   onclose: () => void = () => undefined;
@@ -13,7 +14,8 @@ class FakeSocket {
   send(data: unknown): void {
     this.sent.push(data);
   }
-  close(): void {
+  close(code?: number): void {
+    this.code = code;
     this.closed = true;
     this.readyState = 3;
   }
@@ -139,6 +141,7 @@ it("gives a network up that answers no heartbeat", () => {
   expect(dead.closed).toBe(false);
   vi.advanceTimersByTime(1);
   expect(dead.closed).toBe(true);
+  expect(dead.code).toBe(4000); // it comes back: it has not left
   vi.advanceTimersByTime(300);
   expect(sockets.length).toBe(2);
 });

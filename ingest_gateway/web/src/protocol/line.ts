@@ -8,6 +8,8 @@ export const SPEAKERS_SIGN_MS = 1000;
 const ANSWER_MS = 10_000;
 const PROBE_MS = 3000;
 const OPEN_MS = 10_000;
+/** A socket that is given up: the page will be back, and has not left. */
+const CLOSE_LOST = 4000;
 const SUBPROTOCOL = "live-translation";
 
 export interface LineEvents {
@@ -161,7 +163,7 @@ export class Line {
   }
 
   private lost(): void {
-    this.abandon();
+    this.abandon(CLOSE_LOST);
     if (this.over) return;
     this.after(this.backoff.next(this.needs.random()), () => {
       this.open();
@@ -170,12 +172,12 @@ export class Line {
   }
 
   /** A dead network may take minutes to close a socket: nobody waits for it. */
-  private abandon(): void {
+  private abandon(code?: number): void {
     this.clearTimers();
     this.attempt += 1;
     const socket = this.socket;
     this.socket = null;
-    socket?.close();
+    socket?.close(code);
   }
 
   private after(waitMs: number, act: () => void): void {

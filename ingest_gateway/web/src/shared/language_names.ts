@@ -52,3 +52,17 @@ export const LANGUAGE_NAMES: Readonly<Record<string, readonly [string, "ltr" | "
   "zh-Hant": ["繁體中文", "ltr"],
   zu: ["isiZulu", "ltr"],
 };
+
+/** What browsers send for a language that is there under another tag. */
+export const OTHER_TAGS: Readonly<Record<string, string>> = {
+  fil: "tl",
+  in: "id",
+  iw: "he",
+  nb: "no",
+  nn: "no",
+  "zh-CN": "zh-Hans",
+  "zh-HK": "zh-Hant",
+  "zh-MO": "zh-Hant",
+  "zh-SG": "zh-Hans",
+  "zh-TW": "zh-Hant",
+};

@@ -6,12 +6,14 @@ it.each([
   [["pt-BR"], "pt-BR"],
   [["PT-br-x-mine"], "pt-BR"],
   [["zh-Hant-CN-x-private1-private2"], "zh-Hant"],
+  [["zh-TW"], "zh-Hant"], // a region that stands for a script
+  [["nb-NO"], "no"], // another code for the same language
   [["zh-Hans"], "en"], // lookup never widens to another script
   [["de-CH", "es"], "es"],
   [["es-u-co-trad"], "es"],
   [[], "en"],
 ])("looks %j up as %s", (ranges, tag) => {
-  expect(lookup(ranges, ["en", "es", "pt-BR", "zh-Hant"], "en")).toBe(tag);
+  expect(lookup(ranges, ["en", "es", "no", "pt-BR", "zh-Hant"], "en")).toBe(tag);
 });
 
 it("offers the likeliest first: what matches, what is within, what is near", () => {

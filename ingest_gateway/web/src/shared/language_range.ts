@@ -1,4 +1,8 @@
-// Which of the tags that are there a person wants, by RFC 4647.
+// Which of the tags that are there a person wants, by RFC 4647 and by languages' other tags.
+
+import { OTHER_TAGS } from "./language_names";
+
+const otherTags = new Map(Object.entries(OTHER_TAGS).map(([tag, row]) => [lower(tag), lower(row)]));
 
 /** Lookup (section 3.4): the first range that matches, cut from its end until a tag equals it. */
 export function lookup(
@@ -34,7 +38,9 @@ function lookupOne(range: string, tags: readonly string[]): string | null {
   let parts = lower(range).split("-");
   while (parts.length > 0) {
     const wanted = parts.join("-");
-    const found = tags.find((tag) => lower(tag) === wanted);
+    const found =
+      tags.find((tag) => lower(tag) === wanted) ??
+      tags.find((tag) => lower(tag) === otherTags.get(wanted));
     if (found !== undefined) return found;
     parts = parts.slice(0, -1);
     // A single letter begins an extension: it means nothing without what follows.

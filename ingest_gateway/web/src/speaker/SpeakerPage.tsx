@@ -46,7 +46,9 @@ function OwnTalk() {
       <p className="quiet">
         <bdi>{sheet.eventTitle}</bdi> · <bdi>{sheet.roomName}</bdi>
       </p>
-      <h2 dir="auto">{sheet.title}</h2>
+      <h2>
+        <bdi>{sheet.title}</bdi>
+      </h2>
       <p>
         {sheet.speaker !== "" && (
           <>

@@ -152,7 +152,10 @@ def test_a_release_that_waits_for_its_phrase_reaches_nobody_by_itself() -> None:
 
     without = {(1, "ca"): frozenset({Content(None, "ca:w2 w3", "/1.mp3")})}
     assert faults_of(replace(one, contents=without)) == Faults(
-        lost=("scripted 3: 1 words missing, 0 unknown in ca",),
+        lost=(
+            "scripted 3: 1 words missing, 0 unknown in ca",
+            "scripted 3: 1 utterances not told in ca, said at 0 s",
+        ),
         outcomes=("scripted 3: utterance 1 in ca was told otherwise than it is fixed",),
     )
 
@@ -161,7 +164,10 @@ def test_what_is_released_must_be_voiced_once() -> None:
     last = replace(entry(0, "w1 w2 w3", 0, 4), outcomes=released("ca:w1 w2 w3", "w2 w3"))
     told = {(0, "ca"): frozenset({Content(None, "w2 w3", "/1.mp3")})}
     assert faults_of(replace(held(last), contents=told)) == Faults(
-        lost=("scripted 3: 1 words missing, 0 unknown in ca",),
+        lost=(
+            "scripted 3: 1 words missing, 0 unknown in ca",
+            "scripted 3: 1 utterances told without text in ca, said at 0 s",
+        ),
         outcomes=("scripted 3: sentence 0 in ca is voiced otherwise than it was released",),
     )
 

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from benchmarks.cost.__main__ import translator_figures
+from benchmarks.cost.__main__ import spend_figures, translator_figures
+from benchmarks.cost.charges import read_prices
 from benchmarks.cost.translators import (
     SentenceStep,
     TextLengths,
@@ -17,6 +18,7 @@ from benchmarks.cost.translators import (
     usage,
 )
 from benchmarks.score.talks import MATERIAL, read_talks
+from benchmarks.talks import write_talk
 from connectors.calls.prompted_translator import prompt_of
 from connectors.interfaces.translation import TranslationHints, TranslationUsage
 from pipelines.sentences.cursor import Pace
@@ -66,3 +68,12 @@ def test_an_hour_costs_more_the_more_often_it_is_translated() -> None:
         assert costs[0] > 0
     ratio = found["swift"]["characters"] / found["each sentence once"]["characters"]
     assert 5.0 < ratio < 7.0
+
+
+def test_what_a_room_spends_is_compared_with_the_flow_that_is_replaced() -> None:
+    """What docs/decisions/0019 decides by: the default with Amazon, and for rooms of ten."""
+    talks = [write_talk(1, 120.0)]
+    found = spend_figures(read_prices(), talks, {"swift": 6.0, "balanced": 3.5, "thrifty": 1.6})
+    assert found["balanced_2_heard_dollars_ratio"] < 1.0 < found["swift_2_heard_dollars_ratio"]
+    assert found["thrifty_10_heard_dollars_ratio"] < 1.1 < found["balanced_10_heard_dollars_ratio"]
+    assert found["swift_0_heard_neural_dollars"] == found["thrifty_0_heard_neural_dollars"]

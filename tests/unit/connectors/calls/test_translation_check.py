@@ -26,6 +26,7 @@ TEXT = "The first two did not change anything, he said to us."
         ("これは大きな家です", "This is a big house", "en", None),
         ("Peter Smith", "Peter Smith", "es", None),
         ("1 2 3 4 5", "1 2 3 4 5", "es", None),
+        ("No, no, no, no, no.", "No, no, no, no, no.", "es", None),
         ("I read The Lord of the Rings.", "Leí The Lord of the Rings.", "es", None),
         ("see https://example.org/a?b=c", "véase https://example.org/a?b=c", "es", None),
         ("日本語 one", "日本語 uno", "es", None),

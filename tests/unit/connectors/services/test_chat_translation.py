@@ -20,7 +20,7 @@ from connectors.interfaces.translation import TranslationHints, TranslationUsage
 from connectors.job_connectors import FolderConnectors, LiveConnectors, SpeechChoice
 from connectors.services.chat_translation import ChatSettings, ChatTranslator, read_completion
 from pipelines.options import LiveJob, UsageError, read_options
-from tests.contracts.chat_server import ChatServer
+from tests.contracts.openai_server import OpenAiServer
 
 pytestmark = pytest.mark.unit
 
@@ -28,15 +28,15 @@ SECRET = "a sentence that nobody may log"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ChatServer]:
-    server = ChatServer()
+async def server() -> AsyncIterator[OpenAiServer]:
+    server = OpenAiServer()
     await server.start()
     yield server
     await server.close()
 
 
 @pytest.fixture
-async def translator(server: ChatServer) -> AsyncIterator[ChatTranslator]:
+async def translator(server: OpenAiServer) -> AsyncIterator[ChatTranslator]:
     translator = ChatTranslator(ChatSettings(server.url, server.key, "small"))
     yield translator
     await translator.close()
@@ -53,7 +53,7 @@ async def translator(server: ChatServer) -> AsyncIterator[ChatTranslator]:
     ],
 )
 async def test_refusals_are_errors_of_their_kind(
-    server: ChatServer,
+    server: OpenAiServer,
     translator: ChatTranslator,
     refusal: tuple[int, str | None],
     kind: type[ConnectorError],
@@ -69,7 +69,7 @@ async def test_refusals_are_errors_of_their_kind(
     assert await translator.translate("the house", "en", "es") == "thees housees"
 
 
-async def test_a_wrong_key_is_permanent_and_stays_secret(server: ChatServer) -> None:
+async def test_a_wrong_key_is_permanent_and_stays_secret(server: OpenAiServer) -> None:
     settings = ChatSettings(server.url, "sk-wrong")
     translator = ChatTranslator(settings)
     with pytest.raises(PermanentError, match="401") as refused:
@@ -85,34 +85,34 @@ async def test_no_server_is_retryable() -> None:
     await translator.close()
 
 
-async def test_what_is_asked(server: ChatServer, translator: ChatTranslator) -> None:
+async def test_what_is_asked(server: OpenAiServer, translator: ChatTranslator) -> None:
     hints = TranslationHints("thees", ("It is big.",), (("house", "hogar"),), "formal")
     assert await translator.translate("the house", "en", "es", hints=hints) == "thees hogar"
-    asked = server.requests[0]
+    asked = server.asked[0]
     assert (asked["model"], asked["temperature"]) == ("small", 0)
     assert server.model.asked[0]["released"] == "thees"
     assert server.model.asked[0]["context"] == ["It is big."]
 
 
-async def test_members_that_a_model_needs_or_refuses(server: ChatServer) -> None:
+async def test_members_that_a_model_needs_or_refuses(server: OpenAiServer) -> None:
     extra = '{"temperature": null, "max_tokens": null, "max_completion_tokens": 99, "seed": 1}'
     translator = ChatTranslator(ChatSettings(server.url, server.key, extra=extra))
     await translator.translate("the house", "en", "es")
-    assert set(server.requests[0]) == {"model", "messages", "max_completion_tokens", "seed"}
+    assert set(server.asked[0]) == {"model", "messages", "max_completion_tokens", "seed"}
     await translator.close()
 
 
 async def test_an_answer_that_never_ends_is_cut_off_and_refused(
-    server: ChatServer, translator: ChatTranslator
+    server: OpenAiServer, translator: ChatTranslator
 ) -> None:
     server.model.answers.append("la casa " * 1_000)
     with pytest.raises(NoTranslationError, match="cut off"):
         await translator.translate("the house", "en", "es")
-    assert translator.usage.output_tokens == server.requests[0]["max_tokens"]
+    assert translator.usage.output_tokens == server.asked[0]["max_tokens"]
     assert translator.usage.refused == 1
 
 
-async def test_a_server_that_counts_no_tokens(server: ChatServer) -> None:
+async def test_a_server_that_counts_no_tokens(server: OpenAiServer) -> None:
     server.reports_usage = False
     translator = ChatTranslator(ChatSettings(server.url, server.key))
     await translator.translate("the house", "en", "es")
@@ -133,7 +133,7 @@ async def test_a_server_that_counts_no_tokens(server: ChatServer) -> None:
     ],
 )
 async def test_an_answer_of_something_else_is_retryable(
-    server: ChatServer, translator: ChatTranslator, body: bytes
+    server: OpenAiServer, translator: ChatTranslator, body: bytes
 ) -> None:
     server.bodies.append(body)
     with pytest.raises(RetryableError, match="something else"):
@@ -146,7 +146,7 @@ def test_a_refusal_of_the_model_is_no_whole_answer() -> None:
     assert (answer.text, answer.is_whole) == ("", False)
 
 
-async def test_a_slow_server_is_given_up(server: ChatServer) -> None:
+async def test_a_slow_server_is_given_up(server: OpenAiServer) -> None:
     translator = ChatTranslator(ChatSettings(server.url, server.key, answer_timeout_s=0.000_001))
     with pytest.raises(RetryableError):
         await translator.translate("the house", "en", "es")
@@ -162,7 +162,7 @@ def speech_of(*arguments: str) -> SpeechChoice:
 
 
 async def test_the_job_chooses_it_with_key_glossary_and_fallback(
-    server: ChatServer, tmp_path: Path
+    server: OpenAiServer, tmp_path: Path
 ) -> None:
     key, glossary = tmp_path / "key", tmp_path / "glossary.toml"
     key.write_text(f"{server.key}\n")
@@ -180,14 +180,14 @@ async def test_the_job_chooses_it_with_key_glossary_and_fallback(
     ).open_translator()
     assert await translator.translate("the house", "en", "es") == "thees hogar"
     assert await translator.translate("the house", "en", "fr") == "fr:the house", "the fallback"
-    asked = server.requests[0]
+    asked = server.asked[0]
     assert (asked["model"], asked["seed"]) == ("small", 7)
     assert "formally" in server.model.instructions
     await translator.close()
 
 
 async def test_what_was_used_is_logged_when_a_worker_ends_and_nothing_that_was_said(
-    server: ChatServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    server: OpenAiServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     chat = ChatSettings(server.url, server.key)
     speech = SpeechChoice("scripted", "openai", "scripted", chat=chat)

@@ -17,12 +17,23 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from ingest_gateway.audio_in.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer, WebmError
+from ingest_gateway.audio_in.containers import ContainerError
+from ingest_gateway.audio_in.mp4_demuxer import MOST_MEDIA_BYTES, Mp4Demuxer
+from ingest_gateway.audio_in.ogg_demuxer import OggDemuxer
+from ingest_gateway.audio_in.recorder_input import RecorderInput
+from ingest_gateway.audio_in.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer
 from ingest_gateway.hosts.server.frame_meter import FrameMeter
-from ingest_gateway.protocol.connection_protocol import ConnectionProtocol, Refused
+from ingest_gateway.protocol.connection_protocol import (
+    ConnectionProtocol,
+    RecorderFragment,
+    Refusal,
+    Refused,
+)
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.webrtc.offers import OfferError, We, prepared
+from tests.unit.gateway.mp4_files import mp4
+from tests.unit.gateway.test_ogg_input import ogg
 from tests.unit.gateway.webm_files import clusters, header
 
 pytestmark = pytest.mark.unit
@@ -34,6 +45,7 @@ fuzzed = settings(
 )
 OFFERS = [file.read_text() for file in sorted((Path(__file__).parents[1] / "offers").glob("*.sdp"))]
 WEBM = header() + clusters([bytes([0xFC]) + bytes(40)] * 60)
+OGG = ogg([bytes([0xFC]) + bytes(40)] * 60)
 MESSAGES = [
     {"action": "createSession", "sourceLanguage": "en", "targetLanguages": ["es"]},
     {"action": "joinAsSpeaker", "sessionId": "calm-sea-1", "streamId": "s", "nextSequence": 0},
@@ -90,9 +102,47 @@ def test_recorders_files(data: bytes, pieces: int) -> None:
         for first, end in itertools.pairwise(edges):
             for block in demuxer.feed(data[first:end]):
                 round(block.at_ms * 48)
-    except WebmError:
+    except ContainerError:
         return
     assert len(demuxer._buffer) <= MAX_ELEMENT_BYTES + 16
+
+
+RECORDINGS = (
+    (OggDemuxer, [OGG], 255 * 257),
+    (Mp4Demuxer, [mp4(seconds=0.6), mp4("libopus", seconds=0.6)], MOST_MEDIA_BYTES),
+)
+
+
+@pytest.mark.parametrize(("kind", "seeds", "most_kept"), RECORDINGS)
+@fuzzed
+@given(draw=st.data(), pieces=st.integers(1, 9))
+def test_other_recorders_files(
+    kind: type[OggDemuxer | Mp4Demuxer],
+    seeds: list[bytes],
+    most_kept: int,
+    draw: st.DataObject,
+    pieces: int,
+) -> None:
+    data, demuxer = draw.draw(changed(seeds)), kind()
+    edges = [len(data) * at // pieces for at in range(pieces + 1)]
+    try:
+        for first, end in itertools.pairwise(edges):
+            for block in demuxer.feed(data[first:end]):
+                round(block.at_ms * 48)
+    except ContainerError:
+        return
+    assert len(demuxer._buffer) <= most_kept
+
+
+@fuzzed
+@given(data=changed([mp4(seconds=0.3)]))
+def test_packets_of_other_recorders_are_decoded_or_refused(data: bytes) -> None:
+    code = None
+    try:
+        RecorderInput().take(RecorderFragment("session-1", 0, 5, data))
+    except Refusal as refusal:
+        code = refusal.code
+    assert code in (None, "BAD_AUDIO")
 
 
 @fuzzed

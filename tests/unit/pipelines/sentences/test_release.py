@@ -68,6 +68,19 @@ def test_two_drafts_that_lie_far_apart_are_enough() -> None:
     assert Agreement(3).certain([], drafts("a b x", "a b", every=3)) == 2
 
 
+@pytest.mark.parametrize(("new_words", "certain"), [(2, 0), (3, 2)])
+def test_where_words_come_in_bursts_two_more_confirm_less_a_token(
+    new_words: float, certain: int
+) -> None:
+    two = [Draft(3, words("a b c x"), new_words), Draft(5, words("a b c d"), 2)]
+    assert Agreement(3).certain([], two) == certain
+    assert Prefix(3).certain([], two) == max(0, certain - 1)
+
+
+def test_a_burst_takes_nothing_from_what_three_words_have_confirmed() -> None:
+    assert Agreement(3).certain([], [Draft(3, words("a b"), 3), Draft(6, words("a b c"), 3)]) == 2
+
+
 def test_one_draft_agrees_with_nothing() -> None:
     assert Agreement(0).certain([], drafts("a b")) == 0
 
