@@ -106,7 +106,7 @@ def run(speech: str, job_options: tuple[str, ...]) -> int:
     for language, voices in report.voices.items():
         spoken = ", ".join(f"{maker} {clips}" for maker, clips in voices.items())
         changes = report.voice_changes[language]
-        say(f"{language} spoken by {spoken}" + f"; {changes} changes of voice" * bool(changes))
+        say(f"{language} spoken by {spoken}" + f"; changes of voice: {changes}" * bool(changes))
     if report.faults:
         print(f"demo: missing: {'; '.join(report.faults)}", file=sys.stderr)
     print(report.line)
