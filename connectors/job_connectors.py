@@ -53,6 +53,7 @@ from connectors.services.openai_speech import (
     OpenAiSpeechToText,
     OpenAiSynthesizer,
 )
+from connectors.services.whisper_live import WhisperLiveSettings, WhisperLiveSpeechToText
 from connectors.testing.shard_source import ScriptedShardSource
 from connectors.testing.speech_synthesis import (
     ScriptedSynthesizer,
@@ -71,7 +72,8 @@ from schemas.values import SAMPLE_RATE_HZ
 @dataclass(frozen=True, slots=True)
 class SpeechChoice:
     """Which engine does what: ``offline``, ``local``, ``amazon``, ``openai`` (an endpoint of that
-    kind) or ``scripted`` each; of translation ``bedrock`` too.
+    kind) or ``scripted`` each; of recognition ``whisper_live`` too (a server of that kind), of
+    translation ``bedrock``.
 
     ``local`` are the neural models of `make models`; any other name is an engine of another package
     (``plugins``).
@@ -98,6 +100,7 @@ class SpeechChoice:
     amazon: AmazonSpeech = field(default_factory=AmazonSpeech)
     local: LocalSpeech = field(default_factory=LocalSpeech)
     openai: OpenAiSettings = field(default_factory=OpenAiSettings)
+    whisper_live: WhisperLiveSettings = field(default_factory=WhisperLiveSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     guidance: Guidance = field(default_factory=Guidance)
     translation_fallback: str = ""
@@ -108,6 +111,7 @@ class SpeechChoice:
             "local": self.local.open_speech_to_text,
             "amazon": self.amazon.open_speech_to_text,
             "openai": lambda: OpenAiSpeechToText(self.openai, self.open_voice_activity()),
+            "whisper_live": lambda: WhisperLiveSpeechToText(self.whisper_live),
             "scripted": lambda: ScriptedSpeechToText(self.scripted_stt),
             "combined": lambda: CombinedSpeechToText(
                 OfflineSpeechToText(), ScriptedSpeechToText(self.scripted_stt)

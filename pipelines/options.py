@@ -40,6 +40,7 @@ from pipelines.segmentation.step_segmenter import StepSegmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 from pipelines.transforms.window_audio import WindowOptions
+from pipelines.whisper_live_options import add_whisper_live_arguments, read_whisper_live
 from schemas.values import SAMPLE_RATE_HZ
 
 PANE_MS = 3_000
@@ -132,7 +133,7 @@ class JobOptions(PipelineOptions):
         )
         window.add_argument("--pane_records", type=int, default=100)
         window.add_argument("--settle_ms", type=int, default=250)
-        own = {"speech_to_text": ("combined",), "translation": ("bedrock",)}
+        own = {"speech_to_text": ("combined", "whisper_live"), "translation": ("bedrock",)}
         for service in ("speech_to_text", "translation", "speech_synthesis"):
             names = (*ENGINES, *own.get(service, ()), *plugin_names(service))
             window.add_argument(f"--{service}", default="offline", choices=names)
@@ -170,6 +171,7 @@ class JobOptions(PipelineOptions):
         )
 
         add_openai_arguments(parser)
+        add_whisper_live_arguments(parser)
 
         bounded = parser.add_argument_group(
             "bounded run", "a recording instead of the live stream; times count from its beginning"
@@ -341,6 +343,7 @@ def _speech(given: Any) -> SpeechChoice:
     try:
         amazon = read_amazon_speech(given)
         openai, chat = read_openai_speech(given), read_chat(given)
+        whisper_live = read_whisper_live(given)
         glossary = read_glossary(Path(given.glossary)) if given.glossary else ()
     except (ValueError, PermanentError) as error:
         raise UsageError(str(error)) from None
@@ -352,6 +355,7 @@ def _speech(given: Any) -> SpeechChoice:
         amazon=amazon,
         local=_local_speech(given),
         openai=openai,
+        whisper_live=whisper_live,
         chat=chat,
         guidance=Guidance(glossary, given.formality),
         translation_fallback=given.translation_fallback,

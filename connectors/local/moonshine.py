@@ -82,6 +82,9 @@ class NativeStream(Protocol):
 
 class NativeModel(Protocol):
     def open(self) -> NativeStream: ...
+    def trim(self) -> None:
+        """Give memory back that is free."""
+        ...
 
 
 class Moonshine:
@@ -98,6 +101,11 @@ class Moonshine:
 
     def open(self) -> NativeStream:
         return _MoonshineStream(self._library, self._handle)
+
+    def trim(self) -> None:
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+        if trim is not None:
+            trim(0)
 
 
 class _MoonshineStream:
@@ -141,12 +149,7 @@ class _MoonshineStream:
         self._check(self._library.moonshine_stop_stream(self._model, self._handle))
 
     def close(self) -> None:
-        """Free the stream, and give memory back: the allocator would keep what decodings of many
-        lengths have scattered, 0.8 MB for each second of speech."""
         self._library.moonshine_free_stream(self._model, self._handle)
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
-        if trim is not None:
-            trim(0)
 
     @staticmethod
     def _check(code: int) -> None:
@@ -199,6 +202,9 @@ class RenewedStream:
     model: NativeModel
     renew_after_s: float = 30.0
     kept_silence_s: float = 1.0
+    trim_every: int = 10
+    """Decodings after which memory is given back: those of many lengths scatter the heap, by 8 MB
+    for each second of speech without a pause."""
     renewals: int = 0
     _stream: NativeStream = field(init=False)
     _agreement: LineAgreement = field(init=False)
@@ -209,6 +215,7 @@ class RenewedStream:
     """The speaker's sample that is the native stream's first."""
     _through: int = 0
     _complete: int = 0
+    _decodings: int = 0
 
     def __post_init__(self) -> None:
         self._agreement = LineAgreement(self._loud)
@@ -246,6 +253,7 @@ class RenewedStream:
 
     def close(self) -> None:
         self._stream.close()
+        self.model.trim()
 
     def _take(self, samples: NDArray[np.float32]) -> None:
         if len(samples):
@@ -254,6 +262,9 @@ class RenewedStream:
 
     def _decode(self) -> Iterator[Recognition]:
         lines = self._lines()
+        self._decodings += 1
+        if self._decodings % self.trim_every == 0:
+            self.model.trim()
         yield from self._agreement.update(lines, self.through_s)
         complete = [line for line in lines if line.is_complete]
         self._complete += len(complete)
@@ -282,6 +293,7 @@ class RenewedStream:
         if opened:
             self._forget_before(int(opened[0].start_s * SAMPLE_RATE_HZ))
         self._stream.close()
+        self.model.trim()
         self._open()
         self._stream.add(self._audio)
         self.renewals += 1

@@ -6,14 +6,16 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from connectors.interfaces.errors import PermanentError, RetryableError
+from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
 from connectors.interfaces.speech_synthesis import SpeechSynthesizer
 from connectors.local.engine_process import EngineProcess
 from connectors.local.loudness import level
 from connectors.local.model_store import Machine, Model, ModelStore, read_manifest
+from connectors.local.voice_choice import Turn, VoiceChoice
 from connectors.local.voice_process import VOICES, read_answer
 from connectors.offline.speech_synthesis import OfflineSynthesizer
 from schemas.values import Clip
@@ -31,16 +33,13 @@ not made in time costs its listeners the whole deadline, and Kokoro the turn of 
 _NICENESS = 10
 """Words come before voices: Kokoro would take both cores from recognition, and from Apertium, which
 loads dictionaries when a listener joins."""
-_DECAY_A_SKIP = 0.9
-"""An idle Kokoro that is not asked for a phrase tells nothing of how fast it is now, so that the
-estimate falls until it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSynthesizerSettings:
     """``deadline_s``: from the request to the clip. A phrase that Kokoro cannot be expected to have
-    made by then, or that it has not, is spoken by espeak-ng. ``only``: the languages that Kokoro
-    speaks; None: all that it can."""
+    made by then, or that it has not, is spoken by espeak-ng, and so are those that follow
+    (``voice_choice``). ``only``: the languages that Kokoro speaks; None: all that it can."""
 
     deadline_s: float = 2.5
     only: tuple[str, ...] | None = None
@@ -95,6 +94,10 @@ class LocalSynthesizer:
         self._turn = asyncio.Lock()
         self._waiting_signs = 0
         self._s_a_sign = _FIRST_GUESS_S_A_SIGN
+        self._choices = {
+            language: VoiceChoice(self._settings.deadline_s) for language in self._languages
+        }
+        self._trials: set[asyncio.Task[None]] = set()
         self._told_at_s = float("-inf")
         self.late = 0
         """Phrases that espeak-ng spoke although Kokoro has a voice."""
@@ -105,6 +108,11 @@ class LocalSynthesizer:
     def engine_process_id(self) -> int | None:
         """For operators and tests; None while no engine runs."""
         return self._engine.process_id
+
+    @property
+    def changes(self) -> int:
+        """How often a language changed its voice."""
+        return sum(choice.changes for choice in self._choices.values())
 
     @property
     def is_scarce(self) -> bool:
@@ -128,26 +136,46 @@ class LocalSynthesizer:
         if len(text) > self._settings.longest_text:
             raise PermanentError(f"{len(text)} characters; at most {self._settings.longest_text}")
         await self._check()
+        choice = self._choices[language]
         expected_s = (self._waiting_signs + _signs(text)) * self._s_a_sign
-        if expected_s <= self._settings.deadline_s:
+        turn = choice.turn(expected_s, is_idle=not self._turn.locked())
+        if turn is Turn.OWN:
             try:
                 async with asyncio.timeout(self._settings.deadline_s):
-                    return await self._speak(text, language)
-            except (TimeoutError, RetryableError) as error:
-                self._count_late(type(error).__name__)
-        else:
-            if not self._turn.locked():
-                self._s_a_sign *= _DECAY_A_SKIP
-            self._count_late(f"expected after {expected_s:.1f} s")
+                    clip = await self._speak(text, language, lambda: choice.is_own)
+                self.spoken += 1
+                return clip
+            except (TimeoutError, RetryableError):
+                choice.was_late()
+        elif turn is Turn.TRIAL:
+            trial = asyncio.create_task(self._try(text, language, choice))
+            self._trials.add(trial)
+            trial.add_done_callback(self._trials.discard)
+        self._count_late()
         return await self._spare.synthesize(text, language, quality_tier=quality_tier)
 
     async def close(self) -> None:
         self._is_closed = True
         await asyncio.gather(self._engine.close(), self._spare.close())
+        await asyncio.gather(*self._trials, return_exceptions=True)
 
-    async def _speak(self, text: str, language: str) -> Clip:
+    async def _try(self, text: str, language: str, choice: VoiceChoice) -> None:
+        """Make a phrase that nobody hears: how fast Kokoro is now, no estimate can tell."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        try:
+            await self._speak(text, language, lambda: True)
+        except ConnectorError:
+            choice.was_tried(float("inf"))
+            return
+        took_s = loop.time() - began_s
+        self._s_a_sign = min(self._s_a_sign, took_s / _signs(text))
+        choice.was_tried(took_s)
+
+    async def _speak(self, text: str, language: str, is_wanted: Callable[[], bool]) -> Clip:
         """By Kokoro, however long it takes. A caller that gives up before the phrase's turn takes
-        it back; a phrase that is begun counts as waiting until the engine is done with it."""
+        it back; a phrase that is begun counts as waiting until the engine is done with it.
+        RetryableError: it is not wanted any more when its turn has come."""
         signs = _signs(text)
         self._waiting_signs += signs
         try:
@@ -155,6 +183,10 @@ class LocalSynthesizer:
         except asyncio.CancelledError:
             self._waiting_signs -= signs
             raise
+        if not is_wanted():
+            self._turn.release()
+            self._waiting_signs -= signs
+            raise RetryableError("the language has changed its voice")
         request = json.dumps({"text": text, "language": language}).encode()
         call = asyncio.ensure_future(self._engine.call(request, self._settings.hangs_after_s))
 
@@ -168,17 +200,16 @@ class LocalSynthesizer:
 
         call.add_done_callback(is_over)
         clip, _ = read_answer(await asyncio.shield(call))
-        self.spoken += 1
         return clip
 
-    def _count_late(self, why: str) -> None:
+    def _count_late(self) -> None:
         self.late += 1
         now_s = asyncio.get_running_loop().time()
         if now_s - self._told_at_s >= _TELL_EVERY_S:
             self._told_at_s = now_s
             _log.warning(
-                "espeak-ng speaks: Kokoro is late (%s); %d of %d phrases so far",
-                *(why, self.late, self.late + self.spoken),
+                "espeak-ng speaks: Kokoro was late; %d of %d phrases so far, %d changes of voice",
+                *(self.late, self.late + self.spoken, self.changes),
             )
 
     async def _check(self) -> None:

@@ -105,7 +105,8 @@ def run(speech: str, job_options: tuple[str, ...]) -> int:
     print(f"demo: see {DIRECTORY.relative_to(ROOT)}/: es.mp3, es.vtt, latency.png, report.json...")
     for language, voices in report.voices.items():
         spoken = ", ".join(f"{maker} {clips}" for maker, clips in voices.items())
-        say(f"{language} spoken by {spoken}")
+        changes = report.voice_changes[language]
+        say(f"{language} spoken by {spoken}" + f"; changes of voice: {changes}" * bool(changes))
     if report.faults:
         print(f"demo: missing: {'; '.join(report.faults)}", file=sys.stderr)
     print(report.line)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ingest_gateway.client import ListenReport, ReceivedClip, SpeakReport
@@ -31,13 +32,15 @@ class Evidence:
 class DemoReport:
     """``from_first`` and ``from_last``: first or last sample spoken until the notification.
 
-    ``voices``: by language and engine, how many clips it spoke, as their marks say."""
+    ``voices``: by language and engine, how many clips it spoke, as their marks say;
+    ``voice_changes``: by language, how often another engine spoke than before."""
 
     session_id: str
     talk_s: float
     clips: int
     clips_by_language: dict[str, int]
     voices: dict[str, dict[str, int]]
+    voice_changes: dict[str, int]
     listeners: int
     from_first: Spread
     from_last: Spread
@@ -75,8 +78,17 @@ def playable(heard: Iterable[ListenReport]) -> set[tuple[int, str]]:
 
 def voices_of(clips: Iterable[ReceivedClip]) -> dict[str, int]:
     """Who spoke how many, the most frequent first."""
-    makers = (maker_of(clip.body) for clip in clips if clip.body is not None)
-    return dict(Counter(maker or "unknown" for maker in makers).most_common())
+    return dict(Counter(_makers(clips)).most_common())
+
+
+def voice_changes(clips: Iterable[ReceivedClip]) -> int:
+    """How often a listener hears another voice than before, in the order of the talk."""
+    in_order = sorted(clips, key=lambda clip: clip.sequence_number)
+    return sum(one != other for one, other in pairwise(_makers(in_order)))
+
+
+def _makers(clips: Iterable[ReceivedClip]) -> list[str]:
+    return [maker_of(clip.body) or "unknown" for clip in clips if clip.body is not None]
 
 
 def verdict(evidence: Evidence) -> Completeness:
@@ -105,6 +117,7 @@ def make_report(evidence: Evidence) -> DemoReport:
         clips=len(notified),
         clips_by_language=by_language,
         voices={report.language: voices_of(report.clips) for report in evidence.heard},
+        voice_changes={report.language: voice_changes(report.clips) for report in evidence.heard},
         listeners=len(evidence.heard),
         from_first=spread([one.from_first_ms for one in notified]),
         from_last=spread([one.from_last_ms for one in notified]),

@@ -16,6 +16,7 @@ from connectors.calls.line_speech_stream import LineStreamSettings
 from connectors.interfaces.speech_to_text import SpeechToText
 from connectors.offline.speech_to_text import OfflineSpeechToText
 from connectors.services.openai_speech import OpenAiSettings, OpenAiSpeechToText
+from connectors.services.whisper_live import WhisperLiveSettings, WhisperLiveSpeechToText
 from connectors.testing.contracts.speech_to_text import KnownSpeech, SpeechToTextContract
 from connectors.testing.speech_to_text import (
     CombinedSpeechToText,
@@ -26,6 +27,7 @@ from connectors.testing.voice_activity import ScriptedVoiceActivityFactory
 from connectors.testing.words import write_words
 from local_stack.amazon_servers.transcribe import TranscribeServer
 from tests.contracts.openai_server import OpenAiServer
+from tests.contracts.whisper_live_server import WhisperLiveServer
 
 pytestmark = pytest.mark.contract
 
@@ -128,3 +130,18 @@ class TestOpenAiSpeechToText(TestScriptedSpeechToText):
             ScriptedVoiceActivityFactory(),
             LineStreamSettings(report_every_s=0.5, most_steps=1),
         )
+
+
+class TestWhisperLiveSpeechToText(TestScriptedSpeechToText):
+    """A server that speaks whisper-live's protocol, with the script behind it."""
+
+    @pytest.fixture
+    async def server(self) -> AsyncIterator[WhisperLiveServer]:
+        server = WhisperLiveServer()
+        await server.start()
+        yield server
+        await server.close()
+
+    @pytest.fixture
+    def recogniser(self, server: WhisperLiveServer) -> SpeechToText:
+        return WhisperLiveSpeechToText(WhisperLiveSettings(server.url))

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from connectors.interfaces.errors import RetryableError
+from connectors.interfaces.errors import RetryableError, ThrottledError
 from connectors.interfaces.speech_to_text import Recognition, SpeechToText, capabilities_of
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
 from connectors.testing.contracts.speech_to_text import (
@@ -86,6 +86,16 @@ async def test_a_killed_process_is_a_retryable_error_and_the_next_stream_has_ano
     again = await recogniser.open("en", sample_rate_hz=RATE_HZ)
     assert recogniser.model_process_id not in (None, process)
     await again.close()
+    await recogniser.close()
+
+
+async def test_one_speaker_more_than_allowed_is_refused_until_another_has_ended() -> None:
+    recogniser = LocalSpeechToText(LocalSpeechToTextSettings(max_streams=2))
+    streams = [await recogniser.open("en", sample_rate_hz=RATE_HZ) for _ in range(2)]
+    with pytest.raises(ThrottledError):
+        await recogniser.open("en", sample_rate_hz=RATE_HZ)
+    await streams[0].close()
+    await (await recogniser.open("en", sample_rate_hz=RATE_HZ)).close()
     await recogniser.close()
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.amazon.transcript import (
-    AudioClock,
     TranscriptItem,
     TranscriptReader,
     TranscriptResult,
     words_of,
 )
+from connectors.calls.audio_clock import AudioClock
 from connectors.interfaces.speech_to_text import Recognition, Word
 
 pytestmark = pytest.mark.unit

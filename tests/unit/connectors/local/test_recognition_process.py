@@ -71,6 +71,10 @@ class PlayedStream:
 class PlayedModel:
     opened: list[PlayedStream] = field(default_factory=list)
     closed: list[PlayedStream] = field(default_factory=list)
+    trims: int = 0
+
+    def trim(self) -> None:
+        self.trims += 1
 
     def open(self) -> PlayedStream:
         self.opened.append(PlayedStream(self))
@@ -112,6 +116,17 @@ def test_a_stream_is_renewed_between_lines_and_neither_loses_nor_repeats_a_word(
     assert ends == sorted(ends)
     assert ends[0] == pytest.approx(1.0, abs=0.1)
     assert ends[-1] == pytest.approx(len(levels) - 1, abs=0.6)
+
+
+def test_memory_is_given_back_while_a_line_goes_on_and_when_a_stream_ends() -> None:
+    model = PlayedModel()
+    stream = RenewedStream(model, trim_every=10)
+    feed(stream, spoken(*[7] * 15))
+    assert stream.renewals == 0
+    assert sum(each.decodings for each in model.opened) == 30
+    assert model.trims == 3
+    stream.close()
+    assert model.trims == 4
 
 
 def test_hours_of_silence_keep_one_second_of_audio() -> None:

@@ -84,6 +84,17 @@ def test_the_line_says_what_reached_whom_and_how_late(evidence: Evidence) -> Non
     )
 
 
+def test_changes_of_voice_count_in_the_order_of_the_talk(evidence: Evidence) -> None:
+    silence = np.zeros(RATE_HZ // 2, np.float32)
+    makers = ("Kokoro", "espeak-ng", "espeak-ng", "Kokoro")
+    bodies = [encode_clip(silence, made_by=maker).body for maker in makers]
+    clips = [clip(number, "es", 5_000, body) for number, body in enumerate(bodies)]
+    heard_late = heard("es", *clips[2:], *clips[:2])
+    report = make_report(replace(evidence, heard=(heard_late, evidence.heard[1])))
+    assert report.voices["es"] == {"Kokoro": 2, "espeak-ng": 2}
+    assert report.voice_changes["es"] == 2
+
+
 def test_what_stood_in_the_history_was_not_late(evidence: Evidence) -> None:
     assert {(one.language, one.number) for one in make_report(evidence).notified} == {
         ("es", 0),
