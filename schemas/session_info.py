@@ -11,6 +11,9 @@ ROOM_ID = "roomId"
 TALK_ID = "talkId"
 KEEP_DAYS = "keepDays"
 
+LOST_LISTENER_MS = 30_000
+"""For how long a listener whose connection was lost is counted: its row expires after that."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:

@@ -198,14 +198,23 @@ class AmazonSessionTables:
                 TableName=self._names.connections_table, Item=items.connection_item(row)
             )
 
-    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
+    async def remove_connection(
+        self, connection_id: str, *, expiring_after_ms: int = 0
+    ) -> ConnectionRow | None:
         dynamodb = await self._clients.dynamodb()
         with aws_errors("remove a connection"):
-            removed = await dynamodb.delete_item(
-                TableName=self._names.connections_table,
-                Key={"connectionId": items.text(connection_id)},
-                ReturnValues="ALL_OLD",
-            )
+            try:
+                removed = await dynamodb.delete_item(
+                    TableName=self._names.connections_table,
+                    Key={"connectionId": items.text(connection_id)},
+                    ConditionExpression="expiresAtMs > :after",
+                    ExpressionAttributeValues={":after": items.number(expiring_after_ms)},
+                    ReturnValues="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return None
         item = removed.get("Attributes")
         return items.connection_row(cast("Item", item)) if item else None
 

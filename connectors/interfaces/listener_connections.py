@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.interfaces.session_tables import SessionTables, count_change
+from schemas.session_info import LOST_LISTENER_MS
+
+_CLOCKS_DIFFER_MS = 10_000
+"""The job's and the gateways'; rows of connections that are there have a minute and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,9 @@ class ListenerConnections(Protocol):
 class TableListenerConnections:
     """As the gateway's tables know them.
 
-    Of two that remove the same row, the gateway that lost the connection and a job that met a
-    410, only the one that found it counts down.
+    Of two that remove the same row, a gateway that was left and a job that met a 410, only the one
+    that found it counts down. The row of a connection that a gateway has lost expires by itself:
+    its listener may come back, and stays counted.
     """
 
     def __init__(self, tables: SessionTables, now_ms: Callable[[], int]) -> None:
@@ -55,7 +60,10 @@ class TableListenerConnections:
         return None if row is None else row.speaker_connection_id
 
     async def remove(self, session_id: str, connection_id: str) -> None:
-        removed = await self._tables.remove_connection(connection_id)
+        lost_until_ms = self._now_ms() + LOST_LISTENER_MS + _CLOCKS_DIFFER_MS
+        removed = await self._tables.remove_connection(
+            connection_id, expiring_after_ms=lost_until_ms
+        )
         if removed is not None:
             change = count_change(removed, None)
             await self._tables.count_listeners(session_id, change, self._now_ms())

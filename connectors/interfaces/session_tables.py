@@ -349,8 +349,11 @@ class SessionTables(SessionDirectory, Protocol):
 
     async def add_connection(self, row: ConnectionRow) -> None: ...
 
-    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
-        """The row that was there, once: the caller that gets it counts it down."""
+    async def remove_connection(
+        self, connection_id: str, *, expiring_after_ms: int = 0
+    ) -> ConnectionRow | None:
+        """The row that was there, once: its remover counts it down. One that expires at
+        ``expiring_after_ms`` or before stays, and None is returned."""
         ...
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:

@@ -109,7 +109,12 @@ class MemorySessionTables:
     async def add_connection(self, row: ConnectionRow) -> None:
         self._connections[row.connection_id] = row
 
-    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
+    async def remove_connection(
+        self, connection_id: str, *, expiring_after_ms: int = 0
+    ) -> ConnectionRow | None:
+        row = self._connections.get(connection_id)
+        if row is not None and row.expires_at_ms <= expiring_after_ms:
+            return None
         return self._connections.pop(connection_id, None)
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.session_info import LOST_LISTENER_MS
+
 MAX_FRAME_BYTES = 32 * 1024
 MAX_MESSAGE_BYTES = 128 * 1024
 
@@ -38,7 +40,7 @@ class Limits:
     ack_every_ms: int = 250
 
     heartbeat_timeout_ms: int = 60_000
-    lost_listener_ms: int = 30_000
+    lost_listener_ms: int = LOST_LISTENER_MS
     without_speaker_ms: int = 10 * 60_000
     session_lifetime_ms: int = 8 * 3600_000
 

@@ -129,10 +129,6 @@ class Listeners:
         self._lost[connection_id] = _Lost(session_id, listener_id, until_ms)
         await self._live.ask(lambda: self._live.tables.keep_connection(connection_id, until_ms))
 
-    def is_lost(self, connection_id: str) -> bool:
-        """Whether its listener may still come back."""
-        return connection_id in self._lost
-
     async def forget_lost(self) -> None:
         """Count down those that did not come back."""
         await self._forget_lost(lambda lost: lost.until_ms <= self._now_ms())

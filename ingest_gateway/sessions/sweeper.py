@@ -62,8 +62,11 @@ class Sweeper:
     async def sweep(self) -> None:
         await self.keep_connections()
         await self.end_expired_sessions()
-        for session_id in self.hub.listened_sessions():
+        spoken = {live.session_id for live in self.live.all() if live.speaker is not None}
+        listened = set(self.hub.listened_sessions())
+        for session_id in spoken | listened:
             await _tolerate(self.listeners.mend(session_id))
+        for session_id in listened:
             await _tolerate(self.listeners.remove_removed(session_id))
         self.forget_ended_sessions()
         await self.speakers.delete_left_channels()

@@ -190,6 +190,17 @@ class SessionTablesContract(ABC):
         assert not await tables.remove_connection(row.connection_id)
         assert await tables.connections(session_id, T0_MS) == ()
 
+    async def test_a_connection_that_expires_soon_may_be_left(
+        self, tables: SessionTables, session_id: str
+    ) -> None:
+        row = connection(session_id, "a")
+        await tables.add_connection(row)
+        name, at_ms = row.connection_id, row.expires_at_ms
+        assert not await tables.remove_connection(name, expiring_after_ms=at_ms)
+        assert await tables.connections(session_id, T0_MS) == (row,)
+        assert await tables.remove_connection(name, expiring_after_ms=at_ms - 1) == row
+        assert not await tables.remove_connection(name, expiring_after_ms=at_ms - 1)
+
     async def test_keeping_puts_off_the_expiry_but_revives_nobody(
         self, tables: SessionTables, session_id: str
     ) -> None:

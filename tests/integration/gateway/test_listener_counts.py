@@ -6,11 +6,16 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 
 from connectors.interfaces.listener_connections import TableListenerConnections
-from connectors.interfaces.session_tables import ConnectionRow, CountChange, ListenerCounts
+from connectors.interfaces.session_tables import (
+    SETTLED_AFTER_MS,
+    ConnectionRow,
+    CountChange,
+    ListenerCounts,
+)
+from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.gateway import wall_clock_ms
 from tests.integration.gateway.conftest import listened_languages
 from tests.integration.gateway.sample_talk import T0_MS
@@ -111,10 +116,8 @@ async def test_a_language_stays_active_for_a_listener_that_is_lost(
     assert heard == [(0, ("es",))] + ([] if is_back else [(1, ())])
 
 
-async def test_a_post_to_a_listener_that_is_lost_is_not_told_that_it_has_gone(
-    start: Start,
-) -> None:
-    """The job would count it out at once."""
+async def test_a_job_that_meets_a_lost_listener_does_not_count_it_out(start: Start) -> None:
+    """Also where the gateway that lost it is another one, or has ended."""
     clock = Clock()
     gateway = await start(now_ms=clock)
     _, session_id = await gateway.speaker()
@@ -122,16 +125,22 @@ async def test_a_post_to_a_listener_that_is_lost_is_not_told_that_it_has_gone(
     (row,) = await gateway.tables.connections(session_id, 0)
     lost.socket.transport.abort()
     await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+    job = TableListenerConnections(gateway.tables, clock)
+    await job.remove(session_id, row.connection_id)
+    assert (await gateway.tables.listener_counts(session_id)).by_language == {"es": 1}
 
-    async def post() -> int:
-        url = f"{gateway.url}/@connections/{row.connection_id}"
-        async with aiohttp.ClientSession() as session, session.post(url, data=b"{}") as answer:
-            return answer.status
 
-    assert await post() == 200
-    clock.at_ms += 30_000
-    await gateway.gateway.listeners.forget_lost()
-    assert await post() == 410
+async def test_a_speakers_gateway_mends_what_a_gateway_that_ended_left(start: Start) -> None:
+    clock = Clock()
+    gateway = await start(now_ms=clock, tables=MemorySessionTables(clock))
+    _, session_id = await gateway.speaker()
+    row = ConnectionRow("lost", session_id, "es", "gateway-2", clock.at_ms, clock.at_ms + 30_000)
+    await gateway.tables.add_connection(row)
+    await gateway.tables.count_listeners(session_id, CountChange({"es": 1}), clock.at_ms)
+    clock.at_ms += SETTLED_AFTER_MS
+    await gateway.gateway.sweeper.sweep()
+    assert (await gateway.tables.listener_counts(session_id)).by_language == {}
+    assert (await listened_languages(gateway, session_id))[-1][1] == ()
 
 
 @pytest.mark.parametrize("code", [1000, 1001])

@@ -359,12 +359,10 @@ export class ListenerSession {
       return;
     }
     if (problem.then === "again") {
-      setTimeout(
-        () => {
-          this.join();
-        },
-        error.retryAfterMs ?? problem.afterMs ?? JOIN_AGAIN_MS,
-      );
+      const waitMs = error.retryAfterMs ?? problem.afterMs ?? JOIN_AGAIN_MS;
+      setTimeout(() => {
+        this.join();
+      }, waitMs);
     } else {
       this.line?.close();
       const needsCode = problem.then === "code";
