@@ -6,7 +6,7 @@ import asyncio
 import base64
 import io
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from matplotlib.image import imread
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.gateway import Gateway
@@ -29,6 +29,7 @@ from tests.browser.listener_page import choose_language
 from tests.integration.gateway.conftest import in_memory, until
 from tests.integration.gateway.prompt_server import PromptServer
 
+Opening = Awaitable[Page]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
@@ -65,18 +66,27 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     await server.stop()
 
 
-async def opened(browser: Browser, url: str) -> Page:
-    """As somebody who trusts the certificate, and touched."""
-    context = await browser.new_context(
-        permissions=["microphone"],
-        viewport={"width": 390, "height": 844},
-        ignore_https_errors=True,
-        locale="en-US",
-    )
-    context.set_default_timeout(SLOW_MS)
-    page = await context.new_page()
-    await page.goto(url)
-    return page
+@pytest_asyncio.fixture(loop_scope="session")
+async def opened(chromium: Browser, served: Served) -> AsyncIterator[Callable[[str], Opening]]:
+    """A page of a client that trusts the certificate; closed before the server is."""
+    contexts: list[BrowserContext] = []
+
+    async def open_page(url: str) -> Page:
+        context = await chromium.new_context(
+            permissions=["microphone"],
+            viewport={"width": 390, "height": 844},
+            ignore_https_errors=True,
+            locale="en-US",
+        )
+        contexts.append(context)
+        context.set_default_timeout(SLOW_MS)
+        page = await context.new_page()
+        await page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        await context.close()
 
 
 async def read_by_a_camera(page: Page) -> str:
@@ -101,9 +111,9 @@ async def read_by_a_camera(page: Page) -> str:
 
 @pytest.mark.parametrize("way", ["websocket", "webrtc"])
 async def test_the_code_opens_the_listeners_page_over_tls(
-    chromium: Browser, served: Served, way: str
+    served: Served, opened: Callable[[str], Opening], way: str
 ) -> None:
-    speaker = await opened(chromium, f"{served.here}/")
+    speaker = await opened(f"{served.here}/")
     await speaker.get_by_text("More").click()
     await speaker.get_by_label("Sound travels by").select_option(way)
     await speaker.get_by_role("button", name="Start speaking").click()
@@ -114,7 +124,7 @@ async def test_the_code_opens_the_listeners_page_over_tls(
     assert row is not None
     assert link == f"{served.public}/listen/{session_id}#{row.info.extra['listeningKey']}"
 
-    listener = await opened(chromium, link)
+    listener = await opened(link)
     await choose_language(listener, "Español")
     await expect(speaker.get_by_role("row", name="Español 1")).to_be_visible()
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from schemas.session_extra import ROOM_ID, TALK_ID
 
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.protocol.messages import JoinRoom
 from ingest_gateway.sessions.hub import Connection, Peer
 from schemas.rooms import Room, Stage, Talk
+from schemas.session_info import ROOM_ID, TALK_ID
 from tests.unit.gateway.test_speaker_presence import Hall, Leave, closed, silent
 from tests.unit.gateway.two_gateways import SESSION, RunVirtual, Socket, Story, now_ms
 
