@@ -154,7 +154,7 @@ def content_faults(contents: Mapping[tuple[int, str], Iterable[Content]]) -> lis
     """Numbers under which listeners of a language were told two things. A repeat of the same is
     none: receivers drop it."""
     return [
-        f"utterance {number} in {language} was told in {len(set(said))} ways"
+        f"utterance {number} in {language} was told in {len(set(said))} ways: {_ways(said)}"
         for (number, language), said in sorted(contents.items())
         if any(not one.agrees_with(other) for one, other in combinations(set(said), 2))
     ]
@@ -169,11 +169,22 @@ def delivery_faults(held: Held) -> list[str]:
         for outcome in entry.outcomes
     }
     return [
-        f"utterance {number} in {language} was told otherwise than it is fixed"
+        f"utterance {number} in {language} was told otherwise than it is fixed "
+        f"({_way(fixed[number, language].skipped, fixed[number, language].text)}): {_ways(said)}"
         for (number, language), said in sorted(held.contents.items())
         if (number, language) in fixed
         and not all(_is_as_fixed(content, fixed[number, language]) for content in said)
     ]
+
+
+def _ways(said: Iterable[Content]) -> str:
+    return ", ".join(sorted(_way(one.skipped, one.text) for one in set(said)))
+
+
+def _way(skipped: str | None, text: str | None) -> str:
+    """What it was, and of how many words; never what was said."""
+    words = "without text" if text is None else f"{len(text.split())} words"
+    return f"{skipped or 'clip'}, {words}"
 
 
 def _is_as_fixed(content: Content, outcome: FixedOutcome) -> bool:

@@ -133,7 +133,8 @@ def test_what_was_told_must_be_what_was_fixed() -> None:
     one = whole()
     told = {**one.contents, (1, "ca"): frozenset({Content("late", "ca:w3")})}
     assert faults_of(replace(one, contents=told)).outcomes == (
-        "scripted 3: utterance 1 in ca was told otherwise than it is fixed",
+        "scripted 3: utterance 1 in ca was told otherwise than it is fixed (clip, 1 words): "
+        "late, 1 words",
     )
 
 
@@ -156,7 +157,10 @@ def test_a_release_that_waits_for_its_phrase_reaches_nobody_by_itself() -> None:
             "scripted 3: 1 words missing, 0 unknown in ca",
             "scripted 3: 1 utterances not told in ca, said at 0 s",
         ),
-        outcomes=("scripted 3: utterance 1 in ca was told otherwise than it is fixed",),
+        outcomes=(
+            "scripted 3: utterance 1 in ca was told otherwise than it is fixed (clip, 2 words): "
+            "clip, 2 words",
+        ),
     )
 
 
@@ -184,7 +188,9 @@ def test_a_repeat_is_none_when_it_says_the_same() -> None:
     same = {Content(None, "hola", "/1.mp3"), Content(None, "hola"), Content(None, None, "/1.mp3")}
     other = {Content(None, "hola", "/1.mp3"), Content("failed", None)}
     assert content_faults({(1, "ca"): same}) == []
-    assert content_faults({(1, "ca"): other}) == ["utterance 1 in ca was told in 2 ways"]
+    assert content_faults({(1, "ca"): other}) == [
+        "utterance 1 in ca was told in 2 ways: clip, 1 words, failed, without text"
+    ]
 
 
 def test_who_hears_nothing_until_the_talks_end_has_waited_until_then() -> None:
