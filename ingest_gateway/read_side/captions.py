@@ -27,7 +27,7 @@ from ingest_gateway.operations.windows import PassedUtterance
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import Caption
 from schemas.names import clip_key
-from schemas.values import EntryKind, LedgerEntry, Route
+from schemas.values import LEDGER_VERSION, EntryKind, LedgerEntry, Route
 
 KEPT_PER_LANGUAGE = 60
 """Three minutes of speech; a thousand talks in two languages take 85 MB. Older captions are read
@@ -303,10 +303,19 @@ class Captions:
         return await self._clips.presign(key, expires_s=self._limits.clip_url_s)
 
 
+def is_open(entry: LedgerEntry, language: str) -> bool:
+    """What it comes to in ``language`` is still to be fixed: a clip that is stored already may
+    never be told. Rows of version 1 have no outcomes, and count as delivered."""
+    return entry.version >= LEDGER_VERSION and entry.outcome(language) is None
+
+
 def _may_be_announced(entry: LedgerEntry, language: str) -> bool:
-    """Not when it is fixed that nothing is."""
+    """Not when it is fixed that nothing is, nor before it is fixed: the clip may be stored already,
+    and another engine may find the utterance too old for a voice. A gap comes to nothing else."""
     fixed = entry.outcome(language)
-    return fixed is None or fixed.is_announced
+    if fixed is None:
+        return entry.kind is EntryKind.GAP or not is_open(entry, language)
+    return fixed.is_announced
 
 
 def _ended_at_ms(caption: Caption) -> int:

@@ -16,7 +16,7 @@ from ingest_gateway.operations.windows import LagWindows, PassedUtterance
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import KEPT_PER_LANGUAGE, Captions
 from schemas.names import clip_key
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Route
+from schemas.values import LEDGER_VERSION, EntryKind, FixedOutcome, LedgerEntry, Route
 from tests.settable_clock import T0_MS, SettableClock
 
 pytestmark = pytest.mark.unit
@@ -62,9 +62,11 @@ class Passing:
         }
         self.captions.observe(msgspec.json.encode(body), session_id, language)
 
-    async def commit(self, number: int, outcome: FixedOutcome | None = None) -> None:
+    async def commit(
+        self, number: int, outcome: FixedOutcome | None = None, version: int = 1
+    ) -> None:
         """As the job leaves it behind: in the ledger, and its clip in the store if it is voiced.
-        ``outcome`` None: as the first edition's job did, which fixed none."""
+        ``outcome`` None: of ``version`` 1, as the first edition's job did, which fixed none."""
         await self.ledger.commit(
             LedgerEntry(
                 session_id="talk",
@@ -82,6 +84,7 @@ class Passing:
                 resume_sequence=0,
                 resume_sequence_sample=0,
                 routes=(Route("es", number - 1),),
+                version=version if outcome is None else LEDGER_VERSION,
             )
         )
         if outcome is not None:
@@ -94,6 +97,16 @@ class Passing:
             content_type="audio/mpeg",
             metadata={"transcript": f"stored%20{number}"},
         )
+
+
+async def test_a_clip_that_is_stored_before_its_outcome_is_fixed_is_not_in_the_history() -> None:
+    """The ledger was away meanwhile: another engine may fix that it is too late for a voice."""
+    passing = Passing()
+    await passing.commit(0, version=LEDGER_VERSION)
+    assert await passing.captions.history("talk", "es", None) == ()
+    await passing.ledger.fix("talk", 0, FixedOutcome("es", "una frase", "late", 0))
+    (caption,) = await passing.captions.history("talk", "es", None)
+    assert (caption.skipped, caption.transcript) == ("late", "una frase")
 
 
 def test_memory_is_flat_once_the_window_is_full() -> None:

@@ -17,7 +17,7 @@ from ingest_gateway.client.saved_talk import SavedTalk
 from ingest_gateway.read_side.talk import Talk
 from schemas.captions import Cue, web_vtt
 from schemas.names import clip_key
-from schemas.values import EntryKind, FixedOutcome, LedgerEntry, Release, Route
+from schemas.values import LEDGER_VERSION, EntryKind, FixedOutcome, LedgerEntry, Release, Route
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,9 @@ MP3 = encode_clip(
 
 
 def entry(number: int, at_s: float, *outcomes: FixedOutcome, kind: EntryKind) -> LedgerEntry:
+    """Without outcomes: a row of the first edition, which had none."""
     return LedgerEntry(
+        version=LEDGER_VERSION if outcomes else 1,
         session_id=SESSION,
         number=number,
         epoch=0,
