@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from msgspec import UNSET
@@ -73,6 +73,8 @@ class _Lost:
     session_id: str
     listener_id: str
     until_ms: int
+    is_kept: bool = False
+    """Its row expires then; before, a job that meets a 410 would count it out."""
 
 
 class Listeners:
@@ -127,11 +129,26 @@ class Listeners:
         expires, and another gateway mends the counter."""
         until_ms = self._now_ms() + self._needs.limits.lost_listener_ms
         self._lost[connection_id] = _Lost(session_id, listener_id, until_ms)
-        await self._live.ask(lambda: self._live.tables.keep_connection(connection_id, until_ms))
+        await self._keep(connection_id)
+
+    async def _keep(self, connection_id: str) -> None:
+        lost = self._lost[connection_id]
+        await self._live.ask(
+            lambda: self._live.tables.keep_connection(connection_id, lost.until_ms)
+        )
+        if connection_id in self._lost:  # not back meanwhile
+            self._lost[connection_id] = replace(lost, is_kept=True)
+
+    def is_lost(self, connection_id: str) -> bool:
+        """Whether its listener may still come back."""
+        return connection_id in self._lost
 
     async def forget_lost(self) -> None:
-        """Count down those that did not come back."""
+        """Count down those that did not come back; the tables may have been away before."""
         await self._forget_lost(lambda lost: lost.until_ms <= self._now_ms())
+        for connection_id in [one for one, lost in self._lost.items() if not lost.is_kept]:
+            if connection_id in self._lost:
+                await self._keep(connection_id)
 
     async def _forget_lost(self, is_due: Callable[[_Lost], bool]) -> None:
         for connection_id, lost in [each for each in self._lost.items() if is_due(each[1])]:

@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
+from connectors.interfaces.errors import ConnectorError, RetryableError
 from connectors.interfaces.listener_connections import TableListenerConnections
 from connectors.interfaces.session_tables import (
     SETTLED_AFTER_MS,
@@ -128,6 +130,40 @@ async def test_a_job_that_meets_a_lost_listener_does_not_count_it_out(start: Sta
     job = TableListenerConnections(gateway.tables, clock)
     await job.remove(session_id, row.connection_id)
     assert (await gateway.tables.listener_counts(session_id)).by_language == {"es": 1}
+
+
+class TablesAway(MemorySessionTables):
+    is_away = False
+
+    async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
+        if self.is_away:
+            raise RetryableError("the tables are away")
+        return await super().keep_connection(connection_id, expires_at_ms)
+
+
+async def test_a_listener_that_is_lost_while_the_tables_are_away_is_kept_later(
+    start: Start,
+) -> None:
+    """Meanwhile the job's posts are not answered with Gone: it would count the listener out."""
+    clock = Clock()
+    tables = TablesAway(clock)
+    gateway = await start(now_ms=clock, tables=tables)
+    _, session_id = await gateway.speaker()
+    lost = await gateway.listener(session_id, "es")
+    (row,) = await tables.connections(session_id, 0)
+    tables.is_away = True
+    lost.socket.transport.abort()
+    await gateway.until(lambda: len(gateway.gateway.hub.all()) == 1)
+    url = f"{gateway.url}/@connections/{row.connection_id}"
+    async with aiohttp.ClientSession() as session, session.post(url, data=b"{}") as answer:
+        assert answer.status == 200
+    with pytest.raises(ConnectorError):
+        await gateway.gateway.listeners.forget_lost()
+
+    tables.is_away = False
+    await gateway.gateway.listeners.forget_lost()
+    (kept,) = await tables.connections(session_id, 0)
+    assert kept.expires_at_ms == clock.at_ms + 30_000
 
 
 async def test_a_speakers_gateway_mends_what_a_gateway_that_ended_left(start: Start) -> None:
