@@ -255,7 +255,7 @@ def count_delivered_words(held: Held, language: str) -> WordCount:
     for entry in held.entries:
         said = held.contents.get((entry.number, language), frozenset())
         text = max((content.text or "" for content in said), key=len, default="")
-        told += text.replace(f"{language}:", " ").split()
+        told += _words_of(text, language)
         if not text and any(content.skipped for content in said):
             excused |= set(entry.text.split())
             failed |= set() if entry.sentence is None else {entry.sentence}
@@ -275,7 +275,7 @@ def untold(held: Held, language: str) -> dict[str, list[LedgerEntry]]:
         for (_, told_in), said in held.contents.items()
         if told_in == language
         for content in said
-        for word in (content.text or "").replace(f"{language}:", " ").split()
+        for word in _words_of(content.text or "", language)
     }
     found: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
     for entry in held.entries:
@@ -288,6 +288,11 @@ def untold(held: Held, language: str) -> dict[str, list[LedgerEntry]]:
         else:
             found["not told"].append(entry)
     return dict(found)
+
+
+def _words_of(text: str, language: str) -> list[str]:
+    """The source words in what the scripted translator says (``ca:w1 w2``)."""
+    return text.replace(f"{language}:", " ").split()
 
 
 def _counted(words: tuple[str, ...] | None, found: Iterable[str]) -> WordCount:

@@ -31,7 +31,6 @@ from connectors.plugins import plugin_names
 from pipelines.amazon_options import add_amazon_arguments, read_amazon_speech
 from pipelines.live_translation import GraphOptions, live, live_windows
 from pipelines.log.reader import ReadOptions
-from pipelines.openai_options import add_openai_arguments, read_chat, read_openai_speech
 from pipelines.runtime.worker import WorkerSettings
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Segmenter
@@ -39,8 +38,14 @@ from pipelines.segmentation.sentence_segmenter import SentenceSegmenter
 from pipelines.segmentation.step_segmenter import StepSegmenter
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
+from pipelines.service_options import (
+    add_openai_arguments,
+    add_whisper_live_arguments,
+    read_chat,
+    read_openai_speech,
+    read_whisper_live,
+)
 from pipelines.transforms.window_audio import WindowOptions
-from pipelines.whisper_live_options import add_whisper_live_arguments, read_whisper_live
 from schemas.values import SAMPLE_RATE_HZ
 
 PANE_MS = 3_000

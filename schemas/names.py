@@ -90,9 +90,10 @@ def session_prefix(session_id: str) -> str:
 
 
 def clip_key(session_id: str, language: str, timestamp_ms: int) -> str:
-    """Unix ms of the first sample that the clip newly covers, raised until it is unique in its
-    session (``pipelines/session/entries.py``). The job stores under it; the gateway makes it again
-    from ledger rows and messages; ``infrastructure`` has copies (meter, permissions, suffix)."""
+    """``timestamp_ms``: Unix ms of the first sample that the clip newly covers, raised until it is
+    unique in its session (``pipelines/session/entries.py``). The job stores under the key, the
+    gateway makes it again from ledger rows and messages; ``infrastructure`` has copies of its form
+    (meter, permissions, suffix)."""
     return f"{session_prefix(session_id)}translated/{language}/{timestamp_ms}.mp3"
 
 

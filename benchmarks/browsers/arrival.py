@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,23 +17,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from benchmarks.browsers.pages import chromium
+from benchmarks.browsers.pages import chromium, slow_down
+from benchmarks.gateway.servers import served
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import fetch_token
-from local_stack.flink import ROOT
 from local_stack.latency import percentile
-from local_stack.ports import free_ports
 from local_stack.processes import Processes
 
 CAPTION_EVERY_S = 0.5
 _SLOW_MS = 60_000
-_FAST_3G = {
-    "offline": False,
-    "latency": 562.5,
-    "downloadThroughput": 1.6 * 1024 * 1024 / 8 * 0.9,
-    "uploadThroughput": 750 * 1024 / 8 * 0.9,
-}
-"""As Chrome's own tools call it."""
 _WATCH = """
 window.seen = { usable: null, caption: null, shift: 0 };
 new PerformanceObserver((list) => {
@@ -98,26 +89,19 @@ def summed(arrivals: Sequence[Arrival]) -> Arrivals:
 async def measure(openings: int, processes: Processes) -> dict[str, Arrivals]:
     """By profile: ``phone``, and ``slow phone`` (4 times slower, on fast 3G; a quarter as often).
     A gateway of its own over tables in memory. Raises ProcessError when it does not start."""
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    server = processes.start(
-        "gateway-of-arrivals",
-        [sys.executable, "-m", "benchmarks.gateway.servers", "gateway", f"--port={port}"],
-        cwd=ROOT,
-    )
-    try:
-        await asyncio.to_thread(server.wait_for_port, port)
-        async with live_room(url) as link, chromium(None) as browser:
-            await opened(browser, link)  # the server's and the browser's own first time
-            phone = [await opened(browser, link) for _ in range(openings)]
-            slow = [await opened(browser, link, is_slow=True) for _ in range(max(1, openings // 4))]
-        return {"phone": summed(phone), "slow phone": summed(slow)}
-    finally:
-        processes.stop(server)
+    async with (
+        served(processes, "gateway-of-arrivals") as (url, _),
+        live_room(url) as link,
+        chromium(None) as browser,
+    ):
+        await opened(browser, link)  # the server's and the browser's own first time
+        phone = [await opened(browser, link) for _ in range(openings)]
+        slow = [await opened(browser, link, is_slow=True) for _ in range(max(1, openings // 4))]
+    return {"phone": summed(phone), "slow phone": summed(slow)}
 
 
 async def opened(browser: Browser, link: str, *, is_slow: bool = False) -> Arrival:
-    """As somebody who comes for the first time: nothing is cached or remembered. The language is
+    """As a listener who comes for the first time: nothing is cached or remembered. The language is
     chosen as soon as it can be."""
     context = await browser.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, locale="es-ES"
@@ -127,10 +111,7 @@ async def opened(browser: Browser, link: str, *, is_slow: bool = False) -> Arriv
         await context.add_init_script(_WATCH)
         page = await context.new_page()
         if is_slow:
-            devtools = await context.new_cdp_session(page)
-            await devtools.send("Network.enable")
-            await devtools.send("Network.emulateNetworkConditions", _FAST_3G)
-            await devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+            await slow_down(page)
         await page.goto(link, wait_until="commit")
         await page.get_by_role("button", name="Español").tap()
         caption = await page.wait_for_function("() => window.seen.caption")
@@ -144,7 +125,7 @@ async def opened(browser: Browser, link: str, *, is_slow: bool = False) -> Arriv
 
 @asynccontextmanager
 async def live_room(url: str) -> AsyncGenerator[str]:
-    """Its link for listeners. Somebody speaks in it, and captions come."""
+    """Its link for listeners. A speaker is on its stage, and captions come."""
     token = await fetch_token(url)
     async with httpx.AsyncClient(base_url=url) as http:
 
@@ -185,7 +166,7 @@ async def live_room(url: str) -> AsyncGenerator[str]:
 
 
 async def _read(socket: ClientConnection) -> None:
-    """What nobody reads stops the connection."""
+    """A connection whose messages are not read stops."""
     async for _ in socket:
         pass
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from dataclasses import dataclass
 
@@ -13,13 +12,12 @@ import psutil
 
 from benchmarks.gateway.histogram import Histogram
 from benchmarks.gateway.listeners import INLINE_AUDIO, message
+from benchmarks.gateway.servers import served
 from benchmarks.gateway.wire import LightSocket, open_socket
 from connectors.interfaces.notifier import Audience
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import create_session, fetch_token
 from ingest_gateway.client.account import socket_url
-from local_stack.flink import ROOT
-from local_stack.ports import free_ports
 from local_stack.processes import Processes
 
 LANGUAGES = ("es", "ca", "fr", "pt")
@@ -123,18 +121,8 @@ class _Crowd:
 
 async def measure(listeners: int, seconds: float, processes: Processes) -> Delivered:
     """A gateway of its own over tables in memory. Raises ProcessError when it does not start."""
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    server = processes.start(
-        "gateway-of-500",
-        [sys.executable, "-m", "benchmarks.gateway.servers", "gateway", f"--port={port}"],
-        cwd=ROOT,
-    )
-    try:
-        await asyncio.to_thread(server.wait_for_port, port)
+    async with served(processes, "gateway-of-500") as (url, server):
         return await _measure(url, server.pid, listeners, seconds)
-    finally:
-        processes.stop(server)
 
 
 async def _measure(url: str, pid: int, listeners: int, seconds: float) -> Delivered:

@@ -20,6 +20,14 @@ CHROMIUM = Path("/usr/bin/chromium")
 WaySent = Literal["websocket", "webrtc"]
 _SLOW_MS = 30_000
 
+_FAST_3G = {
+    "offline": False,
+    "latency": 562.5,
+    "downloadThroughput": 1.6 * 1024 * 1024 / 8 * 0.9,
+    "uploadThroughput": 750 * 1024 / 8 * 0.9,
+}
+"""As Chrome's own tools call it."""
+
 # Keeps the page's microphone, to look at what the page itself hears of it.
 _KEEP_MICROPHONE = """
 const open = MediaDevices.prototype.getUserMedia;
@@ -37,6 +45,16 @@ _GLIMPSE = """() => {
   window.ear.getFloatTimeDomainData(samples);
   return [Date.now() / 1000, Array.from(samples)];
 }"""
+
+
+async def slow_down(page: Page) -> None:
+    """From now on the page is on a slow phone (4 times slower) on a mobile network, and nothing is
+    cached yet."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Network.enable")
+    await devtools.send("Network.clearBrowserCache")
+    await devtools.send("Network.emulateNetworkConditions", _FAST_3G)
+    await devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
 
 
 class _Frame(msgspec.Struct, rename="camel"):

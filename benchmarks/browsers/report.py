@@ -96,7 +96,7 @@ def report(found: Found) -> None:
             ],
         )
     show(
-        "A phone opens a live room's link, and somebody chooses a language",
+        "A phone opens a live room's link, and its listener chooses a language",
         ["", "openings", "usable, ms p50", "p95", "first caption, ms p50", "p95", "KB", "shift"],
         [
             [

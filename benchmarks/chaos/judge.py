@@ -121,13 +121,15 @@ def faults_of(held: Held) -> Faults:
         silent_s = (spoken.samples - spoken.acknowledged_samples) / SAMPLE_RATE_HZ
         lost.append(f"{silent_s:.1f} s were never acknowledged")
     repeated = [str(fault) for fault in verdict.sample_faults if fault.times > 1]
-    counts = {"": count_words(held)}
-    counts |= {f" in {each}": count_delivered_words(held, each) for each in held.talk.languages}
-    for where, words in counts.items():
+    for language in (None, *held.talk.languages):
+        if language is None:
+            words, where = count_words(held), ""
+        else:
+            words, where = count_delivered_words(held, language), f" in {language}"
         if words.missing or words.unknown:
             lost.append(f"{words.missing} words missing, {words.unknown} unknown{where}")
-        if words.missing and where:
-            lost += untold_when(held, where.removeprefix(" in "))
+        if words.missing and language is not None:
+            lost += untold_when(held, language)
         if words.out_of_order:
             lost.append(f"words out of order{where}")
         if words.twice:

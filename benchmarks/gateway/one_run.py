@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import aiohttp
 import msgspec
@@ -20,15 +18,12 @@ import psutil
 from benchmarks.gateway.chunk_stamp import CHUNK_S
 from benchmarks.gateway.histogram import Histogram
 from benchmarks.gateway.listeners import INLINE_AUDIO, Listeners
-from benchmarks.gateway.servers import Seen
+from benchmarks.gateway.servers import Program, Seen, served
 from benchmarks.gateway.speakers import Speakers, open_speakers
 from connectors.services.gateway_notifier import GatewayNotifier, GatewayNotifierSettings
 from ingest_gateway.client import create_session, fetch_token
 from ingest_gateway.client.account import socket_url
-from local_stack.ports import free_ports
 from local_stack.processes import Processes
-
-Program = Literal["gateway", "plain"]
 
 WARM_UP_S = 4.0
 UTTERANCE_S = 3.0
@@ -115,27 +110,11 @@ class _Sample:
 
 async def run(program: Program, load: Load, processes: Processes) -> Measured:
     """Raises ProcessError when the program does not start."""
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    server = processes.start(
-        program,
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.gateway.servers",
-            program,
-            f"--port={port}",
-            f"--answer-ms={load.answer_ms}",
-        ],
-        cwd=Path(__file__).parents[2],
-    )
-    try:
-        await asyncio.to_thread(server.wait_for_port, port)
+    answer = f"--answer-ms={load.answer_ms}"
+    async with served(processes, program, program, answer) as (url, server):
         if load.server_core is not None:
             psutil.Process(server.pid).cpu_affinity([load.server_core])
         return await _measure(program, load, url, server.pid)
-    finally:
-        processes.stop(server)
 
 
 async def _measure(program: Program, load: Load, url: str, pid: int) -> Measured:

@@ -10,8 +10,11 @@ options, and does nothing but hand each frame to the same sink and say that it d
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 import msgspec
 import uvicorn
@@ -30,7 +33,11 @@ from ingest_gateway.hosts.server.app import create_app
 from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages
+from local_stack.flink import ROOT
+from local_stack.ports import LOOPBACK, free_ports
+from local_stack.processes import Processes, Running
 
+Program = Literal["gateway", "plain"]
 _UNLIMITED = 10**9
 
 
@@ -112,6 +119,25 @@ def with_seen(app: Litestar, sink: StandInSink) -> Litestar:
 
     app.register(seen)
     return app
+
+
+@asynccontextmanager
+async def served(
+    processes: Processes, name: str, program: Program = "gateway", *options: str
+) -> AsyncGenerator[tuple[str, Running]]:
+    """A process of its own with this program, until the context ends: its address, and it. Raises
+    ProcessError when it does not start."""
+    (port,) = free_ports(1)
+    server = processes.start(
+        name,
+        [sys.executable, "-m", "benchmarks.gateway.servers", program, f"--port={port}", *options],
+        cwd=ROOT,
+    )
+    try:
+        await asyncio.to_thread(server.wait_for_port, port)
+        yield f"http://{LOOPBACK}:{port}", server
+    finally:
+        processes.stop(server)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from local_stack.flink import ROOT
 
 TALK = "demo"
 HEARD_WHOLE = 0.9
-"""A language of whose listener so much of the talk was told is scored: one joins half way."""
+"""A language is scored when its listener was told so much of the talk: one joins half way."""
 
 
 def played_live(report: Mapping[str, Any], talk: SpokenTalk) -> dict[str, Played]:

@@ -93,7 +93,7 @@ class Conversation:
         self.protocol = ConnectionProtocol(
             services.limits, f"stream-{connection.connection_id}", now_ms
         )
-        self._webm: RecorderInput | None = None  # most speakers send samples
+        self._recorder: RecorderInput | None = None  # most speakers send samples
         limits = services.limits
         self._frames = TokenBucket(limits.frames_per_s, limits.frame_burst, now_ms)
 
@@ -173,8 +173,8 @@ class Conversation:
         # Not above: functions, which refuse these messages, have no codec.
         from ingest_gateway.audio_in.recorder_input import RecorderInput
 
-        self._webm = self._webm or RecorderInput()
-        for audio in self._webm.take(fragment):
+        self._recorder = self._recorder or RecorderInput()
+        for audio in self._recorder.take(fragment):
             await self._audio(audio)
 
     async def _command(self, command: Command) -> ServerMessage | None:

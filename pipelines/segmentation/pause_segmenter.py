@@ -28,6 +28,7 @@ from pipelines.segmentation.segmenter import (
     words_after,
 )
 from pipelines.segmentation.voice_track import VoiceTrack
+from pipelines.sentences.sentence_buffer import is_sentence_end
 from schemas.values import SAMPLE_RATE_HZ
 
 _PUNCTUATION = (".", ",", ";", ":", "!", "?", "…")
@@ -211,6 +212,15 @@ class PauseSegmenter:
             return None
         cut = self.whole_words(onset, hypothesis)  # nothing will get stable: what is over must do
         return replace(cut, needed_sample=onset + self.cap_samples) if cut is not None else None
+
+    def _at_sentence_end(
+        self, words: Sequence[TimedWord], stable: int, language: str
+    ) -> Segment | None:
+        """Behind the first stable word that ends a sentence in ``language`` ("": not known)."""
+        for number in range(stable):
+            if is_sentence_end(words[number].text, language):
+                return self._after_word(words, number, words[number].end_sample)
+        return None
 
     def _after_word(self, words: Sequence[TimedWord], number: int, needed_sample: int) -> Segment:
         said, word = words[: number + 1], words[number]

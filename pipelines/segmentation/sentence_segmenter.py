@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
 from pipelines.segmentation.voice_track import VoiceTrack
-from pipelines.sentences.sentence_buffer import is_sentence_end
 from schemas.values import SAMPLE_RATE_HZ
 
 
@@ -34,9 +33,8 @@ class SentenceSegmenter(PauseSegmenter):
         self, words: Sequence[TimedWord], hypothesis: Hypothesis, voice: VoiceTrack
     ) -> Segment | None:
         stable = self._stable(words, hypothesis)
-        for number in range(stable):
-            if is_sentence_end(words[number].text, self.language):
-                return self._after_word(words, number, words[number].end_sample)
-        return self._at_pause(words, stable, hypothesis.through_sample, voice) or self._running_on(
-            words, stable, hypothesis
+        return (
+            self._at_sentence_end(words, stable, self.language)
+            or self._at_pause(words, stable, hypothesis.through_sample, voice)
+            or self._running_on(words, stable, hypothesis)
         )

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pipelines.segmentation.pause_segmenter import PauseSegmenter
 from pipelines.segmentation.segmenter import Hypothesis, Segment, TimedWord
 from pipelines.segmentation.voice_track import VoiceTrack
-from pipelines.sentences.sentence_buffer import is_sentence_end
 from schemas.values import SAMPLE_RATE_HZ
 
 
@@ -40,10 +39,8 @@ class StepSegmenter(PauseSegmenter):
         )
 
     def _at_step(self, words: Sequence[TimedWord], stable: int) -> Segment | None:
-        for number in range(stable):
-            # The language is not known here: an abbreviation makes an utterance of its own.
-            if is_sentence_end(words[number].text, ""):
-                return self._after_word(words, number, words[number].end_sample)
-        if stable < self.step_words:
-            return None
+        # The language is not known here: an abbreviation makes an utterance of its own.
+        at_end = self._at_sentence_end(words, stable, "")
+        if at_end is not None or stable < self.step_words:
+            return at_end
         return self._after_word(words, stable - 1, words[stable - 1].end_sample)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 
+from benchmarks.browsers.pages import slow_down
 from tests.browser.conftest import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -12,21 +13,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 MOST_MS = 3000
 ATTEMPTS = 4
 """What the machine does besides is no phone's fault: the best of them counts."""
-FAST_3G = {
-    "offline": False,
-    "latency": 562.5,
-    "downloadThroughput": 1.6 * 1024 * 1024 / 8 * 0.9,
-    "uploadThroughput": 750 * 1024 / 8 * 0.9,
-}
 
 
 async def interactive_ms(page: Page, url: str) -> float:
     """From the call until something on the page can be used, by the page's own clock."""
-    devtools = await page.context.new_cdp_session(page)
-    await devtools.send("Network.enable")
-    await devtools.send("Network.clearBrowserCache")
-    await devtools.send("Network.emulateNetworkConditions", FAST_3G)
-    await devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    await slow_down(page)
     await page.add_init_script(
         """window.usableAt = null;
         new MutationObserver(() => {

@@ -171,7 +171,7 @@ async def _never_read(place: Place, until_s: float) -> None:
 
 
 async def _strange(place: Place, until_s: float) -> None:
-    """Somebody with a token of another session tries everything on this one; the matrix of roles
+    """A stranger with a token of another session tries everything on this one; the matrix of roles
     and operations is ``tests/integration/gateway/test_role_matrix.py``."""
     async with httpx.AsyncClient(base_url=place.url, timeout=10) as http:
         token = (await http.post("/tokens", json={"subject": "eve"})).json()["token"]

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from ingest_gateway.hosts.server.guard import Guard, GuardLimits
     from ingest_gateway.operations.security_events import EventKind
 
-CLOSE_NO_UTF8 = 1007
+CLOSE_ABNORMAL, CLOSE_NO_UTF8 = 1006, 1007
 SEAT = "live-translation.seat"
 """The scope's extension."""
-CLOSE_ABNORMAL = 1006
 
 
 class SocketSeat:

@@ -108,28 +108,27 @@ function Caps({ rules }: { readonly rules: SessionRules }) {
         void owner.change({ maxLanguages: number("languages"), maxMinutes: number("minutes") });
       }}
     >
-      <label>
-        {text.text("owner.languages")}
-        <input
-          name="languages"
-          type="number"
-          min={1}
-          max={64}
-          defaultValue={rules.maxLanguages ?? ""}
-        />
-      </label>
-      <label>
-        {text.text("owner.minutes")}
-        <input
-          name="minutes"
-          type="number"
-          min={1}
-          max={480}
-          defaultValue={rules.maxMinutes ?? ""}
-        />
-      </label>
+      <Cap label="owner.languages" name="languages" max={64} value={rules.maxLanguages} />
+      <Cap label="owner.minutes" name="minutes" max={480} value={rules.maxMinutes} />
       <button>{text.text("owner.set")}</button>
     </form>
+  );
+}
+
+interface CapProps {
+  readonly label: MessageId;
+  readonly name: string;
+  readonly max: number;
+  readonly value: number | null | undefined;
+}
+
+function Cap({ label, name, max, value }: CapProps) {
+  const text = useText();
+  return (
+    <label>
+      {text.text(label)}
+      <input name={name} type="number" min={1} max={max} defaultValue={value ?? ""} />
+    </label>
   );
 }
 

@@ -1,5 +1,5 @@
-"""The job's options about endpoints that speak OpenAI's API. Raises ValueError that says what to
-do."""
+"""The job's options about servers of one's own: endpoints that speak OpenAI's API, and recognition
+of whisper-live's kind. Raises ValueError that says what to do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from connectors.calls.prompted_translator import PromptSettings
 from connectors.services.chat_translation import ChatSettings
 from connectors.services.openai_speech import OpenAiSettings
+from connectors.services.whisper_live import WhisperLiveSettings
 
 
 def add_openai_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,14 @@ def add_openai_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_whisper_live_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("a server of whisper-live's kind (whisper_live)")
+    usual = WhisperLiveSettings()
+    group.add_argument("--whisper_live_url", default=usual.url, help="ws:// or wss://")
+    group.add_argument("--whisper_live_model", default=usual.model, help="as the server names it")
+    group.add_argument("--whisper_live_languages", default="en", help="such as en,es")
+
+
 def read_openai_speech(given: Any) -> OpenAiSettings:
     return OpenAiSettings(
         _url("openai_url", given.openai_url),
@@ -50,6 +59,13 @@ def read_openai_speech(given: Any) -> OpenAiSettings:
         _names(given.openai_languages),
         given.openai_voice,
     )
+
+
+def read_whisper_live(given: Any) -> WhisperLiveSettings:
+    url: str = given.whisper_live_url
+    if not re.match(r"wss?://[^/]", url):
+        raise ValueError(f"--whisper_live_url={url}: use ws://HOST:9090")
+    return WhisperLiveSettings(url, given.whisper_live_model, _names(given.whisper_live_languages))
 
 
 def read_chat(given: Any) -> ChatSettings:
