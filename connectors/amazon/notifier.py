@@ -86,9 +86,7 @@ class AmazonNotifier:
         ids = [one.connection_id for one in listeners if audience.includes(one.capabilities)]
         results = await self._post_all(ids, message)
         gone = [one for one, result in results.items() if isinstance(result, GoneError)]
-        if gone:
-            self._listeners.forget((session_id, language))
-            await asyncio.gather(*(self._remove(session_id, one) for one in gone))
+        await asyncio.gather(*(self._lose(one) for one in gone))
         return _delivery(results)
 
     async def tell_speaker(self, session_id: str, message: dict[str, object]) -> Delivery:
@@ -136,12 +134,12 @@ class AmazonNotifier:
             with aws_errors("post to a connection"):
                 await api.post_to_connection(ConnectionId=connection_id, Data=data)
 
-    async def _remove(self, session_id: str, connection_id: str) -> None:
+    async def _lose(self, connection_id: str) -> None:
         try:
-            await self._connections.remove(session_id, connection_id)
+            await self._connections.lose(connection_id)
         except ConnectorError as error:
-            # Its row expires by itself, and the slow reconciliation counts again.
-            _log.warning("a connection that has gone was not removed: %s", error)
+            # Its row expires by itself, a little later.
+            _log.warning("a connection that has gone was not forgotten: %s", error)
 
 
 def _delivery(results: dict[str, ConnectorError | None]) -> Delivery:

@@ -198,38 +198,35 @@ class AmazonSessionTables:
                 TableName=self._names.connections_table, Item=items.connection_item(row)
             )
 
-    async def remove_connection(
-        self, connection_id: str, *, expiring_after_ms: int = 0
-    ) -> ConnectionRow | None:
+    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
         dynamodb = await self._clients.dynamodb()
         with aws_errors("remove a connection"):
-            try:
-                removed = await dynamodb.delete_item(
-                    TableName=self._names.connections_table,
-                    Key={"connectionId": items.text(connection_id)},
-                    ConditionExpression="expiresAtMs > :after",
-                    ExpressionAttributeValues={":after": items.number(expiring_after_ms)},
-                    ReturnValues="ALL_OLD",
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
-                return None
+            removed = await dynamodb.delete_item(
+                TableName=self._names.connections_table,
+                Key={"connectionId": items.text(connection_id)},
+                ReturnValues="ALL_OLD",
+            )
         item = removed.get("Attributes")
         return items.connection_row(cast("Item", item)) if item else None
 
+    async def lose_connection(self, connection_id: str, expires_at_ms: int) -> None:
+        await self._expire(connection_id, expires_at_ms, "expiresAtMs > :ms")
+
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
-        kept = await self._update(
+        return await self._expire(connection_id, expires_at_ms, "attribute_exists(connectionId)")
+
+    async def _expire(self, connection_id: str, at_ms: int, condition: str) -> bool:
+        updated = await self._update(
             self._names.connections_table,
             {"connectionId": items.text(connection_id)},
             UpdateExpression="SET expiresAtMs = :ms, expiresAt = :s",
-            ConditionExpression="attribute_exists(connectionId)",
+            ConditionExpression=condition,
             ExpressionAttributeValues={
-                ":ms": items.number(expires_at_ms),
-                ":s": items.seconds(expires_at_ms),
+                ":ms": items.number(at_ms),
+                ":s": items.seconds(at_ms),
             },
         )
-        return kept is not None
+        return updated is not None
 
     async def connections(self, session_id: str, now_ms: int) -> tuple[ConnectionRow, ...]:
         dynamodb = await self._clients.dynamodb()

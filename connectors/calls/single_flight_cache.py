@@ -36,10 +36,6 @@ class SingleFlightCache(Generic[K, T]):
             self._asked[key] = asked
         return (await asyncio.shield(asked)).value
 
-    def forget(self, key: K) -> None:
-        """The answer is known to be wrong."""
-        self._asked.pop(key, None)
-
     def close(self) -> None:
         for asked in self._asked.values():
             asked.cancel()

@@ -1,4 +1,4 @@
-"""Whose connections a message goes to, and how one that has gone is forgotten."""
+"""Whose connections a message goes to, and how one that is lost is forgotten."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.interfaces.session_tables import SessionTables, count_change
+from connectors.interfaces.session_tables import SessionTables
 from schemas.session_info import LOST_LISTENER_MS
-
-_CLOCKS_DIFFER_MS = 10_000
-"""The job's and the gateways'; rows of connections that are there have a minute and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +27,18 @@ class ListenerConnections(Protocol):
         """The connection that spoke last, which may have gone; None: nobody has spoken yet."""
         ...
 
-    async def remove(self, session_id: str, connection_id: str) -> None:
-        """Forget a listener and count its session's listeners right. May be repeated."""
+    async def lose(self, connection_id: str) -> None:
+        """A post met no connection: forget the listener, unless it is back before long. May be
+        repeated."""
         ...
 
 
 class TableListenerConnections:
     """As the gateway's tables know them.
 
-    Of two that remove the same row, a gateway that was left and a job that met a 410, only the one
-    that found it counts down. The row of a connection that a gateway has lost expires by itself:
-    its listener may come back, and stays counted.
+    A 410 may be the answer of a gateway that does not have the connection while another has, or
+    had it until a moment ago: the row expires a little later. Whoever counts the listeners then
+    leaves it out, and a gateway that does have it keeps it.
     """
 
     def __init__(self, tables: SessionTables, now_ms: Callable[[], int]) -> None:
@@ -59,11 +57,5 @@ class TableListenerConnections:
         row = await self._tables.get(session_id)
         return None if row is None else row.speaker_connection_id
 
-    async def remove(self, session_id: str, connection_id: str) -> None:
-        lost_until_ms = self._now_ms() + LOST_LISTENER_MS + _CLOCKS_DIFFER_MS
-        removed = await self._tables.remove_connection(
-            connection_id, expiring_after_ms=lost_until_ms
-        )
-        if removed is not None:
-            change = count_change(removed, None)
-            await self._tables.count_listeners(session_id, change, self._now_ms())
+    async def lose(self, connection_id: str) -> None:
+        await self._tables.lose_connection(connection_id, self._now_ms() + LOST_LISTENER_MS)

@@ -349,11 +349,13 @@ class SessionTables(SessionDirectory, Protocol):
 
     async def add_connection(self, row: ConnectionRow) -> None: ...
 
-    async def remove_connection(
-        self, connection_id: str, *, expiring_after_ms: int = 0
-    ) -> ConnectionRow | None:
-        """The row that was there, once: its remover counts it down. One that expires at
-        ``expiring_after_ms`` or before stays, and None is returned."""
+    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
+        """The row that was there, once: its remover counts it down."""
+        ...
+
+    async def lose_connection(self, connection_id: str, expires_at_ms: int) -> None:
+        """Bring the expiry forward: until then its listener counts, and may come back. A row that
+        expires before, or is gone, stays as it is."""
         ...
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:

@@ -109,13 +109,13 @@ class MemorySessionTables:
     async def add_connection(self, row: ConnectionRow) -> None:
         self._connections[row.connection_id] = row
 
-    async def remove_connection(
-        self, connection_id: str, *, expiring_after_ms: int = 0
-    ) -> ConnectionRow | None:
-        row = self._connections.get(connection_id)
-        if row is not None and row.expires_at_ms <= expiring_after_ms:
-            return None
+    async def remove_connection(self, connection_id: str) -> ConnectionRow | None:
         return self._connections.pop(connection_id, None)
+
+    async def lose_connection(self, connection_id: str, expires_at_ms: int) -> None:
+        row = self._connections.get(connection_id)
+        if row is not None and row.expires_at_ms > expires_at_ms:
+            self._connections[connection_id] = replace(row, expires_at_ms=expires_at_ms)
 
     async def keep_connection(self, connection_id: str, expires_at_ms: int) -> bool:
         row = self._connections.get(connection_id)

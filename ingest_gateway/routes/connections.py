@@ -71,8 +71,6 @@ async def post_to_connection(
     if len(body) > MAX_MESSAGE_BYTES:
         return _too_large()
     connection = gateway.hub.get(connection_id)
-    if connection is None and gateway.listeners.is_lost(connection_id):
-        return Response(b"", status_code=200)  # not gone yet: it reads this when it is back
     if connection is None:
         return _gone()
     if connection.session_id is not None and connection.language is not None:

@@ -1,14 +1,14 @@
 """The listeners' side: joins, changes and leaves, counted so that the job knows who hears what.
 
 A connection's row is written before it is counted and removed before it is counted down, and
-only the one that removed the row counts down: a job that met a closed connection may be that one.
+only the one that removed the row counts down.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import UNSET
@@ -73,8 +73,6 @@ class _Lost:
     session_id: str
     listener_id: str
     until_ms: int
-    is_kept: bool = False
-    """Its row expires then; before, a job that meets a 410 would count it out."""
 
 
 class Listeners:
@@ -129,26 +127,11 @@ class Listeners:
         expires, and another gateway mends the counter."""
         until_ms = self._now_ms() + self._needs.limits.lost_listener_ms
         self._lost[connection_id] = _Lost(session_id, listener_id, until_ms)
-        await self._keep(connection_id)
-
-    async def _keep(self, connection_id: str) -> None:
-        lost = self._lost[connection_id]
-        await self._live.ask(
-            lambda: self._live.tables.keep_connection(connection_id, lost.until_ms)
-        )
-        if connection_id in self._lost:  # not back meanwhile
-            self._lost[connection_id] = replace(lost, is_kept=True)
-
-    def is_lost(self, connection_id: str) -> bool:
-        """Whether its listener may still come back."""
-        return connection_id in self._lost
+        await self._live.ask(lambda: self._live.tables.lose_connection(connection_id, until_ms))
 
     async def forget_lost(self) -> None:
         """Count down those that did not come back; the tables may have been away before."""
         await self._forget_lost(lambda lost: lost.until_ms <= self._now_ms())
-        for connection_id in [one for one, lost in self._lost.items() if not lost.is_kept]:
-            if connection_id in self._lost:
-                await self._keep(connection_id)
 
     async def _forget_lost(self, is_due: Callable[[_Lost], bool]) -> None:
         for connection_id, lost in [each for each in self._lost.items() if is_due(each[1])]:
@@ -186,7 +169,7 @@ class Listeners:
         if removed is not None:
             await self._count(session_id, count_change(removed, None))
             return
-        # The job counted it down, but only a gateway writes into the session's stream.
+        # Whoever counted it down may not have written it into the session's stream.
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
         self._announce(await self._live.find(session_id), counts)
 

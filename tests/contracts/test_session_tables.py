@@ -190,16 +190,21 @@ class SessionTablesContract(ABC):
         assert not await tables.remove_connection(row.connection_id)
         assert await tables.connections(session_id, T0_MS) == ()
 
-    async def test_a_connection_that_expires_soon_may_be_left(
+    async def test_losing_brings_the_expiry_forward_and_never_puts_it_off(
         self, tables: SessionTables, session_id: str
     ) -> None:
         row = connection(session_id, "a")
         await tables.add_connection(row)
         name, at_ms = row.connection_id, row.expires_at_ms
-        assert not await tables.remove_connection(name, expiring_after_ms=at_ms)
+        await tables.lose_connection(name, at_ms + 1)
         assert await tables.connections(session_id, T0_MS) == (row,)
-        assert await tables.remove_connection(name, expiring_after_ms=at_ms - 1) == row
-        assert not await tables.remove_connection(name, expiring_after_ms=at_ms - 1)
+        await tables.lose_connection(name, at_ms - 1)
+        await tables.lose_connection(name, at_ms)
+        lost = replace(row, expires_at_ms=at_ms - 1)
+        assert await tables.connections(session_id, T0_MS) == (lost,)
+        assert await tables.remove_connection(name) == lost
+        await tables.lose_connection(name, at_ms - 2)
+        assert await tables.connections(session_id, T0_MS) == ()
 
     async def test_keeping_puts_off_the_expiry_but_revives_nobody(
         self, tables: SessionTables, session_id: str

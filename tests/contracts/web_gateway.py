@@ -68,8 +68,7 @@ class WebGateway:
     async def speaker(self, session_id: str) -> str | None:
         return self.memory.speaker(session_id)
 
-    async def remove(self, session_id: str, connection_id: str) -> None:
-        assert session_id == SESSION
+    async def lose(self, connection_id: str) -> None:
         self.memory.disconnect(connection_id)
 
     # HTTP

@@ -74,19 +74,31 @@ async def test_a_connection_without_heartbeats_gets_nothing(
     assert found == (Listener("a"),)
 
 
-async def test_who_has_gone_is_counted_down_once(tables: MemorySessionTables, clock: Clock) -> None:
-    """The job meets the 410 twice, and the gateway has removed b itself."""
+async def test_who_is_not_met_counts_for_half_a_minute(
+    tables: MemorySessionTables, clock: Clock
+) -> None:
+    """The gateway that answered Gone may not be the one that has the connection."""
+    await tables.keep_connection("b", NOW_MS + 120_000)
     connections = TableListenerConnections(tables, clock)
-    await connections.remove(SESSION, "b")
-    await connections.remove(SESSION, "b")
+    await connections.lose("b")
+    clock.now_ms += 29_999
+    await connections.lose("b")  # met again: not put off
+    assert {each.connection_id for each in await connections.connections(SESSION, "es")} == {
+        "a",
+        "b",
+    }
+    clock.now_ms += 1
+    assert await connections.connections(SESSION, "es") == (Listener("a"),)
     counts = await tables.listener_counts(SESSION)
-    assert (counts.by_language, counts.partials) == ({"es": 1, "ca": 1}, {})
+    assert counts.by_language == {"es": 2, "ca": 1}, "a gateway's look at the tables mends it"
 
-    removed = await tables.remove_connection("a")
-    await tables.count_listeners(SESSION, count_change(removed, None), NOW_MS)
-    await connections.remove(SESSION, "a")
-    assert (await tables.listeners(SESSION)).languages == ("ca",)
-    assert await connections.connections(SESSION, "es") == ()
+
+async def test_whose_gateway_has_it_stays(tables: MemorySessionTables, clock: Clock) -> None:
+    connections = TableListenerConnections(tables, clock)
+    await connections.lose("a")
+    await tables.keep_connection("a", NOW_MS + 120_000)  # as its gateway does every few seconds
+    clock.now_ms += 60_000
+    assert await connections.connections(SESSION, "es") == (Listener("a"),)
 
 
 async def test_the_speaker_is_where_it_joined_last(
