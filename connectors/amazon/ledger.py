@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from connectors.amazon.clients import AwsClients, aws_errors, error_code
 from connectors.amazon.layout import EXPIRES_AT
-from connectors.interfaces.errors import PermanentError, RetryableError
+from connectors.interfaces.errors import PermanentError, RetryableError, UnreadableError
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Release, Route
 
 Item = dict[str, Any]
@@ -215,7 +215,7 @@ class AmazonLedger:
         try:
             return LedgerHead(session_id, int(item["through"]["N"]), item["coverage"]["S"])
         except (KeyError, ValueError) as error:
-            raise PermanentError(f"a ledger head that cannot be read: {error}") from None
+            raise UnreadableError(f"a ledger head that cannot be read: {error}") from None
 
     async def save_head(self, head: LedgerHead) -> None:
         dynamodb = await self._clients.dynamodb()
@@ -262,7 +262,7 @@ def to_item(entry: LedgerEntry) -> Item:
 
 
 def from_item(item: Item) -> LedgerEntry:
-    """PermanentError: the row was not written by ``to_item``."""
+    """UnreadableError: the row was not written by ``to_item``."""
     try:
         values: dict[str, Any] = {field: item[name]["S"] for name, field in _TEXTS.items()}
         values |= {field: int(item[name]["N"]) for name, field in _NUMBERS.items()}
@@ -286,7 +286,7 @@ def from_item(item: Item) -> LedgerEntry:
             **values,
         )
     except (KeyError, ValueError) as error:
-        raise PermanentError(f"a ledger row that cannot be read: {error}") from None
+        raise UnreadableError(f"a ledger row that cannot be read: {error}") from None
 
 
 def head_item(head: LedgerHead, saved_at_ms: int) -> Item:

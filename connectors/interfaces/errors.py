@@ -27,6 +27,10 @@ class PermanentError(ConnectorError):
     """The same call will never succeed: it becomes a dead letter."""
 
 
+class UnreadableError(PermanentError):
+    """What is stored was not written by this project, or by a version that is not known."""
+
+
 class NoTranslationError(PermanentError):
     """A translation service answered, and what it answered is no translation of the text."""
 

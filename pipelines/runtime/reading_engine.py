@@ -13,6 +13,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from connectors.calls.policy import call
@@ -213,8 +214,9 @@ class ReadingEngine(ABC):
 
 
 def emptied(waiting: deque[T]) -> list[T]:
-    """Take out all that waits."""
+    """Take out all that waits; two bundles of one process may do so at once."""
     out: list[T] = []
-    while waiting:
-        out.append(waiting.popleft())
+    with suppress(IndexError):
+        while True:
+            out.append(waiting.popleft())
     return out

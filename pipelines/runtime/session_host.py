@@ -13,14 +13,14 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from connectors.calls.policy import call
-from connectors.interfaces.errors import ConnectorError, PermanentError
+from connectors.interfaces.errors import ConnectorError, PermanentError, UnreadableError
 from connectors.interfaces.speech_to_text import capabilities_of, for_session
 from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
+from pipelines.runtime.waiting_session import WaitingSession, places_of
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
 from pipelines.session.low_water import keep_older
@@ -31,7 +31,7 @@ from pipelines.session.records import Now, Place, ReadRecord
 from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.rooms import DEFAULT_KEEP_DAYS
 from schemas.session_info import keep_days
-from schemas.values import ControlKind, DeadLetter, ListenerLanguages, Utterance
+from schemas.values import DeadLetter, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
 
@@ -41,14 +41,8 @@ LOOK_EVERY_S = 0.1
 MOST_BYTES = 48 * 1024 * 1024
 """Audio that waits for recogniser or ledger; beyond that reading stops."""
 BREAKDOWNS_BEFORE_GIVING_UP = 3
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A session that is being taken over, and the records that came for it."""
-
-    records: list[ReadRecord] = field(default_factory=list[ReadRecord])
-    is_input_over: bool = False
+GIVE_UP_TAKING_OVER_S = 600.0
+"""A session whose rows cannot be read for so long is a dead letter; its next record tries again."""
 
 
 class _SupersededError(Exception):
@@ -93,7 +87,7 @@ class SessionHost:
         self._rung = rung
         self._read_again = read_again
         self._shells: dict[str, SessionShell] = {}
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, WaitingSession] = {}
         self._breakdowns: dict[str, int] = {}
         self._newest: dict[str, int] = {}
         self._refused_through: dict[str, int] = {}
@@ -107,20 +101,19 @@ class SessionHost:
     ) -> None:
         """Records of one session, in the log's order. ``fired_at_ms``: when the pane that they come
         in was due."""
-        shell = self._shells.get(session_id)
-        newest = max((int(record.place.number) for record in records), default=0)
-        self._newest[session_id] = max(newest, self._newest.get(session_id, 0))
-        if shell is not None:
-            self._feed(session_id, shell, records, fired_at_ms)
-            return
-        waiting = self._waiting.get(session_id)
-        if waiting is None:
-            records = [record for record in records if not _is_in_tables(record)]
+        shell, waiting = self._shells.get(session_id), self._waiting.get(session_id)
+        if shell is None and waiting is None:
+            records = [record for record in records if not record.is_in_tables]
             if not records or self.lost_to:
                 return
-            waiting = self._waiting[session_id] = _Waiting()
+            waiting = self._waiting[session_id] = WaitingSession()
             self._supervised.once("taking a session over", self._take_over(session_id))
-        waiting.records += records
+        newest = max((int(record.place.number) for record in records), default=0)
+        self._newest[session_id] = max(newest, self._newest.get(session_id, 0))
+        if waiting is not None:
+            waiting.add(records)
+        elif shell is not None:
+            self._feed(session_id, shell, records, fired_at_ms)
 
     def _feed(
         self,
@@ -140,7 +133,7 @@ class SessionHost:
             # What it broke down on has been read again, and is refused.
             del self._refused_through[session_id]
             self._breakdowns.pop(session_id, None)
-            shell.event(session.accept)
+            shell.event(lambda now: session.refuse("", now))
         shell.event(lambda now: session.read(records, Now(fired_at_ms or now.ms, now.s)))
 
     def input_is_over(self, session_id: str) -> None:
@@ -181,13 +174,14 @@ class SessionHost:
     # What is asked ------------------------------------------------------------------------------
 
     def oldest_open(self) -> dict[str, Place]:
-        """By shard, the oldest record of any session that the ledger does not cover."""
+        """By shard, the oldest record that another engine is to read: one of a session that the
+        ledger does not cover, or that still owes something."""
         oldest: dict[str, Place] = {}
         for waiting in self._waiting.values():
             for record in waiting.records:
                 keep_older(oldest, record.place)
         for shell in self._shells.values():
-            for place in shell.session.oldest_open().values():
+            for place in shell.session.oldest_needed().values():
                 keep_older(oldest, place)
         return oldest
 
@@ -245,10 +239,10 @@ class SessionHost:
         if is_breakdown and breakdowns >= BREAKDOWNS_BEFORE_GIVING_UP:
             # Audio on which it breaks down again and again is told as failed.
             self._refused_through[session_id] = self._newest.get(session_id, 0)
-        waiting = self._waiting[session_id] = _Waiting()
         # The place of what it had is kept until the log was read again from there.
-        for place in shell.session.oldest_open().values():
-            waiting.records.append(ReadRecord(place, 0, 0))
+        self._waiting[session_id] = WaitingSession(
+            places_of(shell.session.oldest_needed().values())
+        )
         shell.close()
         self._supervised.once(
             "taking a session over again", self._after_a_wait(session_id, breakdowns)
@@ -269,16 +263,31 @@ class SessionHost:
             except _SupersededError as error:
                 self.lost(session_id, error.generation)
                 return
-            except (ConnectorError, ValueError) as error:
+            except ConnectorError as error:
                 level = logging.ERROR if isinstance(error, PermanentError) else logging.WARNING
                 _log.log(level, "session %s was not taken over: %s", session_id, error)
-            except Exception:
+                if isinstance(error, UnreadableError) and self._gives_up(session_id, error):
+                    return
+            except Exception as error:
                 self._supervised.unexpected(f"taking session {session_id} over")
+                if self._gives_up(session_id, error):
+                    return
             else:
                 self._begin(session_id, writer, known)
                 return
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _gives_up(self, session_id: str, error: Exception) -> bool:
+        """What the tables hold of a session cannot be read: whether it has been so for too long."""
+        refused_s = self._waiting[session_id].refused(self._tools.now().s)
+        if refused_s < GIVE_UP_TAKING_OVER_S:
+            return False
+        del self._waiting[session_id]
+        self._forget(session_id)
+        cause, at_ms = type(error).__name__, self._tools.loop.now_ms()
+        self.dead_letter(DeadLetter("transcribe", cause, session_id, at_ms, session_id=session_id))
+        return True
 
     async def _known(self, session_id: str, writer: str) -> TakenOver:
         """Read what there is, and write the fence after it."""
@@ -332,17 +341,20 @@ class SessionHost:
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)
-        if any(_is_place(record) for record in self._waiting[session_id].records):
+        if self._waiting[session_id].misses_records:
             self._read_again()  # while the places still count: from there
         waiting = self._waiting.pop(session_id)
         shell.event(session.begin)
         if session_id in self._refused_through:
             shell.event(lambda now: session.refuse("BreakdownError", now))
-        records = [record for record in waiting.records if not _is_place(record)]
-        if records:
+        if records := waiting.take_records():
             shell.event(lambda now: session.read(records, now))
         if waiting.is_input_over:
             shell.event(session.finish)
+
+    def _forget(self, session_id: str) -> None:
+        for each in (self._breakdowns, self._newest, self._refused_through):
+            each.pop(session_id, None)
 
     # Looking after ------------------------------------------------------------------------------
 
@@ -356,21 +368,6 @@ class SessionHost:
                 size_bytes += shell.session.size_bytes
                 if shell.session.is_over(now):
                     self._shells.pop(session_id).close()
-                    for each in (self._breakdowns, self._newest, self._refused_through):
-                        each.pop(session_id, None)
-            size_bytes += sum(_size(waiting.records) for waiting in self._waiting.values())
+                    self._forget(session_id)
+            size_bytes += sum(waiting.size_bytes for waiting in self._waiting.values())
             self.is_full = size_bytes > MOST_BYTES
-
-
-def _size(records: Iterable[ReadRecord]) -> int:
-    return sum(len(record.chunk.pcm) for record in records if record.chunk is not None)
-
-
-def _is_place(record: ReadRecord) -> bool:
-    """Whether it only keeps the place of a record that is to be read again."""
-    return record.chunk is None and record.control is None
-
-
-def _is_in_tables(record: ReadRecord) -> bool:
-    """Listeners are looked up when a session is taken over."""
-    return record.control is not None and record.control.kind is ControlKind.LISTENERS

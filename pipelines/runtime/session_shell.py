@@ -14,7 +14,7 @@ from typing import Protocol
 from beam_flink_kit.loops import WorkerLoop
 from connectors.calls.policy import RateLimiter, call
 from connectors.interfaces.confidence import without_invented
-from connectors.interfaces.errors import ConnectorError, PermanentError
+from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText
 from connectors.registry import Connectors
 from pipelines.runtime.live_captions import Captioner
@@ -27,13 +27,18 @@ from pipelines.session import commands as do
 from pipelines.session.caption_queue import Caption
 from pipelines.session.machine import Session
 from pipelines.session.records import Now
-from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, DeadLetter, Utterance
+from pipelines.session.sentence_track import SentencePart
+from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, DeadLetter, EntryKind, Utterance
 
 _log = logging.getLogger(__name__)
 
 SEND_STEP_BYTES = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE
 """At most a second of audio at a time."""
 LEDGER_WAIT_S = 1.0
+REFUSED_FOR_S = 60.0
+"""What the ledger refuses for so long may be what was said: that is told as failed."""
+OPEN_WITHIN_S = 90.0
+"""For a recogniser that waits for a free stream as well."""
 
 
 class Host(Protocol):
@@ -99,7 +104,10 @@ class SessionShell:
             self._host.take_over_again(self.session.session_id)
             return
         for command in commands:
-            self._carry_out(command)
+            try:
+                self._carry_out(command)
+            except Exception:  # the commands behind it count
+                self._supervised.unexpected(f"{type(command).__name__} of a session")
 
     def close(self) -> None:
         """Stop everything; nothing is written any more but a last summary."""
@@ -123,11 +131,10 @@ class SessionShell:
             case do.Commit():
                 self._supervised.once("commit", self._commit(command))
             case do.Deliver(utterance, part):
-                if self._tools.releases is None:
-                    self._tools.speculation.begin(utterance.entry)
-                elif part is not None:
-                    self._tools.releases.begin(utterance.entry, part)
-                self._host.deliver(utterance)
+                try:
+                    self._begin_delivery(utterance, part)
+                finally:
+                    self._host.deliver(utterance)
             case do.Speculate(text, language, languages):
                 session_id = self.session.session_id
                 self._tools.speculation.speculate(session_id, text, language, languages)
@@ -154,17 +161,30 @@ class SessionShell:
             case do.Lost(generation):
                 self._host.lost(self.session.session_id, generation)
 
+    def _begin_delivery(self, utterance: Utterance, part: SentencePart | None) -> None:
+        if self._tools.releases is None:
+            self._tools.speculation.begin(utterance.entry)
+        elif part is not None:
+            self._tools.releases.begin(utterance.entry, part)
+
     async def _commit(self, command: do.Commit) -> None:
-        """The ledger is waited for as long as it takes: without it nothing may go on."""
-        ledger = self._connectors.ledger
+        """The ledger is waited for as long as it takes: without it nothing may go on. What it
+        refuses for too long is told as failed; what is left of that is waited for as well."""
+        ledger, entry = self._connectors.ledger, command.entry
+        refused_since_s: float | None = None
         while True:
             try:
-                stands = await call(
-                    self._connectors.policies.ledger, lambda: ledger.commit(command.entry)
-                )
+                stands = await call(self._connectors.policies.ledger, lambda: ledger.commit(entry))
+            except PermanentError as error:
+                _log.error("session %s: no commit: %s", self.session.session_id, error)
+                now, cause = self._tools.now(), type(error).__name__
+                refused_since_s = now.s if refused_since_s is None else refused_since_s
+                if entry.kind is EntryKind.SPEECH and now.s - refused_since_s >= REFUSED_FOR_S:
+                    self.event(lambda now, cause=cause: self.session.commit_refused(cause, now))
+                    return
             except ConnectorError as error:
-                level = logging.ERROR if isinstance(error, PermanentError) else logging.WARNING
-                _log.log(level, "session %s: no commit: %s", self.session.session_id, error)
+                refused_since_s = None
+                _log.warning("session %s: no commit: %s", self.session.session_id, error)
             except Exception:
                 self._supervised.unexpected("commit")
             else:
@@ -201,7 +221,11 @@ class SessionShell:
 
     async def open_stream(self, language: str) -> SpeechStream:
         await self._tools.opens.acquire()
-        return await self._speech_to_text.open(language, sample_rate_hz=SAMPLE_RATE_HZ)
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S):
+                return await self._speech_to_text.open(language, sample_rate_hz=SAMPLE_RATE_HZ)
+        except TimeoutError:
+            raise RetryableError(f"no stream within {OPEN_WITHIN_S:g} s") from None
 
     def failed(self, number: int, error: Exception) -> None:
         cause = type(error).__name__

@@ -63,6 +63,15 @@ class Coverage:
     def of(self, epoch: int) -> EpochPosition:
         return self.positions.get(epoch) or EpochPosition(epoch)
 
+    def beginning_of(self, epoch: int, first_sequence: int) -> tuple[EpochPosition, int, int]:
+        """Where the epoch goes on, with the chunk there and the samples in front of it: behind what
+        is covered, or at ``first_sequence``."""
+        known = self.positions.get(epoch)
+        if known is not None and not is_late(epoch):
+            return known, known.resume_sequence, known.resume_sequence_sample
+        position = self.of(epoch)
+        return position, first_sequence, position.end_sample
+
     def covers(self, epoch: int, until_sequence: int) -> bool:
         """Whether nothing in front of ``until_sequence`` is needed any more."""
         position = self.positions.get(epoch)

@@ -7,7 +7,7 @@ stands there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pipelines.session import commands as do
 from pipelines.session.outbox import Outbox
@@ -50,6 +50,12 @@ class Deliveries:
                 known.entries,
             )
         self._summarised_at_s = 0.0
+
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether every outcome is told, and no sentence is open, whose end is still to be."""
+        is_open = self._sentences is not None and self._sentences.is_open
+        return self.outbox.is_empty and not is_open
 
     # Entries ------------------------------------------------------------------------------------
 
@@ -94,12 +100,17 @@ class Deliveries:
 
     # Sentences ----------------------------------------------------------------------------------
 
-    def open_sentence(self) -> SentenceTrack | None:
-        """The sentences, while one of them is open."""
-        if self._sentences is None or not self._sentences.is_open:
-            self.ends_sentence = False
-            return None
-        return self._sentences
+    def ended_sentence(self, has_paused: Callable[[float], bool]) -> SentenceTrack | None:
+        """The sentences, once the open one has ended without a mark: the speaker has stopped, or
+        paused for so many seconds."""
+        sentences = self._sentences
+        if sentences is not None and sentences.is_open:
+            if not self.ends_sentence and not has_paused(sentences.pause_s):
+                return None
+        else:
+            sentences = None
+        self.ends_sentence = False
+        return sentences
 
     def caption(
         self, number: int, text: str, *, final: bool = False, ends: bool = False

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from pipelines.session.coverage import Coverage
-from pipelines.session.low_water import OpenRecords
+from pipelines.session.low_water import OpenRecords, keep_older
 from pipelines.session.order import Order
 from pipelines.session.records import Chunk, Flush, Hole, Item, Now, Opened, Place, ReadRecord
 
@@ -26,6 +26,7 @@ class Inbox:
         self.items: deque[Item] = deque()
         self._order = Order(coverage, raw=raw)
         self._open_records = OpenRecords()
+        self._newest: Place | None = None
         self._flushes_due = self._flushes_begun = self._flushes_done = 0
         self._stragglers: list[Chunk | Hole | Opened] = []
         self._stragglers_by_s = 0.0
@@ -49,12 +50,22 @@ class Inbox:
         """For each shard the oldest record that the ledger does not cover."""
         return self._open_records.oldest(coverage, self._flushes_done)
 
+    def oldest_needed(self, coverage: Coverage, *, is_told: bool) -> dict[str, Place]:
+        """The same; until all ``is_told``, the newest record is needed: a session is taken over
+        with a record of it."""
+        oldest = self.oldest_open(coverage)
+        if self._newest is not None and not is_told:
+            keep_older(oldest, self._newest)
+        return oldest
+
     # What comes in ------------------------------------------------------------------------------
 
     def read(self, records: Iterable[ReadRecord]) -> bool:
         """Take records in; whether the log is to be read again from the oldest open one."""
         order = self._order
         for record in records:
+            if not record.is_in_tables:
+                self._newest = record.place
             repeats = order.repeats
             items = tuple(order.take(record))
             if order.repeats == repeats:

@@ -15,9 +15,6 @@ shell is to carry out (``commands``). Nothing here waits: what is waited for is 
 - Where translations are released of sentences, a ``SentenceTrack`` says to which sentence an entry
   belongs; a pause, the end, and a speaker who is not heard any more close the open one by an entry
   without samples.
-
-What was read and waits is in the ``inbox``; what is recognised, and where it is cut, the
-``recogniser`` knows; what an entry holds, ``entries``.
 """
 
 from __future__ import annotations
@@ -25,10 +22,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipelines.session import commands as do
-from pipelines.session.coverage import EpochPosition, Range, is_late
+from pipelines.session.coverage import EpochPosition, Range
 from pipelines.session.deliveries import Deliveries
-from pipelines.session.entries import Author, Known, Stretch, can_follow, entry_of, passing_entry
+from pipelines.session.entries import (
+    Author,
+    Known,
+    Stretch,
+    can_follow,
+    entry_of,
+    failed,
+    passing_entry,
+)
 from pipelines.session.inbox import Inbox
+from pipelines.session.outbox import coverage_of
 from pipelines.session.recogniser import Recogniser, Step
 from pipelines.session.recognition import Recognised
 from pipelines.session.records import (
@@ -64,9 +70,7 @@ class Session:
         self._settings = settings
         self._author = Author(session_id, settings.writer, known.language, known.keep_days)
         self.listeners = known.listeners
-        self.coverage = known.base
-        for entry in known.entries:
-            self.coverage = self.coverage.with_entry(entry)
+        self.coverage = coverage_of(known.base, known.entries)
         self._inbox = Inbox(self.coverage, raw=settings.raw)
         self._out: list[do.Command] = []
         self._recogniser = Recogniser(settings, known.language, self._out)
@@ -87,16 +91,23 @@ class Session:
         """For each shard the oldest record that the ledger does not cover."""
         return self._inbox.oldest_open(self.coverage)
 
+    def oldest_needed(self) -> dict[str, Place]:
+        """For each shard the oldest record that another engine is to read. A session is taken over
+        with a record of it: the newest is needed until all is told."""
+        return self._inbox.oldest_needed(self.coverage, is_told=self._is_told)
+
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing that was read waits to be committed."""
         return self._is_flushed and self._inbox.is_empty
 
+    @property
+    def _is_told(self) -> bool:
+        return self._deliveries.owes_nothing and self.is_at_rest
+
     def is_over(self, now: Now) -> bool:
         """Whether nothing is lost by forgetting the session."""
-        if not self._deliveries.outbox.is_empty or not self.is_at_rest or self._inbox.is_waiting:
-            return False
-        if self.oldest_open():
+        if self._inbox.is_waiting or self.oldest_open() or not self._is_told:
             return False
         return now.s - self._active_at_s >= (ENDED_KEPT_S if self._ended else IDLE_KEPT_S)
 
@@ -151,14 +162,9 @@ class Session:
         return self._run(now)
 
     def refuse(self, cause: str, now: Now) -> list[do.Command]:
-        """Count what is not committed, and what comes until ``accept``, as audio that could not be
-        recognised."""
+        """Count what is not committed, and what comes, as audio that could not be recognised, until
+        there is no cause (empty)."""
         self._recogniser.refuse(cause)
-        return self._run(now)
-
-    def accept(self, now: Now) -> list[do.Command]:
-        """Recognise what comes from now on."""
-        self._recogniser.refuse("")
         return self._run(now)
 
     # Events: the ledger, listeners, time --------------------------------------------------------
@@ -177,6 +183,15 @@ class Session:
         self._recogniser.committed(self.coverage.of(self._recogniser.epoch))
         self._deliveries.stands(stands, committing[1], self.listeners, now)
         return self._run(now)
+
+    def commit_refused(self, cause: str, now: Now) -> list[do.Command]:
+        """The ledger has refused the last commit, of speech, for too long: it is told as failed.
+        ``cause`` holds nothing that was said."""
+        if self._committing is not None and not self.is_lost:
+            entry, timeline = self._committing
+            self._write(failed(entry), timeline, now)
+            self._out.append(do.RefuseAudio(entry.number, cause))
+        return self._taken()
 
     def delivered(
         self, number: int, language: str, *, is_announced: bool = True
@@ -277,7 +292,7 @@ class Session:
         elif self._recogniser.goes_on(item):
             self._take_audio(item, now)
         elif self._is_flushed:
-            self._enter(item)
+            self._recogniser.enter(*self.coverage.beginning_of(item.epoch, item.first_sequence))
             self._take_audio(item, now)
         elif item.epoch < self._recogniser.epoch and not isinstance(item, Opened):
             # Of an older stream, which was not opened anew.
@@ -285,15 +300,6 @@ class Session:
         else:
             self._inbox.items.appendleft(item)
             self._recogniser.flush()
-
-    def _enter(self, item: Chunk | Hole | Opened) -> None:
-        """Begin an epoch where the ledger stands, or at its first item."""
-        known = self.coverage.positions.get(item.epoch)
-        if known is not None and not is_late(item.epoch):
-            self._recogniser.enter(known, known.resume_sequence, known.resume_sequence_sample)
-            return
-        position = self.coverage.of(item.epoch)
-        self._recogniser.enter(position, item.first_sequence, position.end_sample)
 
     def _take_audio(self, item: Chunk | Hole | Opened, now: Now) -> None:
         """An item of the epoch that is being heard. What is passed is put back until the ledger
@@ -321,11 +327,8 @@ class Session:
 
     def _take_hole(self, hole: Hole, now: Now) -> None:
         """Commit what is in front of the chunks that will never come, then the gap itself."""
-        audio, position, until = (
-            self._recogniser.audio,
-            self._recogniser.position,
-            hole.until_sequence,
-        )
+        heard, until = self._recogniser, hole.until_sequence
+        audio, position = heard.audio, heard.position
         if until <= audio.next_sequence and until <= position.resume_sequence:
             return
         if not self._is_flushed:
@@ -357,14 +360,10 @@ class Session:
 
     def _closes_sentence(self, now: Now) -> bool:
         """Commit the end of the open sentence, if it has ended without a mark."""
-        deliveries, recogniser = self._deliveries, self._recogniser
-        sentences = deliveries.open_sentence()
+        sentences = self._deliveries.ended_sentence(self._recogniser.has_paused)
         if sentences is None:
             return False
-        if not deliveries.ends_sentence and not recogniser.has_paused(sentences.pause_s):
-            return False
-        deliveries.ends_sentence = False
-        position, known = recogniser.position, self._known(now)
+        position, known = self._recogniser.position, self._known(now)
         entry, timeline = passing_entry(EntryKind.SILENCE, position, None, known)
         self._write(sentences.closing(entry, self.listeners), timeline, now)
         return True

@@ -20,6 +20,7 @@ from pipelines.session.audio import UncommittedAudio
 from pipelines.session.coverage import EpochPosition, is_late
 from pipelines.session.entries import Stretch
 from pipelines.session.recognition import (
+    ANSWER_WITHIN_S,
     Recognised,
     RecognitionStream,
     Retries,
@@ -190,6 +191,8 @@ class Recogniser:
             if stream.is_idle(now.s) or stream.is_old(now.s):
                 self._is_idle = stream.is_idle(now.s)
                 self.close()
+            elif stream.is_stalled(now.s, self._report_every_s):
+                self.stream_failed(stream.number, f"no answer in {ANSWER_WITHIN_S:g} s", now)
         elif stream is not None and stream.is_finishing and now.s >= stream.finish_by_s:
             self.stream_failed(stream.number, f"no end of stream within {FINISH_WITHIN_S:g} s", now)
         if not self._has_settled and self.silent_s(now) >= self._settle_after_s:
@@ -223,7 +226,7 @@ class Recogniser:
         stream = self._current(number)
         if stream is not None:
             stream.take(result)
-            stream.finish_by_s = now.s + FINISH_WITHIN_S
+            stream.finish_by_s, stream.answered_at_s = now.s + FINISH_WITHIN_S, now.s
             self._may_cut = True
         return stream is not None
 

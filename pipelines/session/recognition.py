@@ -43,6 +43,9 @@ IDLE_CLOSE_S = 10.0
 LONGEST_STREAM_S = 3.5 * 3600
 """Amazon Transcribe ends one after 4 h."""
 
+ANSWER_WITHIN_S = 60.0
+"""A stream that was sent audio and reports nothing for so long has failed."""
+
 GIVE_UP_AFTER_S = 60.0
 """Audio that no stream has taken for so long is committed as failed; the talk goes on."""
 
@@ -81,7 +84,7 @@ class RecognitionStream:
         self.is_finishing = False
         self.has_ended = False
         self.finish_by_s = 0.0
-        self.opened_at_s = self.last_sent_at_s = 0.0
+        self.opened_at_s = self.last_sent_at_s = self.answered_at_s = 0.0
         self.first_sample = self.through_sample = self.sent_through_sample = 0
         self._sent_samples = 0
         self._pieces = [(0, 0)]
@@ -97,7 +100,7 @@ class RecognitionStream:
 
     def opened(self, first_sample: int, now_s: float) -> None:
         self.is_open = True
-        self.opened_at_s = self.last_sent_at_s = now_s
+        self.opened_at_s = self.last_sent_at_s = self.answered_at_s = now_s
         self.first_sample = self.through_sample = self.sent_through_sample = first_sample
         self._pieces = [(0, first_sample)]
 
@@ -149,6 +152,10 @@ class RecognitionStream:
         """Whether all that was sent is answered, but for what lies between two reports."""
         between = int((report_every_s + FRAME_S) * SAMPLE_RATE_HZ)
         return self.through_sample >= self.sent_through_sample - between
+
+    def is_stalled(self, now_s: float, report_every_s: float) -> bool:
+        is_due = now_s - self.answered_at_s >= ANSWER_WITHIN_S
+        return is_due and not self.has_caught_up(report_every_s)
 
     def is_idle(self, now_s: float) -> bool:
         return now_s - self.last_sent_at_s >= IDLE_CLOSE_S - 0.001

@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas.values import BYTES_PER_SAMPLE, AudioChunk, ListenerLanguages, SessionControl
+from schemas.values import (
+    BYTES_PER_SAMPLE,
+    AudioChunk,
+    ControlKind,
+    ListenerLanguages,
+    SessionControl,
+)
 
 
 class Now(NamedTuple):
@@ -43,6 +49,12 @@ class ReadRecord:
     chunk: AudioChunk | None = None
     control: SessionControl | None = None
     loss: int = 0
+
+    @property
+    def is_in_tables(self) -> bool:
+        """Whether it tells listeners, who are looked up when a session is taken over: none is taken
+        over for it."""
+        return self.control is not None and self.control.kind is ControlKind.LISTENERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,6 +209,16 @@ class Job:
         while self.host.letters:
             self.letters.append(self.host.letters.popleft())
 
+    def settle_all(self, *, but: int = -1) -> None:
+        """What was handed on was told, in all languages, except utterance ``but``."""
+        for utterance in self.sent:
+            for route in utterance.entry.routes or ():
+                if (number := utterance.entry.number) != but:
+                    language = route.language
+                    self._stage.loop.call(
+                        lambda n=number, one=language: self.host.settled(SESSION, n, one, True)
+                    )
+
     def crash(self, *, forgets_mark: bool = False) -> None:
         """The worker is gone. Its successor reads again from the mark, or all."""
         at = 0 if forgets_mark else self._mark()
@@ -254,6 +264,11 @@ async def run_to_end(handler: Any, item: Any, at: CallSite) -> list[Any]:
 def flush() -> ReadRecord:
     """The speaker paused, after all that came."""
     return LOG.control(ControlKind.PAUSE, 99, -1)
+
+
+def end() -> ReadRecord:
+    """The talk is over, after all that came."""
+    return LOG.control(ControlKind.END, 99, -1)
 
 
 def gap(epoch: int, first: int, until: int) -> ReadRecord:

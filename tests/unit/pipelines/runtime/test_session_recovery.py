@@ -14,6 +14,7 @@ from connectors.testing.speech_to_text import (
     ScriptedSpeechToTextSettings,
 )
 from pipelines.segmentation.window_segmenter import WindowSegmenter
+from pipelines.sentences.settings import ReleaseSettings
 from schemas.values import EntryKind
 from tests.unit.pipelines.runtime.session_stage import (
     PANE_MS,
@@ -21,6 +22,7 @@ from tests.unit.pipelines.runtime.session_stage import (
     Job,
     Stage,
     assert_every_sample_once,
+    end,
     flush,
     panes_of,
     pass_time,
@@ -126,7 +128,38 @@ def test_a_job_without_state_goes_on_after_the_ledger(rests_ms: int) -> None:
     assert entries[1 : len(before)] == before[1:]
     assert_every_sample_once(entries, talk.samples)
     assert said(entries) == talk.words
+    assert not job.is_done(), "what is owed keeps a record of its session on the log"
+    job.settle_all()
     assert job.is_done()
+
+
+@pytest.mark.parametrize("release", [None, ReleaseSettings()])
+def test_what_is_owed_after_the_end_of_a_talk_is_delivered_by_the_next_engine(
+    release: ReleaseSettings | None,
+) -> None:
+    """All of its audio is covered: only the record that the mark keeps brings the session back.
+    With sentences, the end of the last one is committed by then, or is still to be."""
+    stage = Stage(release=release)
+    stage.listen("es")
+    job = Job(stage)
+    talk = talk_of(6, seed=3)
+    job.pane(talk.items)
+    job.pane([end()])
+    pass_time(stage, [job], 20_000)
+    owed = [utterance.entry.number for utterance in job.sent]
+    assert owed
+    assert said(stage.entries()) == talk.words
+    job.settle_all(but=owed[-1])
+    job.sent.clear()
+    job.crash()
+    pass_time(stage, [job], 5_000)
+    again = [utterance.entry.number for utterance in job.sent]
+    # What an open sentence has is told once more, under its numbers.
+    assert again == (owed[-1:] if release is None else owed)
+    job.settle_all()
+    assert job.is_done()
+    pass_time(stage, [job], 70_000)
+    assert job.host.sessions == 0
 
 
 def test_what_was_trimmed_before_it_was_read_is_told_as_a_gap() -> None:

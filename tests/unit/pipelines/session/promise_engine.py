@@ -111,7 +111,7 @@ class Engine:
     def marks(self) -> Progress:
         oldest: dict[str, Place] = {}
         for session in self.sessions.values():
-            for place in session.oldest_open().values():
+            for place in session.oldest_needed().values():
                 keep_older(oldest, place)
         befores = {shard: place.before for shard, place in oldest.items()}
         found = untold(marks(self._progress, befores))

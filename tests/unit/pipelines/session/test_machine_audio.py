@@ -239,7 +239,7 @@ def test_a_session_may_refuse_its_audio_until_it_is_told_otherwise() -> None:
     after = driver.speak(words(1, 12)[0])
     assert {each.kind for each in driver.entries()} == {EntryKind.FAILED}
     assert driver.of(do.OpenStream) == []
-    driver.event(driver.session.accept)
+    driver.event(lambda now: driver.session.refuse("", now))
     more, said = words(20, 4)
     driver.pass_s(PAUSE_AFTER_GIVING_UP_S)
     driver.speak(more, first=after)

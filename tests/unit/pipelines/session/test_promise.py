@@ -309,16 +309,21 @@ class Promise(RuleBasedStateMachine):
         for streams in world.streams.values():
             for stream in streams:
                 world.log.put(_end(stream, world.now().ms))
+        # All is committed, and nothing of the end told, when the engine dies once more.
+        self._come_to_rest(engine, tells=False)
+        saved = engine.marks()
+        world.kill(engine)
+        engine = world.start(self.generation + 2, saved)
         self._come_to_rest(engine)
         assert not any(session.oldest_open() for session in engine.sessions.values())
         world.check_promise()
 
-    def _come_to_rest(self, engine: Engine) -> None:
+    def _come_to_rest(self, engine: Engine, *, tells: bool = True) -> None:
         for _ in range(60):
             moved = True
             while moved:
                 moved = bool(sum(engine.read(shard, 50) for shard in engine.readable()))
-                while engine.commits or engine.utterances:
+                while engine.commits or (tells and engine.utterances):
                     moved = True
                     if engine.commits:
                         engine.land(is_answered=True)
