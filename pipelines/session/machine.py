@@ -107,7 +107,7 @@ class Session:
 
     def is_over(self, now: Now) -> bool:
         """Whether nothing is lost by forgetting the session."""
-        if self._inbox.is_waiting or self.oldest_open() or not self._is_told:
+        if self._inbox.is_waiting or not self._is_told or self.oldest_open():
             return False
         return now.s - self._active_at_s >= (ENDED_KEPT_S if self._ended else IDLE_KEPT_S)
 
