@@ -14,7 +14,7 @@ from connectors.amazon.transcribe_wire import StreamRequest, TranscribeWire, Wir
 from connectors.calls.fair_semaphore import FairSemaphore
 from connectors.interfaces.errors import RetryableError, ThrottledError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities, SpeechToText
-from connectors.interfaces.stream_opening import check_opening
+from connectors.interfaces.stream_checks import check_opening
 from schemas.languages import UNDETERMINED
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)

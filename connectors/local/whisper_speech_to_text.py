@@ -14,7 +14,7 @@ from connectors.calls.line_speech_stream import (
 )
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities
-from connectors.interfaces.stream_opening import check_opening, check_places
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engine_process import EngineProcess
 from connectors.local.model_store import Machine, Model, ModelStore

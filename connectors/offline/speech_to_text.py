@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import Recognition
-from connectors.interfaces.stream_opening import check_opening, check_places
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.offline.decoder_process import (
     LENGTH,
     READY,

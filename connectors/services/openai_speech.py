@@ -26,7 +26,7 @@ from connectors.calls.line_speech_stream import (
 )
 from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities
-from connectors.interfaces.stream_opening import check_opening, check_places
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.services.openai_endpoint import OpenAiEndpoint
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, Clip

@@ -23,7 +23,7 @@ from websockets.exceptions import WebSocketException
 
 from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities, Recognition
-from connectors.interfaces.stream_opening import check_opening
+from connectors.interfaces.stream_checks import check_opening
 from connectors.services.whisper_live_transcript import READY, WhisperLiveTranscript, read_message
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
-from connectors.interfaces.stream_opening import check_opening, check_places
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.testing.faults import (
     AT_ONCE,
     Delay,

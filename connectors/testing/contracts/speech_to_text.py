@@ -74,7 +74,7 @@ def final_text(results: list[Recognition]) -> str:
 
 
 class SpeechToTextContract(ABC):
-    """What is refused before a stream opens is told in the words of ``interfaces.stream_opening``,
+    """What is refused before a stream opens is told in the words of ``interfaces.stream_checks``,
     whose checks an engine may call."""
 
     LANGUAGE = "en"
