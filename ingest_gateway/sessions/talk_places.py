@@ -57,5 +57,6 @@ class TalkPlaces:
         if live.speaker is not None:
             return True
         lost_at_ms = live.row.speaker_lost_at_ms
-        was_here = live.stream is not None and lost_at_ms is not None
-        return was_here and self._now_ms() - lost_at_ms < KEPT_MS
+        if live.stream is None or lost_at_ms is None:
+            return False  # nobody has spoken here
+        return self._now_ms() - lost_at_ms < KEPT_MS
