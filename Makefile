@@ -99,7 +99,7 @@ test-pages: $(PAGES) ## types and unit tests of the browsers' pages
 test-browser: $(VENV)/installed $(PAGES) browser $(KVS_SDK)/installed ## both pages in Chromium; pictures: build/browser/
 	@$(PYTHON) -m pytest -m browser
 
-test-speech: setup models ## contracts of the neural engines, with their models
+test-speech: setup models browser ## contracts of the neural engines, and make live spoken to in Chromium, with their models
 	@$(PYTHON) -m pytest -m speech
 
 test-kvs-live: setup browser $(KVS_SDK)/installed ## Amazon's SDK in Chromium speaks, a listener hears it in Spanish: all of it live, a minute

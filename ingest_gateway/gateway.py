@@ -57,6 +57,7 @@ from ingest_gateway.sessions.presence_watch import PresenceWatch
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
 from ingest_gateway.sessions.sweeper import Sweeper
+from ingest_gateway.sessions.talk_places import TalkPlaces
 from ingest_gateway.sessions.token_watch import TokenWatch
 from ingest_gateway.webrtc.ice import IceSettings
 from schemas.values import SessionControl
@@ -168,6 +169,7 @@ class Gateway:
                 captions=self.captions,
                 languages=needs.languages,
                 request_limits=self.request_limits,
+                places=TalkPlaces(self.live, needs.limits.talks_at_once, needs.now_ms),
                 writer=self.writer,
                 events=EventPublisher(needs.events, needs.policies),
                 channels=self.channels,

@@ -47,6 +47,8 @@ class GatewaySettings(BaseSettings):
     ``languages``: those of the job's engines, by which a language is refused before it is waited
     for: ``offline``, ``local`` or ``amazon`` (our own tables), ``SOURCE:TARGET,... SOURCE:...`` for
     any other engine, or ``any``: nothing is refused.
+    ``talks_at_once``: how many the job's recogniser holds; one more is refused (none given: any
+    number).
     ``flink_url`` is where operators find Flink's own pages.
     """
 
@@ -106,6 +108,7 @@ class GatewaySettings(BaseSettings):
     hall_joins_per_minute: int = _LIMITS.hall_joins_per_minute
     languages_per_session: int = _LIMITS.languages_per_session
     listeners_per_session: int = _LIMITS.listeners_per_session
+    talks_at_once: int | None = Field(default=_LIMITS.talks_at_once, ge=1)
 
     @field_validator("languages")
     @classmethod
@@ -207,4 +210,5 @@ class GatewaySettings(BaseSettings):
             hall_joins_per_minute=self.hall_joins_per_minute,
             languages_per_session=self.languages_per_session,
             listeners_per_session=self.listeners_per_session,
+            talks_at_once=self.talks_at_once,
         )

@@ -33,7 +33,11 @@ def with_local_engines(settings: StackSettings, voices: tuple[str, ...] = VOICES
         translation="local",
         speech_synthesis="local",
         job_options=(*settings.job_options, f"--local_voices={','.join(voices)}"),
-        gateway_options=(*settings.gateway_options, "--languages=local"),
+        gateway_options=(
+            *settings.gateway_options,
+            "--languages=local",
+            f"--talks-at-once={LocalSpeech().talks_at_once}",
+        ),
     )
 
 

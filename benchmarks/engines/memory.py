@@ -4,8 +4,9 @@ python -m benchmarks.engines.memory [--minutes 30]
 
 A speaker speaks the recorded talks (``benchmarks.recorded_talks``) in one stream without an end, as
 fast as it is recognised, while sentences are translated into four languages and phrases voiced in
-five, one after the other. Prints the resident memory of each engine's process over the time, and
-how fast its second half grows.
+five, one after the other. Prints the resident memory of each engine's process over the time, at
+the start, in the middle and at the end, and how fast its second half grows. An engine that is slow
+because the machine has other work is waited for: one that is killed would begin anew.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from benchmarks.engines.local import PHRASES, SENTENCES
 from benchmarks.recorded_talks import TALKS
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
 from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
-from connectors.local.translation import LocalTranslator
+from connectors.local.translation import LocalTranslator, LocalTranslatorSettings
+from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
 from schemas.values import SAMPLE_RATE_HZ
 
 OUTPUT = Path("build/local_memory.json")
 EVERY_S = 10.0
 CHUNK_S = 0.5
 ROWS = 10
+PATIENCE_S = 900.0
+"""Before an engine is taken to hang, or not to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,22 @@ class Work:
     """The three engines at work until they are told to stop."""
 
     def __init__(self) -> None:
-        self.recogniser = LocalSpeechToText(LocalSpeechToTextSettings(most_steps=1))
-        self.translator = LocalTranslator()
-        self.voice = LocalSynthesizer(LocalSynthesizerSettings(deadline_s=float("inf")))
+        self.recogniser = LocalSpeechToText(
+            LocalSpeechToTextSettings(
+                most_steps=1, start_timeout_s=PATIENCE_S, hangs_after_s=PATIENCE_S
+            )
+        )
+        self.translator = LocalTranslator(
+            LocalTranslatorSettings(answer_timeout_s=PATIENCE_S),
+            apertium=OfflineTranslator(
+                OfflineTranslatorSettings(answer_timeout_s=PATIENCE_S, start_timeout_s=PATIENCE_S)
+            ),
+        )
+        self.voice = LocalSynthesizer(
+            LocalSynthesizerSettings(
+                deadline_s=float("inf"), start_timeout_s=PATIENCE_S, hangs_after_s=PATIENCE_S
+            )
+        )
         self.spoken_s = 0.0
         self.translated = self.voiced = 0
 
@@ -166,7 +183,13 @@ def main() -> None:
             + "  ".join(f"{sample.memory_mb[each]:8.0f} MB" for each in engines)
         )
     for engine in engines:
-        print(f"{engine}: {growth_mb_a_min(samples, engine):+.2f} MB a minute in the second half")
+        start, middle, end = (
+            samples[at].memory_mb[engine] for at in (0, len(samples) // 2, len(samples) - 1)
+        )
+        print(
+            f"{engine}: {start:.0f} MB at the start, {middle:.0f} in the middle, {end:.0f} at the "
+            f"end; {growth_mb_a_min(samples, engine):+.2f} MB a minute in the second half"
+        )
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from connectors.amazon.languages import can_recognise, transcribe_locale
 from connectors.amazon.transcribe_stream import AmazonSpeechStream, AmazonSpeechToTextSettings
 from connectors.amazon.transcribe_wire import StreamRequest, TranscribeWire, WireStream
 from connectors.calls.fair_semaphore import FairSemaphore
-from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
+from connectors.interfaces.errors import RetryableError, ThrottledError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities, SpeechToText
+from connectors.interfaces.stream_checks import check_opening
 from schemas.languages import UNDETERMINED
 
 _SAMPLE_RATES_HZ = (8_000, 16_000)
@@ -71,8 +72,12 @@ class AmazonSpeechToText:
 
         ThrottledError: no place was free within ``turn_within_s``, or the service says so.
         """
-        if self._is_closed:
-            raise PermanentError("this recogniser is closed")
+        check_opening(
+            *("amazon", language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=self.can_recognise(language),
+            rates_hz=_SAMPLE_RATES_HZ,
+        )
         request = self._request(language, sample_rate_hz)
         session = f"stranger {next(self._strangers)}" if session_id is None else session_id
         if session in self._streams:
@@ -104,10 +109,6 @@ class AmazonSpeechToText:
 
     def _request(self, language: str, sample_rate_hz: int) -> StreamRequest:
         settings = self._settings
-        if not self.can_recognise(language):
-            raise PermanentError(f"Transcribe is not asked for language {language!r}")
-        if sample_rate_hz not in _SAMPLE_RATES_HZ:
-            raise PermanentError(f"{sample_rate_hz} Hz; Transcribe is given 8000 or 16000 Hz")
         identifies = language == UNDETERMINED
         spoken = settings.identify_among if identifies else (language,)
         locales = tuple(filter(None, map(transcribe_locale, spoken)))

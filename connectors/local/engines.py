@@ -17,9 +17,9 @@ from connectors.local.model_store import (
 )
 from connectors.local.silero_voice_activity import SileroVoiceActivityFactory
 from connectors.local.speech_synthesis import LocalSynthesizer, LocalSynthesizerSettings
-from connectors.local.speech_to_text import LocalSpeechToText
+from connectors.local.speech_to_text import LocalSpeechToText, LocalSpeechToTextSettings
 from connectors.local.translation import LocalTranslator
-from connectors.local.whisper_speech_to_text import WhisperSpeechToText
+from connectors.local.whisper_speech_to_text import WhisperSettings, WhisperSpeechToText
 
 KINDS = ("recognition", "translation", "voice", "voice_activity")
 
@@ -38,10 +38,16 @@ class LocalSpeech:
     def open_speech_to_text(self) -> LocalSpeechToText | WhisperSpeechToText:
         """The model that stands last in the manifest: a user's own comes after the project's."""
         store = self._store()
-        named = store.manifest.of_kind("recognition")
-        if named and named[-1].engine == "whisper":
+        if self._is_by_whisper(named := store.manifest.of_kind("recognition")):
             return WhisperSpeechToText(named[-1], store, self.open_voice_activity())
         return LocalSpeechToText(store=store)
+
+    @property
+    def talks_at_once(self) -> int:
+        """How many sessions the recogniser of this machine holds; one more is refused."""
+        if self._is_by_whisper(self.models("recognition")):
+            return WhisperSettings().max_streams
+        return LocalSpeechToTextSettings().max_streams
 
     def open_translator(self) -> LocalTranslator:
         return LocalTranslator(store=self._store())
@@ -72,6 +78,10 @@ class LocalSpeech:
         for model in wanted:
             store.require(model)
         Machine.this().require(sum(model.memory_mb for model in wanted), "the neural engines")
+
+    @staticmethod
+    def _is_by_whisper(named: tuple[Model, ...]) -> bool:
+        return bool(named) and named[-1].engine == "whisper"
 
     def _store(self) -> ModelStore:
         return ModelStore(read_manifest(self.manifest or MANIFEST), self.folder or FOLDER)

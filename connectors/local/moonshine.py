@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from connectors.calls.line_agreement import LOUDNESS_FRAME_S, LineAgreement, TextLine
 from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import Recognition
+from connectors.local.resident_memory import ResidentMemory
 
 SAMPLE_RATE_HZ = 16_000
 _HEADER_VERSION = 20_000
@@ -86,6 +87,10 @@ class NativeModel(Protocol):
         """Give memory back that is free."""
         ...
 
+    def trim_when_grown(self) -> None:
+        """The same, if the process has grown much since the last time."""
+        ...
+
 
 class Moonshine:
     """The library with its model loaded. Not for several threads."""
@@ -98,14 +103,16 @@ class Moonshine:
         )
         if self._handle < 0:
             raise PermanentError(f"Moonshine does not load its model: error {self._handle}")
+        self._memory = ResidentMemory()
 
     def open(self) -> NativeStream:
         return _MoonshineStream(self._library, self._handle)
 
     def trim(self) -> None:
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
-        if trim is not None:
-            trim(0)
+        self._memory.trim()
+
+    def trim_when_grown(self) -> None:
+        self._memory.trim_when_grown()
 
 
 class _MoonshineStream:
@@ -202,9 +209,6 @@ class RenewedStream:
     model: NativeModel
     renew_after_s: float = 30.0
     kept_silence_s: float = 1.0
-    trim_every: int = 10
-    """Decodings after which memory is given back: those of many lengths scatter the heap, by 8 MB
-    for each second of speech without a pause."""
     renewals: int = 0
     _stream: NativeStream = field(init=False)
     _agreement: LineAgreement = field(init=False)
@@ -215,7 +219,6 @@ class RenewedStream:
     """The speaker's sample that is the native stream's first."""
     _through: int = 0
     _complete: int = 0
-    _decodings: int = 0
 
     def __post_init__(self) -> None:
         self._agreement = LineAgreement(self._loud)
@@ -262,9 +265,7 @@ class RenewedStream:
 
     def _decode(self) -> Iterator[Recognition]:
         lines = self._lines()
-        self._decodings += 1
-        if self._decodings % self.trim_every == 0:
-            self.model.trim()
+        self.model.trim_when_grown()
         yield from self._agreement.update(lines, self.through_s)
         complete = [line for line in lines if line.is_complete]
         self._complete += len(complete)

@@ -30,12 +30,14 @@ class LocalSpeechToTextSettings:
     """``most_steps``: a stream that is behind is decoded once for up to so many updates' audio.
 
     ``max_streams``: one more is refused with ThrottledError rather than slowing all others down.
+    ``hangs_after_s``: as ``ProcessSpeechToTextSettings`` has it.
     """
 
     report_every_s: float = 0.5
     most_steps: int = 4
     max_streams: int = field(default_factory=_streams_of_this_machine)
     start_timeout_s: float = 30.0
+    hangs_after_s: float = 30.0
 
 
 class LocalSpeechToText(ProcessSpeechToText):
@@ -66,6 +68,7 @@ class LocalSpeechToText(ProcessSpeechToText):
                 report_every_s=chosen.report_every_s,
                 max_streams=chosen.max_streams,
                 open_timeout_s=chosen.start_timeout_s,
+                hangs_after_s=chosen.hangs_after_s,
             ),
         )
 

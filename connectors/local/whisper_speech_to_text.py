@@ -12,14 +12,14 @@ from connectors.calls.line_speech_stream import (
     LineStreamSettings,
     Transcription,
 )
-from connectors.interfaces.errors import PermanentError, ThrottledError
+from connectors.interfaces.errors import PermanentError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.local.engine_process import EngineProcess
 from connectors.local.model_store import Machine, Model, ModelStore
 from connectors.local.speech_synthesis import VoiceEngine
 from connectors.local.whisper_process import read_answer
-from schemas.values import SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,12 @@ class WhisperSpeechToText:
         return language in self._model.languages
 
     async def open(self, language: str, *, sample_rate_hz: int) -> LineSpeechStream:
-        if self._is_closed:
-            raise PermanentError("this recogniser is closed")
-        if not self.can_recognise(language):
-            raise PermanentError(f"no Whisper model for language {language!r}")
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            raise PermanentError(f"{sample_rate_hz} Hz; the model needs {SAMPLE_RATE_HZ} Hz")
-        if len(self._streams) >= self._settings.max_streams:
-            raise ThrottledError(f"{len(self._streams)} streams are open, which is the limit")
+        check_opening(
+            *("whisper", language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=self.can_recognise(language),
+        )
+        check_places(len(self._streams), self._settings.max_streams)
         if self._engine.process_id is None:
             await asyncio.to_thread(self._store.require, self._model)
             machine = self._machine or await asyncio.to_thread(Machine.this)

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
+from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import Recognition
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.offline.decoder_process import (
     LENGTH,
     READY,
@@ -77,14 +78,12 @@ class ProcessSpeechToText:
         return self._process.process_id if self._process and self._process.is_alive else None
 
     async def open(self, language: str, *, sample_rate_hz: int) -> ProcessSpeechStream:
-        if self._is_closed:
-            raise PermanentError("this recogniser is closed")
-        if not self.can_recognise(language):
-            raise PermanentError(f"no {self._program.kind} recogniser for language {language!r}")
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            raise PermanentError(f"{sample_rate_hz} Hz; the model needs {SAMPLE_RATE_HZ} Hz")
-        if len(self._streams) >= self._settings.max_streams:
-            raise ThrottledError(f"{len(self._streams)} streams are open, which is the limit")
+        check_opening(
+            *(self._program.kind, language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=self.can_recognise(language),
+        )
+        check_places(len(self._streams), self._settings.max_streams)
         await self.check()
         stream = ProcessSpeechStream(self._streams, self._settings.hangs_after_s)
         try:

@@ -24,8 +24,9 @@ from connectors.calls.line_speech_stream import (
     LineStreamSettings,
     Transcription,
 )
-from connectors.interfaces.errors import PermanentError, RetryableError, ThrottledError
+from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.interfaces.voice_activity import VoiceActivityFactory
 from connectors.services.openai_endpoint import OpenAiEndpoint
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, Clip
@@ -83,14 +84,12 @@ class OpenAiSpeechToText:
         return language in self._settings.languages
 
     async def open(self, language: str, *, sample_rate_hz: int) -> LineSpeechStream:
-        if self._is_closed:
-            raise PermanentError("this recogniser is closed")
-        if not self.can_recognise(language):
-            raise PermanentError(f"no recogniser for language {language!r}")
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            raise PermanentError(f"{sample_rate_hz} Hz; lines are sent at {SAMPLE_RATE_HZ} Hz")
-        if len(self._streams) >= self._settings.max_streams:
-            raise ThrottledError(f"{len(self._streams)} streams are open, which is the limit")
+        check_opening(
+            *("openai", language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=self.can_recognise(language),
+        )
+        check_places(len(self._streams), self._settings.max_streams)
 
         async def transcribe(pcm: bytes) -> Transcription:
             return await self._transcribe(pcm, language)

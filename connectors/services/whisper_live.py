@@ -23,6 +23,7 @@ from websockets.exceptions import WebSocketException
 
 from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
 from connectors.interfaces.speech_to_text import RecogniserCapabilities, Recognition
+from connectors.interfaces.stream_checks import check_opening
 from connectors.services.whisper_live_transcript import READY, WhisperLiveTranscript, read_message
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
@@ -81,12 +82,11 @@ class WhisperLiveSpeechToText:
         return language in self._settings.languages
 
     async def open(self, language: str, *, sample_rate_hz: int) -> WhisperLiveStream:
-        if self._is_closed:
-            raise PermanentError("this recogniser is closed")
-        if not self.can_recognise(language):
-            raise PermanentError(f"no recogniser for language {language!r}")
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            raise PermanentError(f"{sample_rate_hz} Hz; the server takes {SAMPLE_RATE_HZ} Hz")
+        check_opening(
+            *("whisper_live", language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=self.can_recognise(language),
+        )
         uid = str(uuid.uuid4())
         try:
             async with asyncio.timeout(self._settings.open_timeout_s):

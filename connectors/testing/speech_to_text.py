@@ -10,8 +10,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
 
-from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError
+from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import Recognition, SpeechStream, SpeechToText, Word
+from connectors.interfaces.stream_checks import check_opening, check_places
 from connectors.testing.faults import (
     AT_ONCE,
     Delay,
@@ -79,15 +80,13 @@ class ScriptedSpeechToText:
         return language in self._settings.languages
 
     async def open(self, language: str, *, sample_rate_hz: int) -> ScriptedSpeechStream:
-        if self._is_closed:
-            raise PermanentError("this recogniser is closed")
-        if not self.can_recognise(language):
-            raise PermanentError(f"no scripted recogniser for language {language!r}")
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            raise PermanentError(f"{sample_rate_hz} Hz; words are written at {SAMPLE_RATE_HZ} Hz")
+        check_opening(
+            *("scripted", language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=self.can_recognise(language),
+        )
         await self._opens.make()
-        if len(self._streams) >= self._settings.max_streams:
-            raise ThrottledError(f"{len(self._streams)} streams are open, which is the limit")
+        check_places(len(self._streams), self._settings.max_streams)
         self._opened += 1
         stream = ScriptedSpeechStream(self._settings, self._opened, self._streams)
         self._streams.add(stream)
@@ -238,6 +237,7 @@ class CombinedSpeechToText:
 
     def __init__(self, *recognisers: SpeechToText) -> None:
         self._recognisers = recognisers
+        self._is_closed = False
 
     @property
     def report_every_s(self) -> float:
@@ -247,10 +247,14 @@ class CombinedSpeechToText:
         return any(each.can_recognise(language) for each in self._recognisers)
 
     async def open(self, language: str, *, sample_rate_hz: int) -> SpeechStream:
-        for each in self._recognisers:
-            if each.can_recognise(language):
-                return await each.open(language, sample_rate_hz=sample_rate_hz)
-        raise PermanentError(f"no recogniser for language {language!r}")
+        offering = [each for each in self._recognisers if each.can_recognise(language)]
+        check_opening(
+            *("combined", language, sample_rate_hz),
+            is_closed=self._is_closed,
+            is_offered=bool(offering),
+        )
+        return await offering[0].open(language, sample_rate_hz=sample_rate_hz)
 
     async def close(self) -> None:
+        self._is_closed = True
         await asyncio.gather(*(each.close() for each in self._recognisers))

@@ -17,7 +17,8 @@ class Limits:
     session, and ``joins_per_minute`` are the ids and codes that lead nowhere.
     ``guesses_per_minute`` are those of everybody together, ``code_guesses_per_minute`` everybody's
     of one session's access code. ``languages_per_session``: with listeners at a time, beside those
-    that its speaker named; a session may have a number of its own. ``lost_listener_ms``: for how
+    that its speaker named; a session may have a number of its own. ``talks_at_once``: of this
+    gateway, None for any number. ``lost_listener_ms``: for how
     long a language stays active for a listener whose connection was lost, so that who comes back
     has missed nothing."""
 
@@ -27,6 +28,7 @@ class Limits:
     guesses_per_minute: int = 1200
     code_guesses_per_minute: int = 120
     languages_per_session: int = 10
+    talks_at_once: int | None = None
     frames_per_s: float = 20.0
     frame_burst: int = 200
     commands_per_s: float = 20.0

@@ -35,6 +35,7 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.talk_caps import TalkCaps
+from ingest_gateway.sessions.talk_places import TalkPlaces
 from ingest_gateway.sessions.views import broadcast_state, talk_state
 from schemas.session_info import ROOM_ID, SessionInfo
 from schemas.values import ControlKind
@@ -58,6 +59,7 @@ class SpeakerDependencies:
     captions: Captions
     languages: Languages
     request_limits: RequestLimits
+    places: TalkPlaces
     writer: RecordWriter
     events: EventPublisher
     channels: SessionChannels
@@ -87,8 +89,9 @@ class Speakers:
     ) -> SessionRow:
         """``rules``: who may listen; None: as ``wanted`` and the gateway's option say, by a key of
         its own. ``extra``: for the session's row. Raises Refusal: UNAUTHORIZED, BAD_LANGUAGE,
-        BAD_FIELD, RATE_LIMITED (also when no signaling channel is left)."""
+        BAD_FIELD, RATE_LIMITED (also when no signaling channel or no place is left)."""
         identity = known(peer)
+        self._needs.places.check()
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
         targets = self._needs.languages.choose_targets(source, wanted.target_languages)
@@ -128,13 +131,15 @@ class Speakers:
         Refusal as ``join`` does."""
         identity = known(peer)
         self._must_be_speaker(await self._live.find_going_on(session_id), identity)
+        self._needs.places.check(session_id)
 
     async def join(self, connection: Connection, session_id: str, stream_id: str) -> SpeakerJoined:
-        """Raises Refusal: UNAUTHORIZED, NO_SESSION, SESSION_ENDED, FORBIDDEN."""
+        """Raises Refusal: UNAUTHORIZED, NO_SESSION, SESSION_ENDED, FORBIDDEN, RATE_LIMITED (no
+        place is left)."""
         identity = known(connection.peer)
         live = await self._live.find_going_on(session_id)
         self._must_be_speaker(live, identity)
-        async with live.owning:
+        async with self._needs.places.joining(session_id), live.owning:
             row = await self._live.ask(
                 lambda: self._live.tables.open_stream(
                     session_id,

@@ -42,7 +42,8 @@ def test_local_is_run_with_its_engines_when_all_is_there(monkeypatch: pytest.Mon
         settings = engines.settings
     assert (settings.speech_to_text, settings.translation) == ("local", "local")
     assert settings.job_options == ("--segmentation=pause", "--local_voices=pt")
-    assert settings.gateway_options == ("--languages=local",)
+    held = LocalSpeech().talks_at_once
+    assert settings.gateway_options == ("--languages=local", f"--talks-at-once={held}")
 
 
 def test_local_without_its_models_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

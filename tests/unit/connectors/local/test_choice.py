@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_silero_can_be_chosen_for_any_real_recogniser(tmp_path: Path) -> None:
 
 def test_all_languages_that_kokoro_knows_are_its_own_by_default() -> None:
     assert factory_of(*ALL_LOCAL).speech.local.voices is None
+
+
+WHISPER = """[models.mine]
+kind = "recognition"
+engine = "whisper"
+languages = ["en"]
+memory_mb = 1
+path = "/somewhere"
+"""
+
+
+@pytest.mark.parametrize(("cores", "moonshine", "whisper"), [(1, 3, 1), (2, 7, 1), (8, 29, 4)])
+def test_a_machine_holds_as_many_talks_as_its_recogniser_has_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, moonshine: int, whisper: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    manifest = tmp_path / "models.toml"
+    manifest.write_text(WHISPER)
+    assert LocalSpeech().talks_at_once == moonshine
+    assert LocalSpeech(manifest=manifest).talks_at_once == whisper
 
 
 def test_what_lacks_is_told_before_anything_starts(tmp_path: Path) -> None:

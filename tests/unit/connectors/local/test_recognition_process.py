@@ -72,9 +72,13 @@ class PlayedModel:
     opened: list[PlayedStream] = field(default_factory=list)
     closed: list[PlayedStream] = field(default_factory=list)
     trims: int = 0
+    looks: int = 0
 
     def trim(self) -> None:
         self.trims += 1
+
+    def trim_when_grown(self) -> None:
+        self.looks += 1
 
     def open(self) -> PlayedStream:
         self.opened.append(PlayedStream(self))
@@ -120,13 +124,13 @@ def test_a_stream_is_renewed_between_lines_and_neither_loses_nor_repeats_a_word(
 
 def test_memory_is_given_back_while_a_line_goes_on_and_when_a_stream_ends() -> None:
     model = PlayedModel()
-    stream = RenewedStream(model, trim_every=10)
+    stream = RenewedStream(model)
     feed(stream, spoken(*[7] * 15))
     assert stream.renewals == 0
-    assert sum(each.decodings for each in model.opened) == 30
-    assert model.trims == 3
+    assert model.looks == sum(each.decodings for each in model.opened) == 30
+    assert model.trims == 0
     stream.close()
-    assert model.trims == 4
+    assert model.trims == 1
 
 
 def test_hours_of_silence_keep_one_second_of_audio() -> None:
