@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import capabilities_of, for_session
+from pipelines.runtime.kept_records import KeptRecords
 from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
 from pipelines.segmentation.segmenter import Segmenter
@@ -48,7 +49,6 @@ class _Waiting:
     """A session that is being taken over, and the records that came for it."""
 
     records: list[ReadRecord] = field(default_factory=list[ReadRecord])
-    is_input_over: bool = False
 
 
 class _SupersededError(Exception):
@@ -61,9 +61,10 @@ class _SupersededError(Exception):
 
 class SessionHost:
     """``rung`` is called when an utterance waits in ``utterances`` or a letter in ``letters``;
-    ``read_again``, when the log is to be read again; ``lost``, when an engine of a generation has
-    taken a session over. ``delivers_all``: entries without routes come out too. ``audio_every_s``:
-    how far apart records come, where they come in panes. All methods run in the loop."""
+    ``read_again``, when the log is to be read again (None: nobody reads it for this host, which
+    keeps what the ledger does not cover); ``lost``, when an engine of a generation has taken a
+    session over. ``delivers_all``: entries without routes come out too. ``audio_every_s``: how far
+    apart records come, where they come in panes. All methods run in the loop."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class SessionHost:
         *,
         raw: bool,
         rung: Callable[[], None],
-        read_again: Callable[[], None],
+        read_again: Callable[[], None] | None,
         lost: Callable[[int], None],
         delivers_all: bool = False,
         audio_every_s: float = 0.0,
@@ -92,11 +93,13 @@ class SessionHost:
         self._raw = raw
         self._rung = rung
         self._read_again = read_again
+        self._kept = KeptRecords() if read_again is None else None
         self._shells: dict[str, SessionShell] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._breakdowns: dict[str, int] = {}
         self._newest: dict[str, int] = {}
         self._refused_through: dict[str, int] = {}
+        self._input_over: set[str] = set()
         self._supervised = Supervised()
         self._supervised.start("looking after sessions", self._look_after)
 
@@ -110,7 +113,9 @@ class SessionHost:
         shell = self._shells.get(session_id)
         newest = max((int(record.place.number) for record in records), default=0)
         self._newest[session_id] = max(newest, self._newest.get(session_id, 0))
+        self._input_over.discard(session_id)
         if shell is not None:
+            self._keep(session_id, records)
             self._feed(session_id, shell, records, fired_at_ms)
             return
         waiting = self._waiting.get(session_id)
@@ -121,6 +126,11 @@ class SessionHost:
             waiting = self._waiting[session_id] = _Waiting()
             self._supervised.once("taking a session over", self._take_over(session_id))
         waiting.records += records
+        self._keep(session_id, records)
+
+    def _keep(self, session_id: str, records: Iterable[ReadRecord]) -> None:
+        if self._kept is not None:
+            self._kept.add(session_id, records)
 
     def _feed(
         self,
@@ -145,11 +155,10 @@ class SessionHost:
 
     def input_is_over(self, session_id: str) -> None:
         """Nothing will come for the session any more (bounded runs)."""
+        self._input_over.add(session_id)
         shell = self._shells.get(session_id)
         if shell is not None:
             shell.event(shell.session.finish)
-        elif session_id in self._waiting:
-            self._waiting[session_id].is_input_over = True
 
     def is_done(self, session_id: str) -> bool:
         """Whether all that came for a session is committed."""
@@ -230,8 +239,15 @@ class SessionHost:
         self.lost_to = max(self.lost_to, generation)
         self._tell_lost(generation)
 
-    def read_again(self) -> None:
-        asyncio.get_running_loop().call_soon(self._read_again)
+    def read_again(self, session_id: str) -> None:
+        """In the loop's next turn: the session is in the middle of an event."""
+        again = self._read_again or (lambda: self._feed_kept(session_id))
+        asyncio.get_running_loop().call_soon(again)
+
+    def _feed_kept(self, session_id: str) -> None:
+        shell = self._shells.get(session_id)
+        if shell is not None and self._kept is not None:
+            self._feed(session_id, shell, self._kept.of(session_id), None)
 
     def take_over_again(self, session_id: str, *, is_breakdown: bool = True) -> None:
         """Begin the session anew from ledger and log: its machine broke down, or cannot go on from
@@ -246,9 +262,12 @@ class SessionHost:
             # Audio on which it breaks down again and again is told as failed.
             self._refused_through[session_id] = self._newest.get(session_id, 0)
         waiting = self._waiting[session_id] = _Waiting()
-        # The place of what it had is kept until the log was read again from there.
-        for place in shell.session.oldest_open().values():
-            waiting.records.append(ReadRecord(place, 0, 0))
+        if self._kept is not None:
+            waiting.records += self._kept.of(session_id)
+        else:
+            # The place of what it had is kept until the log was read again from there.
+            oldest_open = shell.session.oldest_open().values()
+            waiting.records += [ReadRecord(place, 0, 0) for place in oldest_open]
         shell.close()
         self._supervised.once(
             "taking a session over again", self._after_a_wait(session_id, breakdowns)
@@ -332,16 +351,18 @@ class SessionHost:
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)
-        if any(_is_place(record) for record in self._waiting[session_id].records):
+        if self._read_again and any(map(_is_place, self._waiting[session_id].records)):
             self._read_again()  # while the places still count: from there
         waiting = self._waiting.pop(session_id)
         shell.event(session.begin)
         if session_id in self._refused_through:
             shell.event(lambda now: session.refuse("BreakdownError", now))
         records = [record for record in waiting.records if not _is_place(record)]
-        if records:
+        if records and self._kept is not None:
+            self._feed(session_id, shell, records, None)
+        elif records:
             shell.event(lambda now: session.read(records, now))
-        if waiting.is_input_over:
+        if session_id in self._input_over:
             shell.event(session.finish)
 
     # Looking after ------------------------------------------------------------------------------
@@ -353,17 +374,19 @@ class SessionHost:
             size_bytes = 0
             for session_id, shell in tuple(self._shells.items()):
                 shell.event(shell.session.time_passed)
+                if self._kept is not None:
+                    self._kept.covered(session_id, shell.session.oldest_open())
                 size_bytes += shell.session.size_bytes
                 if shell.session.is_over(now):
                     self._shells.pop(session_id).close()
                     for each in (self._breakdowns, self._newest, self._refused_through):
                         each.pop(session_id, None)
-            size_bytes += sum(_size(waiting.records) for waiting in self._waiting.values())
+            if self._kept is not None:
+                size_bytes += self._kept.size_bytes
+            else:
+                waiting = (each for one in self._waiting.values() for each in one.records)
+                size_bytes += sum(record.size_bytes for record in waiting)
             self.is_full = size_bytes > MOST_BYTES
-
-
-def _size(records: Iterable[ReadRecord]) -> int:
-    return sum(len(record.chunk.pcm) for record in records if record.chunk is not None)
 
 
 def _is_place(record: ReadRecord) -> bool:

@@ -94,11 +94,11 @@ class Session:
 
     def is_over(self, now: Now) -> bool:
         """Whether nothing is lost by forgetting the session."""
-        if not self._deliveries.outbox.is_empty or not self.is_at_rest or self._inbox.is_waiting:
+        outbox = self._deliveries.outbox
+        if not outbox.is_empty or not self.is_at_rest or self._inbox.is_waiting:
             return False
-        if self.oldest_open():
-            return False
-        return now.s - self._active_at_s >= (ENDED_KEPT_S if self._ended else IDLE_KEPT_S)
+        kept_s = ENDED_KEPT_S if self._ended else IDLE_KEPT_S
+        return not (outbox.is_unsaved or self.oldest_open()) and now.s - self._active_at_s >= kept_s
 
     # Events: what is read -----------------------------------------------------------------------
 
@@ -151,8 +151,7 @@ class Session:
         return self._run(now)
 
     def refuse(self, cause: str, now: Now) -> list[do.Command]:
-        """Count what is not committed, and what comes until ``accept``, as audio that could not be
-        recognised."""
+        """Count what is not committed, until ``accept``, as audio that could not be recognised."""
         self._recogniser.refuse(cause)
         return self._run(now)
 
@@ -181,14 +180,18 @@ class Session:
     def delivered(
         self, number: int, language: str, *, is_announced: bool = True
     ) -> list[do.Command]:
-        """An utterance's outcome in a language was brought to its listeners, or was nothing to
-        bring to them (not ``is_announced``)."""
+        """An outcome in a language was brought to its listeners, or need not be."""
         self._deliveries.outbox.delivered(number, language, is_announced=is_announced)
         return self._taken()
 
     def not_delivered(self, number: int, now: Now) -> list[do.Command]:
         """An outcome could not be brought to its listeners: it is tried again before long."""
         self._deliveries.outbox.not_delivered(number, now.s)
+        return self._taken()
+
+    def head_not_saved(self) -> list[do.Command]:
+        """The last summary did not reach the ledger: it is saved with the next one."""
+        self._deliveries.outbox.head_not_saved()
         return self._taken()
 
     def listeners_known(self, listeners: ListenerLanguages, now: Now) -> list[do.Command]:
@@ -321,11 +324,8 @@ class Session:
 
     def _take_hole(self, hole: Hole, now: Now) -> None:
         """Commit what is in front of the chunks that will never come, then the gap itself."""
-        audio, position, until = (
-            self._recogniser.audio,
-            self._recogniser.position,
-            hole.until_sequence,
-        )
+        audio, position = self._recogniser.audio, self._recogniser.position
+        until = hole.until_sequence
         if until <= audio.next_sequence and until <= position.resume_sequence:
             return
         if not self._is_flushed:

@@ -44,6 +44,11 @@ class ReadRecord:
     control: SessionControl | None = None
     loss: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Its audio."""
+        return 0 if self.chunk is None else len(self.chunk.pcm)
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
