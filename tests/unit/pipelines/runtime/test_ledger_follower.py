@@ -75,13 +75,17 @@ class Followed:
     async def asked(self) -> list[Place]:
         """What is not covered, or not to be passed, once the ledger has been asked."""
         asking = asyncio.create_task(self.follower.run())
-        for _ in range(40):
-            await asyncio.sleep(0)
+        await some_rounds()
         asking.cancel()
         return self.oldest()
 
     def oldest(self) -> list[Place]:
         return [*self.follower.oldest_open().values()]
+
+
+async def some_rounds() -> None:
+    for _ in range(40):
+        await asyncio.sleep(0)
 
 
 def open_after(entry: LedgerEntry, records: list[ReadRecord], *, raw: bool) -> list[Place]:
@@ -142,11 +146,15 @@ def test_a_head_that_cannot_be_read_harms_no_other_session(records: list[ReadRec
     async def followed() -> None:
         at = Followed()
         await at.ledger.save_head(LedgerHead(SESSION, 0, "not a summary"))
-        await at.ledger.commit(replace(ENTRY, session_id=OTHER))
         at.read(records[0])
+        asking = asyncio.create_task(at.follower.run())
+        await some_rounds()
+        await at.ledger.commit(replace(ENTRY, session_id=OTHER))
         log = LogOf("shard-1")
         at.read(log.chunk(0, 0, CHUNK), log.chunk(0, 1, CHUNK), session_id=OTHER)
-        assert await at.asked() == [records[0].place]
+        await some_rounds()
+        asking.cancel()
+        assert at.oldest() == [records[0].place]
 
     asyncio.run(followed())
 
