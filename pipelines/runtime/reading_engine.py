@@ -43,6 +43,16 @@ async def claim_generation(connectors: Connectors, job_name: str) -> int:
     return await call(connectors.policies.positions, lambda: connectors.positions.claim(job_name))
 
 
+async def wait_for_generation(connectors: Connectors, job_name: str) -> int:
+    """The same, for as long as the positions table is away."""
+    while True:
+        try:
+            return await claim_generation(connectors, job_name)
+        except ConnectorError as error:
+            _log.warning("job %s has no generation yet: %s", job_name, error)
+        await asyncio.sleep(CLAIM_AGAIN_S)
+
+
 class ReadingEngine(ABC):
     """``rung`` is called when something waits to be handed on. Lives in the loop.
 
@@ -172,12 +182,8 @@ class ReadingEngine(ABC):
 
     async def _begin(self) -> None:
         connectors = self._tools.connectors
-        while not self.generation:
-            try:
-                self.generation = await claim_generation(connectors, self._options.job_name)
-            except ConnectorError as error:
-                _log.warning("engine %d has no generation yet: %s", self._number, error)
-                await asyncio.sleep(CLAIM_AGAIN_S)
+        if not self.generation:
+            self.generation = await wait_for_generation(connectors, self._options.job_name)
         self.begin()
         self._reader = ShardReader(
             self._number,

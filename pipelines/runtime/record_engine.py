@@ -1,7 +1,9 @@
 """An engine that only reads: for a job whose sessions are served after session windows.
 
 What it hands on is recognised elsewhere, in whichever process Flink puts the session's panes. How
-far the ledger covers what was read is asked of the ledger itself, every few seconds.
+far the ledger covers what was read is asked of the ledger itself, every few seconds; so is whether
+a session owes anything, and whether another process has taken it over, which then has not all of
+what was handed on.
 """
 
 from __future__ import annotations
@@ -9,25 +11,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from connectors.interfaces.errors import ConnectorError
-from connectors.interfaces.ledger import Ledger
+from connectors.calls.policy import call
+from connectors.interfaces.errors import ConnectorError, UnreadableError
+from connectors.registry import Connectors
 from pipelines.log.reader import ReadBatch, ReadOptions
 from pipelines.log.record_decoder import decoded
 from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_shell import SessionTools
+from pipelines.runtime.waiting_session import GIVE_UP_AFTER_S
 from pipelines.session.coverage import Coverage
 from pipelines.session.low_water import OpenRecords, keep_older
-from pipelines.session.outbox import coverage_of
+from pipelines.session.outbox import coverage_of, is_settled
 from pipelines.session.records import Flush, Place, ReadRecord
-from schemas.values import ControlKind, DeadLetter
+from schemas.values import ControlKind, DeadLetter, LedgerEntry, LedgerHead
 
 _log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 2.0
+ASK_AT_ONCE = 16
 MOST_BYTES = 64 * 1024 * 1024
 """Audio that was read and is not covered; beyond that reading stops."""
 _FLUSHES = frozenset({ControlKind.PAUSE, ControlKind.MUTE, ControlKind.END})
@@ -35,20 +40,36 @@ _FLUSHES = frozenset({ControlKind.PAUSE, ControlKind.MUTE, ControlKind.END})
 
 @dataclass(slots=True)
 class _Followed:
-    """A session: what was read of it and is not covered, as of ``coverage``."""
+    """A session: what was read of it and is not covered, as of ``coverage``.
 
+    ``newest``: the record that was read last. ``owner``: who has committed what was read; empty:
+    nobody yet.
+    """
+
+    newest: Place
     coverage: Coverage = field(default_factory=Coverage)
     is_known: bool = False
     records: OpenRecords = field(default_factory=OpenRecords)
-    size_bytes: int = 0
+    owner: str = ""
+    unreadable_since_s: float | None = None
+    """Since when what the ledger holds of it cannot be read."""
 
 
 class LedgerFollower:
-    """The sessions of a reader, as the ledger tells them."""
+    """The sessions of a reader, as the ledger tells them.
 
-    def __init__(self, ledger: Ledger, *, raw: bool) -> None:
-        self._ledger = ledger
+    A session is followed until nobody needs to take it over: all that was read of it is covered,
+    and it owes nothing. Until then its newest record is kept at least, by which a restarted job
+    meets it again. ``taken_over`` is called when another process owns a session from now on.
+    """
+
+    def __init__(
+        self, connectors: Connectors, *, raw: bool, taken_over: Callable[[], None] = lambda: None
+    ) -> None:
+        self._connectors = connectors
         self._raw = raw
+        self._taken_over = taken_over
+        self._asking = asyncio.Semaphore(ASK_AT_ONCE)
         self._sessions: dict[str, _Followed] = {}
 
     def __len__(self) -> int:
@@ -56,51 +77,109 @@ class LedgerFollower:
 
     @property
     def size_bytes(self) -> int:
-        return sum(each.size_bytes for each in self._sessions.values())
+        """Audio that was read and is not covered."""
+        return sum(each.records.size_bytes for each in self._sessions.values())
 
     def note(self, session_id: str, record: ReadRecord) -> None:
-        """A record was read."""
-        followed = self._sessions.setdefault(session_id, _Followed())
-        control = record.control
+        """A record was read, for the first time or again."""
+        control, place = record.control, record.place
+        if control is not None and control.kind is ControlKind.LISTENERS:
+            return  # no session is taken over for it
+        followed = self._sessions.get(session_id)
+        if followed is None:
+            followed = self._sessions[session_id] = _Followed(place)
+        elif followed.newest.shard_id == place.shard_id and not _is_after(place, followed.newest):
+            return
+        followed.newest = place
         items = (Flush(),) if control is not None and control.kind in _FLUSHES else ()
         # A flush in the log is done once everything in front of it is.
         followed.records.add(record, items, flush=1)
-        if record.chunk is not None:
-            followed.size_bytes += len(record.chunk.pcm)
 
     def oldest_open(self) -> dict[str, Place]:
         oldest: dict[str, Place] = {}
         for followed in self._sessions.values():
-            for place in self._open(followed).values():
+            for place in (*self._open(followed).values(), followed.newest):
                 keep_older(oldest, place)
         return oldest
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(ASK_EVERY_S)
-            for session_id, followed in tuple(self._sessions.items()):
-                try:
-                    await self._ask(session_id, followed)
-                except ConnectorError as error:
-                    _log.warning("session %s: coverage not known: %s", session_id, error)
-                if not self._open(followed):
-                    self._sessions.pop(session_id, None)
+            sessions = tuple(self._sessions.items())
+            news = await asyncio.gather(*(self._ask(*session) for session in sessions))
+            if any(news):
+                self._taken_over()
 
-    async def _ask(self, session_id: str, followed: _Followed) -> None:
-        if not followed.is_known:
-            head = await self._ledger.head(session_id)
+    async def _ask(self, session_id: str, followed: _Followed) -> bool:
+        """Whether another process has taken the session over. What is wrong with one session harms
+        no other."""
+        try:
+            async with self._asking:
+                is_taken_over = await self._follow(session_id, followed)
+                is_settled = not self._open(followed) and await self._is_settled(session_id)
+                if is_settled and not self._open(followed):  # something may have come meanwhile
+                    self._sessions.pop(session_id, None)
+        except Exception as error:
+            _log.warning("session %s: coverage not known: %s", session_id, type(error).__name__)
+            if isinstance(error, UnreadableError) or not isinstance(error, ConnectorError):
+                self._unreadable(session_id, followed)
+        else:
+            followed.unreadable_since_s = None
+            return is_taken_over
+        return False
+
+    def _unreadable(self, session_id: str, followed: _Followed) -> None:
+        """Its host gives it up at the same time; it is to take no room, and to keep no mark."""
+        now_s = asyncio.get_running_loop().time()
+        if followed.unreadable_since_s is None:
+            followed.unreadable_since_s = now_s
+        elif now_s - followed.unreadable_since_s >= GIVE_UP_AFTER_S:
+            self._sessions.pop(session_id, None)
+
+    async def _follow(self, session_id: str, followed: _Followed) -> bool:
+        is_first = not followed.is_known
+        if is_first:
+            head = await self._head(session_id)
             if head is not None:
                 followed.coverage = Coverage.from_text(head.coverage)
             followed.is_known = True
-        entries = await self._ledger.after(session_id, followed.coverage.last_number)
+        entries = await self._after(session_id, followed.coverage.last_number)
         followed.coverage = coverage_of(followed.coverage, entries)
-        followed.size_bytes = 0 if not self._open(followed) else followed.size_bytes
+        return not is_first and _is_taken_over(followed, entries)
+
+    async def _is_settled(self, session_id: str) -> bool:
+        head = await self._head(session_id)
+        number = -1 if head is None else head.number
+        return is_settled(await self._after(session_id, number))
+
+    async def _head(self, session_id: str) -> LedgerHead | None:
+        ledger, policy = self._connectors.ledger, self._connectors.policies.ledger
+        return await call(policy, lambda: ledger.head(session_id))
+
+    async def _after(self, session_id: str, number: int) -> tuple[LedgerEntry, ...]:
+        ledger, policy = self._connectors.ledger, self._connectors.policies.ledger
+        return await call(policy, lambda: ledger.after(session_id, number))
 
     def _open(self, followed: _Followed) -> dict[str, Place]:
         if not self._raw:
             return followed.records.oldest(followed.coverage, flushes=1)
         covered = int(followed.coverage.of(0).resume_record or 0)
         return followed.records.oldest_from(covered, followed.coverage.arrived_through_ms)
+
+
+def _is_after(place: Place, other: Place) -> bool:
+    return int(place.number) > int(other.number)
+
+
+def _is_taken_over(followed: _Followed, entries: Iterable[LedgerEntry]) -> bool:
+    """Whether a fence stands among the new entries after what somebody else has committed."""
+    is_taken_over = False
+    for entry in entries:
+        if not entry.takeover:
+            followed.owner = entry.writer
+        elif followed.owner and entry.writer != followed.owner:
+            is_taken_over, followed.owner = True, ""
+    return is_taken_over
 
 
 class RecordEngine(ReadingEngine):
@@ -116,7 +195,10 @@ class RecordEngine(ReadingEngine):
     ) -> None:
         self._records: deque[tuple[str, ReadRecord]] = deque()
         self._is_raw = options.record_format == "pcm"
-        self._follower = LedgerFollower(tools.connectors.ledger, raw=self._is_raw)
+        self._stamp_ms = 0
+        self._follower = LedgerFollower(
+            tools.connectors, raw=self._is_raw, taken_over=self.read_again
+        )
         super().__init__(number, options, tools, saved, rung)
 
     @property
@@ -142,6 +224,12 @@ class RecordEngine(ReadingEngine):
 
     def take_records(self) -> list[tuple[str, ReadRecord]]:
         return emptied(self._records)
+
+    def stamp_ms(self, at_ms: int) -> int:
+        """The event time of what is handed on: ``at_ms``, but never less than the last one. A clock
+        that is set back would have records dropped as late."""
+        self._stamp_ms = max(self._stamp_ms, at_ms)
+        return self._stamp_ms
 
     def ended(self) -> None:
         self._records.clear()

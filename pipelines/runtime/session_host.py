@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from connectors.calls.policy import call
 from connectors.interfaces.errors import ConnectorError, PermanentError, UnreadableError
 from connectors.interfaces.speech_to_text import capabilities_of, for_session
+from pipelines.runtime.kept_records import KeptRecords
 from pipelines.runtime.session_shell import SessionShell, SessionTools
 from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
-from pipelines.runtime.waiting_session import WaitingSession, places_of
+from pipelines.runtime.waiting_session import GIVE_UP_AFTER_S, WaitingSession, places_of
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
 from pipelines.session.low_water import keep_older
@@ -41,8 +42,6 @@ LOOK_EVERY_S = 0.1
 MOST_BYTES = 48 * 1024 * 1024
 """Audio that waits for recogniser or ledger; beyond that reading stops."""
 BREAKDOWNS_BEFORE_GIVING_UP = 3
-GIVE_UP_TAKING_OVER_S = 600.0
-"""A session whose rows cannot be read for so long is a dead letter; its next record tries again."""
 
 
 class _SupersededError(Exception):
@@ -55,9 +54,10 @@ class _SupersededError(Exception):
 
 class SessionHost:
     """``rung`` is called when an utterance waits in ``utterances`` or a letter in ``letters``;
-    ``read_again``, when the log is to be read again; ``lost``, when an engine of a generation has
-    taken a session over. ``delivers_all``: entries without routes come out too. ``audio_every_s``:
-    how far apart records come, where they come in panes. All methods run in the loop."""
+    ``read_again``, when the log is to be read again (None: nobody reads it for this host, which
+    keeps what the ledger does not cover); ``lost``, when an engine of a generation has taken a
+    session over. ``delivers_all``: entries without routes come out too. ``audio_every_s``: how far
+    apart records come, where they come in panes. All methods run in the loop."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class SessionHost:
         *,
         raw: bool,
         rung: Callable[[], None],
-        read_again: Callable[[], None],
+        read_again: Callable[[], None] | None,
         lost: Callable[[int], None],
         delivers_all: bool = False,
         audio_every_s: float = 0.0,
@@ -86,11 +86,13 @@ class SessionHost:
         self._raw = raw
         self._rung = rung
         self._read_again = read_again
+        self._kept = KeptRecords() if read_again is None else None
         self._shells: dict[str, SessionShell] = {}
         self._waiting: dict[str, WaitingSession] = {}
         self._breakdowns: dict[str, int] = {}
         self._newest: dict[str, int] = {}
         self._refused_through: dict[str, int] = {}
+        self._input_over: set[str] = set()
         self._supervised = Supervised()
         self._supervised.start("looking after sessions", self._look_after)
 
@@ -110,6 +112,9 @@ class SessionHost:
             self._supervised.once("taking a session over", self._take_over(session_id))
         newest = max((int(record.place.number) for record in records), default=0)
         self._newest[session_id] = max(newest, self._newest.get(session_id, 0))
+        self._input_over.discard(session_id)
+        if self._kept is not None:
+            self._kept.add(session_id, records)
         if waiting is not None:
             waiting.add(records)
         elif shell is not None:
@@ -138,11 +143,10 @@ class SessionHost:
 
     def input_is_over(self, session_id: str) -> None:
         """Nothing will come for the session any more (bounded runs)."""
+        self._input_over.add(session_id)
         shell = self._shells.get(session_id)
         if shell is not None:
             shell.event(shell.session.finish)
-        elif session_id in self._waiting:
-            self._waiting[session_id].is_input_over = True
 
     def is_done(self, session_id: str) -> bool:
         """Whether all that came for a session is committed."""
@@ -224,8 +228,15 @@ class SessionHost:
         self.lost_to = max(self.lost_to, generation)
         self._tell_lost(generation)
 
-    def read_again(self) -> None:
-        asyncio.get_running_loop().call_soon(self._read_again)
+    def read_again(self, session_id: str) -> None:
+        """In the loop's next turn: the session is in the middle of an event."""
+        again = self._read_again or (lambda: self._feed_kept(session_id))
+        asyncio.get_running_loop().call_soon(again)
+
+    def _feed_kept(self, session_id: str) -> None:
+        shell = self._shells.get(session_id)
+        if shell is not None and self._kept is not None:
+            self._feed(session_id, shell, self._kept.of(session_id), None)
 
     def take_over_again(self, session_id: str, *, is_breakdown: bool = True) -> None:
         """Begin the session anew from ledger and log: its machine broke down, or cannot go on from
@@ -240,9 +251,8 @@ class SessionHost:
             # Audio on which it breaks down again and again is told as failed.
             self._refused_through[session_id] = self._newest.get(session_id, 0)
         # The place of what it had is kept until the log was read again from there.
-        self._waiting[session_id] = WaitingSession(
-            places_of(shell.session.oldest_needed().values())
-        )
+        needed = shell.session.oldest_needed().values() if self._kept is None else ()
+        self._waiting[session_id] = WaitingSession(places_of(needed))
         shell.close()
         self._supervised.once(
             "taking a session over again", self._after_a_wait(session_id, breakdowns)
@@ -281,10 +291,12 @@ class SessionHost:
     def _gives_up(self, session_id: str, error: Exception) -> bool:
         """What the tables hold of a session cannot be read: whether it has been so for too long."""
         refused_s = self._waiting[session_id].refused(self._tools.now().s)
-        if refused_s < GIVE_UP_TAKING_OVER_S:
+        if refused_s < GIVE_UP_AFTER_S:
             return False
         del self._waiting[session_id]
         self._forget(session_id)
+        if self._kept is not None:
+            self._kept.covered(session_id, {})
         cause, at_ms = type(error).__name__, self._tools.loop.now_ms()
         self.dead_letter(DeadLetter("transcribe", cause, session_id, at_ms, session_id=session_id))
         return True
@@ -341,15 +353,19 @@ class SessionHost:
         )
         session = Session(session_id, settings, known)
         shell = self._shells[session_id] = SessionShell(session, self, self._tools, recogniser)
-        if self._waiting[session_id].misses_records:
+        if self._read_again and self._waiting[session_id].misses_records:
             self._read_again()  # while the places still count: from there
         waiting = self._waiting.pop(session_id)
         shell.event(session.begin)
         if session_id in self._refused_through:
             shell.event(lambda now: session.refuse("BreakdownError", now))
-        if records := waiting.take_records():
+        kept = self._kept
+        records = waiting.take_records() if kept is None else kept.of(session_id)
+        if records and kept is not None:
+            self._feed(session_id, shell, records, None)
+        elif records:
             shell.event(lambda now: session.read(records, now))
-        if waiting.is_input_over:
+        if session_id in self._input_over:
             shell.event(session.finish)
 
     def _forget(self, session_id: str) -> None:
@@ -365,9 +381,12 @@ class SessionHost:
             size_bytes = 0
             for session_id, shell in tuple(self._shells.items()):
                 shell.event(shell.session.time_passed)
+                if self._kept is not None:
+                    self._kept.covered(session_id, shell.session.oldest_open())
                 size_bytes += shell.session.size_bytes
                 if shell.session.is_over(now):
                     self._shells.pop(session_id).close()
                     self._forget(session_id)
-            size_bytes += sum(waiting.size_bytes for waiting in self._waiting.values())
+            waiting = sum(each.size_bytes for each in self._waiting.values())
+            size_bytes += waiting if self._kept is None else self._kept.size_bytes
             self.is_full = size_bytes > MOST_BYTES

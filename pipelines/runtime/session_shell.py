@@ -7,6 +7,7 @@ Every task is supervised. An error of the machine itself makes the session be ta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
@@ -47,7 +48,7 @@ class Host(Protocol):
     def deliver(self, utterance: Utterance) -> None: ...
     def dead_letter(self, letter: DeadLetter) -> None: ...
     def lost(self, session_id: str, generation: int) -> None: ...
-    def read_again(self) -> None: ...
+    def read_again(self, session_id: str) -> None: ...
     def take_over_again(self, session_id: str, *, is_breakdown: bool = True) -> None: ...
 
 
@@ -155,7 +156,7 @@ class SessionShell:
             case do.RefuseAudio(number, cause):
                 self._host.dead_letter(self._letter(number, cause))
             case do.ReadAgain():
-                self._host.read_again()
+                self._host.read_again(self.session.session_id)
             case do.TakeOverAgain():
                 self._host.take_over_again(self.session.session_id, is_breakdown=False)
             case do.Lost(generation):
@@ -205,10 +206,17 @@ class SessionShell:
         self.event(lambda now: self.session.listeners_known(found, now))
 
     async def _save_head(self, command: do.SaveHead) -> None:
+        """A head that was not saved is told again by the session; the last one, whose session is
+        closed, is tried for as long as the policy says."""
+        ledger, head = self._connectors.ledger, command.head
         try:
-            await self._connectors.ledger.save_head(command.head)
+            await ledger.save_head(head)
         except ConnectorError as error:
             _log.info("session %s: no summary: %s", self.session.session_id, error)
+            if self._supervised.is_closed:
+                with contextlib.suppress(ConnectorError):
+                    await call(self._connectors.policies.ledger, lambda: ledger.save_head(head))
+            self.event(lambda _now: self.session.head_not_saved())
 
     def _letter(self, number: int, cause: str) -> DeadLetter:
         session_id = self.session.session_id

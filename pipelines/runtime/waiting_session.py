@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pipelines.session.low_water import keep_older
 from pipelines.session.records import Place, ReadRecord
 
+GIVE_UP_AFTER_S = 600.0
+"""A session whose rows cannot be read for so long is a dead letter; its next record tries again."""
+
 
 @dataclass(slots=True)
 class WaitingSession:
@@ -15,12 +18,11 @@ class WaitingSession:
     are kept: it must not take the room of others, and the log is read again from there."""
 
     records: list[ReadRecord] = field(default_factory=list[ReadRecord])
-    is_input_over: bool = False
     refused_since_s: float | None = None
 
     @property
     def size_bytes(self) -> int:
-        return sum(len(record.chunk.pcm) for record in self.records if record.chunk is not None)
+        return sum(record.size_bytes for record in self.records)
 
     @property
     def misses_records(self) -> bool:

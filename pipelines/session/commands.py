@@ -46,7 +46,8 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class SaveHead:
-    """Save the ledger's head. It is not answered: the next one says all that this one does."""
+    """Save the ledger's head, which says all that earlier ones do; answered by ``head_not_saved``
+    when it could not be."""
 
     head: LedgerHead
 

@@ -8,6 +8,7 @@ stands there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from pipelines.session import commands as do
 from pipelines.session.outbox import Outbox
@@ -136,3 +137,10 @@ class Deliveries:
     ) -> None:
         part = None if self._sentences is None else self._sentences.part(entry, listeners)
         self._commands.append(do.Deliver(Utterance(entry, timeline), part))
+
+
+def failed(entry: LedgerEntry) -> LedgerEntry:
+    """The entry, as one of audio that could not be recognised."""
+    return replace(
+        entry, kind=EntryKind.FAILED, text="", sentence=None, ends_sentence=False, outcomes=()
+    )

@@ -7,7 +7,7 @@ the number first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipelines.segmentation.segmenter import Segment
@@ -84,13 +84,6 @@ def passing_entry(
         named=named,
     )
     return entry, Timeline.start(known.now.ms).mark("recognise", known.now.ms)
-
-
-def failed(entry: LedgerEntry) -> LedgerEntry:
-    """The entry as one of audio that could not be recognised."""
-    return replace(
-        entry, kind=EntryKind.FAILED, text="", sentence=None, ends_sentence=False, outcomes=()
-    )
 
 
 def can_follow(stands: LedgerEntry, ours: LedgerEntry, audio: UncommittedAudio) -> bool:

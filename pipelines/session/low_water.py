@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ _NEVER_NEEDED = frozenset({ControlKind.LISTENERS, ControlKind.RESUME, ControlKin
 
 class _Open(NamedTuple):
     """Needed until ``chunk`` is covered, or all in front of ``until_sequence``, or ``flush`` is
-    done. ``ends_at_ms``: when the last sample of a chunk was captured."""
+    done. ``ends_at_ms``: when the last sample of a chunk was captured. ``size_bytes``: how much
+    audio it is."""
 
     place: Place
     epoch: int = 0
@@ -24,12 +25,17 @@ class _Open(NamedTuple):
     flush: int = 0
     chunk: int | None = None
     ends_at_ms: int = 0
+    size_bytes: int = 0
 
 
 class OpenRecords:
-    """Records in the log's order, by shard; what is covered is dropped when it is asked for."""
+    """Records in the log's order, by shard; what is covered is dropped when it is asked for.
+
+    ``size_bytes``: the audio of those that are not dropped.
+    """
 
     def __init__(self) -> None:
+        self.size_bytes = 0
         self._by_shard: dict[str, deque[_Open]] = {}
 
     def add(self, read: ReadRecord, items: Sequence[Item], flush: int) -> None:
@@ -40,30 +46,28 @@ class OpenRecords:
         the tables too, and a pause that waits for a chunk is needed no longer than the chunk.
         """
         if (record := _open(read, items, flush)) is not None:
+            self.size_bytes += read.size_bytes
+            record = record._replace(size_bytes=read.size_bytes)
             self._by_shard.setdefault(read.place.shard_id, deque()).append(record)
 
     def oldest(self, coverage: Coverage, flushes: int) -> dict[str, Place]:
         """By shard; ``flushes`` were done by now."""
-        found: dict[str, Place] = {}
-        for shard_id, records in list(self._by_shard.items()):
-            while records and _is_done(records[0], coverage, flushes):
-                records.popleft()
-            if records:
-                found[shard_id] = records[0].place
-            else:
-                del self._by_shard[shard_id]
-        return found
+        return self._oldest(lambda record: _is_done(record, coverage, flushes))
 
     def oldest_from(self, covered: int, arrived_through_ms: int = -1) -> dict[str, Place]:
         """The same of raw PCM: records in front of the number ``covered`` are, and those that are
         over at ``arrived_through_ms`` (see ``Coverage``)."""
+        return self._oldest(
+            lambda record: (
+                int(record.place.number) < covered or record.ends_at_ms <= arrived_through_ms
+            )
+        )
+
+    def _oldest(self, is_done: Callable[[_Open], bool]) -> dict[str, Place]:
         found: dict[str, Place] = {}
         for shard_id, records in list(self._by_shard.items()):
-            while records and (
-                int(records[0].place.number) < covered
-                or records[0].ends_at_ms <= arrived_through_ms
-            ):
-                records.popleft()
+            while records and is_done(records[0]):
+                self.size_bytes -= records.popleft().size_bytes
             if records:
                 found[shard_id] = records[0].place
             else:

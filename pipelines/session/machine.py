@@ -23,16 +23,8 @@ from collections.abc import Iterable
 
 from pipelines.session import commands as do
 from pipelines.session.coverage import EpochPosition, Range
-from pipelines.session.deliveries import Deliveries
-from pipelines.session.entries import (
-    Author,
-    Known,
-    Stretch,
-    can_follow,
-    entry_of,
-    failed,
-    passing_entry,
-)
+from pipelines.session.deliveries import Deliveries, failed
+from pipelines.session.entries import Author, Known, Stretch, can_follow, entry_of, passing_entry
 from pipelines.session.inbox import Inbox
 from pipelines.session.outbox import coverage_of
 from pipelines.session.recogniser import Recogniser, Step
@@ -94,20 +86,20 @@ class Session:
     def oldest_needed(self) -> dict[str, Place]:
         """For each shard the oldest record that another engine is to read. A session is taken over
         with a record of it: the newest is needed until all is told."""
-        return self._inbox.oldest_needed(self.coverage, is_told=self._is_told)
+        is_told = self._deliveries.owes_nothing and self.is_at_rest
+        return self._inbox.oldest_needed(self.coverage, is_told=is_told)
 
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing that was read waits to be committed."""
         return self._is_flushed and self._inbox.is_empty
 
-    @property
-    def _is_told(self) -> bool:
-        return self._deliveries.owes_nothing and self.is_at_rest
-
     def is_over(self, now: Now) -> bool:
         """Whether nothing is lost by forgetting the session."""
-        if self._inbox.is_waiting or not self._is_told or self.oldest_open():
+        deliveries = self._deliveries
+        if not deliveries.owes_nothing or deliveries.outbox.is_unsaved or not self.is_at_rest:
+            return False
+        if self._inbox.is_waiting or self.oldest_open():
             return False
         return now.s - self._active_at_s >= (ENDED_KEPT_S if self._ended else IDLE_KEPT_S)
 
@@ -162,8 +154,7 @@ class Session:
         return self._run(now)
 
     def refuse(self, cause: str, now: Now) -> list[do.Command]:
-        """Count what is not committed, and what comes, as audio that could not be recognised, until
-        there is no cause (empty)."""
+        """Count what is not committed as audio that could not be recognised; empty: no more."""
         self._recogniser.refuse(cause)
         return self._run(now)
 
@@ -196,14 +187,18 @@ class Session:
     def delivered(
         self, number: int, language: str, *, is_announced: bool = True
     ) -> list[do.Command]:
-        """An utterance's outcome in a language was brought to its listeners, or was nothing to
-        bring to them (not ``is_announced``)."""
+        """An outcome in a language was brought to its listeners, or need not be."""
         self._deliveries.outbox.delivered(number, language, is_announced=is_announced)
         return self._taken()
 
     def not_delivered(self, number: int, now: Now) -> list[do.Command]:
         """An outcome could not be brought to its listeners: it is tried again before long."""
         self._deliveries.outbox.not_delivered(number, now.s)
+        return self._taken()
+
+    def head_not_saved(self) -> list[do.Command]:
+        """The last summary did not reach the ledger: it is saved with the next one."""
+        self._deliveries.outbox.head_not_saved()
         return self._taken()
 
     def listeners_known(self, listeners: ListenerLanguages, now: Now) -> list[do.Command]:

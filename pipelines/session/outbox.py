@@ -19,7 +19,8 @@ DELIVER_AGAIN_S = 30.0
 
 class Outbox:
     """``base`` is the coverage of the head that stands in the ledger. The head never passes an open
-    sentence: an engine that takes the session over needs its entries."""
+    sentence: an engine that takes the session over needs its entries. ``is_unsaved``: the last head
+    did not reach the ledger."""
 
     def __init__(self, base: Coverage) -> None:
         self._base = base
@@ -27,6 +28,7 @@ class Outbox:
         self._entries: deque[LedgerEntry] = deque()
         self._owed: dict[int, set[str]] = {}
         self._again: deque[tuple[float, int]] = deque()
+        self.is_unsaved = False
 
     @property
     def is_empty(self) -> bool:
@@ -35,7 +37,7 @@ class Outbox:
     @property
     def has_news(self) -> bool:
         """Whether a head now would say more than the last one."""
-        return self._passable() > 0
+        return self.is_unsaved or self._passable() > 0
 
     def add(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Note an entry that stands in the ledger; returns it with the routes that are owed."""
@@ -90,12 +92,17 @@ class Outbox:
     def head(self, session_id: str) -> LedgerHead | None:
         """A new summary; None when it would say no more than the last one."""
         passable = self._passable()
-        if not passable:
+        if not passable and not self.is_unsaved:
             return None
+        self.is_unsaved = False
         for _ in range(passable):
             entry = self._entries.popleft()
             self._base = self._base.with_entry(entry, self._told.pop(entry.number, ()))
         return LedgerHead(session_id, self._base.last_number, self._base.to_text())
+
+    def head_not_saved(self) -> None:
+        """The next head is news, whatever it says."""
+        self.is_unsaved = True
 
     def _passable(self) -> int:
         """How many entries are delivered, up to where no sentence is open."""
@@ -115,6 +122,18 @@ def owed(entry: LedgerEntry) -> tuple[Route, ...]:
     """The routes of an entry after the head: none of them is known to be delivered. What was
     written before there were outcomes counts as delivered."""
     return (entry.routes or ()) if entry.version >= LEDGER_VERSION else ()
+
+
+def is_settled(entries: Iterable[LedgerEntry]) -> bool:
+    """Whether nobody needs to take over a session with these entries after its head: none is owed,
+    and no sentence is open."""
+    is_open = False
+    for entry in entries:
+        if owed(entry):
+            return False
+        if entry.sentence is not None:
+            is_open = not entry.ends_sentence
+    return not is_open
 
 
 def coverage_of(base: Coverage, entries: Iterable[LedgerEntry]) -> Coverage:

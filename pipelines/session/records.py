@@ -56,6 +56,11 @@ class ReadRecord:
         over for it."""
         return self.control is not None and self.control.kind is ControlKind.LISTENERS
 
+    @property
+    def size_bytes(self) -> int:
+        """Its audio."""
+        return 0 if self.chunk is None else len(self.chunk.pcm)
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

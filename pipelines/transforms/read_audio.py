@@ -45,8 +45,14 @@ class ReadAudio(beam.PTransform[Any, Any]):
 
 
 class ReadShards(ReaderDoFn):
-    """Out: (session, record). Event time is now, not the capture time: no record is ever late
-    (docs/decisions/0003)."""
+    """Out: (session, record). Event time is now, not the capture time, and neither before the tick
+    nor before an earlier record's: no record is ever late (docs/decisions/0003).
+
+    Marks are kept with every tick: an engine that has handed on more than Beam's state knows is
+    begun anew from there.
+    """
+
+    save_every_s = 0.0
 
     def __init__(self, options: ReadOptions, settings: WorkerSettings, hold: TickHold) -> None:
         super().__init__("read_audio", options.readers, settings, hold)
@@ -57,6 +63,6 @@ class ReadShards(ReaderDoFn):
         return RecordEngine(number, self._options, scope.tools, saved, scope.bell.ring)
 
     def elements(self, engine: RecordEngine) -> Iterator[tuple[Any, int]]:
-        now_s = self.scope.loop.now_ms() / 1000
+        now_s = engine.stamp_ms(max(self.scope.loop.now_ms(), self.tick_at_ms)) / 1000
         for session_id, record in engine.take_records():
             yield TimestampedValue((session_id, record), now_s), record.read_at_ms

@@ -70,6 +70,7 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
     """A reader's key and number, and the number of the tick, in; what its engine has, out."""
 
     MARKS = ReadModifyWriteStateSpec("marks", StateCoder(SavedMarks))
+    save_every_s = SAVE_EVERY_S
 
     def __init__(self, stage: str, readers: int, settings: WorkerSettings, hold: TickHold) -> None:
         self.settings = settings
@@ -100,6 +101,7 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
         hold = self._hold
         self._held = HeldTick(self.scope.bell, tick_ms=hold.tick_ms, hold_ms=hold.hold_ms)
         self._saved_at_s: dict[str, float] = {}
+        self.tick_at_ms = 0
 
     def process(
         self,
@@ -108,12 +110,12 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
         marks: Any = beam.DoFn.StateParam(MARKS),
     ) -> Iterator[Any]:
         key, (number, tick) = element
-        tick_at_ms = timestamp.micros // 1000
+        self.tick_at_ms = tick_at_ms = timestamp.micros // 1000
         self.scope.loop.advance(tick_at_ms)
         engine = self._engine(key, number, marks.read())
         if engine is not None:
             now_s = self.scope.loop.now_s()
-            if now_s - self._saved_at_s.get(key, float("-inf")) >= SAVE_EVERY_S:
+            if now_s - self._saved_at_s.get(key, float("-inf")) >= self.save_every_s:
                 self._saved_at_s[key] = now_s
                 saved = self.scope.in_loop(engine.marks)
                 if saved is not None:

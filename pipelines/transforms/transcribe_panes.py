@@ -2,7 +2,8 @@
 
 Live, ticks hand on what was committed; a bounded run has none, and waits for each session to be
 worked off. What Beam's state holds is which host served the partition last, so that after a restart
-its sessions are taken over anew. Panes that it lost come again from the log.
+its sessions are taken over anew. A host keeps the records that the ledger does not cover
+(``runtime.kept_records``); those of a host that is gone come again from the log.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from beam_flink_kit.ticks import TICK, Tick
 from beam_flink_kit.typed_outputs import typed
 from pipelines.coders import StateCoder
 from pipelines.log.shards import SavedMarks
-from pipelines.runtime.reading_engine import claim_generation, emptied
+from pipelines.runtime.reading_engine import claim_generation, emptied, wait_for_generation
 from pipelines.runtime.session_host import SessionHost
 from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
@@ -40,6 +41,11 @@ from schemas.values import DeadLetter, Utterance
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.005
+
+
+class SessionsLostError(Exception):
+    """Another process of this very run has taken over sessions whose panes come here. What was read
+    and not committed is with neither: the job is restarted, and reads it again."""
 
 
 class TranscribePanes(beam.PTransform[Any, Any]):
@@ -203,7 +209,7 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         saved: SavedMarks | None = cell.read()
         scope, now_s = self.scope, self.scope.loop.now_s()
         served = scope.hosts.get(key)
-        if served is not None and saved in (None, served.saved) and _is_kept(served.host):
+        if served is not None and saved in (None, served.saved) and not _has_lost(served.host):
             if now_s - served.saved_at_s >= SAVE_EVERY_S:
                 before = served.saved
                 served.saved = SavedMarks(before.generation, before.engine, before.count + 1)
@@ -211,7 +217,9 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
                 cell.write(served.saved)
             return served.host
         if served is not None:
-            scope.in_loop(served.host.close)
+            scope.in_loop(scope.hosts.pop(key).host.close)
+            if saved == served.saved:
+                raise SessionsLostError(f"partition {key}: another process serves its sessions")
         generation = self._claimed() if saved is None else saved.generation
         host = scope.in_loop(
             lambda: SessionHost(
@@ -220,7 +228,7 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
                 generation,
                 raw=self._raw,
                 rung=scope.bell.ring,
-                read_again=lambda: None,
+                read_again=None,
                 lost=lambda _generation: None,
                 delivers_all=scope.time_mode is TimeMode.INLINE,
                 audio_every_s=self._pane_s,
@@ -232,10 +240,12 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         return host
 
     def _claimed(self) -> int:
-        loop = self.scope.loop
-        return loop.wait(loop.start(claim_generation(self.scope.connectors, self._job_name)))
+        """Live, the bundle waits for the positions table: nothing can be served before."""
+        scope, loop = self.scope, self.scope.loop
+        claim = claim_generation if scope.time_mode is TimeMode.INLINE else wait_for_generation
+        return loop.wait(loop.start(claim(scope.connectors, self._job_name)))
 
 
-def _is_kept(host: SessionHost) -> bool:
-    """What a host of this very run has taken over comes back by another takeover."""
-    return host.is_superseded or not host.lost_to
+def _has_lost(host: SessionHost) -> bool:
+    """Whether a host of this very run has taken sessions over. What a newer run took is its own."""
+    return bool(host.lost_to) and not host.is_superseded

@@ -216,6 +216,12 @@ class World:
 
     # Running it ---------------------------------------------------------------------------------
 
+    def let_happen(self) -> None:
+        """Put what was asked for on the stream."""
+        for _at_s, happens in sorted(self._at, key=lambda each: each[0]):
+            happens()
+        self._at.clear()
+
     def run(
         self,
         until_s: float,
@@ -235,9 +241,7 @@ class World:
         ``windows``: session windows stand in front of the transcription.
         """
         register_coders()
-        for _at_s, happens in sorted(self._at, key=lambda each: each[0]):
-            happens()
-        self._at.clear()
+        self.let_happen()
         settings = WorkerSettings(WorldConnectors(self.name), TimeMode.VIRTUAL, speculates)
         options = GraphOptions(
             ReadOptions(

@@ -167,12 +167,19 @@ class Stage:
 
 
 class Job:
-    """What an engine does for one session: feeds a host, keeps its mark, may crash."""
+    """What an engine does for one session: feeds a host, keeps its mark, may crash. ``reads_again``
+    False: as a step after a window does, which sees each pane once."""
 
     def __init__(
-        self, stage: Stage, segmenter: Segmenter | None = None, *, generation: int = 1
+        self,
+        stage: Stage,
+        segmenter: Segmenter | None = None,
+        *,
+        generation: int = 1,
+        reads_again: bool = True,
     ) -> None:
         self._stage = stage
+        self._reads_again = reads_again
         self._segmenter = segmenter or WindowSegmenter(settle_samples=4_000)
         self._generation = generation
         self.sent: list[Utterance] = []
@@ -191,7 +198,7 @@ class Job:
                 self._generation,
                 raw=False,
                 rung=lambda: None,
-                read_again=self._read_again,
+                read_again=self._read_again if self._reads_again else None,
                 lost=self.lost_to.append,
             )
 

@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.interfaces.errors import RetryableError
 from connectors.testing.speech_to_text import (
     ScriptedSpeechToTextSettings,
 )
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.sentences.settings import ReleaseSettings
-from schemas.values import EntryKind
+from schemas.values import EntryKind, LedgerHead
 from tests.unit.pipelines.runtime.session_stage import (
     PANE_MS,
     SESSION,
     Job,
     Stage,
+    UnreliableLedger,
     assert_every_sample_once,
     end,
     flush,
@@ -225,3 +227,47 @@ def test_audio_on_which_the_machine_breaks_again_and_again_is_told_as_failed(
     more = talk_of(9, seed=2, epoch=2)
     perform(stage, job, more, afterwards_ms=60_000)
     assert said(stage.entries()) == more.words
+
+
+class HeadlessLedger(UnreliableLedger):
+    """Saves no head while ``refuses``."""
+
+    refuses = True
+
+    async def save_head(self, head: LedgerHead) -> None:
+        if self.refuses:
+            raise RetryableError("scripted: throttled")
+        await super().save_head(head)
+
+
+def headless(stage: Stage) -> HeadlessLedger:
+    ledger = stage.ledger = HeadlessLedger(stage.loop)
+    stage.connectors = replace(stage.connectors, ledger=ledger)
+    stage.tools.connectors = stage.connectors
+    return ledger
+
+
+def head_number(stage: Stage) -> int | None:
+    head = stage.loop.wait(stage.loop.start(stage.ledger.head(SESSION)))
+    return None if head is None else head.number
+
+
+def test_a_head_that_could_not_be_saved_is_saved_later() -> None:
+    """Without another word: or a session that owes nothing would seem to owe all for ever."""
+    stage = Stage()
+    ledger, job = headless(stage), Job(stage)
+    perform(stage, job, talk_of(9, seed=4), afterwards_ms=10_000)
+    assert head_number(stage) is None
+    ledger.refuses = False
+    pass_time(stage, [job], 5_000)
+    assert head_number(stage) == stage.all_entries()[-1].number
+
+
+def test_the_last_head_of_a_session_is_tried_again_after_it_is_closed() -> None:
+    stage = Stage()
+    ledger, job = headless(stage), Job(stage)
+    perform(stage, job, talk_of(9, seed=4), afterwards_ms=10_000)
+    stage.loop.call(job.host.close)
+    ledger.refuses = False
+    pass_time(stage, [], 5_000)
+    assert head_number(stage) == stage.all_entries()[-1].number

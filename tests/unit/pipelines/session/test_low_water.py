@@ -144,3 +144,14 @@ def test_raw_records_of_version_1_are_covered_once_they_are_over() -> None:
     assert records.oldest_from(0, START_MS + 1) == {"shard-0": first.place}
     assert records.oldest_from(0, START_MS + 3) == {"shard-0": second.place}
     assert records.oldest_from(0, START_MS + 4) == {}
+
+
+def test_the_audio_of_what_is_open_is_counted() -> None:
+    reader = Reader()
+    reader.read(reader.log.chunk(1, 0, bytes(100)), reader.log.chunk(1, 1, bytes(40)))
+    reader.read(reader.log.control(ControlKind.END, 1, 1))
+    assert reader.records.size_bytes == 140
+    reader.oldest(at({1: 1}))
+    assert reader.records.size_bytes == 40
+    reader.oldest(at({1: 2}))
+    assert reader.records.size_bytes == 0

@@ -14,7 +14,7 @@ from pipelines.session.commands import Command, SaveHead
 from pipelines.session.coverage import Coverage
 from pipelines.session.deliveries import SUMMARISE_EVERY_S
 from pipelines.session.machine import Session
-from pipelines.session.outbox import Outbox, coverage_of, owed
+from pipelines.session.outbox import Outbox, coverage_of, is_settled, owed
 from pipelines.session.records import Now
 from pipelines.session.takeover import SessionSettings, TakenOver
 from schemas.values import (
@@ -246,3 +246,39 @@ def test_a_session_that_was_lost_saves_no_head() -> None:
     session = taken_over(entry(0))
     session.is_lost = True
     assert not heads(session.close())
+
+
+def test_a_head_that_was_not_saved_is_saved_with_the_next_one_or_alone() -> None:
+    session = taken_over(entry(0))
+    assert heads(session.time_passed(now(103.0))) == [head_of([entry(0)])]
+    assert not heads(session.head_not_saved())
+    assert not session.is_over(now(10_000.0)), "nobody else would save it"
+    assert heads(session.time_passed(now(103.0 + SUMMARISE_EVERY_S))) == [head_of([entry(0)])]
+    assert not heads(session.time_passed(now(200.0)))
+    assert session.is_over(now(10_000.0))
+
+
+def test_a_head_that_was_not_saved_is_saved_when_the_session_is_forgotten() -> None:
+    session = taken_over(entry(0))
+    session.time_passed(now(103.0))
+    session.head_not_saved()
+    assert heads(session.close()) == [head_of([entry(0)])]
+
+
+@pytest.mark.parametrize(
+    ("entries", "settled"),
+    [
+        ([], True),
+        ([entry(0)], True),
+        ([entry(0, "es")], False),
+        ([replace(entry(0, "es"), version=1)], True),
+        ([replace(entry(0), sentence=0)], False),
+        ([replace(entry(0), sentence=0), entry(1, kind=EntryKind.SILENCE)], False),
+        ([replace(entry(0), sentence=0), replace(entry(1), sentence=0, ends_sentence=True)], True),
+        ([replace(entry(0), takeover=3)], True),
+    ],
+)
+def test_a_session_is_settled_when_it_owes_nothing_and_no_sentence_is_open(
+    entries: list[LedgerEntry], *, settled: bool
+) -> None:
+    assert is_settled(entries) == settled
