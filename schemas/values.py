@@ -264,10 +264,12 @@ class LedgerHead:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A committed ledger entry on its way to listeners, with the time it has taken so far."""
+    """A committed ledger entry on its way to listeners, with the time it has taken so far.
+    ``is_repeat``: it was on its way before, and is not known to have reached them."""
 
     entry: LedgerEntry
     timeline: Timeline
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,7 @@ class Translation:
     """One utterance in one language. A gap or a failure travels as ``skipped`` with its reason.
 
     ``is_fixed``: this is what the ledger holds as its outcome already; it is carried out as it is.
+    ``is_repeat``: and it was carried out before, perhaps, so that its clip may be stored.
     ``phrase``: of a sentence's translation, what stands for the entry's own figures.
     """
 
@@ -293,6 +296,7 @@ class Translation:
     skipped: str | None = None
     is_fixed: bool = False
     phrase: VoicedPhrase | None = None
+    is_repeat: bool = False
 
     @property
     def at_ms(self) -> int:
@@ -336,10 +340,12 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class VoicedTranslation:
-    """A translation with its clip; ``clip`` is None exactly when ``translation.skipped`` is set."""
+    """A translation with its clip; ``clip`` is None exactly when ``translation.skipped`` is set.
+    ``is_stored``: the clip lies under its key."""
 
     translation: Translation
     clip: Clip | None
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

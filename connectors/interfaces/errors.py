@@ -27,6 +27,10 @@ class PermanentError(ConnectorError):
     """The same call will never succeed: it becomes a dead letter."""
 
 
+class NoEntryError(PermanentError):
+    """The ledger has no such entry: it was erased with its session, or has expired."""
+
+
 class NoTranslationError(PermanentError):
     """A translation service answered, and what it answered is no translation of the text."""
 
