@@ -57,8 +57,7 @@ class SessionControl:
     It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
     ``listeners`` carries ``languages`` (sorted, those heard now), ``partial_languages`` (those of
     them in which a listener asked for partial captions; None in records of before there were any),
-    ``caption_languages`` (those of them in which nobody wants a voice) and ``revision`` (highest
-    wins).
+    ``caption_languages`` (those of them that nobody wants voiced), ``revision`` (highest wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
     ``opened`` says that ``generation`` of the stream goes on after ``after_sequence``: of what lies
     up to there nothing more will come. ``generation`` counts the openings of a session's streams
@@ -185,9 +184,8 @@ class LedgerEntry:
     def clip_at_ms(self, language: str) -> int:
         """Unix ms under which the clip in ``language`` is stored: its ``Translation.at_ms``."""
         fixed = self.outcome(language)
-        if fixed is None or fixed.release is None:
-            return self.captured_at_ms
-        return fixed.release.at_ms
+        release = None if fixed is None else fixed.release
+        return self.captured_at_ms if release is None else release.at_ms
 
     def is_older_than(self, within_s: float, now_ms: int) -> bool:
         """Whether its last sample was spoken longer ago than that."""
@@ -264,8 +262,7 @@ class LedgerHead:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A committed ledger entry on its way to listeners, with the time it has taken so far.
-    ``is_repeat``: it was on its way before, and is not known to have reached them."""
+    """A committed entry on its way to listeners, with its time so far; ``is_repeat``: once more."""
 
     entry: LedgerEntry
     timeline: Timeline
@@ -306,9 +303,7 @@ class Translation:
     @property
     def previous_number(self) -> int | None:
         """The number that was told before it in its language."""
-        if self.phrase is None:
-            return self.route.previous_number
-        return self.phrase.release.previous_number
+        return (self.route if self.phrase is None else self.phrase.release).previous_number
 
     @property
     def source_text(self) -> str:
@@ -340,8 +335,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class VoicedTranslation:
-    """A translation with its clip; ``clip`` is None exactly when ``translation.skipped`` is set.
-    ``is_stored``: the clip lies under its key."""
+    """``clip`` is None exactly when ``translation.skipped`` is set; ``is_stored``: by its key."""
 
     translation: Translation
     clip: Clip | None

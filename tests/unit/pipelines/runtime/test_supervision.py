@@ -29,6 +29,8 @@ class Group:
         self.begun_s: list[float] = []
         self.supervised = Supervised()
         self._at_ms = 0
+        self._zero_s = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
         self.loop.advance(self._at_ms)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -38,13 +40,18 @@ class Group:
 
         async def started() -> None:
             self._zero_s = asyncio.get_running_loop().time()
-            self.task = self.supervised.start("scripted work", noted)
+            self._tasks.append(self.supervised.start("scripted work", noted))
 
         self.loop.wait(self.loop.start(started()))
 
     def pass_s(self, for_s: float) -> None:
         self._at_ms += round(for_s * 1000)
         self.loop.advance(self._at_ms)
+
+    def cancel(self) -> None:
+        """As somebody does who was given the task."""
+        for task in self._tasks:
+            self.do(task.cancel)
 
     def do(self, act: Callable[[], object]) -> None:
         async def done() -> None:
@@ -118,7 +125,7 @@ def test_a_cancellation_that_nobody_asked_for_begins_the_work_again(group: Group
 def test_a_task_that_is_cancelled_ends(group: Group) -> None:
     group.start(lasts)
     group.pass_s(5)
-    group.do(group.task.cancel)
+    group.cancel()
     group.pass_s(100)
     assert (group.begun_s, len(group.supervised)) == ([0], 0)
     assert UNEXPECTED_ERRORS.take() == 0
