@@ -71,17 +71,22 @@ class ValueCoder(coders.Coder):
 
 class StateCoder(ValueCoder):
     """Of a value in Beam's state that can be done without. One that another version of the job
-    wrote, and that says too little for this one, counts as none: else each bundle would fail."""
+    wrote, and that says too little for this one, counts as ``unreadable``, None unless it is given:
+    else each bundle would fail."""
+
+    def __init__(self, value_type: Any, unreadable: Any = None) -> None:
+        super().__init__(value_type)
+        self._unreadable = unreadable
 
     def decode(self, encoded: bytes) -> Any:
         try:
             return super().decode(encoded)
         except msgspec.MsgspecError as error:
             _log.error("kept state is not readable, and is left: %s", error)
-            return None
+            return self._unreadable
 
     def __reduce__(self) -> Any:
-        return StateCoder, (self._type,)
+        return StateCoder, (self._type, self._unreadable)
 
 
 def register_coders() -> None:

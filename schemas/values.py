@@ -57,8 +57,7 @@ class SessionControl:
     It holds from behind chunk ``after_sequence`` of ``epoch`` (-1: before the first chunk).
     ``listeners`` carries ``languages`` (sorted, those heard now), ``partial_languages`` (those of
     them in which a listener asked for partial captions; None in records of before there were any),
-    ``caption_languages`` (those of them in which nobody wants a voice) and ``revision`` (highest
-    wins).
+    ``caption_languages`` (those of them that nobody wants voiced), ``revision`` (highest wins).
     ``gap`` says that chunks between ``after_sequence`` and ``next_sequence`` will never come.
     ``opened`` says that ``generation`` of the stream goes on after ``after_sequence``: of what lies
     up to there nothing more will come. ``generation`` counts the openings of a session's streams
@@ -185,9 +184,8 @@ class LedgerEntry:
     def clip_at_ms(self, language: str) -> int:
         """Unix ms under which the clip in ``language`` is stored: its ``Translation.at_ms``."""
         fixed = self.outcome(language)
-        if fixed is None or fixed.release is None:
-            return self.captured_at_ms
-        return fixed.release.at_ms
+        release = None if fixed is None else fixed.release
+        return self.captured_at_ms if release is None else release.at_ms
 
     def is_older_than(self, within_s: float, now_ms: int) -> bool:
         """Whether its last sample was spoken longer ago than that."""
@@ -264,10 +262,11 @@ class LedgerHead:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A committed ledger entry on its way to listeners, with the time it has taken so far."""
+    """A committed entry on its way to listeners, with its time so far; ``is_repeat``: once more."""
 
     entry: LedgerEntry
     timeline: Timeline
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +282,7 @@ class Translation:
     """One utterance in one language. A gap or a failure travels as ``skipped`` with its reason.
 
     ``is_fixed``: this is what the ledger holds as its outcome already; it is carried out as it is.
+    ``is_repeat``: and it was carried out before, perhaps, so that its clip may be stored.
     ``phrase``: of a sentence's translation, what stands for the entry's own figures.
     """
 
@@ -293,6 +293,7 @@ class Translation:
     skipped: str | None = None
     is_fixed: bool = False
     phrase: VoicedPhrase | None = None
+    is_repeat: bool = False
 
     @property
     def at_ms(self) -> int:
@@ -302,9 +303,7 @@ class Translation:
     @property
     def previous_number(self) -> int | None:
         """The number that was told before it in its language."""
-        if self.phrase is None:
-            return self.route.previous_number
-        return self.phrase.release.previous_number
+        return (self.route if self.phrase is None else self.phrase.release).previous_number
 
     @property
     def source_text(self) -> str:
@@ -336,10 +335,11 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class VoicedTranslation:
-    """A translation with its clip; ``clip`` is None exactly when ``translation.skipped`` is set."""
+    """``clip`` is None exactly when ``translation.skipped`` is set; ``is_stored``: by its key."""
 
     translation: Translation
     clip: Clip | None
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

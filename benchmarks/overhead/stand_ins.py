@@ -47,7 +47,6 @@ class StandIns:
     def build(self) -> Connectors:
         policies = Policies(
             voice_within_s=PATIENT.voice_within_s,
-            text_within_s=PATIENT.text_within_s,
             stream_opens_per_s=1_000.0,
         )
         return Connectors(

@@ -17,7 +17,12 @@ from botocore.exceptions import ClientError
 
 from connectors.amazon.clients import AwsClients, aws_errors, error_code
 from connectors.amazon.layout import EXPIRES_AT
-from connectors.interfaces.errors import PermanentError, RetryableError, UnreadableError
+from connectors.interfaces.errors import (
+    NoEntryError,
+    PermanentError,
+    RetryableError,
+    UnreadableError,
+)
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Release, Route
 
 Item = dict[str, Any]
@@ -109,7 +114,7 @@ class AmazonLedger:
     async def _fix_in_map(
         self, session_id: str, number: int, outcome: FixedOutcome
     ) -> FixedOutcome | None:
-        """None: the row has no map. PermanentError: there is no row."""
+        """None: the row has no map. NoEntryError: there is no row."""
         refused = await self._update(
             session_id,
             number,
@@ -121,7 +126,7 @@ class AmazonLedger:
         if refused is None:
             return outcome
         if not refused:
-            raise PermanentError(f"no entry {session_id}/{number}")
+            raise NoEntryError(f"no entry {session_id}/{number}")
         standing = refused.get("outcomes", {"M": {}})["M"].get(outcome.language)
         return None if standing is None else _outcome(outcome.language, standing)
 

@@ -70,14 +70,12 @@ class Policies:
     dead_letter: Policy = Policy(attempts=5, deadline_s=30.0, per_call_s=5.0, longest_wait_s=8.0)
     voice_within_s: float = 15.0
     """Speech that ended longer ago than this is shown, not voiced: listeners catch up."""
-    text_within_s: float = 60.0
-    """And longer ago than this it is not translated either."""
     stream_opens_per_s: float = 25.0
     """Of one worker: Amazon Transcribe's default for an account."""
     stream_opens_at_once: int = 10
 
 
-PATIENT = Policies(voice_within_s=math.inf, text_within_s=math.inf)
+PATIENT = Policies(voice_within_s=math.inf)
 """For recorded audio: nothing in it is late."""
 
 

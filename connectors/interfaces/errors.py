@@ -31,6 +31,10 @@ class UnreadableError(PermanentError):
     """What is stored was not written by this project, or by a version that is not known."""
 
 
+class NoEntryError(PermanentError):
+    """The ledger has no such entry: it was erased with its session, or has expired."""
+
+
 class NoTranslationError(PermanentError):
     """A translation service answered, and what it answered is no translation of the text."""
 

@@ -25,7 +25,8 @@ class Ledger(Protocol):
     async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
         """Fix the outcome of an entry in ``outcome.language``; return what stands there now.
 
-        PermanentError: there is no such entry. An entry of version 1 takes an outcome too.
+        NoEntryError: there is no such entry (any more): nothing is written, nobody is owed it. An
+        entry of version 1 takes an outcome too.
         """
         ...
 

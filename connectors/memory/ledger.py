@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.errors import NoEntryError
 from schemas.values import FixedOutcome, LedgerEntry, LedgerHead
 
 
@@ -64,5 +64,5 @@ class MemoryLedger:
     def _entry(self, session_id: str, number: int) -> LedgerEntry:
         entry = self._sessions.get(session_id, {}).get(number)
         if entry is None:
-            raise PermanentError(f"no entry {session_id}/{number}")
+            raise NoEntryError(f"no entry {session_id}/{number}")
         return entry

@@ -102,6 +102,11 @@ class SavedMarks:
     shards: dict[str, ShardProgress] = field(default_factory=dict[str, ShardProgress])
 
 
+UNREADABLE_MARKS = SavedMarks(0, "", 0)
+"""In place of marks that were kept and cannot be read: the job has been there before, so that its
+reader goes on at the positions table's marks, if there are any, and skips nothing."""
+
+
 def readable(progress: Progress) -> tuple[str, ...]:
     """Shards that may be read now: unfinished, with every known ancestor finished.
 

@@ -8,7 +8,6 @@ raises: a caption that was lost is counted, and the next one is newer.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,10 +15,9 @@ from typing import TypeVar
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.notifier import Audience
 from connectors.registry import Connectors
+from pipelines.runtime.supervision import unexpected
 from pipelines.session.caption_queue import Caption, CaptionQueue
 from pipelines.session.messages import own_caption, partial_caption
-
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -120,7 +118,7 @@ class Captioner:
             self.lost += 1
         except Exception:  # a bug must not cost more than a caption
             self.lost += 1
-            _log.exception("a caption of %s was not sent", self._session_id)
+            unexpected(f"sending a caption of session {self._session_id}")
         return None
 
 

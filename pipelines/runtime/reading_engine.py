@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from connectors.calls.policy import call
@@ -72,7 +73,8 @@ class ReadingEngine(ABC):
         self.is_stopped = self.is_superseded = self.has_lost = False
         self.generation = 0 if saved is None else saved.generation
         self._number = number
-        self._options = options
+        # Where there are marks, of whatever kind, the job was there before: it never begins anew.
+        self._options = options if saved is None else replace(options, resume=True)
         self._tools = tools
         self._rung = rung
         self._name = uuid.uuid4().hex

@@ -20,7 +20,12 @@ from typing import Any
 
 from beam_flink_kit.loops import WorkerLoop
 from connectors.calls.policy import call
-from connectors.interfaces.errors import ConnectorError, PermanentError, RetryableError
+from connectors.interfaces.errors import (
+    ConnectorError,
+    NoEntryError,
+    PermanentError,
+    RetryableError,
+)
 from connectors.interfaces.notifier import Audience
 from connectors.interfaces.translation import TranslationHints, abilities_between
 from connectors.registry import Connectors
@@ -70,7 +75,8 @@ class ReleaseRuns:
             run.take(entry, part)
 
     async def made(self, session_id: str, number: int, language: str) -> Made:
-        """RetryableError: nothing was begun here under this number."""
+        """RetryableError: nothing was begun here under this number. NoEntryError: its entry is
+        gone."""
         run = self._runs.get((session_id, language))
         if run is None:
             raise RetryableError("no translation was begun for this utterance")
@@ -173,7 +179,8 @@ class LanguageRun:
                 if not isinstance(error, ConnectorError):
                     self._supervised.unexpected("a translation run")
                 self._cursor.resume(self._cursor.sentence, self._texts)
-                self._made.pop(job.entry.number, None)
+                if not isinstance(error, NoEntryError):  # else it is not to be begun anew
+                    self._made.pop(job.entry.number, None)
                 if future is not None and not future.done():
                     future.set_exception(error)
                     future.exception()

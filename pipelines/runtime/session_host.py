@@ -32,7 +32,7 @@ from pipelines.session.records import Now, Place, ReadRecord
 from pipelines.session.takeover import SessionSettings, TakenOver, fence
 from schemas.rooms import DEFAULT_KEEP_DAYS
 from schemas.session_info import keep_days
-from schemas.values import DeadLetter, ListenerLanguages, Utterance
+from schemas.values import DeadLetter, FixedOutcome, ListenerLanguages, Utterance
 
 _log = logging.getLogger(__name__)
 
@@ -163,9 +163,10 @@ class SessionHost:
         is_delivered: bool,
         *,
         is_announced: bool = True,
+        stands: FixedOutcome | None = None,
     ) -> None:
-        """An outcome was brought to its listeners, or could not be; not ``is_announced``: there was
-        nothing to bring."""
+        """An outcome was brought to its listeners, or could not be, though it ``stands`` in the
+        ledger; not ``is_announced``: there was nothing to bring."""
         shell = self._shells.get(session_id)
         if shell is None:
             return
@@ -173,7 +174,7 @@ class SessionHost:
         if is_delivered:
             shell.event(lambda _now: session.delivered(number, language, is_announced=is_announced))
         else:
-            shell.event(lambda now: session.not_delivered(number, now))
+            shell.event(lambda now: session.not_delivered(number, now, stands))
 
     # What is asked ------------------------------------------------------------------------------
 

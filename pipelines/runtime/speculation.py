@@ -121,6 +121,8 @@ class SpeculativeDelivery:
             key = (entry.session_id, entry.number, language)
             if key in self._starts or len(self._starts) >= MOST_KEPT:
                 continue
+            if entry.outcome(language) is not None:
+                continue  # it is told again: its text stands, and its clip is stored, perhaps
             start = speculated.get(language) or self._start(
                 entry.session_id, entry.text, entry.language, language
             )

@@ -24,6 +24,7 @@ from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.speculation import SpeculativeDelivery
 from pipelines.runtime.warm_up import WarmUp
 from pipelines.sentences.settings import ReleaseSettings
+from schemas.values import FixedOutcome
 
 T = TypeVar("T")
 
@@ -56,8 +57,8 @@ class WorkerSettings:
 
 
 class Settled(Protocol):
-    """Session, number, language, whether it was delivered; and whether listeners were told
-    anything."""
+    """Session, number, language, whether it was delivered; whether listeners were told anything;
+    and what stands in the ledger, of what was not delivered."""
 
     def __call__(
         self,
@@ -68,6 +69,7 @@ class Settled(Protocol):
         /,
         *,
         is_announced: bool = True,
+        stands: FixedOutcome | None = None,
     ) -> None: ...
 
 
@@ -165,6 +167,7 @@ class Worker:
         /,
         *,
         is_announced: bool = True,
+        stands: FixedOutcome | None = None,
     ) -> None:
         """In the loop. Which owner has the session is not known here: few are asked."""
         if self.releases is not None and is_delivered:
@@ -176,4 +179,11 @@ class Worker:
             if isinstance(each, Engine) and each.host is not None
         ]
         for host in hosts:
-            host.settled(session_id, number, language, is_delivered, is_announced=is_announced)
+            host.settled(
+                session_id,
+                number,
+                language,
+                is_delivered,
+                is_announced=is_announced,
+                stands=stands,
+            )

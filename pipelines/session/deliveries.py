@@ -76,7 +76,7 @@ class Deliveries:
             owed = entry
         if owed is not None:
             timeline = timeline.mark("commit", now.ms).mark("languages", now.ms)
-            self._deliver(owed, timeline, listeners)
+            self._deliver(Utterance(owed, timeline), listeners)
         self._commands.append(caption)
 
     def begin(self, listeners: ListenerLanguages, now: Now) -> None:
@@ -130,13 +130,12 @@ class Deliveries:
     ) -> None:
         for entry in entries:
             timeline = Timeline.start(entry.captured_at_ms).mark("commit", now.ms)
-            self._deliver(entry, timeline, listeners)
+            self._deliver(Utterance(entry, timeline, is_repeat=True), listeners)
 
-    def _deliver(
-        self, entry: LedgerEntry, timeline: Timeline, listeners: ListenerLanguages
-    ) -> None:
+    def _deliver(self, utterance: Utterance, listeners: ListenerLanguages) -> None:
+        entry = utterance.entry
         part = None if self._sentences is None else self._sentences.part(entry, listeners)
-        self._commands.append(do.Deliver(Utterance(entry, timeline), part))
+        self._commands.append(do.Deliver(utterance, part))
 
 
 def failed(entry: LedgerEntry) -> LedgerEntry:

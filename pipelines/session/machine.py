@@ -41,7 +41,7 @@ from pipelines.session.records import (
     ReadRecord,
 )
 from pipelines.session.takeover import SessionSettings, TakenOver
-from schemas.values import EntryKind, LedgerEntry, ListenerLanguages, Timeline
+from schemas.values import EntryKind, FixedOutcome, LedgerEntry, ListenerLanguages, Timeline
 
 ABANDONED_S = 600.0
 """A session without audio for so long commits what is left of it."""
@@ -191,9 +191,9 @@ class Session:
         self._deliveries.outbox.delivered(number, language, is_announced=is_announced)
         return self._taken()
 
-    def not_delivered(self, number: int, now: Now) -> list[do.Command]:
-        """An outcome could not be brought to its listeners: it is tried again before long."""
-        self._deliveries.outbox.not_delivered(number, now.s)
+    def not_delivered(self, number: int, now: Now, stands: FixedOutcome | None) -> list[do.Command]:
+        """It could not be brought to its listeners, though it ``stands``: it is tried again."""
+        self._deliveries.outbox.not_delivered(number, now.s, stands)
         return self._taken()
 
     def head_not_saved(self) -> list[do.Command]:

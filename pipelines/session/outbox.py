@@ -1,20 +1,25 @@
 """What a session owes its listeners: entries of which some route is not delivered yet.
 
-What could not be brought to its listeners is tried again after a while. The outbox also keeps the
+What could not be brought to its listeners is tried again after a while, later each time, and with
+the outcome that stands for it by then: nothing is translated twice. The outbox also keeps the
 summary that the ledger's head is made of: the coverage of all entries in front of the first that is
 owed.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pipelines.session.coverage import Coverage
-from schemas.values import LEDGER_VERSION, LedgerEntry, LedgerHead, Route
+from schemas.values import LEDGER_VERSION, FixedOutcome, LedgerEntry, LedgerHead, Route
 
 DELIVER_AGAIN_S = 30.0
+LONGEST_AGAIN_S = 300.0
+"""Each time an entry is not delivered it waits twice as long, up to this. A session that is taken
+over begins anew: what is owed is delivered at once."""
 
 
 class Outbox:
@@ -27,7 +32,11 @@ class Outbox:
         self._told: dict[int, set[str]] = {}
         self._entries: deque[LedgerEntry] = deque()
         self._owed: dict[int, set[str]] = {}
-        self._again: deque[tuple[float, int]] = deque()
+        self._fixed: dict[int, dict[str, FixedOutcome]] = {}
+        self._waits_s: dict[int, float] = {}
+        """Of entries that were not delivered: how long they waited last."""
+        self._again: list[tuple[float, int]] = []
+        """A heap of when each is due."""
         self.is_unsaved = False
 
     @property
@@ -61,15 +70,26 @@ class Outbox:
             languages.discard(language)
             if not languages:
                 del self._owed[number]
+                self._fixed.pop(number, None)
+                self._waits_s.pop(number, None)
 
-    def not_delivered(self, number: int, now_s: float) -> None:
-        """Some route of the entry could not be delivered: it is ``due_again`` after a while."""
-        self._again.append((now_s + DELIVER_AGAIN_S, number))
+    def not_delivered(self, number: int, now_s: float, stands: FixedOutcome | None = None) -> None:
+        """Some route of the entry could not be delivered: it is ``due_again`` after a while, with
+        the outcome that ``stands`` in the ledger for it, if that is known."""
+        if number not in self._owed:
+            return
+        if stands is not None:
+            self._fixed.setdefault(number, {})[stands.language] = stands
+        if any(waiting == number for _, waiting in self._again):
+            return
+        wait_s = min(2 * self._waits_s.get(number, DELIVER_AGAIN_S / 2), LONGEST_AGAIN_S)
+        self._waits_s[number] = wait_s
+        heapq.heappush(self._again, (now_s + wait_s, number))
 
     def due_again(self, now_s: float) -> Iterator[LedgerEntry]:
         """What is to be tried again now, with the routes that are still owed."""
         while self._again and self._again[0][0] <= now_s:
-            entry = self.owed_entry(self._again.popleft()[1])
+            entry = self.owed_entry(heapq.heappop(self._again)[1])
             if entry is not None:
                 yield entry
 
@@ -87,7 +107,9 @@ class Outbox:
     def _with_owed(self, entry: LedgerEntry) -> LedgerEntry:
         languages = self._owed[entry.number]
         routes = tuple(route for route in entry.routes or () if route.language in languages)
-        return replace(entry, routes=routes)
+        known = {each.language: each for each in entry.outcomes} | self._fixed.get(entry.number, {})
+        outcomes = tuple(known[language] for language in sorted(known))
+        return replace(entry, routes=routes, outcomes=outcomes)
 
     def head(self, session_id: str) -> LedgerHead | None:
         """A new summary; None when it would say no more than the last one."""

@@ -9,18 +9,18 @@ repeat by its number.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from urllib.parse import quote
 
 from connectors.calls.policy import call
-from connectors.interfaces.errors import ConnectorError, RetryableError
+from connectors.interfaces.errors import ConnectorError, NoEntryError, RetryableError
 from connectors.interfaces.notifier import Audience, Delivery
+from pipelines.runtime.stored_clips import store_clip
 from pipelines.runtime.worker import CallSite
 from pipelines.session.messages import inline_audio, skipped, translated_audio
 from schemas.names import clip_key
-from schemas.session_info import KEEP_DAYS
 from schemas.values import (
     Clip,
     DeadLetter,
@@ -31,10 +31,11 @@ from schemas.values import (
     VoicedTranslation,
 )
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 URL_EXPIRES_S = 600
-TRANSCRIPT_METADATA_BYTES = 1_500
 LEDGER_WAIT_S = 1.0
 
 
@@ -52,15 +53,27 @@ class PublishClip:
         self, item: VoicedTranslation, at: CallSite
     ) -> AsyncIterator[Outcome | DeadLetter]:
         publication = Publication(item.translation, at)
-        await publication.publish(item.clip)
+        entry, language = item.translation.entry, item.translation.route.language
+        try:
+            await publication.publish(item.clip, is_stored=item.is_stored)
+        except NoEntryError:
+            # Its session was erased meanwhile: nobody is owed it, and nobody is told.
+            _log.info("session %s: entry %d is gone", entry.session_id, entry.number)
+            at.settled(entry.session_id, entry.number, language, True, is_announced=False)
+            return
         if publication.error is not None:
             yield self._letter(item, publication.error, at)
         if publication.sent:
             outcome = publication.outcome()
             at.connectors.traces.tell(outcome)
             yield outcome
-        entry, language = item.translation.entry, item.translation.route.language
-        at.settled(entry.session_id, entry.number, language, publication.is_delivered)
+        at.settled(
+            entry.session_id,
+            entry.number,
+            language,
+            publication.is_delivered,
+            stands=publication.stands,
+        )
 
     def failed(
         self, item: VoicedTranslation, error: Exception, at: CallSite
@@ -93,13 +106,15 @@ class Publication:
 
     A clip that fits goes inside a message to those who take it so, as soon as the outcome is fixed.
     The others are told its link when the upload beside it is done. Neither waits for the other or
-    fails with it. ``error`` is the first that no retry mended. While the store or the voices are
+    fails with it. ``error`` is the first that no retry mended; ``stands``, what the ledger held
+    for it once it was fixed here. While the store or the voices are
     away nothing else is told in a clip's place: the outcome is fixed, so the utterance stays owed.
     """
 
     def __init__(self, translation: Translation, at: CallSite) -> None:
         self.sent: list[_SentMessage] = []
         self.error: ConnectorError | None = None
+        self.stands: FixedOutcome | None = None
         self._translation = translation
         self._at = at
         self._session_id = translation.entry.session_id
@@ -111,10 +126,11 @@ class Publication:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether it is brought to its listeners, as far as they could be asked."""
+        """Whether every audience was told, or has nobody in it. Of one that could not be asked the
+        utterance stays owed; the others drop what they are told again, by its number."""
         return bool(self.sent) and not self._is_owed
 
-    async def publish(self, clip: Clip | None) -> None:
+    async def publish(self, clip: Clip | None, *, is_stored: bool = False) -> None:
         """Fix the outcome and carry it out. The translation says why there is no ``clip``."""
         if clip is None:
             reason = self._translation.skipped or "failed"
@@ -122,12 +138,15 @@ class Publication:
             await self._carry_out(stands, None)
             return
         key = clip_key(self._session_id, self._language, self._translation.at_ms)
-        storing = asyncio.create_task(self._store(key, clip))
+        storing = asyncio.create_task(_nothing() if is_stored else self._store(clip))
         try:
             stands = await self._fix(None)
             if stands.skipped is None and stands.text == self._translation.text:
                 await self._tell_of_clip(key, clip, storing)
                 return
+        except NoEntryError:
+            storing.cancel()
+            raise
         finally:
             if not storing.done():
                 await asyncio.wait((storing,))
@@ -157,7 +176,8 @@ class Publication:
         wanted = FixedOutcome(self._language, translation.text, reason, self._at.now_ms())
         if translation.is_fixed:
             return replace(wanted, skipped=translation.skipped)
-        return await self._insist(lambda: ledger.fix(self._session_id, self._number, wanted))
+        self.stands = await self._insist(lambda: ledger.fix(self._session_id, self._number, wanted))
+        return self.stands
 
     async def _carry_out(self, stands: FixedOutcome, key: str | None) -> None:
         """Tell what the ledger holds; it may be what another engine had fixed before."""
@@ -173,7 +193,7 @@ class Publication:
         except ConnectorError as error:
             await self._fail(error)
             return
-        await self._tell_of_clip(key, clip, asyncio.create_task(self._store(key, clip)))
+        await self._tell_of_clip(key, clip, asyncio.create_task(self._store(clip)))
 
     async def _tell_of_clip(
         self, key: str, clip: Clip, storing: asyncio.Task[ConnectorError | None]
@@ -218,23 +238,10 @@ class Publication:
         self._skipped = reason
         await self._tell(skipped(self._translation, reason), audience)
 
-    async def _store(self, key: str, clip: Clip) -> ConnectorError | None:
+    async def _store(self, clip: Clip) -> ConnectorError | None:
         """None: the clip lies under its key now."""
-        metadata = {
-            "sessionId": self._session_id,
-            "targetLanguage": self._language,
-            "sequenceNumber": str(self._number),
-            "transcript": metadata_text(self._translation.text),
-            KEEP_DAYS: str(self._translation.entry.keep_days),
-        }
-        store = self._at.connectors.clip_store
         try:
-            await call(
-                self._at.connectors.policies.store_clip,
-                lambda: store.put(
-                    key, clip.body, content_type=clip.content_type, metadata=metadata
-                ),
-            )
+            await store_clip(self._at.connectors, self._translation, clip)
         except ConnectorError as error:
             return error
         return None
@@ -254,6 +261,7 @@ class Publication:
             )
         except ConnectorError as error:
             self._note(error)
+            self._is_owed = True
             return
         self.sent.append(_SentMessage(has_clip, delivery, timeline))
 
@@ -269,14 +277,5 @@ class Publication:
         self.error = self.error or error
 
 
-def metadata_text(text: str) -> str:
-    """Percent-encoded, at most 1,500 bytes, never cut inside an escape or a character."""
-    out: list[str] = []
-    room = TRANSCRIPT_METADATA_BYTES
-    for character in text:
-        encoded = quote(character, safe="")
-        room -= len(encoded)
-        if room < 0:
-            break
-        out.append(encoded)
-    return "".join(out)
+async def _nothing() -> None:
+    """The clip was stored before."""

@@ -24,8 +24,9 @@ from beam_flink_kit.process_scope import ScopedDoFn
 from beam_flink_kit.step_metrics import StepMetrics
 from beam_flink_kit.ticks import TICK
 from pipelines.coders import StateCoder
-from pipelines.log.shards import SavedMarks
+from pipelines.log.shards import UNREADABLE_MARKS, SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine
+from pipelines.runtime.supervision import UNEXPECTED_ERRORS
 from pipelines.runtime.worker import Worker, WorkerSettings
 from schemas.values import Utterance
 
@@ -66,10 +67,15 @@ class TickReaders(beam.PTransform[Any, Any]):
         )
 
 
+def unexpected_errors() -> Any:
+    """The counter of what was not expected in tasks beside the bundles."""
+    return Metrics.counter("supervision", "unexpected_errors")
+
+
 class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
     """A reader's key and number, and the number of the tick, in; what its engine has, out."""
 
-    MARKS = ReadModifyWriteStateSpec("marks", StateCoder(SavedMarks))
+    MARKS = ReadModifyWriteStateSpec("marks", StateCoder(SavedMarks, UNREADABLE_MARKS))
     save_every_s = SAVE_EVERY_S
 
     def __init__(self, stage: str, readers: int, settings: WorkerSettings, hold: TickHold) -> None:
@@ -79,6 +85,7 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
         self._metrics = StepMetrics(stage)
         self._sessions = Metrics.gauge(stage, "sessions")
         self._superseded = Metrics.counter(stage, "superseded_ticks")
+        self._unexpected = unexpected_errors()
 
     @abstractmethod
     def make_engine(self, number: int, saved: SavedMarks | None) -> ReadingEngine:
@@ -128,6 +135,9 @@ class ReaderDoFn(ScopedDoFn[Worker], beam.DoFn):
                 yield TaggedOutput(TICKS, TICK)
             engines = self.scope.engines
             self._sessions.set(sum(engines[k].sessions for k in self._saved_at_s if k in engines))
+
+    def finish_bundle(self) -> None:
+        self._unexpected.inc(UNEXPECTED_ERRORS.take())
 
     def _engine(self, key: str, number: int, saved: SavedMarks | None) -> ReadingEngine | None:
         """The engine that stands where Beam's state stands; None: a newer run has taken over."""

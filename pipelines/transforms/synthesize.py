@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
+from connectors.interfaces.errors import PermanentError
+from pipelines.runtime.stored_clips import stored_clip
 from pipelines.runtime.worker import CallSite
 from pipelines.session.messages import ONLY_READ, UNVOICED
 from schemas.values import DeadLetter, Translation, VoicedTranslation
@@ -12,7 +14,7 @@ from schemas.values import DeadLetter, Translation, VoicedTranslation
 
 class SynthesizeTranslation:
     """A handler of ``AsyncDoFn``. Speech that ended too long ago, and all of a language without a
-    voice, is shown and not voiced."""
+    voice, is shown and not voiced. A clip that was stored before is not made again."""
 
     stage = "synthesize"
 
@@ -35,6 +37,12 @@ class SynthesizeTranslation:
         if not item.is_fixed and item.entry.is_older_than(voice_within_s, at.now_ms()):
             yield VoicedTranslation(replace(item, skipped="late"), None)
             return
+        if item.is_repeat:
+            stored = await stored_clip(at.connectors, item)
+            if stored is not None:
+                timeline = item.timeline.mark("synthesize", at.now_ms())
+                yield VoicedTranslation(replace(item, timeline=timeline), stored, is_stored=True)
+                return
         clip = await at.speculation.clip(item.entry, item.route.language, item.text)
         timeline = item.timeline.mark("synthesize", at.now_ms())
         yield VoicedTranslation(replace(item, timeline=timeline), clip)
@@ -42,9 +50,15 @@ class SynthesizeTranslation:
     def failed(
         self, item: Translation, error: Exception, at: CallSite
     ) -> Iterable[VoicedTranslation | DeadLetter]:
+        """What was told before, perhaps, is not told otherwise because store or voices are away: it
+        stays owed."""
         now_ms = at.now_ms()
         timeline = item.timeline.mark("synthesize", now_ms)
-        yield VoicedTranslation(replace(item, timeline=timeline, skipped="failed"), None)
+        if item.is_repeat and not isinstance(error, PermanentError):
+            entry, language = item.entry, item.route.language
+            at.loop.call(lambda: at.settled(entry.session_id, entry.number, language, False))
+        else:
+            yield VoicedTranslation(replace(item, timeline=timeline, skipped="failed"), None)
         yield DeadLetter(
             self.stage,
             type(error).__name__,

@@ -92,6 +92,7 @@ class TranscribeShards(ReaderDoFn):
 
     def finish_bundle(self) -> None:
         """What speculation costs when it is wrong is paid for: it is counted."""
+        super().finish_bundle()
         if self._shared is not None:
             self._without_stream.set(self._shared.waiting)
         news = self.scope.speculation.take_counts()

@@ -31,10 +31,17 @@ from pipelines.coders import StateCoder
 from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import claim_generation, emptied, wait_for_generation
 from pipelines.runtime.session_host import SessionHost
+from pipelines.runtime.supervision import UNEXPECTED_ERRORS
 from pipelines.runtime.worker import ServedPartition, Worker, WorkerSettings
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.records import Pane
-from pipelines.transforms.reader_step import SAVE_EVERY_S, TICKS, TickHold, had_all_at_ms
+from pipelines.transforms.reader_step import (
+    SAVE_EVERY_S,
+    TICKS,
+    TickHold,
+    had_all_at_ms,
+    unexpected_errors,
+)
 from pipelines.transforms.window_audio import WindowOptions
 from schemas.values import DeadLetter, Utterance
 
@@ -116,6 +123,7 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
         self._raw = raw
         self._metrics = StepMetrics("transcribe")
         self._superseded = Metrics.counter("transcribe", "superseded_records")
+        self._unexpected = unexpected_errors()
 
     def display_data(self) -> dict[str, Any]:
         return {
@@ -145,6 +153,9 @@ class TranscribePartition(ScopedDoFn[Worker], beam.DoFn):
             yield from self._taken(mine, pane)
         else:
             yield from self._ticked(key, pane.tick, timestamp.micros // 1000)
+
+    def finish_bundle(self) -> None:
+        self._unexpected.inc(UNEXPECTED_ERRORS.take())
 
     def _ticked(self, key: str, tick: int, tick_at_ms: int) -> Iterator[Any]:
         self.scope.loop.advance(tick_at_ms)

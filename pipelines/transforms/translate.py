@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from connectors.interfaces.errors import ConnectorError, RetryableError
+from connectors.interfaces.errors import ConnectorError, NoEntryError, RetryableError
 from pipelines.runtime.worker import CallSite
 from schemas.values import (
     DeadLetter,
@@ -15,6 +15,7 @@ from schemas.values import (
     RoutedUtterance,
     Timeline,
     Translation,
+    Utterance,
 )
 
 _SKIPPED = {EntryKind.GAP: "gap", EntryKind.FAILED: "failed"}
@@ -33,10 +34,9 @@ class TranslateUtterance:
     async def answers(
         self, item: RoutedUtterance, at: CallSite
     ) -> AsyncIterator[Translation | DeadLetter]:
-        entry, timeline = item.utterance.entry, item.utterance.timeline
         make = self._one if at.releases is None else self._released
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(make(entry, route, timeline, at)) for route in item.routes]
+            tasks = [group.create_task(make(item.utterance, route, at)) for route in item.routes]
             for done in asyncio.as_completed(tasks):
                 for answer in await done:
                     yield answer
@@ -49,12 +49,22 @@ class TranslateUtterance:
             yield from _failed(entry, route, timeline, error, at.now_ms())
 
     async def _one(
-        self, entry: LedgerEntry, route: Route, timeline: Timeline, at: CallSite
+        self, utterance: Utterance, route: Route, at: CallSite
     ) -> list[Translation | DeadLetter]:
+        entry, timeline = utterance.entry, utterance.timeline
         fixed = entry.outcome(route.language)
         if fixed is not None:
-            timeline = timeline.mark("translate", at.now_ms())
-            return [Translation(entry, route, fixed.text, timeline, fixed.skipped, is_fixed=True)]
+            return [
+                Translation(
+                    entry,
+                    route,
+                    fixed.text,
+                    timeline.mark("translate", at.now_ms()),
+                    fixed.skipped,
+                    is_fixed=True,
+                    is_repeat=utterance.is_repeat,
+                )
+            ]
         skipped = _SKIPPED.get(entry.kind)
         if skipped is not None:
             return [Translation(entry, route, "", timeline, skipped)]
@@ -67,16 +77,21 @@ class TranslateUtterance:
         return [Translation(entry, route, text, timeline.mark("translate", at.now_ms()))]
 
     async def _released(
-        self, entry: LedgerEntry, route: Route, timeline: Timeline, at: CallSite
+        self, utterance: Utterance, route: Route, at: CallSite
     ) -> list[Translation | DeadLetter]:
         """What the language's run makes of the utterance: a phrase to be voiced, a notice, or
         nothing that listeners are told under its number."""
         assert at.releases is not None
+        entry, timeline = utterance.entry, utterance.timeline
         session_id, number, language = entry.session_id, entry.number, route.language
         try:
             made = await at.releases.made(session_id, number, language)
         except RetryableError:
             at.settled(session_id, number, language, False)  # it is delivered again
+            return []
+        except NoEntryError:
+            # Its session was erased meanwhile: nobody is owed it.
+            at.settled(session_id, number, language, True, is_announced=False)
             return []
         timeline = timeline.mark("translate", at.now_ms())
         found: list[Translation | DeadLetter] = []
@@ -97,6 +112,7 @@ class TranslateUtterance:
                     outcome.skipped,
                     is_fixed=True,
                     phrase=made.phrase,
+                    is_repeat=utterance.is_repeat,
                 )
             )
         else:

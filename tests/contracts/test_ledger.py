@@ -13,7 +13,7 @@ from benchmarks.cost.ledger import UNIT_BYTES, stored_bytes
 from benchmarks.overhead.stand_ins import ShortLedger
 from connectors.amazon.clients import AwsClients
 from connectors.amazon.ledger import AmazonLedger, from_item, to_item
-from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.errors import NoEntryError
 from connectors.interfaces.ledger import Ledger
 from connectors.memory.ledger import MemoryLedger
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead, Release, Route
@@ -183,9 +183,9 @@ class LedgerContract(ABC):
 
     async def test_an_outcome_needs_an_entry(self, ledger: Ledger) -> None:
         await ledger.commit(entry(0))
-        with pytest.raises(PermanentError):
+        with pytest.raises(NoEntryError):
             await ledger.fix(SESSION, 7, SPANISH)
-        with pytest.raises(PermanentError):
+        with pytest.raises(NoEntryError):
             await ledger.fix("nobody-1", 0, SPANISH)
         assert await ledger.after(SESSION, -1) == (entry(0),)
         assert await ledger.after("nobody-1", -1) == ()
@@ -242,7 +242,7 @@ class TestMemoryLedger(LedgerContract):
         for number in range(4):
             await ledger.commit(entry(number))
         assert await ledger.after(SESSION, -1) == (entry(2), entry(3))
-        with pytest.raises(PermanentError):
+        with pytest.raises(NoEntryError):
             await ledger.fix(SESSION, 1, SPANISH)
 
 

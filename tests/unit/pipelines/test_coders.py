@@ -11,7 +11,7 @@ import pytest
 from apache_beam.coders import registry
 
 from pipelines.coders import VALUES, StateCoder, ValueCoder, register_coders
-from pipelines.log.shards import SavedMarks, ShardProgress
+from pipelines.log.shards import UNREADABLE_MARKS, SavedMarks, ShardProgress
 from pipelines.session.records import Pane, Place, ReadRecord
 from schemas.values import AudioChunk, DeadLetter, ListenerLanguages, Outcome, Timeline
 
@@ -89,6 +89,7 @@ def test_state_that_says_too_little_counts_as_none(
     """The positions table and the ledger say the rest; a job that fails at each bundle does not
     come so far."""
     assert StateCoder(SavedMarks).decode(encoded) is None
+    assert StateCoder(SavedMarks, UNREADABLE_MARKS).decode(encoded) == UNREADABLE_MARKS
     assert "kept state is not readable" in caplog.text
 
 
@@ -101,9 +102,10 @@ def test_coders_travel_and_are_found_by_type() -> None:
     register_coders()
     for value_type in VALUES:
         assert registry.get_coder(value_type) == ValueCoder(value_type)
-    for coder in (ValueCoder(Pane), StateCoder(SavedMarks)):
+    for coder in (ValueCoder(Pane), StateCoder(SavedMarks, UNREADABLE_MARKS)):
         again = pickle.loads(pickle.dumps(coder))  # noqa: S301 - our own bytes
         assert (type(again), again) == (type(coder), coder)
+    assert again.decode(b"") == UNREADABLE_MARKS
 
 
 def _is_required(field: Any) -> bool:

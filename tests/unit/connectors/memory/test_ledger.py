@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from connectors.interfaces.errors import PermanentError
+from connectors.interfaces.errors import NoEntryError
 from connectors.memory.ledger import MemoryLedger
 from schemas.values import EntryKind, FixedOutcome, LedgerEntry, LedgerHead
 
@@ -74,7 +74,7 @@ class Writers(RuleBasedStateMachine):
     def fix(self, number: int, writer: str, language: str, skipped: str | None) -> None:
         mine = FixedOutcome(language, f"call {self.calls} of {writer}", skipped, self.calls)
         if number not in self.entries:
-            with pytest.raises(PermanentError):
+            with pytest.raises(NoEntryError):
                 self.run(self.ledger.fix(SESSION, number, mine))
             return
         stands = self.run(self.ledger.fix(SESSION, number, mine))

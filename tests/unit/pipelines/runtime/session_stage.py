@@ -40,6 +40,7 @@ from schemas.values import (
     ControlKind,
     DeadLetter,
     EntryKind,
+    FixedOutcome,
     LedgerEntry,
     Utterance,
 )
@@ -118,6 +119,7 @@ class Stage:
             self.loop, self.connectors, self.speculation, warming, self.release, self.releases
         )
         self.settled: list[tuple[str, int, str, bool]] = []
+        self.unannounced: list[tuple[str, int, str]] = []
 
     @property
     def call_site(self) -> CallSite:
@@ -138,8 +140,11 @@ class Stage:
         /,
         *,
         is_announced: bool = True,
+        stands: FixedOutcome | None = None,
     ) -> None:
         self.settled.append((session_id, number, language, is_delivered))
+        if not is_announced:
+            self.unannounced.append((session_id, number, language))
 
     def listen(
         self, *languages: str, only_read: tuple[str, ...] = (), ahead: tuple[str, ...] = ()

@@ -287,3 +287,20 @@ def test_the_last_text_of_the_newest_utterances_is_what_was_said_last(
         show()
     newest = sorted(wanted)[-MOST_WAITING:]
     assert {n: shown.get(n, "") for n in newest} == {n: wanted[n] for n in newest}
+
+
+def test_a_bug_in_a_sink_costs_a_caption_and_logs_nothing_that_was_said(
+    talking: Talking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talking.ask("es")
+
+    async def broken(
+        _session: str, _language: str, message: dict[str, object], **_: object
+    ) -> None:
+        raise ValueError(str(message))
+
+    monkeypatch.setattr(talking.notifier, "notify", broken)
+    talking.run((0.0, talking.believe(0, "secret words")))
+    assert talking.captioner.lost == 1
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text

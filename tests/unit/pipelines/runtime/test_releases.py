@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.calls.policy import Policies
+from connectors.interfaces.errors import NoEntryError
 from connectors.memory.notifier import MemoryNotifier
 from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
 from pipelines.segmentation.step_segmenter import StepSegmenter
@@ -68,6 +69,29 @@ def test_the_first_words_are_told_while_the_sentence_is_spoken() -> None:
         heard.hear([chunk], CHUNK_MS)
     assert heard.told, "2.8 s into a sentence of 3.3 s"
     assert not any(entry.ends_sentence for entry in heard.stage.entries())
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.3], ids=["before the step asks", "after it asked"])
+def test_an_entry_that_is_gone_is_settled_and_not_translated_again(
+    delay_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = listening(UnsureTranslator(delay_s))
+
+    async def gone(*_: object) -> FixedOutcome:
+        raise NoEntryError("scripted: the session was deleted")
+
+    monkeypatch.setattr(heard.stage.ledger, "fix", gone)
+    play(heard, two_sentences())
+    numbers = [entry.number for entry in heard.stage.entries() if entry.routes]
+    assert len(numbers) > 5
+    assert heard.told == []
+    assert heard.stage.unannounced == [(SESSION, number, "es") for number in numbers]
+    assert all(is_delivered for *_, is_delivered in heard.stage.settled)
+    translator = heard.stage.connectors.translator
+    assert isinstance(translator, UnsureTranslator)
+    asked = len(translator.asked)
+    heard.wait(120_000)
+    assert len(translator.asked) == asked
 
 
 def test_phrases_are_of_three_words_at_least_but_at_a_sentences_end() -> None:

@@ -230,7 +230,7 @@ class Engine:
                     lambda _now, s=session, lang=language: s.delivered(entry.number, lang),
                 )
         if session is not None:
-            self.event(entry.session_id, lambda now: session.not_delivered(entry.number, now))
+            self.event(entry.session_id, lambda now: session.not_delivered(entry.number, now, None))
 
     def break_stream(self, session_id: str) -> None:
         session = self.sessions[session_id]

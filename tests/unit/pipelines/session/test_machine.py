@@ -53,13 +53,13 @@ def test_what_lies_after_the_head_is_delivered_first_and_nothing_else_is() -> No
 
 def test_an_outcome_that_could_not_be_told_is_tried_again_before_long() -> None:
     driver = Driver(entries=[entry_of(0)])
-    driver.event(lambda now: driver.session.not_delivered(0, now))
+    driver.event(lambda now: driver.session.not_delivered(0, now, None))
     driver.pass_s(DELIVER_AGAIN_S - 1)
     assert len(driver.of(do.Deliver)) == 1
     driver.pass_s(2)
     assert [each.utterance.entry.number for each in driver.of(do.Deliver)] == [0, 0]
     driver.event(lambda _now: driver.session.delivered(0, "es"))
-    driver.event(lambda now: driver.session.not_delivered(0, now))
+    driver.event(lambda now: driver.session.not_delivered(0, now, None))
     driver.pass_s(DELIVER_AGAIN_S + 1)
     assert len(driver.of(do.Deliver)) == 2, "delivered meanwhile"
 

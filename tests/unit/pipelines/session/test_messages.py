@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.runtime.stored_clips import TRANSCRIPT_METADATA_BYTES, metadata_text
 from pipelines.session.messages import skipped, translated_audio, translated_caption
-from pipelines.transforms.publish import TRANSCRIPT_METADATA_BYTES, metadata_text
 from schemas.values import (
     Clip,
     EntryKind,

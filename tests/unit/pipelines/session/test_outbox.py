@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import strategies as st
@@ -14,7 +15,13 @@ from pipelines.session.commands import Command, SaveHead
 from pipelines.session.coverage import Coverage
 from pipelines.session.deliveries import SUMMARISE_EVERY_S
 from pipelines.session.machine import Session
-from pipelines.session.outbox import Outbox, coverage_of, is_settled, owed
+from pipelines.session.outbox import (
+    DELIVER_AGAIN_S,
+    Outbox,
+    coverage_of,
+    is_settled,
+    owed,
+)
 from pipelines.session.records import Now
 from pipelines.session.takeover import SessionSettings, TakenOver
 from schemas.values import (
@@ -115,6 +122,53 @@ def test_what_is_delivered_twice_or_was_never_owed_changes_nothing() -> None:
     assert outbox.owed_entry(0) is None
     assert outbox.owed_entry(1) == entry(1, "es")
     assert outbox.owed_entry(7) is None
+
+
+# What could not be delivered ----------------------------------------------------------------------
+
+
+def test_each_time_an_entry_is_not_delivered_it_waits_longer() -> None:
+    outbox = filled(entry(0, "es", "ca"), entry(1, "es"))
+    now_s, waits = 0.0, list[float]()
+    for _ in range(6):
+        outbox.not_delivered(0, now_s)
+        outbox.not_delivered(0, now_s + 1)  # its other language
+        due_s = next(at_s for at_s in count(now_s + 1) if list(outbox.due_again(at_s)))
+        assert not list(outbox.due_again(due_s + 1_000)), "once, for both languages"
+        waits.append(due_s - now_s)
+        now_s = due_s
+    assert waits == [30, 60, 120, 240, 300, 300]
+    outbox.not_delivered(1, now_s)
+    assert list(outbox.due_again(now_s + DELIVER_AGAIN_S)) == [entry(1, "es")], "each by itself"
+
+
+def test_the_first_that_is_due_comes_first_however_late_it_was_noted() -> None:
+    outbox = filled(entry(0, "es"), entry(1, "es"))
+    outbox.not_delivered(0, 0)
+    assert list(outbox.due_again(30))
+    outbox.not_delivered(0, 30)  # due at 90
+    outbox.not_delivered(1, 31)
+    assert list(outbox.due_again(61)) == [entry(1, "es")]
+    assert list(outbox.due_again(90)) == [entry(0, "es")]
+
+
+def test_an_entry_is_tried_again_with_the_outcomes_that_stand_for_it() -> None:
+    outbox = filled(entry(0, "es", "ca"))
+    outcomes = FixedOutcome("ca", "així és", None, 1), FixedOutcome("es", "así es", "late", 2)
+    for outcome in reversed(outcomes):
+        outbox.not_delivered(0, 0, outcome)
+    assert list(outbox.due_again(30)) == [replace(entry(0, "es", "ca"), outcomes=outcomes)]
+    outbox.delivered(0, "es")
+    assert outbox.owed_entry(0) == replace(entry(0, "ca"), outcomes=outcomes)
+
+
+def test_what_is_not_owed_any_more_is_not_tried_again() -> None:
+    outbox = filled(entry(0, "es"))
+    outbox.not_delivered(0, 0)
+    outbox.delivered(0, "es")
+    outbox.not_delivered(0, 1)
+    outbox.not_delivered(7, 1)
+    assert not list(outbox.due_again(1_000))
 
 
 # The head -----------------------------------------------------------------------------------------
