@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,7 +66,7 @@ async def test_a_talk_comes_when_it_was_planned(stage: Stage, off_ms: int) -> No
     await speaker.get_by_text("Live", exact=True).wait_for()
     await expect(listener.locator("header .state")).to_have_text("Live")
     (session,) = [live.session_id for live in stage.gateway.gateway.live.all() if not live.ended]
-    await stage.until(partial(chunks, stage, session))
+    await stage.until(lambda: bool(chunks(stage, session)))
     spoken_ms = chunks(stage, session)[-1].captured_at_ms
     assert abs(spoken_ms - time.time() * 1000) < SLOW_MS  # by the gateway's clock
     await stage.until(lambda: bool(stage.gateway.gateway.hub.listeners(session, "es")))

@@ -40,6 +40,7 @@ const IN: OrganiserView = {
 };
 const EMPTY_ROOM: RoomView = {
   ...ROOM,
+  roomId: "calm-harbour-413",
   ...{ accessCode: null, mostListeners: null, locked: false, onStage: null, talks: [] },
   retentionDays: 0,
 };

@@ -22,7 +22,7 @@ export function Room({ room }: { readonly room: RoomView }) {
     });
   };
   return (
-    <section className="card room-card" aria-label={room.name}>
+    <section className="card room-card" aria-label={`${room.name} · ${room.roomId}`}>
       <div className={isPrinted ? "room-link printed" : "room-link"}>
         <QrCode text={link} label={text.text("organise.qr")} />
         <div>
