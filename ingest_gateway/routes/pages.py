@@ -98,10 +98,14 @@ def _served(file: _File, request: AnyRequest, cache: str) -> Response[bytes]:
         **_PAGE_HEADERS,
     }
     body = file.body
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if _takes_gzip(request):
         body = file.gzipped
         headers["content-encoding"] = "gzip"
     return Response(body, media_type=file.media_type, headers=headers)
+
+
+def _takes_gzip(request: AnyRequest) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def page(name: str, request: AnyRequest) -> Response[bytes]:
@@ -156,7 +160,8 @@ async def installable(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/offer")
-async def offer(gateway: ItsGateway) -> Response[bytes]:
+async def offer(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
+    """Every phone asks for it before its first caption: 17 KB, or 2 KB gzipped."""
     languages = offered(gateway.needs.languages)
     needs = gateway.needs
     targets = {one for each in languages.values() for one in each}
@@ -171,7 +176,11 @@ async def offer(gateway: ItsGateway) -> Response[bytes]:
         needs.sign_in,
     )
     body = msgspec.json.encode(found)
-    return Response(body, media_type=MediaType.JSON, headers={"cache-control": _ASK_EACH_TIME})
+    headers = {"cache-control": _ASK_EACH_TIME, "vary": "accept-encoding"}
+    if _takes_gzip(request):
+        body = gzip.compress(body, mtime=0)
+        headers["content-encoding"] = "gzip"
+    return Response(body, media_type=MediaType.JSON, headers=headers)
 
 
 def offered(languages: Languages) -> dict[str, tuple[str, ...]]:

@@ -27,7 +27,7 @@ def figure(page: Page, name: str) -> Any:
 
 
 def row(page: Page, table: str, name: str) -> Any:
-    return page.get_by_role("region", name=table).get_by_role("row").filter(has_text=name)
+    return page.get_by_role("group", name=table).get_by_role("row").filter(has_text=name)
 
 
 async def test_an_operator_sees_a_talk_go_by(stage: Stage) -> None:
@@ -92,7 +92,7 @@ async def test_a_gateway_that_is_away_is_said_and_what_was_known_stays(stage: St
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_page_has_no_serious_fault(stage: Stage, axe_source: str, size: str) -> None:
+async def test_the_page_has_no_fault(stage: Stage, axe_source: str, size: str) -> None:
     page = await stage.open("/operate", phone=SIZES[size])
     found = await looked_at(stage, page, f"operator-token-{size}", axe_source)
     await page.route("**/operations?*", busy_hour)

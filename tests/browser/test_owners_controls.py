@@ -76,3 +76,29 @@ async def test_a_new_link_leaves_the_old_one_behind(stage: Stage) -> None:
     fresh = await stage.open("/listen/" + after.rsplit("/", 1)[1])
     await choose_language(fresh, "Español")
     await end_talk(speaker)
+
+
+async def test_what_was_said_is_deleted_once_that_is_confirmed(
+    stage: Stage, axe_source: str
+) -> None:
+    speaker, session_id = await stage.speaking()
+    await end_talk(speaker)
+    assert await stage.gateway.tables.get(session_id) is not None
+    ask = speaker.get_by_role("button", name="Delete what was said …")
+    await ask.click()
+    dialog = speaker.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Backups keep table rows")
+    await stage.picture(speaker, "speaker-erase")
+    assert await faults(speaker, axe_source) == []
+    await dialog.get_by_role("button", name="Keep").click()
+    await expect(dialog).to_be_hidden()
+    assert await stage.gateway.tables.get(session_id) is not None
+    await ask.click()
+    await dialog.get_by_role("button", name="Delete", exact=True).click()
+    await speaker.get_by_text(f"What was said in {session_id} is deleted.").wait_for()
+    assert await stage.gateway.tables.get(session_id) is None
+    late = await stage.open(f"/listen/{session_id}")
+    await late.get_by_text(f"There is no talk called “{session_id}”").wait_for()
+    await speaker.get_by_role("button", name="Start speaking").click()  # another one
+    await speaker.get_by_text("Live", exact=True).wait_for()
+    await end_talk(speaker)

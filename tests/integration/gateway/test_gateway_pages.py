@@ -129,6 +129,18 @@ async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None
     }
 
 
+@pytest.mark.parametrize("accepts", ["gzip", "identity"])
+async def test_the_offer_is_small_for_who_can_unpack_it(start: Start, accepts: str) -> None:
+    gateway = await start()
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.get("/offer", headers={"accept-encoding": accepts})
+    is_packed = accepts == "gzip"
+    assert answer.headers.get("content-encoding") == ("gzip" if is_packed else None)
+    assert answer.headers["vary"] == "accept-encoding"
+    assert (int(answer.headers["content-length"]) < len(answer.content) / 2) == is_packed
+    assert "es" in answer.json()["names"]
+
+
 async def test_the_offer_says_where_people_sign_in(start: Start) -> None:
     gateway = await start(sign_in=SignIn("https://speakers.example", "pages"))
     async with httpx.AsyncClient(base_url=gateway.url) as http:

@@ -3,8 +3,7 @@
 import { StrictMode, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { ListenerContext, VisitContext } from "../listener/in_page";
-import "../listener/listener.css";
-import "../listener/dialogs.css";
+import "../listener/page.css";
 import type { ListenerNeeds } from "../listener/listener_needs";
 import { ListenerSession } from "../listener/listener_session";
 import { ListenerPage } from "../listener/ListenerPage";
@@ -14,19 +13,13 @@ import { OrganiserContext } from "../organiser/in_page";
 import { OrganiserApi } from "../organiser/organiser_api";
 import { OrganiserSession } from "../organiser/organiser_session";
 import { OrganiserPage } from "../organiser/OrganiserPage";
-import {
-  followInterface,
-  Interface,
-  InterfaceContext,
-  type Catalogue,
-  type CatalogueFiles,
-} from "../shared/i18n";
+import { followInterface, Interface, InterfaceContext } from "../shared/i18n";
 import { memoryOf } from "../shared/remembered";
 import * as pool from "../shared/sign_in";
+import type { Catalogue, CatalogueFiles } from "../shared/texts";
 import { SpeakerContext } from "../speaker/in_page";
 import { browserNeeds, SpeakerSession } from "../speaker/speaker_session";
 import { SpeakerPage } from "../speaker/SpeakerPage";
-import "../style.css";
 import { TrustPage } from "../trust/TrustPage";
 import { GalleryIndex } from "./GalleryIndex";
 import { linesOf, SAMPLE_TALKS } from "./sample_talk";

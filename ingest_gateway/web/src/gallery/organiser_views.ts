@@ -31,6 +31,7 @@ const ROOM: RoomView = {
   ],
 };
 const EVENT = { eventId: "kind-harbour-100", title: "Tides 2027", createdAt: 0 };
+const PLAN = { ...EVENT, clockAheadMs: 0 };
 const IN: OrganiserView = {
   account: "in",
   base: "https://talks.example",
@@ -39,6 +40,7 @@ const IN: OrganiserView = {
 };
 const EMPTY_ROOM: RoomView = {
   ...ROOM,
+  roomId: "calm-harbour-413",
   ...{ accessCode: null, mostListeners: null, locked: false, onStage: null, talks: [] },
   retentionDays: 0,
 };
@@ -48,9 +50,9 @@ export const ORGANISER_VIEWS: Readonly<Record<string, OrganiserView>> = {
   token: { account: "out" },
   "no-events": { ...IN, events: [] },
   events: IN,
-  "no-rooms": { ...IN, plan: { ...EVENT, rooms: [] } },
-  "no-talks": { ...IN, plan: { ...EVENT, rooms: [EMPTY_ROOM] } },
-  plan: { ...IN, plan: { ...EVENT, title: ENDLESS, rooms: [ROOM, EMPTY_ROOM] } },
+  "no-rooms": { ...IN, plan: { ...PLAN, rooms: [] } },
+  "no-talks": { ...IN, plan: { ...PLAN, rooms: [EMPTY_ROOM] } },
+  plan: { ...IN, plan: { ...PLAN, title: ENDLESS, rooms: [ROOM, EMPTY_ROOM] } },
   erased: { ...IN, done: { id: "organise.erased", values: { objects: 12, rows: 340 } } },
   unreachable: { ...IN, problem: { id: "organise.unreachable" } },
   refused: { ...IN, problem: { id: "organise.refused", values: { reason: ENDLESS } } },

@@ -25,7 +25,9 @@ const ROOM = {
   sessionId: null,
   talk: null,
   next: { ...TALK_IN_ROOM, title: "Tides & <b>currents</b>" },
+  clockAheadMs: 0,
 } as const;
+const SOON_MS = 25 * 60_000;
 const IN_ROOM = { ...LOCAL, sessionId: null, room: ROOM };
 
 export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
@@ -87,6 +89,13 @@ export const LISTENER_VIEWS: Readonly<Record<string, ListenerView>> = {
   "no-sound": () => ({ ...IN_TALK, hasNoSound: true, problem: { id: "sound.none" } }),
   "long-name": () => ({ ...IN_TALK, sessionId: ENDLESS }),
   "room-waiting": () => ({ ...IN_ROOM, phase: "waiting", lines: [], partial: null }),
+  "room-soon": () => ({
+    ...IN_ROOM,
+    phase: "waiting",
+    lines: [],
+    partial: null,
+    room: { ...ROOM, next: { ...ROOM.next, plannedAt: Date.now() + SOON_MS } },
+  }),
   "room-next": () => ({ ...IN_ROOM, phase: "over", state: "ended", partial: null }),
   "room-live": () => ({ ...IN_TALK, room: { ...ROOM, state: "live", talk: TALK_IN_ROOM } }),
   "room-begins": () => ({
@@ -185,6 +194,7 @@ export const SPEAKER_VIEWS: Readonly<Record<string, SpeakerView>> = {
       eventTitle: "Tides 2027",
       listenerLink: "/room/calm-harbour-412#Hi2oEiOSH08zSeAJ-tE8hg",
       retentionDays: 7,
+      clockAheadMs: 0,
     },
   },
   refused: { phase: "ready", problem: { id: "microphone.refused" }, needsToken: true },
@@ -204,6 +214,7 @@ export const SPEAKER_VIEWS: Readonly<Record<string, SpeakerView>> = {
   losing: { ...TALK, connected: false, unsavedMs: 30_000, lostMs: 5000 },
   "not-heard": { ...TALK, cannotHear: 3 },
   held: { ...TALK, problem: { id: "microphone.held" } },
-  ended: { phase: "over", sessionId: SESSION, savedMs: 61_000 },
+  ended: { phase: "over", sessionId: SESSION, savedMs: 61_000, erasure: "possible" },
+  erased: { phase: "over", sessionId: SESSION, savedMs: 61_000, erasure: "done" },
   taken: { phase: "over", sessionId: SESSION, problem: { id: "problem.takenOver" } },
 };

@@ -5,10 +5,12 @@ import { useListener } from "./in_page";
 interface Props {
   readonly chosen: string | null;
   readonly onChoose: (tag: string) => void;
+  /** Of its groups: one below that of what stands around it. */
+  readonly heading: "h2" | "h3";
 }
 
 /** Languages in their own script, the likeliest first. */
-export function LanguageList({ chosen, onChoose }: Props) {
+export function LanguageList({ chosen, onChoose, heading: Heading }: Props) {
   const text = useText();
   const likely = useListener((state) => state.likely);
   const others = useListener((state) => state.others);
@@ -35,9 +37,9 @@ export function LanguageList({ chosen, onChoose }: Props) {
   if (likely.length === 0) return group(others);
   return (
     <>
-      <h3>{text.text("sheet.likely")}</h3>
+      <Heading className="group">{text.text("sheet.likely")}</Heading>
       {group(likely)}
-      {others.length > 0 && <h3>{text.text("sheet.others")}</h3>}
+      {others.length > 0 && <Heading className="group">{text.text("sheet.others")}</Heading>}
       {others.length > 0 && group(others)}
     </>
   );

@@ -27,6 +27,7 @@ export function LanguageSheet() {
         {mode !== "captions" && <p className="quiet">{text.text("sheet.headphones")}</p>}
         <LanguageList
           chosen={null}
+          heading="h2"
           onChoose={(tag) => {
             session.choose(tag);
           }}

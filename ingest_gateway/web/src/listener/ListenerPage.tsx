@@ -92,6 +92,7 @@ function Inside() {
         <h2 id="languages-title">{text.text("sheet.title")}</h2>
         <LanguageList
           chosen={language}
+          heading="h3"
           onChoose={(tag) => {
             languages.current?.close();
             session.changeLanguage(tag);

@@ -1,4 +1,5 @@
 import { useText } from "../shared/i18n";
+import { PlannedTime } from "../shared/PlannedTime";
 import { useListener } from "./in_page";
 
 /** What a room's listener waits for; nothing while a talk is heard. */
@@ -25,7 +26,9 @@ export function RoomNotice() {
           <p>
             {coming.speaker !== "" && <bdi>{coming.speaker}</bdi>}
             {coming.speaker !== "" && coming.plannedAt !== null && " · "}
-            {coming.plannedAt !== null && <time>{text.moment(coming.plannedAt)}</time>}
+            {coming.plannedAt !== null && (
+              <PlannedTime atMs={coming.plannedAt} clockAheadMs={room.clockAheadMs} />
+            )}
           </p>
         </>
       )}

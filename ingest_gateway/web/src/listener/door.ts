@@ -1,6 +1,8 @@
 // What a room's link leads to, asked before anybody listens.
 import type { TalkState } from "../protocol/messages";
+import { clockAheadMs } from "../shared/server_clock";
 import type { SecretPlace } from "../shared/session_link";
+import { withSpoken } from "./offer";
 
 interface Door {
   readonly roomId: string;
@@ -17,6 +19,8 @@ export type FoundDoor =
       readonly door: Door;
       /** In which the room's talks can be heard. */
       readonly languages: readonly string[];
+      /** The gateway's clock, against this device's. */
+      readonly clockAheadMs: number;
     }
   /** `wasWrong`: a code was given. */
   | { readonly kind: "code"; readonly wasWrong: boolean }
@@ -37,20 +41,25 @@ export async function fetchDoor(place: SecretPlace, code: string | null): Promis
     if (!answer.ok || !offer.ok) return { kind: "unreachable" };
     const door = (await answer.json()) as Door;
     const all = (await offer.json()) as { languages: Record<string, readonly string[]> };
-    return { kind: "found", door, languages: languagesOf(door, all.languages) };
+    return {
+      kind: "found",
+      door,
+      languages: languagesOf(door, all.languages),
+      clockAheadMs: clockAheadMs(answer),
+    };
   } catch {
     return { kind: "unreachable" };
   }
 }
 
 /** A room that names no languages is offered in all that its next talk can be heard in; before
- * there is one, in all that there are. */
+ * there is one, in all that there are. What is said can be read in any case. */
 function languagesOf(
   door: Door,
   offered: Readonly<Record<string, readonly string[]>>,
 ): readonly string[] {
-  if (door.languages.length > 0) return door.languages;
   const source = (door.state.talk ?? door.state.next)?.language;
   const own = source === undefined ? undefined : offered[source];
+  if (door.languages.length > 0) return withSpoken(door.languages, source, own ?? []);
   return own ?? [...new Set(Object.values(offered).flat())].sort();
 }

@@ -36,8 +36,14 @@ export async function findSession(sessionId: string, key: string | null): Promis
   }
 }
 
-function withSpoken(own: readonly string[], spoken: string, all: readonly string[]) {
-  return all.includes(spoken) && !own.includes(spoken) ? [...own, spoken] : own;
+/** `own` with the language that is spoken, where it can be read. */
+export function withSpoken(
+  own: readonly string[],
+  spoken: string | undefined,
+  all: readonly string[],
+): readonly string[] {
+  const isMissing = spoken !== undefined && all.includes(spoken) && !own.includes(spoken);
+  return isMissing ? [...own, spoken] : own;
 }
 
 /** A session that names no languages is offered in all that there is a way to; what is said can be

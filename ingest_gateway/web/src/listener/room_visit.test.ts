@@ -30,7 +30,12 @@ let visit: RoomVisit;
 
 function door(state: TalkState = WAITING): FoundDoor {
   const place = { roomId: "calm-1", eventTitle: "School", name: "Hall", languages: [] };
-  return { kind: "found", door: { ...place, retentionDays: 1, state }, languages: ["es", "en"] };
+  return {
+    kind: "found",
+    door: { ...place, retentionDays: 1, state },
+    languages: ["es", "en"],
+    clockAheadMs: 0,
+  };
 }
 
 function tell(message: ServerMessage | TalkState): void {

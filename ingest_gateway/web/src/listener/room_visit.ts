@@ -103,6 +103,7 @@ export class RoomVisit {
         const room: RoomPlace = {
           ...{ roomId, name, eventTitle, retentionDays, sessionId, talk, next },
           state: state.state,
+          clockAheadMs: found.clockAheadMs,
         };
         session.store.setState({ room, needsCode: false, key: this.place.key });
         this.line ??= this.needs.openLine(this.lineEvents);

@@ -21,6 +21,8 @@ export interface RoomPlace {
   readonly name: string;
   readonly eventTitle: string;
   readonly retentionDays: number;
+  /** The gateway's clock, which planned times are of, against this device's. */
+  readonly clockAheadMs: number;
   readonly state: TalkPhase;
   readonly sessionId: string | null;
   readonly talk: TalkView | null;

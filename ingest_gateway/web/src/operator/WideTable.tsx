@@ -9,7 +9,7 @@ interface Props {
 /** A table that may be wider than the page: it scrolls by itself, also with the keyboard. */
 export function WideTable({ label, headings, children }: Props) {
   return (
-    <div className="scrolled" role="region" aria-label={label} tabIndex={0}>
+    <div className="scrolled" role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>

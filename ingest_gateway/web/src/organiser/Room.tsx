@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useText, type MessageId } from "../shared/i18n";
 import { nativeName } from "../shared/language_table";
+import { PlannedTime } from "../shared/PlannedTime";
 import { QrCode } from "../shared/QrCode";
 import { EraseButton } from "./EraseButton";
 import { useOrganiser, useSession } from "./in_page";
@@ -21,7 +22,7 @@ export function Room({ room }: { readonly room: RoomView }) {
     });
   };
   return (
-    <section className="card room-card" aria-label={room.name}>
+    <section className="card room-card" aria-label={`${room.name} · ${room.roomId}`}>
       <div className={isPrinted ? "room-link printed" : "room-link"}>
         <QrCode text={link} label={text.text("organise.qr")} />
         <div>
@@ -66,6 +67,7 @@ function Talk({ talk, isOnStage }: { readonly talk: TalkView; readonly isOnStage
   const text = useText();
   const session = useSession();
   const base = useOrganiser((state) => state.base);
+  const clockAheadMs = useOrganiser((state) => state.plan?.clockAheadMs ?? 0);
   return (
     <li>
       <p className="title">
@@ -82,7 +84,7 @@ function Talk({ talk, isOnStage }: { readonly talk: TalkView; readonly isOnStage
         {talk.plannedAt !== null && (
           <>
             {" · "}
-            <time>{text.moment(talk.plannedAt)}</time>
+            <PlannedTime atMs={talk.plannedAt} clockAheadMs={clockAheadMs} />
           </>
         )}
         {talk.endedAt !== null && <span> · {text.text("organise.over")}</span>}

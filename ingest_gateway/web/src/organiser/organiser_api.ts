@@ -1,5 +1,12 @@
 // What an organiser asks of the gateway.
-import { asked, fetchOffer, fetchToken, RefusedError, type Offer } from "../speaker/account";
+import {
+  asked,
+  askedByClock,
+  fetchOffer,
+  fetchToken,
+  RefusedError,
+  type Offer,
+} from "../speaker/account";
 
 export interface EventView {
   readonly eventId: string;
@@ -36,6 +43,8 @@ export interface EventPlan {
   readonly eventId: string;
   readonly title: string;
   readonly rooms: readonly RoomView[];
+  /** The gateway's clock, which planned times are of, against this device's. */
+  readonly clockAheadMs: number;
 }
 
 export interface RoomWish {
@@ -68,8 +77,9 @@ export class OrganiserApi {
     return this.call("GET", "/events");
   }
 
-  plan(eventId: string): Promise<EventPlan> {
-    return this.call("GET", `/events/${encodeURIComponent(eventId)}`);
+  async plan(eventId: string): Promise<EventPlan> {
+    const path = `/events/${encodeURIComponent(eventId)}`;
+    return askedByClock<Omit<EventPlan, "clockAheadMs">>(path, await this.wish("GET"));
   }
 
   createEvent(title: string): Promise<EventView> {
@@ -99,11 +109,15 @@ export class OrganiserApi {
   }
 
   private async call<T>(method: string, path: string, body?: object): Promise<T> {
+    return asked<T>(path, await this.wish(method, body));
+  }
+
+  private async wish(method: string, body?: object): Promise<RequestInit> {
     const headers = {
       authorization: `Bearer ${await this.token()}`,
       "content-type": "application/json",
     };
     const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    return asked<T>(path, { method, headers, ...sent });
+    return { method, headers, ...sent };
   }
 }

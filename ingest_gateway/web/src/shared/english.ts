@@ -5,8 +5,8 @@ import speaker from "../locales/speaker/en.json";
 import trust from "../locales/trust/en.json";
 import { Translator } from "./i18n";
 
-export const ENGLISH = new Translator(
-  "en",
-  { ...shared.messages, ...listener.messages, ...speaker.messages, ...trust.messages },
-  true,
-);
+export const ENGLISH = new Translator({
+  tag: "en",
+  messages: { ...shared.messages, ...listener.messages, ...speaker.messages, ...trust.messages },
+  isReviewed: true,
+});

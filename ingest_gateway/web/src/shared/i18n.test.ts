@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
-import { Interface, type Catalogue } from "./i18n";
+import { Interface } from "./i18n";
 import { memoryOf } from "./remembered";
+import type { Catalogue } from "./texts";
 
 const FILES = import.meta.glob<Catalogue>("../locales/{shared,listener}/*.json", {
   import: "default",
@@ -30,6 +31,28 @@ it("counts as a language does", async () => {
 it("writes numbers as a language does", async () => {
   const german = await texts(["de"]);
   expect([german.seconds(1.55, 1), german.percent(0.5)]).toEqual(["1,6 Sek.", "50\u00a0%"]);
+});
+
+const TEN = new Date(2027, 6, 1, 10).getTime();
+const HOUR_MS = 3600_000;
+
+it("names the day where it is another one", async () => {
+  const german = await texts(["de"]);
+  expect(german.moment(TEN, TEN - HOUR_MS)).toBe("10:00");
+  expect(german.moment(TEN, TEN - 24 * HOUR_MS)).toBe("01.07.2027, 10:00");
+});
+
+it.each([
+  ["en", TEN - 60_000, "in 1 minute"],
+  ["en", TEN - 59_000, "in 1 minute"],
+  ["en", TEN - 5 * HOUR_MS, "in 5 hours"],
+  ["ja", TEN - 25 * 60_000, "25 分後"],
+  ["ar", TEN - 3 * 60_000, "خلال 3 دقائق"],
+  ["en", TEN - 29_000, null],
+  ["en", TEN, null],
+  ["en", TEN - 13 * HOUR_MS, null],
+])("says in %s how soon something is", async (tag, nowMs, words) => {
+  expect((await texts([tag])).until(TEN, nowMs)).toBe(words);
 });
 
 it("tells which texts nobody has reviewed", async () => {

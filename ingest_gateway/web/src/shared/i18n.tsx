@@ -6,18 +6,25 @@ import type organiserTexts from "../locales/organiser/en.json";
 import type sharedTexts from "../locales/shared/en.json";
 import type speakerTexts from "../locales/speaker/en.json";
 import type trustTexts from "../locales/trust/en.json";
-import { lookup } from "./language_range";
 import { directionOf } from "./language_table";
 import type { Memory } from "./remembered";
+import {
+  fetchFirstTexts,
+  fetchTexts,
+  tagsOf,
+  type Catalogue,
+  type CatalogueFiles,
+  type Texts,
+} from "./texts";
 
-type Texts = (
+type AllTexts = (
   | typeof listenerTexts
   | typeof organiserTexts
   | typeof sharedTexts
   | typeof speakerTexts
   | typeof trustTexts
 )["messages"];
-export type MessageId = Texts extends infer T ? (T extends T ? keyof T : never) : never;
+export type MessageId = AllTexts extends infer T ? (T extends T ? keyof T : never) : never;
 export type Values = Readonly<Record<string, string | number>>;
 
 /** A text that is not written yet: it follows the page's language. */
@@ -26,22 +33,21 @@ export interface Words {
   readonly values?: Values;
 }
 
-/** As the build compiles it (`catalogues.ts`): plain texts, and parsed messages. */
-export interface Catalogue {
-  readonly status: string;
-  readonly messages: Readonly<Record<string, string | object>>;
-}
+const SOON_MINUTES = 12 * 60;
 
 /** Texts of one language. */
 export class Translator {
+  readonly tag: string;
+  /** A person who speaks the language has read the catalogue. */
+  readonly isReviewed: boolean;
+  private readonly messages: Catalogue["messages"];
   private readonly formats = new Map<string, IntlMessageFormat>();
 
-  /** `isReviewed`: a person who speaks the language has read the catalogue. */
-  constructor(
-    readonly tag: string,
-    private readonly messages: Catalogue["messages"],
-    readonly isReviewed: boolean,
-  ) {}
+  constructor({ tag, messages, isReviewed }: Texts) {
+    this.tag = tag;
+    this.messages = messages;
+    this.isReviewed = isReviewed;
+  }
 
   get direction() {
     return directionOf(this.tag);
@@ -75,11 +81,20 @@ export class Translator {
     }).format(seconds);
   }
 
-  /** A time of day, and the day where it is not today. */
+  /** A time of day, and the day where it is not today; `nowMs`: by the clock that `atMs` is of. */
   moment(atMs: number, nowMs = Date.now()): string {
     const isToday = new Date(atMs).toDateString() === new Date(nowMs).toDateString();
     const day = isToday ? {} : ({ dateStyle: "medium" } as const);
     return new Intl.DateTimeFormat(this.tag, { timeStyle: "short", ...day }).format(atMs);
+  }
+
+  /** As `in 25 minutes`; null: it is past, or too far off to count. */
+  until(atMs: number, nowMs: number): string | null {
+    const minutes = Math.round((atMs - nowMs) / 60_000);
+    if (minutes < 1 || minutes > SOON_MINUTES) return null;
+    const format = new Intl.RelativeTimeFormat(this.tag);
+    if (minutes < 100) return format.format(minutes, "minute");
+    return format.format(Math.round(minutes / 60), "hour");
   }
 
   percent(share: number): string {
@@ -87,20 +102,19 @@ export class Translator {
   }
 }
 
-/** Catalogue files by path, as `import.meta.glob` gives them; a tag's files become one catalogue. */
-export type CatalogueFiles = Readonly<Record<string, () => Promise<Catalogue>>>;
-
 /** The language that a page's texts are in. */
 export class Interface {
   readonly store: StoreApi<{ readonly translator: Translator }>;
+  readonly tags: readonly string[];
 
-  private constructor(
+  /** `texts`: of the language to begin with. */
+  constructor(
     private readonly files: CatalogueFiles,
-    readonly tags: readonly string[],
     private readonly memory: Memory,
-    translator: Translator,
+    texts: Texts,
   ) {
-    this.store = createStore(() => ({ translator }));
+    this.tags = tagsOf(files);
+    this.store = createStore(() => ({ translator: new Translator(texts) }));
   }
 
   /** In the language that was chosen last, else the one that the browser is likeliest set to. */
@@ -109,37 +123,13 @@ export class Interface {
     memory: Memory,
     preferred: readonly string[],
   ): Promise<Interface> {
-    const tags = tagsOf(files);
-    const chosen = memory.get("interfaceLanguage");
-    const ranges = chosen === null ? preferred : [chosen, ...preferred];
-    const translator = await load(files, lookup(ranges, tags, "en"));
-    return new Interface(files, tags, memory, translator);
+    return new Interface(files, memory, await fetchFirstTexts(files, memory, preferred));
   }
 
   async choose(tag: string): Promise<void> {
     this.memory.set("interfaceLanguage", tag);
-    this.store.setState({ translator: await load(this.files, tag) });
+    this.store.setState({ translator: new Translator(await fetchTexts(this.files, tag)) });
   }
-}
-
-/** The tags that every folder has a file for. */
-function tagsOf(files: CatalogueFiles): readonly string[] {
-  const folders = new Map<string, Set<string>>();
-  for (const path of Object.keys(files)) {
-    const [folder = "", name = ""] = path.split("/").slice(-2);
-    const tags = folders.get(folder) ?? new Set();
-    folders.set(folder, tags.add(name.replace(/\.json$/, "")));
-  }
-  const [first = new Set<string>(), ...others] = folders.values();
-  return [...first].filter((tag) => others.every((tags) => tags.has(tag))).sort();
-}
-
-async function load(files: CatalogueFiles, tag: string): Promise<Translator> {
-  const own = Object.entries(files).filter(([path]) => path.endsWith(`/${tag}.json`));
-  const catalogues = await Promise.all(own.map(([, file]) => file()));
-  const messages = Object.assign({}, ...catalogues.map((one) => one.messages)) as object;
-  const isReviewed = catalogues.every((one) => one.status === "reviewed");
-  return new Translator(tag, messages as Catalogue["messages"], isReviewed);
 }
 
 export const InterfaceContext = createContext<Interface | null>(null);

@@ -3,6 +3,8 @@ import { useState } from "react";
 import { useText, type MessageId, type Words } from "../shared/i18n";
 import { InterfaceChoice } from "../shared/InterfaceChoice";
 import { directionOf, nativeName } from "../shared/language_table";
+import { PlannedTime } from "../shared/PlannedTime";
+import { Kept } from "./Kept";
 import { Invitation } from "./Invitation";
 import { LevelMeter } from "./LevelMeter";
 import { OwnerPanel } from "./OwnerPanel";
@@ -61,7 +63,7 @@ function OwnTalk() {
         {sheet.plannedAt !== null && (
           <>
             {" · "}
-            <time>{text.moment(sheet.plannedAt)}</time>
+            <PlannedTime atMs={sheet.plannedAt} clockAheadMs={sheet.clockAheadMs} />
           </>
         )}
       </p>
@@ -81,12 +83,7 @@ function Preparing() {
     <section className="card" aria-labelledby="prepare">
       <h2 id="prepare">{text.text(heading(state.phase, state.problem))}</h2>
       {state.phase === "over" && state.sessionId !== null && (
-        <p>
-          {text.text("prepare.stored", {
-            name: state.sessionId,
-            seconds: Math.round(state.savedMs / 1000),
-          })}
-        </p>
+        <Kept name={state.sessionId} savedMs={state.savedMs} erasure={state.erasure} />
       )}
       {state.resumable !== null && (
         <p>

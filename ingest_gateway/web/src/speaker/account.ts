@@ -1,4 +1,5 @@
 // What the speaker page asks over HTTP: a token and a session.
+import { clockAheadMs } from "../shared/server_clock";
 import type { SecretPlace } from "../shared/session_link";
 import type { SignIn } from "../shared/sign_in";
 
@@ -25,19 +26,37 @@ export class RefusedError extends Error {
   }
 }
 
-export async function asked<T>(path: string, init?: RequestInit): Promise<T> {
+/** `onAnswer`: is given the answer itself, before it is read. */
+export async function asked<T>(
+  path: string,
+  init?: RequestInit,
+  onAnswer?: (answer: Response) => void,
+): Promise<T> {
   let answer: Response;
   try {
     answer = await fetch(path, init);
   } catch {
     throw new RefusedError("UNREACHABLE", "The gateway does not answer. Is the network up?");
   }
+  onAnswer?.(answer);
   const fields = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
   if (answer.ok) return fields as T;
   throw new RefusedError(
     fields.code ?? `HTTP_${String(answer.status)}`,
     fields.message ?? `The gateway answered with ${String(answer.status)}.`,
   );
+}
+
+/** What tells planned times, with how far the clock that they are of is ahead of this device's. */
+export async function askedByClock<T>(
+  path: string,
+  init: RequestInit,
+): Promise<T & { clockAheadMs: number }> {
+  let aheadMs = 0;
+  const fields = await asked<T>(path, init, (answer) => {
+    aheadMs = clockAheadMs(answer);
+  });
+  return { ...fields, clockAheadMs: aheadMs };
 }
 
 function posted(body: object, token?: string): RequestInit {
@@ -80,6 +99,12 @@ export function createSession(sourceLanguage: string, token: string): Promise<Cr
 export async function endSession(sessionId: string, token: string): Promise<void> {
   const headers = { authorization: `Bearer ${token}` };
   await asked(`/sessions/${encodeURIComponent(sessionId)}`, { method: "DELETE", headers });
+}
+
+/** Delete all that is kept of it; it ends, if it goes on. */
+export async function eraseSession(sessionId: string, token: string): Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  await asked(`${sessionPath(sessionId)}/data`, { method: "DELETE", headers });
 }
 
 /** Who may listen to a session, and to how much, as its owner sees it. */
@@ -169,6 +194,8 @@ export interface TalkSheet {
   /** Path and secret of the room. */
   readonly listenerLink: string;
   readonly retentionDays: number;
+  /** The gateway's clock, which planned times are of, against this device's. */
+  readonly clockAheadMs: number;
 }
 
 /** What stands for a token where a speaker has a talk's link. */
@@ -179,7 +206,9 @@ export function linkToken(place: SecretPlace): string {
 /** Throws RefusedError. */
 export function fetchTalk(place: SecretPlace): Promise<TalkSheet> {
   const headers = { authorization: `Bearer ${linkToken(place)}` };
-  return asked<TalkSheet>(`/talks/${encodeURIComponent(place.id)}`, { headers });
+  return askedByClock<Omit<TalkSheet, "clockAheadMs">>(`/talks/${encodeURIComponent(place.id)}`, {
+    headers,
+  });
 }
 
 /** The session to speak into. Throws RefusedError: STAGE_TAKEN, TALK_OVER. */

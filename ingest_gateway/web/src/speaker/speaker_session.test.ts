@@ -104,6 +104,10 @@ function needs(): SpeakerNeeds {
         done.push(`create ${source} ${token}`);
         return Promise.resolve({ sessionId: "joyful-1", listeningKey: KEY });
       },
+      eraseSession: (id, token) => {
+        done.push(`erase ${id} ${token}`);
+        return Promise.resolve();
+      },
       isGoingOn: (id) => Promise.resolve(id === "joyful-1"),
     },
     pool: {
@@ -225,6 +229,9 @@ it("ends behind the last words, and is over when the gateway says so", async () 
   expect([session.isSpeaking, left]).toEqual([false, null]);
   vi.advanceTimersByTime(60_000);
   expect(done.at(-1)).toBe("close"); // nobody asks any more
+  await session.ended.erase();
+  expect(done.at(-1)).toBe("erase joyful-1 given");
+  expect(state()).toMatchObject({ phase: "over", erasure: "done" });
 });
 
 it("tells who was taken over", async () => {

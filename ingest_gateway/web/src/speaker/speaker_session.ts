@@ -5,6 +5,7 @@ import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
 import { listenerLink, talkOfAddress, type SecretPlace } from "../shared/session_link";
 import * as pool from "../shared/sign_in";
 import * as account from "./account";
+import { EndedTalk, type EraserAccount } from "./ended_talk";
 import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
 import { OwnerControls, type OwnerAccount } from "./owner_controls";
 import { inWords, refusalInWords } from "./refusal_in_words";
@@ -30,6 +31,7 @@ export interface SpeakerNeeds {
   readonly openSocketLink: typeof openSocketLink;
   readonly openWhipLink: typeof openWhipLink;
   readonly account: OwnerAccount &
+    EraserAccount &
     Pick<
       typeof account,
       "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn" | "fetchTalk" | "takeStage"
@@ -75,6 +77,7 @@ interface Talk {
 export class SpeakerSession {
   readonly store;
   readonly owner: OwnerControls;
+  readonly ended: EndedTalk;
   private talk: Talk | null = null;
   private publicUrl: string | null = null;
   private binaryFrames = true;
@@ -91,6 +94,7 @@ export class SpeakerSession {
         needs.openTalk.keep(talk);
       },
     });
+    this.ended = new EndedTalk(this.store, needs.account, (token) => this.currentToken(token));
   }
 
   get isSpeaking(): boolean {
@@ -323,12 +327,14 @@ export class SpeakerSession {
     const over = this.talk;
     this.talk = null;
     if (over === null) return;
+    const ended = this.needs.openTalk.kept();
     this.needs.openTalk.keep(null);
     clearInterval(over.asking);
     over.link.close();
     void over.microphone?.stop();
     letSleep(over.wakeLock);
     this.set({ phase: "over", problem });
+    this.ended.keep(ended);
   }
 
   private listenTo(deviceId: string): Promise<Microphone> {

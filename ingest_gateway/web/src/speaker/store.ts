@@ -33,6 +33,9 @@ export interface SpeakerState extends TalkReport {
   readonly account: "signed in" | "signed out" | null;
   /** Tokens are not given to everybody here: ask for one. */
   readonly needsToken: boolean;
+  /** Whether what was said in the talk that is over can be deleted here: of a room's talk, its
+   * organiser does that. */
+  readonly erasure: "not here" | "possible" | "under way" | "done";
   /** A talk of this tab that was left open when the page was loaded anew. */
   readonly resumable: string | null;
   readonly problem: Words | null;
@@ -64,11 +67,12 @@ export const NO_TALK = {
   sessionId: null,
   link: null,
   problem: null,
+  erasure: "not here",
   rules: null,
   present: [],
   ruled: null,
   ownLines: [],
-};
+} as const satisfies Partial<SpeakerState>;
 const OWN_LINES = 30;
 
 /** A page that has not been used yet, with what its person chose before. */

@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { followInterface, Interface, InterfaceContext, type Catalogue } from "../shared/i18n";
+import { followInterface, Interface, InterfaceContext } from "../shared/i18n";
+import type { Catalogue } from "../shared/texts";
 import { BROWSER_MEMORY } from "../shared/remembered";
 import "../style.css";
 import { TrustPage } from "./TrustPage";

@@ -1,36 +1,37 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { followInterface, Interface, InterfaceContext, type Catalogue } from "../shared/i18n";
-import { BROWSER_MEMORY } from "../shared/remembered";
-import "../style.css";
 import type { LineEvents } from "../protocol/line";
+import { followInterface, Interface, InterfaceContext } from "../shared/i18n";
+import { BROWSER_MEMORY } from "../shared/remembered";
 import { roomOfAddress } from "../shared/session_link";
+import type { CatalogueFiles } from "../shared/texts";
+import { afterAhead, type AskedAhead } from "./asked_ahead";
 import { fetchDoor } from "./door";
 import { followPage, ListenerContext, VisitContext } from "./in_page";
-import "./listener.css";
-import "./dialogs.css";
 import { browserNeeds } from "./listener_needs";
 import { ListenerSession } from "./listener_session";
 import { ListenerPage } from "./ListenerPage";
+import { findSession } from "./offer";
 import { RoomVisit } from "./room_visit";
 
-const CATALOGUES = import.meta.glob<Catalogue>("../locales/{shared,listener}/*.json", {
-  import: "default",
-});
-
-async function begin(page: HTMLElement): Promise<void> {
-  const needs = browserNeeds();
+/** `files`: of the texts, for other languages than the first. */
+export function showPage(page: HTMLElement, files: CatalogueFiles, asked: AskedAhead): void {
+  const needs = { ...browserNeeds(), findSession: afterAhead(asked.session, findSession) };
   const place = roomOfAddress(location.pathname, location.hash);
   const visit =
-    place && new RoomVisit(place, { fetchDoor, openLine: (events) => needs.openLine(events) });
+    place &&
+    new RoomVisit(place, {
+      fetchDoor: afterAhead(asked.door, fetchDoor),
+      openLine: (events) => needs.openLine(events),
+    });
   const openLine = (events: LineEvents) => (visit ?? needs).openLine(events);
   const showAddress = (path: string) => {
     if (visit === null) needs.showAddress(path);
     else location.assign(path); // a room's page stays at its room's address
   };
   const session = new ListenerSession({ ...needs, openLine, showAddress });
-  followPage(session, visit); // the talk is looked for while its texts are loaded
-  const own = await Interface.begin(CATALOGUES, BROWSER_MEMORY, navigator.languages);
+  followPage(session, visit);
+  const own = new Interface(files, BROWSER_MEMORY, asked.texts);
   followInterface(own, "listen.title");
   createRoot(page).render(
     <StrictMode>
@@ -44,13 +45,3 @@ async function begin(page: HTMLElement): Promise<void> {
     </StrictMode>,
   );
 }
-
-/** The shell of this page is kept, so that it opens without a network. */
-function keepShell(): void {
-  const workers = navigator.serviceWorker as ServiceWorkerContainer | undefined; // secure pages only
-  void workers?.register("/service-worker.js").catch(() => undefined);
-}
-
-addEventListener("load", keepShell);
-const page = document.getElementById("page");
-if (page !== null) void begin(page);
