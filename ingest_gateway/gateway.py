@@ -159,7 +159,12 @@ class Gateway:
             may_declare=self.acknowledgements.may_declare,
         )
         self.intake = AudioIntake(
-            self.live, self.writer, self.acknowledgements, self.metrics, needs.now_ms
+            self.live,
+            self.writer,
+            self.acknowledgements,
+            self.metrics,
+            needs.limits,
+            needs.now_ms,
         )
         self.speakers = Speakers(
             SpeakerDependencies(
