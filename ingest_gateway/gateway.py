@@ -166,6 +166,8 @@ class Gateway:
             needs.limits,
             needs.now_ms,
         )
+        records = RoomRecords(needs.rooms, needs.policies)
+        self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
         self.speakers = Speakers(
             SpeakerDependencies(
                 live=self.live,
@@ -178,6 +180,7 @@ class Gateway:
                 channels=self.channels,
                 new_session_id=needs.new_session_id,
                 listening_by=needs.listening_by,
+                on_end=self.deletions.session_ended,
                 now_ms=needs.now_ms,
             )
         )
@@ -195,7 +198,6 @@ class Gateway:
                 now_ms=needs.now_ms,
             )
         )
-        records = RoomRecords(needs.rooms, needs.policies)
         self.stages = Stages(
             StageDependencies(
                 records=records,
@@ -206,8 +208,9 @@ class Gateway:
                 now_ms=needs.now_ms,
             )
         )
-        self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
-        self.speakers.on_end = self.deletions.session_ended
+        # What a part tells one that stands on it: nothing else leads back up.
+        self.live.on_lost = self.speakers.lost
+        self.speakers.on_change = self.stages.session_changed
         self.organiser = Organiser(
             records,
             self.stages,
