@@ -47,7 +47,7 @@ class Registry(BaseHTTPRequestHandler):
         digest = DIGESTS.get(f"{found[1]}:{found[2]}")
         if self.headers.get("authorization") != f"Bearer {TOKEN} {scope}":
             self.send_response(401)
-            realm = f"http://127.0.0.1:{self.server.server_address[1]}/token"
+            realm = f"http://{self.headers['host']}/token"
             challenge = f'Bearer realm="{realm}",service="the registry",scope="{scope}"'
             self.send_header("www-authenticate", challenge)
         elif digest is None:
