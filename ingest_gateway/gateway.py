@@ -160,8 +160,15 @@ class Gateway:
             may_declare=self.acknowledgements.may_declare,
         )
         self.intake = AudioIntake(
-            self.live, self.writer, self.acknowledgements, self.metrics, needs.now_ms
+            self.live,
+            self.writer,
+            self.acknowledgements,
+            self.metrics,
+            needs.limits,
+            needs.now_ms,
         )
+        records = RoomRecords(needs.rooms, needs.policies)
+        self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
         self.speakers = Speakers(
             SpeakerDependencies(
                 live=self.live,
@@ -175,6 +182,7 @@ class Gateway:
                 channels=self.channels,
                 new_session_id=needs.new_session_id,
                 listening_by=needs.listening_by,
+                on_end=self.deletions.session_ended,
                 now_ms=needs.now_ms,
             )
         )
@@ -192,7 +200,6 @@ class Gateway:
                 now_ms=needs.now_ms,
             )
         )
-        records = RoomRecords(needs.rooms, needs.policies)
         self.stages = Stages(
             StageDependencies(
                 records=records,
@@ -203,8 +210,9 @@ class Gateway:
                 now_ms=needs.now_ms,
             )
         )
-        self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
-        self.speakers.on_end = self.deletions.session_ended
+        # What a part tells one that stands on it: nothing else leads back up.
+        self.live.on_lost = self.speakers.lost
+        self.speakers.on_change = self.stages.session_changed
         self.organiser = Organiser(
             records,
             self.stages,

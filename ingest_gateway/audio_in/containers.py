@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_PACKETS = 1_000
+"""In one message: 20 s of Opus or AAC, while a few bytes may name many more."""
+
 
 class ContainerError(ValueError):
     """Not a live stream of a recorder with sound that can be read, or not from its beginning. The

@@ -9,7 +9,8 @@ from ingest_gateway.audio_in.acknowledgements import Acknowledgements, gap_recor
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SequenceJumpError, SpeakerStream
 from ingest_gateway.operations.metrics import Metrics
-from ingest_gateway.protocol.connection_protocol import Audio, Refusal
+from ingest_gateway.protocol.connection_protocol import Audio, RecorderFragment, Refusal
+from ingest_gateway.protocol.limits import Limits, Tokens
 from ingest_gateway.protocol.messages import ErrorMessage
 from ingest_gateway.sessions.hub import Connection
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
@@ -24,18 +25,22 @@ class AudioIntake:
         writer: RecordWriter,
         acknowledgements: Acknowledgements,
         metrics: Metrics,
+        limits: Limits,
         now_ms: Callable[[], int],
     ) -> None:
         self._live = live
         self._writer = writer
         self._acknowledgements = acknowledgements
         self._metrics = metrics
+        self._limits = limits
         self._now_ms = now_ms
 
     def take(self, connection: Connection, audio: Audio) -> None:
         """Number it, correct its time, queue it. Raises Refusal."""
         now_ms = self._now_ms()
-        live, stream = speaking_into(self._live.loaded(audio.session_id), connection, audio)
+        live, stream = speaking_into(
+            self._live.loaded(audio.session_id), connection, audio.sequence
+        )
         pcm = as_broadcast(live, audio.pcm)
         try:
             taken = stream.take(audio.sequence, audio.timestamp_ms, pcm, now_ms)
@@ -58,6 +63,20 @@ class AudioIntake:
         self._metrics.chunks.inc()
         self._writer.add(taken.chunk)
 
+    def take_packets(self, connection: Connection, fragment: RecorderFragment, count: int) -> int:
+        """Milliseconds until so many packets of the fragment may be decoded; 0: now, and they count
+        for their session, whatever comes of them. Raises Refusal: who does not speak has nothing
+        decoded."""
+        live, _ = speaking_into(
+            self._live.loaded(fragment.session_id), connection, fragment.sequence
+        )
+        limits, now_ms = self._limits, self._now_ms()
+        packets = live.packets or Tokens(float(limits.packet_burst), now_ms)
+        live.packets, wait_ms = packets.take(
+            limits.packets_per_s, limits.packet_burst, now_ms, count
+        )
+        return wait_ms
+
     def slow_down(self, connection: Connection, session_id: str) -> None:
         """Say, at most once a second, that this socket is not read for a while."""
         live = self._live.loaded(session_id)
@@ -75,21 +94,19 @@ class AudioIntake:
 
 
 def speaking_into(
-    live: LiveSession | None, connection: Connection, audio: Audio
+    live: LiveSession | None, connection: Connection, sequence: int | None
 ) -> tuple[LiveSession, SpeakerStream]:
     """The session that this connection may speak into now. Raises Refusal."""
     if live is None or live.speaker is not connection or live.stream is None:
         raise Refusal(
             "SPEAKER_TAKEN",
             "another connection speaks into this session now",
-            sequence=audio.sequence,
+            sequence=sequence,
         )
     if live.ended:
-        raise Refusal("SESSION_ENDED", "this session has ended", sequence=audio.sequence)
+        raise Refusal("SESSION_ENDED", "this session has ended", sequence=sequence)
     if live.row.info.status == PAUSED:
-        raise Refusal(
-            "FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=audio.sequence
-        )
+        raise Refusal("FORBIDDEN", "the session is paused: send resumeBroadcast", sequence=sequence)
     return live, live.stream
 
 

@@ -9,10 +9,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ingest_gateway.audio_in.containers import ContainerError
+from ingest_gateway.audio_in.containers import MOST_PACKETS, ContainerError
 
-MOST_PACKETS = 1_000
-"""Of a fragment: 21 s of AAC, 20 s of Opus."""
 NOT_MP4 = "these bytes are not MP4: start the recorder anew"
 NO_SOUND = "no AAC-LC or Opus in this MP4: record with audio/mp4"
 _MOST_CHILDREN = 64

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from ingest_gateway.audio_in.containers import Block, ContainerError
+from ingest_gateway.audio_in.containers import MOST_PACKETS, Block, ContainerError
 from ingest_gateway.audio_in.mp4_boxes import (
-    MOST_PACKETS,
     NOT_MP4,
     Box,
     Packet,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest_gateway.audio_in.containers import Block, ContainerError
+from ingest_gateway.audio_in.containers import MOST_PACKETS, Block, ContainerError
 
 CAPTURE = b"OggS"
 MOST_PAGES = 1_000
@@ -44,10 +44,13 @@ class OggDemuxer:
         self._packet = bytearray()
         self._headers_left = 0
         self._expected = 0
+        self._fed_packets = 0
+        """That pages of this piece hold: each may hold 255."""
 
     def feed(self, data: bytes) -> list[Block]:
         """The packets that are complete. Raises ContainerError: it is of no more use then."""
         self._buffer += data
+        self._fed_packets = 0
         blocks: list[Block] = []
         for _ in range(MOST_PAGES):
             page = self._next_page()
@@ -93,6 +96,9 @@ class OggDemuxer:
 
     def _blocks(self, page: _Page) -> list[Block]:
         packets = [packet for packet in self._packets(page) if packet]
+        self._fed_packets += len(packets)
+        if self._fed_packets > MOST_PACKETS:
+            raise ContainerError(f"send at most {MOST_PACKETS} packets of Ogg a message")
         headers, audio = packets[: self._headers_left], packets[self._headers_left :]
         self._headers_left -= len(headers)
         lengths = [packet_samples(packet) for packet in audio]

@@ -16,11 +16,11 @@ class Limits:
     address: there ``hall_joins_per_minute`` and ``feedback_per_minute`` count per address and
     session, and ``joins_per_minute`` are the ids and codes that lead nowhere.
     ``guesses_per_minute`` are those of everybody together, ``code_guesses_per_minute`` everybody's
-    of one session's access code. ``languages_per_session``: with listeners at a time, beside those
-    that its speaker named; a session may have a number of its own. ``talks_at_once``: of this
-    gateway, None for any number. ``lost_listener_ms``: for how
-    long a language stays active for a listener whose connection was lost, so that who comes back
-    has missed nothing."""
+    of one session's access code. ``packets``: of recorders, decoded for one session; most are 20 ms
+    of sound. ``languages_per_session``: with listeners at a time, beside those that its speaker
+    named; a session may have a number of its own. ``talks_at_once``: of this gateway, None for any
+    number. ``lost_listener_ms``: for how long a language stays active for a listener whose
+    connection was lost, so that who comes back has missed nothing."""
 
     creates_per_minute: int = 5
     joins_per_minute: int = 60
@@ -31,6 +31,8 @@ class Limits:
     talks_at_once: int | None = None
     frames_per_s: float = 20.0
     frame_burst: int = 200
+    packets_per_s: float = 250.0
+    packet_burst: int = 2_500
     commands_per_s: float = 20.0
     command_burst: int = 100
     listeners_per_session: int = 500

@@ -56,7 +56,6 @@ class Stages:
         self._said: dict[str, str] = {}
         self._wake = asyncio.Event()
         self.due: set[str] = set()
-        needs.speakers.on_change = self.session_changed
 
     async def join(self, connection: Connection, wanted: JoinRoom) -> TalkState:
         """Raises Refusal as ``admit``."""

@@ -174,7 +174,17 @@ class Conversation:
         from ingest_gateway.audio_in.recorder_input import RecorderInput
 
         self._recorder = self._recorder or RecorderInput()
-        for audio in self._recorder.take(fragment):
+        packets = self._recorder.demux(fragment)
+        intake = self._services.intake
+        while wait_ms := intake.take_packets(self._connection, fragment, len(packets)):
+            intake.slow_down(self._connection, fragment.session_id)
+            await asyncio.sleep(wait_ms / 1000)
+        decoded: list[Audio] = []
+        for some in self._recorder.decode(fragment, packets):
+            if decoded:  # a long message: others get their turn
+                await asyncio.sleep(0)
+            decoded += some
+        for audio in decoded:
             await self._audio(audio)
 
     async def _command(self, command: Command) -> ServerMessage | None:

@@ -18,6 +18,7 @@ from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, PAUSED, Progress, SessionRow, SessionTables
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
+from ingest_gateway.protocol.limits import Tokens
 from ingest_gateway.protocol.messages import MOST_ID_CHARACTERS, Place
 from ingest_gateway.sessions.hub import Connection
 from ingest_gateway.sessions.speaker_place import speaker_place
@@ -49,7 +50,7 @@ class LiveSession:
     session's audio, so that no answer is out of date. ``told`` is what the listeners of this
     gateway were told last, ``read_at_ms`` when ``refresh`` read the row, and ``extra_read_at_ms``
     when ``row.info.extra`` was read; ``feedback`` is what its listeners said, as it was counted
-    last.
+    last. ``packets`` is what recorders of its speaker may still have decoded (None: none came).
     """
 
     row: SessionRow
@@ -69,6 +70,7 @@ class LiveSession:
     read_at_ms: int = 0
     feedback: Mapping[str, int] = field(default_factory=dict[str, int])
     extra_read_at_ms: int = 0
+    packets: Tokens | None = None
 
     @property
     def session_id(self) -> str:

@@ -54,6 +54,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SpeakerDependencies:
+    """``on_end`` is called once, by the gateway that ended a session."""
+
     live: LiveSessions
     hub: Hub
     captions: Captions
@@ -65,6 +67,7 @@ class SpeakerDependencies:
     channels: SessionChannels
     new_session_id: NewId
     listening_by: ListeningBy
+    on_end: Callable[[SessionRow], Awaitable[None]]
     now_ms: Callable[[], int]
 
 
@@ -74,11 +77,8 @@ class Speakers:
         self._live = needs.live
         self._writer = needs.writer
         self._now_ms = needs.now_ms
-        self._live.on_lost = self._lost
         self.on_change: Callable[[str], None] = lambda _session_id: None
         """Called with the id of a session whose speaker comes or goes, or whose state changes."""
-        self.on_end: Callable[[SessionRow], Awaitable[None]] | None = None
-        """Called once, by the gateway that ended a session."""
 
     async def create(
         self,
@@ -222,8 +222,7 @@ class Speakers:
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
         if row is not None:  # the gateway that ended it tells of it
-            if self.on_end is not None:
-                await self.on_end(row)
+            await self._needs.on_end(row)
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
             await self._needs.events.publish(SessionEventType.ENDED, row, ended_at_ms)
         await self._needs.channels.close(live.row.info)
@@ -328,7 +327,7 @@ class Speakers:
             captured_until_ms=live.captured_until_ms,
         )
 
-    def _lost(self, live: LiveSession) -> None:
+    def lost(self, live: LiveSession) -> None:
         """The speaker goes on through another gateway, or the session was ended there: nothing of
         what waits here is acknowledged or declared any more."""
         self._writer.disown(live.session_id)

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from benchmarks.gateway.abuse.bombs import RECORDERS_BOMBS
 from benchmarks.gateway.abuse.honest import Place
 from benchmarks.gateway.abuse.malformed import EACH, MALFORMED, frame
 
@@ -28,18 +28,6 @@ _HANDSHAKE = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n"
 )
 _NO_MASK = bytes(4)
-_BOX = struct.Struct(">I4s")
-_MP4_BOMB = (
-    _BOX.pack(12, b"ftyp")
-    + b"isom"
-    + _BOX.pack(48_008, b"moov")
-    + (_BOX.pack(8, b"trak") + _BOX.pack(8, b"free") + _BOX.pack(8, b"mvex")) * 2_000
-)
-_WEBM_BOMB = (
-    bytes.fromhex("1a45dfa3801853806701ffffffffffffff1654ae6b")
-    + (2 * 32_000 | 1 << 28).to_bytes(4)
-    + b"\xec\x80" * 32_000
-)
 _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
     "a=rtpmap:111 opus/48000/2\r\na=recvonly\r\n"
@@ -263,7 +251,7 @@ async def _replay(place: Place, until_s: float) -> None:
 
 
 async def _recorder_bombs(place: Place, until_s: float, bomb: bytes) -> None:
-    """Of a speaker, into a session of its own: a header that holds thousands of elements."""
+    """Of a speaker, into a session of its own."""
     async with httpx.AsyncClient(base_url=place.url, timeout=10) as http:
         token = (await http.post("/tokens", json={"subject": "mallory"})).json()["token"]
         created = await http.post(
@@ -372,7 +360,9 @@ ATTACKS = (
     Attack("replayed tickets", ("ticket_refused",), _replay),
     Attack("a stranger tries every operation", ("foreign_session",), _strange),
     _posting("SDP bombs", (), _bomb),
-    Attack("WebM bombs", (), lambda place, until_s: _recorder_bombs(place, until_s, _WEBM_BOMB)),
-    Attack("MP4 bombs", (), lambda place, until_s: _recorder_bombs(place, until_s, _MP4_BOMB)),
+    *(
+        Attack(name, (), lambda place, until_s, bomb=bomb: _recorder_bombs(place, until_s, bomb))
+        for name, bomb in RECORDERS_BOMBS.items()
+    ),
     _posting("nested lists", (), _nested),
 )

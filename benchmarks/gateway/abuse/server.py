@@ -19,6 +19,7 @@ import msgspec
 import uvicorn
 from litestar import MediaType, get
 
+from benchmarks.gateway.abuse.honest import JOB_TOKEN
 from connectors.interfaces.record_sink import SinkRecord
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.memory.erasure import NothingErased
@@ -71,7 +72,9 @@ class CountingSink:
 async def serve(port: int, connections: int) -> None:
     issuer, sink = LocalIssuer(), CountingSink()
     needs = GatewayDependencies(
-        edge=Edge(trust_loopback=True),
+        edge=Edge(),
+        job_token=JOB_TOKEN,
+        open_issuer=True,
         tables=MemorySessionTables(wall_clock_ms),
         sink=sink,
         ledger=MemoryLedger(),

@@ -48,7 +48,7 @@ class SpokenChunks:
     async def take(self, connection: Connection, audio: Audio) -> None:
         """Raises Refusal, ConnectorError, ConnectionGoneError."""
         loaded = await self._gateway.live.find(audio.session_id)
-        live, _ = speaking_into(loaded, connection, audio)
+        live, _ = speaking_into(loaded, connection, audio.sequence)
         await self._begin(live)
         await self._wait_for_turn(connection)
         number = await self._number(audio)

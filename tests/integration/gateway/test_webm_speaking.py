@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest_gateway.audio_in.recorder_input import RecorderInput
 from schemas.values import SAMPLE_RATE_HZ
+from tests.settable_clock import SettableClock
 from tests.unit.gateway.mp4_files import mp4
 from tests.unit.gateway.opus_tones import OPUS_HZ, heard, opus_packets, strongest_hz, tone
 from tests.unit.gateway.webm_files import clusters, fragments, header
 
 if TYPE_CHECKING:
-    from tests.integration.gateway.conftest import Client, RunningGateway
+    from tests.integration.gateway.conftest import Client, RunningGateway, Start
 
 pytestmark = pytest.mark.integration
 
@@ -60,6 +63,33 @@ async def test_broken_fragments_harm_nobody(gateway: RunningGateway) -> None:
     await neighbour.acknowledged(0)
     await send(legacy, session_id, FILE, 0)
     await legacy.acknowledged(0)
+
+
+async def test_what_is_refused_counts_for_its_session(start: Start) -> None:
+    """Decoding costs the same whatever comes of it, and another connection has no new budget."""
+    clock = SettableClock()
+    limits = replace((await start()).needs.limits, packets_per_s=1000.0, packet_burst=600)
+    gateway = await start(limits, now_ms=clock)
+    too_long = header() + clusters(opus_packets(tone(330, 2.0, OPUS_HZ)) * 6)
+    first, session_id = await gateway.speaker()
+    await send(first, session_id, too_long, 0)
+    assert "at most 10 s" in (await first.expect("error", code="BAD_AUDIO"))["message"]
+    await first.socket.close()
+    again, _ = await gateway.speaker(session_id, stream="s2")
+    await send(again, session_id, FILE, 0)
+    assert (await again.expect("error"))["code"] == "SLOW_DOWN"
+    clock.now_ms += 100
+    await again.acknowledged(0)
+
+
+async def test_nothing_is_decoded_while_nothing_is_broadcast(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker, session_id = await gateway.speaker()
+    await speaker.ask("pauseBroadcast", "broadcastState", sessionId=session_id)
+    monkeypatch.delattr(RecorderInput, "decode")
+    await send(speaker, session_id, FILE, 0)
+    assert (await speaker.expect("error"))["code"] == "FORBIDDEN"
 
 
 async def test_what_safari_records_becomes_durable_samples(gateway: RunningGateway) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_a_python_image_has_every_package_that_setup_names(name: str) -> None:
     top = {one.split(".")[0] for one in re.findall(r'"([\w.]+)"', named[1])}
     copied = {source.rstrip("/") for source in sources(ROOT / "docker" / name / "Dockerfile")}
     assert top <= copied
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda file: file.parent.name)
+def test_a_digest_is_of_the_version_that_is_asked_for(dockerfile: Path) -> None:
+    """``make pin-images`` keeps a tag's variable, and an engine looks at the digest alone."""
+    versions = tomllib.loads((ROOT / "versions.toml").read_text())
+    text = dockerfile.read_text()
+    asked = re.findall(r"^# pinned: (\S+)\nFROM (\S+)@sha256:", text, re.MULTILINE)
+    for known, tag in asked:
+        assert known == re.sub(r"\$\{(\w+)_VERSION\}", lambda name: versions[name[1].lower()], tag)
+    assert len(asked) == len(re.findall(r"^FROM \S*\$\S*@sha256:", text, re.MULTILINE))
 
 
 def test_no_image_holds_what_only_runs_a_stack_on_one_machine() -> None:

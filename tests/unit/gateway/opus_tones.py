@@ -9,6 +9,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest_gateway.audio_in.recorder_input import RecorderInput
+from ingest_gateway.protocol.connection_protocol import Audio, RecorderFragment
+
 OPUS_HZ = 48_000
 FRAME_SAMPLES = 960
 FRAME_MS = 20
@@ -42,6 +45,12 @@ def opus_packets(samples: NDArray[np.float64]) -> list[bytes]:
         frame.pts = at
         packets += [bytes(packet) for packet in encoder.encode(frame)]
     return packets
+
+
+def decoded(recorder: RecorderInput, fragment: RecorderFragment) -> list[Audio]:
+    """What a recorder's fragment holds. Raises Refusal."""
+    packets = recorder.demux(fragment)
+    return [audio for some in recorder.decode(fragment, packets) for audio in some]
 
 
 def heard(chunks: Sequence[bytes]) -> NDArray[np.float64]:

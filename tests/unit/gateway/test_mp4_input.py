@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_gateway.audio_in.containers import ContainerError
-from ingest_gateway.audio_in.mp4_boxes import MOST_PACKETS
+from ingest_gateway.audio_in.containers import MOST_PACKETS, ContainerError
 from ingest_gateway.audio_in.mp4_demuxer import MOST_BOXES, MOST_MEDIA_BYTES, Mp4Demuxer
 from ingest_gateway.audio_in.recorder_input import RecorderInput
 from ingest_gateway.protocol.connection_protocol import RecorderFragment, Refusal
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.mp4_files import TONE_HZ, box, mp4
-from tests.unit.gateway.opus_tones import heard, level, silent_ms, strongest_hz
+from tests.unit.gateway.opus_tones import decoded, heard, level, silent_ms, strongest_hz
 from tests.unit.gateway.webm_files import clusters, fragments, header
 
 pytestmark = pytest.mark.unit
@@ -31,7 +30,7 @@ def taken(pieces: list[bytes], recorder: RecorderInput | None = None) -> list[by
     return [
         audio.pcm
         for piece in pieces
-        for audio in recorder.take(RecorderFragment("session-1", None, 70_000, piece))
+        for audio in decoded(recorder, RecorderFragment("session-1", None, 70_000, piece))
     ]
 
 
@@ -140,6 +139,14 @@ def test_fragments_that_name_many_packets_in_few_bytes_are_refused_together() ->
     assert demuxer.feed(moof) == []
     with pytest.raises(ContainerError, match="packets of MP4 a message"):
         demuxer.feed(moof * 900)
+
+
+def test_a_message_of_many_recorders_is_refused() -> None:
+    """Each would want a decoder of its own."""
+    other = mp4(rate_hz=44_100, seconds=0.3)
+    turns = (mp4(seconds=0.3) + other) * 2
+    with pytest.raises(Refusal, match="begins anew at most twice"):
+        taken([turns])
 
 
 def test_a_large_box_that_is_not_needed_is_skipped_and_not_kept() -> None:

@@ -17,7 +17,15 @@ from ingest_gateway.audio_in.ogg_demuxer import MOST_PAGES, OggDemuxer, packet_s
 from ingest_gateway.audio_in.recorder_input import RecorderInput
 from ingest_gateway.protocol.connection_protocol import RecorderFragment, Refusal
 from schemas.values import SAMPLE_RATE_HZ
-from tests.unit.gateway.opus_tones import OPUS_HZ, heard, level, opus_packets, strongest_hz, tone
+from tests.unit.gateway.opus_tones import (
+    OPUS_HZ,
+    decoded,
+    heard,
+    level,
+    opus_packets,
+    strongest_hz,
+    tone,
+)
 from tests.unit.gateway.webm_files import fragments
 
 pytestmark = pytest.mark.unit
@@ -60,6 +68,8 @@ def ogg(packets: Sequence[bytes], per_page: int = 10) -> bytes:
 
 
 FILE = ogg(PACKETS)
+MANY = page([b"\xe0"] * 255, -1)
+"""As many packets as a page holds, in as few bytes; it does not say when they are."""
 
 
 def taken(pieces: list[bytes]) -> list[bytes]:
@@ -67,7 +77,7 @@ def taken(pieces: list[bytes]) -> list[bytes]:
     return [
         audio.pcm
         for piece in pieces
-        for audio in recorder.take(RecorderFragment("session-1", None, 70_000, piece))
+        for audio in decoded(recorder, RecorderFragment("session-1", None, 70_000, piece))
     ]
 
 
@@ -126,6 +136,7 @@ def test_other_streams_and_a_recorder_begun_anew() -> None:
         (page([HEAD], 0, flags=2) + page([TAGS], 0) + page([b"\x03"], 960), "not Opus"),
         (page([HEAD], 0, flags=2) + page([TAGS], 0) + page([PACKETS[0]], 2**63), "at a time"),
         (page([HEAD], 0, flags=2) * (MOST_PAGES + 1), "at most"),
+        (page([HEAD], 0, flags=2) + page([TAGS], 0) + MANY * 4, "packets of Ogg a message"),
     ],
 )
 def test_what_is_no_recording_is_refused(data: bytes, says: str) -> None:
@@ -136,8 +147,8 @@ def test_what_is_no_recording_is_refused(data: bytes, says: str) -> None:
 def test_after_a_refusal_another_recorder_is_taken() -> None:
     recorder = RecorderInput()
     with pytest.raises(Refusal):
-        recorder.take(RecorderFragment("session-1", None, 70_000, b"OggS\1"))
-    assert recorder.take(RecorderFragment("session-1", None, 71_000, FILE))
+        decoded(recorder, RecorderFragment("session-1", None, 70_000, b"OggS\1"))
+    assert decoded(recorder, RecorderFragment("session-1", None, 71_000, FILE))
 
 
 @given(st.binary(max_size=400))

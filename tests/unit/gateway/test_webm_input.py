@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_gateway.audio_in.containers import ContainerError
-from ingest_gateway.audio_in.recorder_input import RecorderInput
+from ingest_gateway.audio_in.recorder_input import PACKETS_AT_A_STRETCH, RecorderInput
 from ingest_gateway.audio_in.webm_demuxer import MAX_ELEMENT_BYTES, WebmDemuxer
 from ingest_gateway.protocol.connection_protocol import Audio, RecorderFragment, Refusal
 from schemas.values import SAMPLE_RATE_HZ
 from tests.unit.gateway.opus_tones import (
     FRAME_MS,
     OPUS_HZ,
+    decoded,
     heard,
     level,
     opus_packets,
@@ -50,7 +51,7 @@ def take_all(taker: RecorderInput, pieces: list[bytes]) -> list[Audio]:
     return [
         audio
         for at, piece in enumerate(pieces)
-        for audio in taker.take(fragment(piece, 70_000 + at * every_ms))
+        for audio in decoded(taker, fragment(piece, 70_000 + at * every_ms))
     ]
 
 
@@ -183,15 +184,28 @@ def test_times_rounded_to_milliseconds_make_no_holes() -> None:
 def test_a_bad_fragment_is_refused_with_its_number_and_a_new_recorder_is_taken() -> None:
     taker = RecorderInput()
     first, *rest = fragments(FILE, 12)
-    assert taker.take(fragment(first, sequence=0))
+    assert decoded(taker, fragment(first, sequence=0))
     with pytest.raises(Refusal) as refused:
-        taker.take(fragment(b"\x00" * 400, sequence=1))
+        decoded(taker, fragment(b"\x00" * 400, sequence=1))
     assert (refused.value.code, refused.value.sequence) == ("BAD_AUDIO", 1)
     with pytest.raises(Refusal, match="start the recorder anew"):
-        taker.take(fragment(clusters(PACKETS[:5]), sequence=2))
+        decoded(taker, fragment(clusters(PACKETS[:5]), sequence=2))
     assert take_all(taker, [first, *rest])
+
+
+def test_a_long_message_is_decoded_in_stretches() -> None:
+    """Its caller lets others have their turn in between; the whole would hold them up."""
+    recorder = RecorderInput()
+    message = fragment(header() + clusters((PACKETS * 4)[:490]))
+    packets = recorder.demux(message)
+    stretches = list(recorder.decode(message, packets))
+    assert len(stretches) == -(-len(packets) // PACKETS_AT_A_STRETCH)
+    assert max(map(len, stretches)) <= 5
+    assert len(heard([one.pcm for some in stretches for one in some])) == pytest.approx(
+        9.8 * SAMPLE_RATE_HZ, abs=32
+    )
 
 
 def test_more_audio_than_a_message_may_hold_is_refused() -> None:
     with pytest.raises(Refusal, match="at most 10 s"):
-        RecorderInput().take(fragment(header() + clusters(PACKETS * 4)))
+        decoded(RecorderInput(), fragment(header() + clusters(PACKETS * 4)))

@@ -33,6 +33,7 @@ from ingest_gateway.protocol.frames import AudioFrame, encode_frame
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.webrtc.offers import OfferError, We, prepared
 from tests.unit.gateway.mp4_files import mp4
+from tests.unit.gateway.opus_tones import decoded
 from tests.unit.gateway.test_ogg_input import ogg
 from tests.unit.gateway.webm_files import clusters, header
 
@@ -139,7 +140,7 @@ def test_other_recorders_files(
 def test_packets_of_other_recorders_are_decoded_or_refused(data: bytes) -> None:
     code = None
     try:
-        RecorderInput().take(RecorderFragment("session-1", 0, 5, data))
+        decoded(RecorderInput(), RecorderFragment("session-1", 0, 5, data))
     except Refusal as refusal:
         code = refusal.code
     assert code in (None, "BAD_AUDIO")
