@@ -1,7 +1,8 @@
 """Have engines of this machine translate every text that the policies ask for, once.
 
 ``python -m benchmarks.score.record en-es en-pt pt-en`` writes material/translations-en-es.jsonl and
-so on, by the routes of ``--translation=local``. What is recorded already stays.
+so on, by the routes of ``--translation=local``. What is recorded already is not asked for again;
+what no policy asks for any more is left out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Sequence
 
 from benchmarks.score.talks import (
     ENGINES,
-    MATERIAL,
     NEURAL,
     RecordedTranslations,
     SpokenTalk,
@@ -21,6 +21,7 @@ from benchmarks.score.talks import (
     referenced,
 )
 from benchmarks.score.virtual_talk import Lateness, play, play_windows
+from connectors.interfaces.translation import TranslationHints
 from connectors.local.translation import LocalTranslator, LocalTranslatorSettings
 from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
@@ -49,10 +50,11 @@ def record(pair: str) -> None:
         settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
         translator = LocalTranslator(settings, apertium=apertium)
 
-        def engine(text: str) -> str:
-            return runner.run(translator.translate(text, source, target))
+        def engine(text: str, *, is_unfinished: bool = False) -> str:
+            hints = TranslationHints(is_unfinished=is_unfinished)
+            return runner.run(translator.translate(text, source, target, hints=hints))
 
-        recorded = RecordedTranslations(MATERIAL / f"translations-{pair}.jsonl", engine)
+        recorded = RecordedTranslations(pair, engine)
         talks = read_material_talks(source)
         ask_for_all(talks if pair in NEURAL else referenced(talks, target), recorded, source)
         recorded.save()
