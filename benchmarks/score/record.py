@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 from benchmarks.score.talks import (
     ENGINES,
@@ -43,22 +44,30 @@ def ask_for_all(talks: Sequence[SpokenTalk], translate: Translate, source: str) 
             translate(sentence)
 
 
+@contextmanager
+def local_engine(runner: asyncio.Runner, source: str, target: str) -> Generator[Translate]:
+    """The route of ``--translation=local``."""
+    apertium = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
+    settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
+    translator = LocalTranslator(settings, apertium=apertium)
+
+    def engine(text: str, *, is_unfinished: bool = False) -> str:
+        hints = TranslationHints(is_unfinished=is_unfinished)
+        return runner.run(translator.translate(text, source, target, hints=hints))
+
+    try:
+        yield engine
+    finally:
+        runner.run(translator.close())
+
+
 def record(pair: str) -> None:
     source, target = pair.split("-")
-    with asyncio.Runner() as runner:
-        apertium = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
-        settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
-        translator = LocalTranslator(settings, apertium=apertium)
-
-        def engine(text: str, *, is_unfinished: bool = False) -> str:
-            hints = TranslationHints(is_unfinished=is_unfinished)
-            return runner.run(translator.translate(text, source, target, hints=hints))
-
+    with asyncio.Runner() as runner, local_engine(runner, source, target) as engine:
         recorded = RecordedTranslations(pair, engine)
         talks = read_material_talks(source)
         ask_for_all(talks if pair in NEURAL else referenced(talks, target), recorded, source)
         recorded.save()
-        runner.run(translator.close())
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from benchmarks.score.figures import VOICE_S, Figures, delays, playout_delays, s
 from benchmarks.score.live import caption_releases, main, played_live
 from benchmarks.score.measure import Row
 from benchmarks.score.omnisteval import timed_words, write_logs, write_references
+from benchmarks.score.round_trip import round_trip
 from benchmarks.score.talks import RecordedTranslations, SpokenTalk, SpokenWord, turned
 from benchmarks.score.virtual_talk import Played, Release, ReleasedSentence
 
@@ -158,3 +159,14 @@ def test_a_score_below_the_former_interval_is_told(tmp_path: Path) -> None:
         former = [{"pair": "en-pt", "policy": row.policy, "words": row.words, "chrf_low": low}]
         (tmp_path / "former.json").write_text(json.dumps(former))
         assert len(fallen([row], tmp_path / "former.json")) == told
+
+
+def test_what_was_released_and_whole_sentences_are_translated_back() -> None:
+    def translate(text: str, *, is_unfinished: bool = False) -> str:
+        return {"Old house.": "Casa vieja.", "Casa vieja.": "Old house."}.get(text, "nothing")
+
+    right = ReleasedSentence(0, 2, [Release("Casa", 1.0), Release(" vieja.", 2.0)])
+    assert round_trip([Played(TALK, [right])], translate, translate) == pytest.approx([100, 100])
+    released, whole = round_trip([Played(TALK, [SENTENCE])], translate, translate)
+    assert released < 50
+    assert whole == pytest.approx(100)
