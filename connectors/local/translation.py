@@ -77,14 +77,14 @@ class LocalTranslator:
         steps = route.steps if route else ()
         if not steps:
             return TranslationAbilities()
-        is_told = any(map(self._is_told_to_go_on, steps))
+        has_unfinished = any(map(self._knows_unfinished, steps))
         if not self._runs_on_ctranslate2(steps[-1]):
-            return TranslationAbilities(unfinished=is_told)
+            return TranslationAbilities(unfinished=has_unfinished)
         return TranslationAbilities(
             prefix=True,
             batch=all(self._runs_on_ctranslate2(step) for step in steps),
             word_probabilities=len(steps) == 1,
-            unfinished=is_told,
+            unfinished=has_unfinished,
         )
 
     def can_translate(self, source: str, target: str) -> bool:
@@ -120,7 +120,7 @@ class LocalTranslator:
             released = hints.released if number == len(route.steps) else ""
             if step.engine == NEURAL:
                 # A model drops signs that it has never seen; a text of nothing else stays as it is.
-                goes_on = hints.is_unfinished and self._is_told_to_go_on(step)
+                goes_on = hints.is_unfinished and self._knows_unfinished(step)
                 asked = unfinished(clean) if goes_on else clean
                 answer = (await self._translated(step, asked, released)).strip()
                 clean = (without_ellipsis(answer) if goes_on else answer) or clean
@@ -141,7 +141,7 @@ class LocalTranslator:
         await asyncio.gather(self._engine.close(), self._apertium.close())
         await asyncio.gather(*(batch.close() for batch in self._batches.values()))
 
-    def _is_told_to_go_on(self, step: Step) -> bool:
+    def _knows_unfinished(self, step: Step) -> bool:
         """Firefox's models know what an ellipsis means; with others it was not measured."""
         return step.engine == NEURAL and not self._runs_on_ctranslate2(step)
 
