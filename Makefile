@@ -157,8 +157,10 @@ bench: setup ## this job beside the flow that it replaces: lag, overhead, gatewa
 bench-quick: setup ## the same with small loads: five minutes where nothing else runs, 22 at most
 	@$(PYTHON) -m benchmarks.bench --quick
 
-score: $(VENV)/installed ## how good what is released is, and how late: build/score.png [CHECK=build/score.json of a former run, REFERENCES=a folder]
+score: $(VENV)/installed ## how good what is released is, and how late: build/score.png [CHECK=build/score.json of a former run, REFERENCES=a folder, LIVE=1: make demo too, and score it]
 	@$(PYTHON) -m benchmarks.score $(if $(CHECK),--check=$(CHECK)) $(if $(REFERENCES),--references=$(REFERENCES))
+	$(if $(LIVE),@$(MAKE) demo)
+	$(if $(LIVE),@$(PYTHON) -m benchmarks.score.live)
 
 bench-browsers: setup browser ## microphone to stream, word to sound in a page, 500 listeners, phones that arrive: eight minutes at most
 	@$(PYTHON) -m benchmarks.browsers

@@ -120,13 +120,13 @@ def seams_kept(texts: Iterable[str], whole: str) -> Iterator[bool]:
         last = words[-1]
 
 
-def playout_delays(played: Played) -> list[float]:
+def playout_delays(played: Played, voice_s: float = VOICE_S) -> list[float]:
     """Of each voiced word: when its share of its phrase has been played, less the end of the source
     word at the same share of the sentence. The listener's page plays one after another, and hurries
-    as it does."""
+    as it does. ``voice_s``: from a phrase to its clip."""
     clips = [
         Arrival(
-            1000 * (phrase.at_s + VOICE_S),
+            1000 * (phrase.at_s + voice_s),
             number,
             tuple(phrase.text.split()),
             SPOKEN_WORD_S * len(phrase.text.split()),

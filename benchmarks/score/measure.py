@@ -17,7 +17,6 @@ from benchmarks.cost.charges import (
 from benchmarks.score.figures import Figures, chrf, figures, plain, whole_sentences
 from benchmarks.score.omnisteval import omnisteval, write_logs, write_references
 from benchmarks.score.talks import (
-    MATERIAL,
     NEURAL,
     ORIGINAL,
     RecordedTranslations,
@@ -100,7 +99,7 @@ def read_material(pair: str, references: Path) -> Material:
     file lacks something, or is not there."""
     source, _, target = pair.partition("-")
     talks = read_material_talks(source)
-    translate = RecordedTranslations(MATERIAL / f"translations-{pair}.jsonl")
+    translate = RecordedTranslations(pair)
     if target == ORIGINAL:
         originals = {talk.name: list(talk.sentences) for talk in read_material_talks()}
         return Material(pair, talks, translate, originals)

@@ -1,18 +1,19 @@
 """Have engines of this machine translate every text that the policies ask for, once.
 
 ``python -m benchmarks.score.record en-es en-pt pt-en`` writes material/translations-en-es.jsonl and
-so on, by the routes of ``--translation=local``. What is recorded already stays.
+so on, by the routes of ``--translation=local``. What is recorded already is not asked for again;
+what no policy asks for any more is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 from benchmarks.score.talks import (
     ENGINES,
-    MATERIAL,
     NEURAL,
     RecordedTranslations,
     SpokenTalk,
@@ -21,6 +22,7 @@ from benchmarks.score.talks import (
     referenced,
 )
 from benchmarks.score.virtual_talk import Lateness, play, play_windows
+from connectors.interfaces.translation import TranslationHints
 from connectors.local.translation import LocalTranslator, LocalTranslatorSettings
 from connectors.offline.translation import OfflineTranslator, OfflineTranslatorSettings
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
@@ -42,21 +44,30 @@ def ask_for_all(talks: Sequence[SpokenTalk], translate: Translate, source: str) 
             translate(sentence)
 
 
+@contextmanager
+def local_engine(runner: asyncio.Runner, source: str, target: str) -> Generator[Translate]:
+    """The route of ``--translation=local``."""
+    apertium = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
+    settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
+    translator = LocalTranslator(settings, apertium=apertium)
+
+    def engine(text: str, *, is_unfinished: bool = False) -> str:
+        hints = TranslationHints(is_unfinished=is_unfinished)
+        return runner.run(translator.translate(text, source, target, hints=hints))
+
+    try:
+        yield engine
+    finally:
+        runner.run(translator.close())
+
+
 def record(pair: str) -> None:
     source, target = pair.split("-")
-    with asyncio.Runner() as runner:
-        apertium = OfflineTranslator(OfflineTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S))
-        settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
-        translator = LocalTranslator(settings, apertium=apertium)
-
-        def engine(text: str) -> str:
-            return runner.run(translator.translate(text, source, target))
-
-        recorded = RecordedTranslations(MATERIAL / f"translations-{pair}.jsonl", engine)
+    with asyncio.Runner() as runner, local_engine(runner, source, target) as engine:
+        recorded = RecordedTranslations(pair, engine)
         talks = read_material_talks(source)
         ask_for_all(talks if pair in NEURAL else referenced(talks, target), recorded, source)
         recorded.save()
-        runner.run(translator.close())
 
 
 def main() -> None:

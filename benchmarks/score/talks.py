@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 MATERIAL = Path(__file__).parent / "material"
 REFERENCES = MATERIAL / "references"
@@ -27,7 +27,11 @@ ENGINES = {
 NEURAL = tuple(pair for pair, engine in ENGINES.items() if engine == "neural")
 """Of these, all talks were recorded; of the others those with references."""
 
-Translate = Callable[[str], str]
+
+class Translate(Protocol):
+    def __call__(self, text: str, *, is_unfinished: bool = False) -> str:
+        """``is_unfinished``: as an engine is told of a sentence that goes on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,38 +115,50 @@ def referenced(
     return tuple(talk for talk in talks if talk.name in there)
 
 
+UNFINISHED = " …"
+"""Behind a recorded text of which the engine was told that its sentence goes on."""
+
+
 class RecordedTranslations:
     """Texts and their translations by one engine. A text that is not among them is an error, or is
-    translated and added where there is an ``engine``."""
+    translated and added where there is an ``engine``; of unfinished texts apart where an engine is
+    told of them."""
 
-    def __init__(self, file: Path, engine: Translate | None = None) -> None:
-        self._file = file
+    def __init__(
+        self, pair: str, engine: Translate | None = None, material: Path = MATERIAL
+    ) -> None:
+        self._file = material / f"translations-{pair}.jsonl"
+        self._tells_unfinished = "neural" in ENGINES[pair]
         self._engine = engine
+        self._asked: set[str] = set()
         self._known: dict[str, str] = {}
-        if file.exists():
-            lines = (json.loads(line) for line in file.read_text().splitlines())
+        if self._file.exists():
+            lines = (json.loads(line) for line in self._file.read_text().splitlines())
             self._known = dict(lines)
 
-    def __call__(self, text: str) -> str:
-        if text not in self._known:
+    def __call__(self, text: str, *, is_unfinished: bool = False) -> str:
+        key = f"{text}{UNFINISHED}" if is_unfinished and self._tells_unfinished else text
+        if key not in self._known:
             if self._engine is None:
                 raise KeyError(
                     f"{self._file.name} has no translation of a text of {len(text)} signs"
                 )
-            self._known[text] = self._engine(text)
-        return self._known[text]
+            self._known[key] = self._engine(text, is_unfinished=is_unfinished)
+        self._asked.add(key)
+        return self._known[key]
 
     def save(self) -> None:
-        """A line for each text, in order."""
-        lines = (json.dumps(pair, ensure_ascii=False) for pair in sorted(self._known.items()))
+        """A line for each text that was asked for, in order."""
+        pairs = sorted((key, self._known[key]) for key in self._asked)
+        lines = (json.dumps(pair, ensure_ascii=False) for pair in pairs)
         self._file.write_text("".join(f"{line}\n" for line in lines))
 
 
 def counted(translate: Translate, calls: list[str]) -> Translate:
     """``translate``, noting each text that it is given in ``calls``."""
 
-    def counting(text: str) -> str:
+    def counting(text: str, *, is_unfinished: bool = False) -> str:
         calls.append(text)
-        return translate(text)
+        return translate(text, is_unfinished=is_unfinished)
 
     return counting

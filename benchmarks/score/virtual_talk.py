@@ -155,7 +155,9 @@ def _step(
     step = cursor.step(sentence.first, source, is_final=ends)
     if step is None:
         return
-    draft = step.draft if step.draft is not None else translate(step.source)
+    draft = step.draft
+    if draft is None:
+        draft = translate(step.source, is_unfinished=step.is_unfinished)
     released = cursor.answered(step, draft, source)
     if released.ends:
         sentence.contradicted = released.contradicted

@@ -12,13 +12,15 @@ class TranslationHints:
 
     ``released``: the beginning of the translation, which listeners have already: the answer is to
     begin with it. ``context``: the sentences before, in the source language. ``glossary``: terms
-    and their translations. ``formality``: ``formal`` or ``informal``.
+    and their translations. ``formality``: ``formal`` or ``informal``. ``is_unfinished``: the text
+    is the beginning of a sentence that is still being spoken.
     """
 
     released: str = ""
     context: tuple[str, ...] = ()
     glossary: tuple[tuple[str, str], ...] = ()
     formality: str = ""
+    is_unfinished: bool = False
 
 
 NO_HINTS = TranslationHints()
@@ -29,7 +31,7 @@ class TranslationAbilities:
     """Which hints a translator takes, and what else it can do. ``prefix``: it continues
     ``released``, so that its answer begins with it, sign by sign. ``batch``: it gains from several
     calls at once, which it sends together. ``word_probabilities``: it is a
-    ``ScoringTranslator``."""
+    ``ScoringTranslator``. ``unfinished``: it completes no sentence that is not over."""
 
     prefix: bool = False
     context: bool = False
@@ -37,6 +39,7 @@ class TranslationAbilities:
     formality: bool = False
     batch: bool = False
     word_probabilities: bool = False
+    unfinished: bool = False
 
     def of(self, hints: TranslationHints) -> TranslationHints:
         """The hints that are of use."""
@@ -45,6 +48,7 @@ class TranslationAbilities:
             hints.context if self.context else (),
             hints.glossary if self.glossary else (),
             hints.formality if self.formality else "",
+            hints.is_unfinished and self.unfinished,
         )
 
     def __and__(self, other: TranslationAbilities) -> TranslationAbilities:

@@ -24,6 +24,8 @@ from connectors.local.model_store import Machine, Model, ModelStore, read_manife
 from connectors.local.routes import NEURAL, Route, Step, find_route
 from connectors.offline.translation import OfflineTranslator
 
+ELLIPSIS = "…"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalTranslatorSettings:
@@ -73,12 +75,16 @@ class LocalTranslator:
         """CTranslate2 continues a translation; behind another model, with that one's text."""
         route = self.route(source, target)
         steps = route.steps if route else ()
-        if not steps or not self._runs_on_ctranslate2(steps[-1]):
+        if not steps:
             return TranslationAbilities()
+        has_unfinished = any(map(self._knows_unfinished, steps))
+        if not self._runs_on_ctranslate2(steps[-1]):
+            return TranslationAbilities(unfinished=has_unfinished)
         return TranslationAbilities(
             prefix=True,
             batch=all(self._runs_on_ctranslate2(step) for step in steps),
             word_probabilities=len(steps) == 1,
+            unfinished=has_unfinished,
         )
 
     def can_translate(self, source: str, target: str) -> bool:
@@ -114,7 +120,10 @@ class LocalTranslator:
             released = hints.released if number == len(route.steps) else ""
             if step.engine == NEURAL:
                 # A model drops signs that it has never seen; a text of nothing else stays as it is.
-                clean = (await self._translated(step, clean, released)).strip() or clean
+                goes_on = hints.is_unfinished and self._knows_unfinished(step)
+                asked = unfinished(clean) if goes_on else clean
+                answer = (await self._translated(step, asked, released)).strip()
+                clean = (without_ellipsis(answer) if goes_on else answer) or clean
             else:
                 clean = await self._by_apertium(step, clean)
         return clean
@@ -131,6 +140,10 @@ class LocalTranslator:
         self._is_closed = True
         await asyncio.gather(self._engine.close(), self._apertium.close())
         await asyncio.gather(*(batch.close() for batch in self._batches.values()))
+
+    def _knows_unfinished(self, step: Step) -> bool:
+        """Firefox's models know what an ellipsis means; with others it was not measured."""
+        return step.engine == NEURAL and not self._runs_on_ctranslate2(step)
 
     def _runs_on_ctranslate2(self, step: Step) -> bool:
         return step.engine == NEURAL and self._model(step).engine == "ctranslate2"
@@ -181,6 +194,16 @@ class LocalTranslator:
             machine.require(model.memory_mb, f"model {model.name}")
             self._ready.add(model.name)
         return str(self._store.folder_of(model))
+
+
+def unfinished(text: str) -> str:
+    """The text as a model takes it for the beginning of a sentence. Without the sign a model makes
+    a whole sentence of it, at each step another one."""
+    return f"{text} {ELLIPSIS}"
+
+
+def without_ellipsis(text: str) -> str:
+    return text.removesuffix(ELLIPSIS).removesuffix("...").rstrip()
 
 
 def printable(text: str) -> str:

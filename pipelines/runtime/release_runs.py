@@ -284,7 +284,9 @@ class LanguageRun:
     async def _translate(self, step: Step, job: _Job) -> str:
         translator, policies = self._connectors.translator, self._connectors.policies
         abilities = abilities_between(translator, job.entry.language, self._language)
-        hints = abilities.of(TranslationHints(step.released, job.part.context))
+        hints = abilities.of(
+            TranslationHints(step.released, job.part.context, is_unfinished=step.is_unfinished)
+        )
         return await call(
             policies.translate,
             lambda: translator.translate(

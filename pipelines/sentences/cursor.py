@@ -53,13 +53,15 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Step:
     """The text ``source`` is to be translated; ``released`` stands already in the target language.
-    ``draft`` is the answer when it is known without a call."""
+    ``draft`` is the answer when it is known without a call. ``is_unfinished``: ``source`` is the
+    beginning of a sentence that goes on, which the engine is not to complete."""
 
     sentence: int
     source: str
     released: str
     is_final: bool
     draft: str | None = None
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class TranslationCursor:
             if not fresh:
                 return None
         draft = self._answer if fresh == self._answered else None
-        return Step(sentence, fresh, self.released, is_final, draft)
+        is_unfinished = not is_final and not self._policy.only_new_words
+        return Step(sentence, fresh, self.released, is_final, draft, is_unfinished)
 
     def answered(self, step: Step, translation: str, source: str | None = None) -> Released:
         """Take the translation of ``step``. ``source``: the sentence when the step was begun, where

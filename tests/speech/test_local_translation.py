@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from connectors.interfaces.errors import ConnectorError, PermanentError
-from connectors.interfaces.translation import Translator
+from connectors.interfaces.translation import TranslationHints, Translator
 from connectors.local.translation import LocalTranslator
 from connectors.testing.contracts.translation import TranslationContract
 
@@ -38,6 +38,12 @@ class TestLocalTranslator(TranslationContract):
         self, translator: Translator, text: str, target: str, translation: str
     ) -> None:
         assert await translator.translate(text, "en", target) == translation
+
+    async def test_a_sentence_that_goes_on_is_not_completed(self, translator: Translator) -> None:
+        """Of itself the model makes a sentence of it: "We can't get it"."""
+        text, hints = "Não conseguimos", TranslationHints(is_unfinished=True)
+        assert await translator.translate(text, "pt", "en") == "We can't get it"
+        assert await translator.translate(text, "pt", "en", hints=hints) == "We couldn't"
 
     async def test_there_is_a_way_back(self, translator: Translator) -> None:
         assert await translator.translate("Ele não estava lá.", "pt", "en") == "He was not there."

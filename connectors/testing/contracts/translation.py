@@ -122,15 +122,23 @@ class TranslationContract(ABC):
     async def test_hints_of_no_use_change_nothing(self, translator: Translator) -> None:
         text, target = "the young man has a big house", self.TARGETS[0]
         abilities = self._abilities(translator)
-        hints = TranslationHints("zzxq", ("it is good.",), (("house", "zzqqx"),), "formal")
+        hints = TranslationHints("zzxq", ("it is good.",), (("house", "zzqqx"),), "formal", True)
         useless = TranslationHints(
             "" if abilities.prefix else hints.released,
             () if abilities.context else hints.context,
             () if abilities.glossary else hints.glossary,
             "" if abilities.formality else hints.formality,
+            not abilities.unfinished,
         )
         with_them = await translator.translate(text, self.SOURCE, target, hints=useless)
         assert with_them == await translator.translate(text, self.SOURCE, target)
+
+    async def test_an_unfinished_sentence_gets_no_ellipsis(self, translator: Translator) -> None:
+        hints = TranslationHints(is_unfinished=True)
+        for text in ("the young man has a", "the house is big,"):
+            answer = await translator.translate(text, self.SOURCE, self.TARGETS[0], hints=hints)
+            assert answer.strip()
+            assert not answer.rstrip().endswith(("…", "..."))
 
     async def test_a_term_is_translated_as_the_glossary_says(self, translator: Translator) -> None:
         hints = TranslationHints(

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.local.ctranslate2_engine import sentences
 from connectors.local.routes import APERTIUM, NEURAL, PIVOTS, Step, find_route
-from connectors.local.translation import printable
+from connectors.local.translation import printable, unfinished, without_ellipsis
 
 pytestmark = pytest.mark.unit
 
@@ -62,3 +62,12 @@ def test_text_is_one_line_of_signs_that_can_be_shown(text: str, clean: str) -> N
 def test_sentences_are_cut_behind_their_ends_only() -> None:
     text = "It is 3.5 m long. Is it? Yes"
     assert sentences(text) == ["It is 3.5 m long.", "Is it?", "Yes"]
+
+
+def test_a_model_is_told_that_a_sentence_goes_on() -> None:
+    assert unfinished("the house, which") == "the house, which …"
+
+
+@pytest.mark.parametrize("answer", ["a casa...", "a casa …", "a casa…", "a casa ...", "a casa"])
+def test_the_sign_does_not_come_out(answer: str) -> None:
+    assert without_ellipsis(answer) == "a casa"

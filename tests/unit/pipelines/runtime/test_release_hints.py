@@ -27,15 +27,18 @@ class ContinuingTranslator(UnsureTranslator):
     def __init__(self) -> None:
         super().__init__()
         self.hints: dict[str, list[TranslationHints]] = {"es": [], "fr": []}
+        self.unfinished: list[tuple[str, bool]] = []
 
     def abilities_between(self, source: str, target: str) -> TranslationAbilities:
         continues = target == "es"
-        return TranslationAbilities(prefix=continues, context=continues)
+        return TranslationAbilities(prefix=continues, context=continues, unfinished=continues)
 
     async def translate(
         self, text: str, source: str, target: str, *, hints: TranslationHints = NO_HINTS
     ) -> str:
         self.hints[target].append(hints)
+        if target == "es":
+            self.unfinished.append((text, hints.is_unfinished))
         await asyncio.sleep(self.delay_s)
         released = hints.released.split()
         return " ".join([*released, *(f"x{word[1:]}" for word in text.split()[len(released) :])])
@@ -56,4 +59,8 @@ def test_an_engine_that_continues_is_told_what_is_released_and_what_was_said_bef
     assert all(first.startswith(each) or second.startswith(each) for each in released)
     contexts = {hints.context for hints in translator.hints["es"]}
     assert contexts == {(), (" ".join(talk.words[:11]),)}
+    drafts = [text for text, is_unfinished in translator.unfinished if is_unfinished]
+    assert drafts
+    assert not any(text.endswith(".") for text in drafts)
+    assert len(translator.unfinished) - len(drafts) == 2
     assert set(translator.hints["fr"]) == {NO_HINTS}

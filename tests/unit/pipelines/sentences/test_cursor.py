@@ -57,6 +57,18 @@ def test_a_final_step_with_the_same_source_costs_no_call() -> None:
     assert other.draft is None
 
 
+def test_a_draft_is_of_an_unfinished_sentence_and_the_last_one_is_not() -> None:
+    def unfinished(policy: ReleasePolicy, *, final: bool) -> bool:
+        step = cursor(policy).step(0, "the big", is_final=final)
+        assert step is not None
+        return step.is_unfinished
+
+    assert unfinished(Agreement(), final=False)
+    assert not unfinished(Agreement(), final=True)
+    # Utterances that are translated alone are no beginnings.
+    assert not unfinished(Append(), final=False)
+
+
 def test_a_mark_that_comes_late_goes_with_the_next_release() -> None:
     one = cursor()
     take(one, "a", "la casa")
