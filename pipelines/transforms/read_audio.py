@@ -46,7 +46,7 @@ class ReadAudio(beam.PTransform[Any, Any]):
 
 class ReadShards(ReaderDoFn):
     """Out: (session, record). Event time is now, not the capture time: no record is ever late
-    (docs/decisions/0003)."""
+    (docs/decisions/0018)."""
 
     def __init__(self, options: ReadOptions, settings: WorkerSettings, hold: TickHold) -> None:
         super().__init__("read_audio", options.readers, settings, hold)

@@ -20,7 +20,6 @@ STATUS = re.compile(
 GONE = {
     # What decisions say is gone, or stood where the measurement was made.
     "0001-versions-of-beam-and-flink.md": {"poll_window_join.py"},
-    "0005-slow-calls.md": {"calls_drained_by_clock.py"},
     "0009-amazon-speech.md": {"benchmarks/transcribe_streams.py"},
     "0011-what-a-hundred-sessions-needed.md": {
         "core/session_log.py",
