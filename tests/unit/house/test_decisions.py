@@ -21,15 +21,6 @@ GONE = {
     # What decisions say is gone, or stood where the measurement was made.
     "0001-versions-of-beam-and-flink.md": {"poll_window_join.py"},
     "0009-amazon-speech.md": {"benchmarks/transcribe_streams.py"},
-    "0011-what-a-hundred-sessions-needed.md": {
-        "core/session_log.py",
-        "pipelines/worker/ahead.py",
-        "pipelines/worker/beam_bundles.py",
-        "pipelines/worker/beam_state.py",
-        "pipelines/worker/state_channel.py",
-        "transforms/serve_sessions.py",
-        "worker/ahead.py",
-    },
     "0012-fan-out.md": {"services/kinesis.py"},
 }
 
