@@ -19,7 +19,6 @@ STATUS = re.compile(
 )
 GONE = {
     # What decisions say is gone, or stood where the measurement was made.
-    "0009-amazon-speech.md": {"benchmarks/transcribe_streams.py"},
     "0012-fan-out.md": {"services/kinesis.py"},
 }
 
