@@ -17,10 +17,6 @@ PAGES = sorted(DECISIONS.glob("[0-9]*.md"))
 STATUS = re.compile(
     r"\A# .+\n\n\*\*Status\.\*\* (In force(?=\.)|Superseded(?: in part)? by [^:]+(?=: ))"
 )
-GONE = {
-    # What decisions say is gone, or stood where the measurement was made.
-    "0012-fan-out.md": {"services/kinesis.py"},
-}
 
 
 def status_of(page: Path) -> str:
@@ -66,4 +62,4 @@ def test_files_that_pages_name_are_there() -> None:
             }
         )
     }
-    assert missing == GONE
+    assert missing == {}
