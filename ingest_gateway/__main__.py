@@ -7,7 +7,7 @@ from pydantic_settings import CliApp
 from connectors.amazon.clients import AwsClients
 from ingest_gateway.dependencies import dependencies
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.app import ServerApp
 from ingest_gateway.hosts.server.edge_app import behind_edge
 from ingest_gateway.hosts.server.metrics_port import metrics_apart
 from ingest_gateway.hosts.server.uvicorn_server import run, serve_app, start_logging
@@ -18,7 +18,7 @@ async def serve(settings: GatewaySettings) -> None:
     clients = AwsClients(settings.aws())
     try:
         gateway = Gateway(dependencies(settings, clients))
-        app = behind_edge(gateway, create_app(gateway))
+        app = behind_edge(gateway, ServerApp(gateway))
         with metrics_apart(gateway, settings):
             await serve_app(app, settings, "gateway", gateway.security)
     finally:

@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,8 @@ settings.register_profile("no deadline", deadline=None)
 # Where a change is judged, the same examples are tried each time; elsewhere the search goes on.
 settings.register_profile("the same", deadline=None, derandomize=True)
 settings.load_profile("the same" if os.environ.get("CI") else "no deadline")
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 120
+_ANSWER_WITHIN_S = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -66,8 +67,12 @@ class LocalCloud:
     port: int
 
     def settings(self, stage: str | None = None) -> AwsSettings:
-        """Settings with a stage of their own, so that tests never meet each other's data."""
-        return AwsSettings.local(self.endpoint_url, stage or f"t{uuid.uuid4().hex[:10]}")
+        """Settings with a stage of their own, so that tests never meet each other's data. They
+        wait for answers for as long as a busy machine takes."""
+        settings = AwsSettings.local(self.endpoint_url, stage or f"t{uuid.uuid4().hex[:10]}")
+        return replace(
+            settings, connect_timeout_s=_ANSWER_WITHIN_S, read_timeout_s=_ANSWER_WITHIN_S
+        )
 
 
 @pytest.fixture(scope="session")
@@ -117,12 +122,21 @@ def aws_session() -> AioSession:
 
 
 @pytest.fixture
+def stage_parts() -> tuple[str, ...] | None:
+    """The tables, streams and buckets that a test needs, as ``Names`` calls them; None: all. A
+    suite that says which is spared most of its time: all of them are some forty requests."""
+    return None
+
+
+@pytest.fixture
 async def aws_clients(
-    local_cloud: LocalCloud, aws_session: AioSession
+    local_cloud: LocalCloud, aws_session: AioSession, stage_parts: tuple[str, ...] | None
 ) -> AsyncIterator[AwsClients]:
-    """Clients of a stage that this test has for itself, with every table, stream and bucket."""
+    """Clients of a stage that this test has for itself."""
     clients = AwsClients(local_cloud.settings(), aws_session)
-    await create_resources_of(clients)
+    names = clients.settings.names
+    only = None if stage_parts is None else [getattr(names, part) for part in stage_parts]
+    await create_resources_of(clients, only=only)
     yield clients
     await clients.close()
 

@@ -29,7 +29,7 @@ from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
-from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.app import ServerApp
 from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.sessions.languages import Languages
@@ -41,7 +41,7 @@ Program = Literal["gateway", "plain"]
 _UNLIMITED = 10**9
 
 
-def gateway_app(sink: StandInSink) -> Litestar:
+def gateway_app(sink: StandInSink) -> ServerApp:
     issuer = LocalIssuer()
     needs = GatewayDependencies(
         edge=Edge(trust_loopback=True),
@@ -63,7 +63,7 @@ def gateway_app(sink: StandInSink) -> Litestar:
             hall_joins_per_minute=_UNLIMITED,
         ),
     )
-    return create_app(Gateway(needs))
+    return ServerApp(Gateway(needs))
 
 
 def plain_app(sink: StandInSink) -> Litestar:
@@ -112,12 +112,12 @@ def seen_by(sink: StandInSink) -> Seen:
     )
 
 
-def with_seen(app: Litestar, sink: StandInSink) -> Litestar:
+def with_seen(app: ServerApp | Litestar, sink: StandInSink) -> ServerApp | Litestar:
     @get("/seen", media_type=MediaType.JSON)
     async def seen() -> bytes:
         return msgspec.json.encode(seen_by(sink))
 
-    app.register(seen)
+    (app.routes if isinstance(app, ServerApp) else app).register(seen)
     return app
 
 

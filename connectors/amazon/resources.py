@@ -7,7 +7,8 @@ On AWS the CDK app does this; both take names from ``schemas.names`` and shapes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -24,8 +25,6 @@ from connectors.amazon.layout import (
 )
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb import DynamoDBClient
-    from types_aiobotocore_kinesis import KinesisClient
     from types_aiobotocore_s3 import S3Client
 
 _EXISTS = frozenset(
@@ -48,21 +47,25 @@ async def create_resources(settings: AwsSettings, *, shards: int = 2) -> None:
         await clients.close()
 
 
-async def create_resources_of(clients: AwsClients, *, shards: int = 2) -> None:
-    """As ``create_resources``, by clients that stay open."""
-    settings = clients.settings
-    names = settings.names
-    dynamodb, kinesis, s3 = await asyncio.gather(
-        clients.dynamodb(), clients.kinesis(), clients.s3()
-    )
-    await asyncio.gather(
-        *(_create_table(dynamodb, table) for table in tables(names)),
-        _create_stream(kinesis, names.audio_stream, shards),
-        _create_stream(kinesis, names.dead_letter_stream, 1),
-        _create_bucket(s3, names.clip_bucket, settings, clip_expiry_days()),
-        _create_bucket(s3, names.audio_bucket, settings, {None: STORED_DAYS}),
-    )
-    await _let_pages_fetch(s3, names.clip_bucket)
+async def create_resources_of(
+    clients: AwsClients, *, shards: int = 2, only: Collection[str] | None = None
+) -> None:
+    """As ``create_resources``, by clients that stay open. ``only``: the names of those to create;
+    None: all."""
+    names = clients.settings.names
+    creating: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+        table.name: partial(_create_table, clients, table) for table in tables(names)
+    }
+    creating |= {
+        names.audio_stream: partial(_create_stream, clients, names.audio_stream, shards),
+        names.dead_letter_stream: partial(_create_stream, clients, names.dead_letter_stream, 1),
+        names.clip_bucket: partial(_create_clip_bucket, clients),
+        names.audio_bucket: partial(
+            _create_bucket, clients, names.audio_bucket, {None: STORED_DAYS}
+        ),
+    }
+    wanted = creating if only is None else only
+    await asyncio.gather(*(creating[name]() for name in wanted))
 
 
 async def _unless_there(action: str, creating: Awaitable[Any]) -> None:
@@ -74,7 +77,8 @@ async def _unless_there(action: str, creating: Awaitable[Any]) -> None:
                 raise
 
 
-async def _create_table(dynamodb: DynamoDBClient, table: Table) -> None:
+async def _create_table(clients: AwsClients, table: Table) -> None:
+    dynamodb = await clients.dynamodb()
     request = _table_request(table)
     await _unless_there(f"create table {table.name}", dynamodb.create_table(**request))
 
@@ -125,7 +129,8 @@ def _key_schema(keys: list[Key]) -> list[dict[str, str]]:
     ]
 
 
-async def _create_stream(kinesis: KinesisClient, name: str, shards: int) -> None:
+async def _create_stream(clients: AwsClients, name: str, shards: int) -> None:
+    kinesis = await clients.kinesis()
     creating = kinesis.create_stream(StreamName=name, ShardCount=shards)
     await _unless_there(f"create stream {name}", creating)
 
@@ -145,12 +150,19 @@ async def _until(ready: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(_READY_POLL_S)
 
 
+async def _create_clip_bucket(clients: AwsClients) -> None:
+    name = clients.settings.names.clip_bucket
+    await _create_bucket(clients, name, clip_expiry_days())
+    await _let_pages_fetch(await clients.s3(), name)
+
+
 async def _create_bucket(
-    s3: S3Client, name: str, settings: AwsSettings, days_by_tag: Mapping[int | None, int]
+    clients: AwsClients, name: str, days_by_tag: Mapping[int | None, int]
 ) -> None:
+    s3, region = await clients.s3(), clients.settings.region
     location: dict[str, Any] = {}
-    if settings.region != "us-east-1":  # the one region that refuses to be named
-        location = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
+    if region != "us-east-1":  # the one region that refuses to be named
+        location = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     await _unless_there(f"create bucket {name}", s3.create_bucket(Bucket=name, **location))
     with aws_errors(f"configure bucket {name}"):
         await s3.put_public_access_block(

@@ -20,21 +20,38 @@ from connectors.interfaces.signaling_channels import Role, SignalingAccess, Sign
 from ingest_gateway.access.auth import Identity
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.kvs.connection import signaling, signed_url
-from ingest_gateway.kvs.follow import Next, followed, goes_on, what_next
+from ingest_gateway.kvs.follow import STREAM_PREFIX, Next, followed, goes_on, what_next
 from ingest_gateway.kvs.ice import with_servers
 from ingest_gateway.kvs.keys import RefreshedKeys
 from ingest_gateway.kvs.signals import Notice, SdpAnswer, offer_message, read
-from ingest_gateway.kvs.speaker import KvsSpeaker
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.sessions.channels import channel_of
 from ingest_gateway.sessions.hub import Peer
 from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.ice import IceSettings
-from ingest_gateway.webrtc.offers import OfferError
+from ingest_gateway.webrtc.offers import OfferError, prepared
+from ingest_gateway.webrtc.whip import WhipSpeaker
 
 _MOST_DOUBLINGS = 16
 
 _log = logging.getLogger(__name__)
+
+
+class KvsSpeaker(WhipSpeaker):
+    """A WHIP speaker to whom the offer is made: a channel's master answers its viewers' offers,
+    and the viewer is us. The data channel is ours too: over it the master controls the session, in
+    order with its sound."""
+
+    async def offer(self) -> str:
+        return await self._line.offer(on_packet=self._packet, on_channel=self._channel_opened)
+
+    async def accept(self, answer: str) -> None:
+        """Speak from now on. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
+        await self._line.accept(prepared(answer, we="receive").sdp)
+        await self._join(STREAM_PREFIX)
+
+    async def add_candidate(self, candidate: RTCIceCandidate) -> None:
+        await self._line.add_candidate(candidate)
 
 
 @dataclass(frozen=True, slots=True)

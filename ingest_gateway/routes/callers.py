@@ -1,12 +1,13 @@
-"""Who calls over HTTP, and who may make the job's calls."""
+"""Which gateway answers a request, who calls over HTTP, and who may make the job's calls."""
 
 from __future__ import annotations
 
 import hmac
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
+from litestar.types import Scope
 
 from ingest_gateway.access.auth import Identity, InvalidTokenError, presented_token
 from ingest_gateway.gateway import Gateway
@@ -15,7 +16,15 @@ from ingest_gateway.sessions.hub import Peer, known
 
 AnyRequest = Request[Any, Any, Any]
 ItsGateway = NamedDependency[Gateway]
+ItsCaller = NamedDependency[Identity]
+GATEWAY = "live_translation.gateway"
+"""In a request's scope: the gateway that answers. A host puts it there, so that routes are
+registered once a process, which takes a tenth of a second, for all its gateways."""
 JOB_TOKEN_HEADER = "x-job-token"  # noqa: S105 - the name of a header
+
+
+def gateway_of(scope: Scope) -> Gateway:
+    return cast("dict[str, Gateway]", scope)[GATEWAY]
 
 
 def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
@@ -31,7 +40,7 @@ def peer_of(request: AnyRequest, gateway: Gateway) -> Peer:
     return Peer(_address(request), request.headers.get("user-agent", ""), identity)
 
 
-def caller_of(request: AnyRequest, gateway: Gateway) -> Identity:
+def caller_of(request: AnyRequest, gateway: ItsGateway) -> Identity:
     """Raises Refusal: UNAUTHORIZED, for a guest as well."""
     return known(peer_of(request, gateway))
 
@@ -57,3 +66,10 @@ def is_the_job(request: AnyRequest, gateway: Gateway) -> bool:
 
 def _address(request: AnyRequest) -> str:
     return request.client.host if request.client else "unknown"
+
+
+DEPENDENCIES = {
+    "gateway": Provide(gateway_of, sync_to_thread=False),
+    "caller": Provide(caller_of, sync_to_thread=False),
+}
+"""What routes ask for by name."""

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 
 from ingest_gateway.access.cognito import SignIn
 from ingest_gateway.protocol.connection_protocol import Refusal
-from ingest_gateway.routes.callers import AnyRequest, ItsGateway
+from ingest_gateway.routes.callers import AnyRequest, ItsGateway, gateway_of
 from ingest_gateway.sessions.languages import Languages
 from schemas.languages import LANGUAGES
 
@@ -24,8 +24,6 @@ NOT_BUILT = "The pages are not built: run `make setup`, then open this address a
 _MEDIA_TYPES = {".webmanifest": "application/manifest+json"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME = "no-cache"
-ASKED_BY_PAGES = "asked_by_pages"
-"""In the application's state: origins that pages fetch from beside their own."""
 _PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -87,7 +85,7 @@ def _file(path: Path) -> _File | None:
 
 
 def _served(file: _File, request: AnyRequest, cache: str) -> Response[bytes]:
-    asked = " ".join(request.app.state.get(ASKED_BY_PAGES, ()))
+    asked = " ".join(gateway_of(request.scope).needs.asked_by_pages)
     headers = {
         "cache-control": cache,
         "vary": "accept-encoding",

@@ -14,10 +14,10 @@ from litestar.types import ExceptionHandlersMap
 
 from connectors.interfaces.errors import ConnectorError
 from ingest_gateway.access.auth import presented_token
-from ingest_gateway.gateway import Gateway
 from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import ErrorCode
+from ingest_gateway.routes.callers import gateway_of
 from ingest_gateway.routes.pages import missing_page
 
 REFUSAL_STATUS: dict[ErrorCode, int] = {
@@ -44,9 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 def _refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
-    security = _security(request)
-    if security is not None:
-        security.refused(refusal.code, address=_address(request), action=_route(request))
+    _security(request).refused(refusal.code, address=_address(request), action=_route(request))
     headers: dict[str, str] = {}
     if refusal.retry_after_ms is not None:
         headers["retry-after"] = str(-(-refusal.retry_after_ms // 1000))
@@ -71,11 +69,9 @@ def _failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         return create_exception_response(request, error)
     error_id = secrets.token_hex(6)
     _log.error("%s %s: error %s", request.method, _route(request), error_id, exc_info=error)
-    security = _security(request)
-    if security is not None:
-        security.report(
-            "internal_error", address=_address(request), route=_route(request), id=error_id
-        )
+    _security(request).report(
+        "internal_error", address=_address(request), route=_route(request), id=error_id
+    )
     body = {"code": "INTERNAL", "message": f"this failed here; its id is {error_id}"}
     return Response(msgspec.json.encode(body), status_code=500, media_type=MediaType.JSON)
 
@@ -85,9 +81,8 @@ def _no_such_address() -> Response[bytes]:
     return Response(msgspec.json.encode(body), status_code=404, media_type=MediaType.JSON)
 
 
-def _security(request: Request[Any, Any, Any]) -> SecurityEvents | None:
-    gateway_of = request.app.state.get(GATEWAY_OF)
-    return None if gateway_of is None else gateway_of().security
+def _security(request: Request[Any, Any, Any]) -> SecurityEvents:
+    return gateway_of(request.scope).security
 
 
 def _address(request: Request[Any, Any, Any]) -> str:
@@ -99,8 +94,6 @@ def _route(request: Request[Any, Any, Any]) -> str:
     return request.url.path.strip("/").partition("/")[0][:32]
 
 
-GATEWAY_OF = "gateway_of"
-"""In an application's state: a function that gives the gateway that answers now."""
 REFUSALS: ExceptionHandlersMap = {
     Refusal: _refused,
     ConnectorError: _unavailable,
@@ -109,8 +102,8 @@ REFUSALS: ExceptionHandlersMap = {
 """How every route answers what it refuses, and what it cannot do now."""
 
 
-async def fetch_keys_for(request: Request[Any, Any, Any], gateway: Gateway) -> None:
+async def fetch_keys_for(request: Request[Any, Any, Any]) -> None:
     """Before a route looks at the request's token, which it does without waiting."""
     token = presented_token(request.headers, request.query_params, [])
     if token is not None:
-        await gateway.verifier.prepare(token)
+        await gateway_of(request.scope).verifier.prepare(token)

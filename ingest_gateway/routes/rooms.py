@@ -26,31 +26,31 @@ from ingest_gateway.rooms.messages import (
     talk_sheet,
 )
 from ingest_gateway.routes.bodies import json_answer, read_body
-from ingest_gateway.routes.callers import AnyRequest, ItsGateway, caller_of, peer_of
+from ingest_gateway.routes.callers import AnyRequest, ItsCaller, ItsGateway, peer_of
 from ingest_gateway.sessions.hub import known
 
 ROOM_KEY_HEADER = "x-room-key"
 
 
 @post("/events")
-async def create_event(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    event = await gateway.organiser.create_event(identity, await read_body(request, EventWish))
+async def create_event(
+    request: AnyRequest, caller: ItsCaller, gateway: ItsGateway
+) -> Response[bytes]:
+    event = await gateway.organiser.create_event(caller, await read_body(request, EventWish))
     return json_answer(event_view(event), 201)
 
 
 @get("/events")
-async def list_events(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    events = await gateway.organiser.events(caller_of(request, gateway))
+async def list_events(caller: ItsCaller, gateway: ItsGateway) -> Response[bytes]:
+    events = await gateway.organiser.events(caller)
     return json_answer([event_view(event) for event in events])
 
 
 @get("/events/{event_id:str}")
 async def get_event(
-    event_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    event_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    event = await gateway.organiser.event(identity, event_id)
+    event = await gateway.organiser.event(caller, event_id)
     rooms = await gateway.organiser.plan(event)
     views = tuple(room_view(room, talks) for room, talks in rooms)
     return json_answer(EventPlan(event.event_id, event.title, event.created_at_ms, views))
@@ -58,43 +58,40 @@ async def get_event(
 
 @delete("/events/{event_id:str}", status_code=200)
 async def delete_event(
-    event_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    event_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    return _erased(await gateway.organiser.delete_event(identity, event_id))
+    return _erased(await gateway.organiser.delete_event(caller, event_id))
 
 
 @post("/rooms")
-async def create_room(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    room = await gateway.organiser.create_room(identity, await read_body(request, RoomWish))
+async def create_room(
+    request: AnyRequest, caller: ItsCaller, gateway: ItsGateway
+) -> Response[bytes]:
+    room = await gateway.organiser.create_room(caller, await read_body(request, RoomWish))
     return json_answer(room_view(room, ()), 201)
 
 
 @get("/rooms/{room_id:str}")
 async def get_room(
-    room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    room_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    return json_answer(room_view(*await gateway.organiser.room(identity, room_id)))
+    return json_answer(room_view(*await gateway.organiser.room(caller, room_id)))
 
 
 @patch("/rooms/{room_id:str}")
 async def patch_room(
-    room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    room_id: FromPath[str], request: AnyRequest, caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
     wish = await read_body(request, RoomPatch)
-    await gateway.organiser.change_room(identity, room_id, wish)
-    return json_answer(room_view(*await gateway.organiser.room(identity, room_id)))
+    await gateway.organiser.change_room(caller, room_id, wish)
+    return json_answer(room_view(*await gateway.organiser.room(caller, room_id)))
 
 
 @delete("/rooms/{room_id:str}", status_code=200)
 async def delete_room(
-    room_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    room_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    return _erased(await gateway.organiser.delete_room(identity, room_id))
+    return _erased(await gateway.organiser.delete_room(caller, room_id))
 
 
 @get("/rooms/{room_id:str}/door")
@@ -118,35 +115,33 @@ async def room_door(
 
 
 @post("/talks")
-async def create_talk(request: AnyRequest, gateway: ItsGateway) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    talk = await gateway.organiser.create_talk(identity, await read_body(request, TalkWish))
+async def create_talk(
+    request: AnyRequest, caller: ItsCaller, gateway: ItsGateway
+) -> Response[bytes]:
+    talk = await gateway.organiser.create_talk(caller, await read_body(request, TalkWish))
     return json_answer(own_talk_view(talk), 201)
 
 
 @get("/talks/{talk_id:str}")
 async def get_talk(
-    talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    talk_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    return json_answer(talk_sheet(*await gateway.organiser.talk(identity, talk_id)))
+    return json_answer(talk_sheet(*await gateway.organiser.talk(caller, talk_id)))
 
 
 @patch("/talks/{talk_id:str}")
 async def patch_talk(
-    talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    talk_id: FromPath[str], request: AnyRequest, caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
     wish = await read_body(request, TalkPatch)
-    return json_answer(own_talk_view(await gateway.organiser.change_talk(identity, talk_id, wish)))
+    return json_answer(own_talk_view(await gateway.organiser.change_talk(caller, talk_id, wish)))
 
 
 @delete("/talks/{talk_id:str}", status_code=200)
 async def delete_talk(
-    talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    talk_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
-    identity = caller_of(request, gateway)
-    return _erased(await gateway.organiser.delete_talk(identity, talk_id))
+    return _erased(await gateway.organiser.delete_talk(caller, talk_id))
 
 
 @post("/talks/{talk_id:str}/stage", status_code=200)
@@ -163,10 +158,10 @@ async def take_stage(
 
 @delete("/talks/{talk_id:str}/stage", status_code=200)
 async def leave_stage(
-    talk_id: FromPath[str], request: AnyRequest, gateway: ItsGateway
+    talk_id: FromPath[str], caller: ItsCaller, gateway: ItsGateway
 ) -> Response[bytes]:
     """End the talk, and leave the stage to the next one."""
-    await gateway.organiser.talk(caller_of(request, gateway), talk_id)
+    await gateway.organiser.talk(caller, talk_id)
     await gateway.stages.hand_over(talk_id)
     return await _sheet(gateway, talk_id)
 

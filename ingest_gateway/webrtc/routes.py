@@ -7,7 +7,7 @@ call: what allows it is the token, which no browser adds by itself.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import MediaType, Response, Router, delete, patch, post
@@ -30,6 +30,8 @@ from ingest_gateway.webrtc.offers import MAX_OFFER_BYTES, OfferError
 from ingest_gateway.webrtc.peers import Answer, Kind, WebRtcPeers
 
 ItsPeers = NamedDependency[WebRtcPeers]
+PEERS = "live_translation.peers"
+"""In a request's scope, as the gateway is."""
 SDP = "application/sdp"
 _EVERYWHERE = {
     "accept-post": SDP,
@@ -41,6 +43,10 @@ _EVERYWHERE = {
     "access-control-expose-headers": "location, etag, link, retry-after",
     "access-control-max-age": "86400",
 }
+
+
+def peers_of(scope: Scope) -> WebRtcPeers:
+    return cast("dict[str, WebRtcPeers]", scope)[PEERS]
 
 
 @post("/whip/{session_id:str}", status_code=201)

@@ -44,9 +44,10 @@ async def hold_talk(
     languages: Mapping[str, str],
     *,
     save_to: Path = DIRECTORY / "listeners",
+    settle_timeout_s: float = SETTLE_TIMEOUT_S,
 ) -> Evidence:
-    """Speak ``talk`` to its listeners in real time and wait until all of it has arrived. Who
-    listens in the last of ``languages`` joins half way."""
+    """Speak ``talk`` to its listeners in real time and wait until all of it has arrived, or for
+    ``settle_timeout_s``. Who listens in the last of ``languages`` joins half way."""
     url = stack.gateway_url
     clients = AwsClients(stack.aws)
     try:
@@ -68,7 +69,7 @@ async def hold_talk(
                 session_id,
                 [promised(spoken)],
                 lambda: audience.reached,
-                SETTLE_TIMEOUT_S,
+                settle_timeout_s,
             )
             heard = await audience.leave()
         return Evidence(talk, spoken, heard, entries)

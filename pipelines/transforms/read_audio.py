@@ -46,7 +46,7 @@ class ReadAudio(beam.PTransform[Any, Any]):
 
 class ReadShards(ReaderDoFn):
     """Out: (session, record). Event time is now, not the capture time, and neither before the tick
-    nor before an earlier record's: no record is ever late (docs/decisions/0003).
+    nor before an earlier record's: no record is ever late (docs/decisions/0018).
 
     Marks are kept with every tick: an engine that has handed on more than Beam's state knows is
     begun anew from there.

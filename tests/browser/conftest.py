@@ -30,8 +30,9 @@ from tests.integration.gateway.conftest import Client, RunningGateway, in_memory
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = Path(__file__).parents[2] / "build" / "browser"
 T0_MS = 1_790_000_000_000
-SLOW_MS = 15_000
+SLOW_MS = 60_000
 """How long a page may take for one step on a busy machine."""
+expect.set_options(timeout=SLOW_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

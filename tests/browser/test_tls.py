@@ -18,7 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from connectors.memory.record_sink import MemoryRecordSink
 from ingest_gateway.gateway import Gateway
-from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.app import ServerApp
 from ingest_gateway.hosts.server.uvicorn_server import server_config
 from ingest_gateway.routes import pages
 from local_stack.ports import free_ports
@@ -59,7 +59,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     (port,) = free_ports(1)
     public = f"https://talks.test:{port}"
     gateway = Gateway(in_memory(public_url=public))
-    config = server_config(create_app(gateway), "127.0.0.1", port, tls_cert=cert, tls_key=key)
+    config = server_config(ServerApp(gateway), "127.0.0.1", port, tls_cert=cert, tls_key=key)
     server = PromptServer(config)
     await server.start()
     yield Served(gateway, f"https://127.0.0.1:{port}", public)

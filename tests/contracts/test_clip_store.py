@@ -116,6 +116,10 @@ def _fetch_file(path: Path) -> Fetched:
 
 class TestAmazonClipStore(ClipStoreContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("clip_bucket",)
+
+    @pytest.fixture
     def store(self, aws_clients: AwsClients) -> AmazonClipStore:
         return AmazonClipStore(aws_clients)
 
@@ -132,7 +136,7 @@ class TestAmazonClipStore(ClipStoreContract):
         async with aiohttp.ClientSession() as browser:
             async with browser.get(url) as answer:
                 assert answer.status == 200
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     async with browser.get(url) as answer:
                         if answer.status == 403:

@@ -79,6 +79,10 @@ class TestMemoryDeadLetterArchive(DeadLetterArchiveContract):
 
 class TestAmazonDeadLetterArchive(DeadLetterArchiveContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("dead_letter_stream", "audio_bucket")
+
+    @pytest.fixture
     def sender(self, aws_clients: AwsClients) -> DeadLetters:
         self.clients = aws_clients
         return AmazonDeadLetters(aws_clients)

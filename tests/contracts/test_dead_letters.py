@@ -130,6 +130,10 @@ class TestAmazonDeadLetters(DeadLettersContract):
     """Looked for in both places, which must agree."""
 
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("dead_letter_stream", "audio_bucket")
+
+    @pytest.fixture
     def dead_letters(self, aws_clients: AwsClients) -> DeadLetters:
         self.clients = aws_clients
         return AmazonDeadLetters(aws_clients)

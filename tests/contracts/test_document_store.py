@@ -102,6 +102,10 @@ class TestMemoryDocumentStore(DocumentStoreContract):
 
 class TestAmazonDocumentStore(DocumentStoreContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("connections_table",)
+
+    @pytest.fixture
     def store(self, aws_clients: AwsClients, clock: SettableClock) -> DocumentStore:
         return AmazonDocumentStore(aws_clients, clock)
 

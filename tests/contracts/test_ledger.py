@@ -273,6 +273,10 @@ class Rows:
 
 class TestAmazonLedger(LedgerContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("utterances_table",)
+
+    @pytest.fixture
     def ledger(self, aws_clients: AwsClients) -> Ledger:
         return AmazonLedger(aws_clients, now_ms=lambda: 1_790_000_100_000)
 

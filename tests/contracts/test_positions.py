@@ -149,6 +149,10 @@ class Rows:
 
 class TestAmazonPositions(PositionsContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("positions_table",)
+
+    @pytest.fixture
     def positions(self, aws_clients: AwsClients) -> Positions:
         return AmazonPositions(aws_clients)
 

@@ -58,6 +58,10 @@ class TestMemoryRecordSink(RecordSinkContract):
 
 class TestAmazonRecordSink(RecordSinkContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("audio_stream",)
+
+    @pytest.fixture
     def sink(self, aws_clients: AwsClients) -> RecordSink:
         self.clients = aws_clients
         return AmazonRecordSink(aws_clients)

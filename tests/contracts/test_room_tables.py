@@ -155,5 +155,9 @@ class TestMemoryRoomTables(RoomTablesContract):
 
 class TestAmazonRoomTables(RoomTablesContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("rooms_table",)
+
+    @pytest.fixture
     def tables(self, aws_clients: AwsClients) -> RoomTables:
         return AmazonRoomTables(aws_clients, SettableClock())

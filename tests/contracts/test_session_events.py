@@ -85,6 +85,10 @@ class TestAmazonSessionEvents(SessionEventsContract):
     """On the wire: a rule as the viewer of WebRTC has it, and a queue behind it."""
 
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ()
+
+    @pytest.fixture
     def events(self, aws_clients: AwsClients) -> SessionEvents:
         return AmazonSessionEvents(aws_clients)
 

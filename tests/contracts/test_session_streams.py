@@ -252,6 +252,10 @@ class TestMemorySessionStreams(SessionStreamsContract):
 
 class TestAmazonSessionStreams(SessionStreamsContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("sessions_table",)
+
+    @pytest.fixture
     def tables(self, aws_clients: AwsClients, clock: SettableClock) -> SessionTables:
         return AmazonSessionTables(aws_clients, clock)
 

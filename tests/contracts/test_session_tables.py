@@ -379,5 +379,9 @@ class TestMemorySessionTables(SessionTablesContract):
 
 class TestAmazonSessionTables(SessionTablesContract):
     @pytest.fixture
+    def stage_parts(self) -> tuple[str, ...]:
+        return ("sessions_table", "connections_table", "rate_limits_table", "listener_counts_table")
+
+    @pytest.fixture
     def tables(self, aws_clients: AwsClients, clock: SettableClock) -> SessionTables:
         return AmazonSessionTables(aws_clients, clock)

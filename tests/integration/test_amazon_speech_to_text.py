@@ -27,6 +27,7 @@ from local_stack.amazon_servers.transcribe_stream import Ending
 
 pytestmark = pytest.mark.integration
 
+HANGS_S = 60.0
 Serve = Callable[[TranscribeScript], Awaitable[TranscribeServer]]
 RATE_HZ = 16_000
 
@@ -58,7 +59,7 @@ def recogniser_of(
 
 async def heard_until_it_breaks(stream: SpeechStream) -> tuple[list[Recognition], ConnectorError]:
     results: list[Recognition] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_S):
         while True:  # StopAsyncIteration: it ended as if all were well, and the test fails
             try:
                 results.append(await anext(aiter(stream)))
@@ -173,7 +174,7 @@ async def test_silence_keeps_a_stream_alive_and_moves_no_word(serve: Serve) -> N
     after, then = write_words(3, 3)
     await stream.send(before)
     five_silences = 5 * 3_200
-    await asyncio.wait_for(server.streams[0].hear(len(before) + five_silences), 10)
+    await asyncio.wait_for(server.streams[0].hear(len(before) + five_silences), HANGS_S)
     await stream.send(after)
     await stream.finish()
     said = [word async for result in stream if result.is_final for word in result.words]
@@ -191,7 +192,7 @@ async def test_silence_is_reported_while_the_stream_is_open(serve: Serve) -> Non
     recogniser = recogniser_of(server, settings)
     stream = await recogniser.open("en", sample_rate_hz=RATE_HZ)
     await stream.send(write_silence(0.4))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS_S):
         async for result in stream:
             assert result.words == ()
             if result.through_s == pytest.approx(0.4):
@@ -277,7 +278,7 @@ async def test_more_streams_than_allowed_wait_for_their_turn(serve: Serve) -> No
     await asyncio.sleep(0.1)
     assert not third.done()
     await first.close()
-    await asyncio.wait_for(third, 5)
+    await asyncio.wait_for(third, HANGS_S)
     assert len(server.streams) == 3
     assert server.most_open_streams <= 3  # the server may hear of a close after the next start
     await recogniser.close()
@@ -314,8 +315,8 @@ async def test_no_connection_is_left_behind(serve: Serve) -> None:
     impatient = recogniser_of(silent, AmazonSpeechToTextSettings(open_timeout_s=1.0))
     with pytest.raises(RetryableError, match="in time"):
         await impatient.open("en", sample_rate_hz=RATE_HZ)
-    await asyncio.wait_for(refused.left_by_all(), 5)
-    await asyncio.wait_for(silent.left_by_all(), 5)
+    await asyncio.wait_for(refused.left_by_all(), HANGS_S)
+    await asyncio.wait_for(silent.left_by_all(), HANGS_S)
     assert (refused.requests, silent.requests) == (2, 1)
 
 

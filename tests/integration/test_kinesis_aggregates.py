@@ -20,7 +20,7 @@ from tests.unit.connectors.amazon.kpl_aggregates import aggregate
 pytestmark = pytest.mark.integration
 
 READERS = 3
-WITHIN_S = 20.0
+WITHIN_S = 120.0
 KEY_OF_KPL = "a"
 """Of every aggregate; its explicit hash key says where it lies."""
 

@@ -190,7 +190,7 @@ def told(worker_id: str, _endpoint: str) -> dict[str, str]:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 20.0
+    until_s = time.monotonic() + 60.0
     while not condition():
         assert time.monotonic() < until_s
         time.sleep(0.01)

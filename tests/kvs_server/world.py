@@ -22,7 +22,13 @@ from ingest_gateway.kvs.viewer import ViewerDependencies, ViewerTimes
 from ingest_gateway.kvs.worker import KvsWorker
 from ingest_gateway.webrtc.ice import IceSettings
 from schemas.values import AudioChunk
-from tests.integration.gateway.conftest import ISSUER, RunningGateway, in_memory, running
+from tests.integration.gateway.conftest import (
+    ISSUER,
+    WAIT_S,
+    RunningGateway,
+    in_memory,
+    running,
+)
 from tests.integration.gateway.webrtc_clients import SampleTrack
 from tests.kvs_server.master import Master
 from tests.kvs_server.server import KvsServer, kvs_server
@@ -57,7 +63,7 @@ class World:
         self, path: str, body: dict[str, Any] | None = None, token: str | None = None
     ) -> httpx.Response:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        async with httpx.AsyncClient(base_url=self.gateway.url, timeout=30) as http:
+        async with self.gateway.http() as http:
             return await http.post(path, json=body or {}, headers=headers)
 
     async def delete(self, session_id: str) -> httpx.Response:
@@ -83,7 +89,7 @@ class World:
     async def connected(self, session_id: str) -> None:
         viewer = self.worker.viewer(session_id)
         assert viewer is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             await viewer.connected.wait()
 
     def chunks(self, session_id: str) -> list[AudioChunk]:

@@ -28,7 +28,7 @@ from connectors.memory.session_tables import MemorySessionTables
 from ingest_gateway.access.auth import LocalIssuer
 from ingest_gateway.access.edge import Edge
 from ingest_gateway.gateway import Gateway, GatewayDependencies, wall_clock_ms
-from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.app import ServerApp
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
 from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.sessions.languages import Languages
@@ -89,7 +89,7 @@ async def serve(port: int, connections: int) -> None:
         issuer=issuer,
     )
     gateway = Gateway(needs)
-    app = create_app(gateway)
+    app = ServerApp(gateway)
 
     @get("/chunks/{session_id:str}", media_type=MediaType.JSON)
     async def chunks(session_id: str) -> bytes:
@@ -99,8 +99,8 @@ async def serve(port: int, connections: int) -> None:
     async def operators_token() -> str:
         return issuer.issue("olga", roles=("operator",))
 
-    app.register(chunks)
-    app.register(operators_token)
+    app.routes.register(chunks)
+    app.routes.register(operators_token)
     limits = GuardLimits(connections=connections, kept_for_known=max(16, connections // 16))
     guard = Guard(limits, gateway.security, time.monotonic)
     sweeping = asyncio.create_task(guard.run())

@@ -1,26 +1,24 @@
 """An HTTP API's event through the server's own routes.
 
-An application serves one event at a time a process, but its tests many: whose gateway answers is
-told by the context that a route runs in. No library for this (Mangum): clients of AWS live on the
-loop that opened them, so every event must run on that loop, and as its caller.
+No library for this (Mangum): clients of AWS live on the loop that opened them, so every event must
+run on that loop, and as its caller.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from litestar import Litestar, Request
-from litestar.datastructures import State
-from litestar.di import Provide
+from litestar import Litestar
 
 from connectors.interfaces.open_sockets import OpenSockets
 from ingest_gateway.gateway import Gateway, GatewayDependencies
 from ingest_gateway.hosts.aws.events import HttpCall, http_answer
 from ingest_gateway.hosts.aws.one_event import OneEvent
+from ingest_gateway.routes.callers import DEPENDENCIES, GATEWAY
 from ingest_gateway.routes.pages import offer
-from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
+from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for
 from ingest_gateway.routes.rooms import ROOM_ROUTES
 from ingest_gateway.routes.sessions import SESSION_ROUTES, issue_token, jwks, metrics
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
@@ -29,44 +27,42 @@ MOST_ANSWER_BYTES = 4_400_000
 """Lambda answers with 6 MB at most, audio in base64."""
 _OF_A_SERVER = (issue_token, jwks, metrics)
 _TELLS_ALL = frozenset({"PATCH", "DELETE"})
-_gateway: ContextVar[Gateway] = ContextVar("gateway")
 
 
 class HttpHandlers:
     def __init__(self, needs: GatewayDependencies, sockets: OpenSockets) -> None:
         self._needs = replace(needs, binary_frames=False)  # API Gateway hangs up on them
         self._sockets = sockets
-        routes = [route for route in SESSION_ROUTES if route not in _OF_A_SERVER]
-
-        async def before(request: Request[Any, Any, Any]) -> None:
-            await fetch_keys_for(request, _gateway.get())
-
-        self._app = Litestar(
-            route_handlers=[*routes, *SIGNALING_ROUTES, *ROOM_ROUTES, offer],
-            dependencies={"gateway": Provide(_current, sync_to_thread=False)},
-            exception_handlers=REFUSALS,
-            before_request=before,
-            state=State({GATEWAY_OF: _current}),
-            openapi_config=None,
-            logging_config=None,
-        )
 
     async def handle(self, call: HttpCall) -> dict[str, Any]:
         call = replace(call, address=self._needs.edge.viewer(call.address, call.headers))
         event = OneEvent(self._needs, self._sockets)
-        _gateway.set(event.gateway)
         async with event.running():
             kind, *named = call.path.strip("/").split("/")
             if call.method in _TELLS_ALL and kind == "sessions" and named:
                 await event.assemble(named[0])
-            return await _through(self._app, call)
+            return await _through(event.gateway, call)
 
 
-def _current() -> Gateway:
-    return _gateway.get()
+@cache
+def _routes() -> Litestar:
+    """Those that a function serves, registered once a process."""
+    return Litestar(
+        route_handlers=[
+            *(route for route in SESSION_ROUTES if route not in _OF_A_SERVER),
+            *SIGNALING_ROUTES,
+            *ROOM_ROUTES,
+            offer,
+        ],
+        dependencies=DEPENDENCIES,
+        exception_handlers=REFUSALS,
+        before_request=fetch_keys_for,
+        openapi_config=None,
+        logging_config=None,
+    )
 
 
-async def _through(app: Litestar, call: HttpCall) -> dict[str, Any]:
+async def _through(gateway: Gateway, call: HttpCall) -> dict[str, Any]:
     """One request and its whole answer, by ASGI."""
     body = bytearray()
     status, headers = 500, dict[str, str]()
@@ -97,8 +93,9 @@ async def _through(app: Litestar, call: HttpCall) -> dict[str, Any]:
         "client": (call.address, 0),
         "server": None,
         "state": {},
+        GATEWAY: gateway,
     }
-    await app(scope, receive, send)
+    await _routes()(scope, receive, send)
     if len(body) > MOST_ANSWER_BYTES:
         refusal = b'{"code":"TOO_LARGE","message":"this talk is too long for one answer"}'
         return http_answer(413, {"content-type": "application/json"}, refusal)

@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import traceback
+from functools import cache
 from typing import Any
 
-from litestar import Litestar, Request
-from litestar.datastructures import State
+from litestar import Litestar
 from litestar.di import Provide
 
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.hosts.server.websocket import talk_and_listen
 from ingest_gateway.protocol.limits import MAX_MESSAGE_BYTES
+from ingest_gateway.routes.callers import DEPENDENCIES, GATEWAY
 from ingest_gateway.routes.captions import CAPTION_ROUTES
 from ingest_gateway.routes.connections import CONNECTION_ROUTES
 from ingest_gateway.routes.openapi import OPENAPI_ROUTES
 from ingest_gateway.routes.operations import OPERATIONS_ROUTES
-from ingest_gateway.routes.pages import ASKED_BY_PAGES, PAGE_ROUTES
-from ingest_gateway.routes.refusals import GATEWAY_OF, REFUSALS, fetch_keys_for
+from ingest_gateway.routes.pages import PAGE_ROUTES
+from ingest_gateway.routes.refusals import REFUSALS, fetch_keys_for
 from ingest_gateway.routes.rooms import ROOM_ROUTES
 from ingest_gateway.routes.sessions import SESSION_ROUTES, metrics
 from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 from ingest_gateway.webrtc.peers import WebRtcPeers
-from ingest_gateway.webrtc.routes import WEBRTC_ROUTES
+from ingest_gateway.webrtc.routes import PEERS, WEBRTC_ROUTES, peers_of
 
 
-def create_app(gateway: Gateway) -> Litestar:
-    peers = WebRtcPeers(gateway, gateway.needs.ice)
+class ServerApp:
+    """A gateway over its routes. It starts and stops with the application."""
 
-    @asynccontextmanager
-    async def running(_app: Litestar) -> AsyncGenerator[None, None]:
-        await gateway.start()
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._peers = WebRtcPeers(gateway, gateway.needs.ice)
+        self.routes = routes(metrics_apart=gateway.needs.metrics_apart)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            scope = {**scope, GATEWAY: self._gateway, PEERS: self._peers}
+            await self.routes(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
         try:
-            yield
-        finally:
-            await peers.close()
-            await gateway.stop()
+            await self._gateway.start()
+        except BaseException:
+            await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._peers.close()
+        await self._gateway.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
-    async def before(request: Request[Any, Any, Any]) -> None:
-        await fetch_keys_for(request, gateway)
 
-    apart = (metrics,) if gateway.needs.metrics_apart else ()
+@cache
+def routes(*, metrics_apart: bool) -> Litestar:
+    """Every route of a server, registered once a process."""
+    apart = (metrics,) if metrics_apart else ()
     return Litestar(
         route_handlers=[
             talk_and_listen,
@@ -55,15 +72,10 @@ def create_app(gateway: Gateway) -> Litestar:
             *OPENAPI_ROUTES,
             WEBRTC_ROUTES,
         ],
-        dependencies={
-            "gateway": Provide(lambda: gateway, sync_to_thread=False),
-            "peers": Provide(lambda: peers, sync_to_thread=False),
-        },
+        dependencies={**DEPENDENCIES, "peers": Provide(peers_of, sync_to_thread=False)},
         exception_handlers=REFUSALS,
-        before_request=before,
+        before_request=fetch_keys_for,
         request_max_body_size=2 * MAX_MESSAGE_BYTES,
-        state=State({GATEWAY_OF: lambda: gateway, ASKED_BY_PAGES: gateway.needs.asked_by_pages}),
-        lifespan=[running],
         openapi_config=None,
         logging_config=None,
     )

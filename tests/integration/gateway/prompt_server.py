@@ -7,7 +7,7 @@ import asyncio
 
 import uvicorn
 
-STOPPED_WITHIN_S = 10.0
+STOPPED_WITHIN_S = 60.0
 
 
 class PromptServer(uvicorn.Server):
@@ -20,7 +20,7 @@ class PromptServer(uvicorn.Server):
         return int(self.servers[0].sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Raises TimeoutError when a client is still answered after ten seconds."""
+        """Raises TimeoutError when a client is still answered after a minute."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):

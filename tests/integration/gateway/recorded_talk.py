@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.integration.gateway.conftest import RunningGateway, RunningHandlers, until
@@ -113,7 +112,7 @@ class RecordedTalk:
         self, method: str, path: str, line: dict[str, Any], answered: list[Any]
     ) -> None:
         headers = {"authorization": f"Bearer {line['token']}"} if "token" in line else {}
-        async with httpx.AsyncClient(base_url=self._host.url) as http:
+        async with self._host.http() as http:
             answer = await http.request(method, path, json=line.get("body"), headers=headers)
         status, kind, shown = answered
         found: Any = len(answer.content)
@@ -128,7 +127,7 @@ class RecordedTalk:
     async def _post(self, session_id: str, language: str, message: dict[str, Any]) -> None:
         """As the job does: by the gateway's own way, or by API Gateway's to each connection."""
         if not isinstance(self._host, RunningHandlers):
-            async with httpx.AsyncClient(base_url=self._host.url) as http:
+            async with self._host.http() as http:
                 told = await http.post(f"/notify/{session_id}/{language}", json=message)
                 told.raise_for_status()
             return

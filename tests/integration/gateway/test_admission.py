@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 
 async def ticket_for(host: RunningGateway, subject: str = "ada") -> str:
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with host.http() as http:
         headers = {"authorization": f"Bearer {host.token(subject)}"}
         answer = await http.post("/tickets", headers=headers)
         assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
@@ -67,7 +66,7 @@ async def test_an_old_ticket_opens_nothing(start_host: Start) -> None:
 
 
 async def test_tickets_are_for_speakers(host: RunningGateway) -> None:
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with host.http() as http:
         answer = await http.post("/tickets")
         assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHORIZED")
         answer = await http.post("/tickets", headers={"authorization": "Bearer no.good.token"})

@@ -34,7 +34,7 @@ async def following(
                 yield json.loads(line.removeprefix("data: "))
 
     async with (
-        httpx.AsyncClient(base_url=gateway.url, timeout=10) as http,
+        gateway.http() as http,
         http.stream("GET", path) as answer,
     ):
         assert answer.headers["content-type"].startswith("text/event-stream")

@@ -79,7 +79,7 @@ async def listened(
             if turn == 0:
                 await notifier.notify(session_id, "es", partial, audience=Audience.PARTIALS)
         await speaker.send("endSession", sessionId=session_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             result = await listening
     await notifier.close()
     assert result.exit_code == 0, result.output

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 def caller(gateway: RunningGateway, subject: str | None = "ada") -> httpx.AsyncClient:
     headers = {"authorization": f"Bearer {gateway.token(subject)}"} if subject else {}
-    return httpx.AsyncClient(base_url=gateway.url, headers=headers)
+    return gateway.http(headers=headers)
 
 
 async def create(http: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
@@ -177,7 +177,7 @@ async def test_tokens_for_others_are_refused(
         jwt.encode(header, claims, issuer._key, ["RS256"]),
         jwt.encode(header, good, foreign, ["RS256"]),
     ]
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         for token in tokens:
             answer = await http.post(
                 "/sessions",
@@ -203,7 +203,7 @@ async def test_health_and_metrics(gateway: RunningGateway) -> None:
 
 async def test_a_listener_who_cannot_hear_is_seen_by_the_speaker(host: RunningGateway) -> None:
     speaker, session_id = await host.speaker()
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with host.http() as http:
         for kind in ("cannotHear", "cannotHear", "good"):
             said = await http.post(f"/sessions/{session_id}/feedback", json={"kind": kind})
             assert said.status_code == 202
@@ -221,7 +221,7 @@ async def test_a_listener_who_cannot_hear_is_seen_by_the_speaker(host: RunningGa
 async def test_feedback_is_limited(start: Start) -> None:
     gateway = await start(Limits(feedback_per_minute=2), now_ms=lambda: 1_790_000_000_000)
     _, session_id = await gateway.speaker()
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         url = f"/sessions/{session_id}/feedback"
         codes = [(await http.post(url, json={"kind": "good"})).status_code for _ in range(3)]
     assert codes == [202, 202, 429]

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import numpy as np
 import pytest
 
@@ -79,7 +78,7 @@ async def test_a_session_ends_after_the_minutes_that_its_owner_gave_it(start: St
     wanted = {"sourceLanguage": "en", "maxMinutes": 20}
     created = await speaker.ask("createSession", "sessionCreated", **wanted)
     path, headers = f"/sessions/{created['sessionId']}", bearer(gateway)
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+    async with gateway.http(headers=headers) as http:
         clock.now_ms += 19 * MINUTE_MS
         assert (await http.patch(path, json={"maxMinutes": 30})).json()["maxMinutes"] == 30
         await speaker.send(

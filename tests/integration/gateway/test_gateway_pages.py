@@ -35,7 +35,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_pages_are_asked_for_each_time_and_their_parts_once(
     gateway: RunningGateway,
 ) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         speaker = await http.get("/")
         assert (speaker.text, speaker.headers["cache-control"]) == (
             "<html>speak ñ</html>",
@@ -61,7 +61,7 @@ async def test_pages_fetch_from_where_clips_are_and_keep_to_tls(start: Start) ->
     gateway = await start(
         public_url="https://talks.example", asked_by_pages=("https://clips.example",)
     )
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         for path in ("/listen", "/offer", "/no/such/page"):
             answer = await http.get(path)
             assert answer.headers["strict-transport-security"] == "max-age=31536000"
@@ -83,7 +83,7 @@ async def test_metrics_may_be_apart_from_what_everybody_reaches(start: Start) ->
 
 @pytest.mark.usefixtures("built")
 async def test_an_address_that_leads_nowhere_has_a_page_for_people(host: RunningGateway) -> None:
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with host.http() as http:
         for path in ("/no/such/page", "/lisen/joyful-mountain-789"):
             person = await http.get(path, headers={"accept": "text/html,*/*;q=0.8"})
             assert (person.status_code, person.text) == (404, "<html>missing</html>")
@@ -96,7 +96,7 @@ async def test_an_address_that_leads_nowhere_has_a_page_for_people(host: Running
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("name", ["none.js", "..%2Fsecret.txt", "%2e%2e%2fsecret.txt"])
 async def test_nothing_else_is_served(gateway: RunningGateway, name: str) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         answer = await http.get(f"/assets/{name}")
         assert (answer.status_code, "browsers" in answer.text) == (404, False)
 
@@ -105,7 +105,7 @@ async def test_pages_that_are_not_built_say_what_to_do(
     gateway: RunningGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "BUILT", tmp_path / "nowhere")
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         for path in ("/", "/listen"):
             answer = await http.get(path)
             assert (answer.status_code, answer.text) == (503, pages.NOT_BUILT)
@@ -113,7 +113,7 @@ async def test_pages_that_are_not_built_say_what_to_do(
 
 async def test_the_offer_holds_what_can_be_heard_and_where(start: Start) -> None:
     gateway = await start(public_url="https://talks.example")
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         offer = (await http.get("/offer")).json()
     names = offer.pop("names")
     assert names["es"] == {"name": "Spanish", "nativeName": "Español", "direction": "ltr"}
@@ -143,6 +143,6 @@ async def test_the_offer_is_small_for_who_can_unpack_it(start: Start, accepts: s
 
 async def test_the_offer_says_where_people_sign_in(start: Start) -> None:
     gateway = await start(sign_in=SignIn("https://speakers.example", "pages"))
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         offer = (await http.get("/offer")).json()
     assert offer["signIn"] == {"url": "https://speakers.example", "clientId": "pages"}

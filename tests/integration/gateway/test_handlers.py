@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from connectors.calls.policy import Policies, Policy
@@ -367,7 +366,7 @@ async def test_commands_are_limited_over_all_handlers_of_a_connection(
 
 
 async def test_pages_are_told_to_send_audio_in_messages(handlers: RunningHandlers) -> None:
-    async with httpx.AsyncClient(base_url=handlers.url) as http:
+    async with handlers.http() as http:
         offer = (await http.get("/offer")).json()
     assert offer["binaryFrames"] is False
     assert offer["languages"]["es"] == ["en", "es"]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -133,7 +132,7 @@ async def test_the_speaker_reads_along_and_nobody_else(gateway: RunningGateway) 
 async def test_what_the_job_says_wrongly_is_refused(
     gateway: RunningGateway, path: str, body: bytes, status: int
 ) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         assert (await http.post(path, content=body)).status_code == status
 
 
@@ -181,7 +180,7 @@ async def test_boto3s_management_client_works_against_the_gateway(
 
 
 async def test_a_gone_connection_answers_as_api_gateway_does(gateway: RunningGateway) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         for method in ("POST", "GET", "DELETE"):
             answer = await http.request(method, "/%40connections/never-was")
             assert answer.status_code == 410
@@ -198,7 +197,7 @@ async def test_a_page_or_a_stranger_behind_a_proxy_cannot_speak_for_the_job(
     start: Start, path: str, headers: dict[str, str]
 ) -> None:
     gateway = await start(job_token="the-jobs-own")
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         refused = await http.post(path, json={}, headers=headers)
         assert refused.status_code == 403
         wrong = {"authorization": "Bearer guessed", **headers}

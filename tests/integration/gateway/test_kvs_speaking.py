@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -122,7 +121,7 @@ async def test_keys_open_no_other_session_s_channel(world: World) -> None:
 
 async def test_a_session_without_a_channel_has_no_keys(gateway: RunningGateway) -> None:
     token = gateway.token()
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         headers = {"authorization": f"Bearer {token}"}
         created = await http.post("/sessions", json={"sourceLanguage": "en"}, headers=headers)
         assert "kvsChannelArn" not in created.json()
@@ -173,7 +172,7 @@ async def test_what_a_gateway_does_to_the_session_is_done_by_the_worker(
     session_id = (await world.session())["sessionId"]
     masters.append(await world.master(session_id, SampleTrack(tone(440, 60.0, RATE_HZ))))
     await until(lambda: bool(world.chunks(session_id)))
-    async with httpx.AsyncClient(base_url=world.gateway.url) as http:
+    async with world.gateway.http() as http:
         headers = {"authorization": f"Bearer {ISSUER.issue('ada')}"}
         await http.patch(f"/sessions/{session_id}", json={"muted": True}, headers=headers)
     await until(lambda: not any(world.chunks(session_id)[-1].pcm))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from connectors.interfaces.session_tables import ListenerCounts
@@ -32,7 +31,7 @@ async def test_a_session_is_made_in_the_languages_that_the_engines_know(
     host: RunningGateway,
 ) -> None:
     session_id = await create(host, "es-MX", "CA", "ES")
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with host.http() as http:
         session = (await http.get(f"/sessions/{session_id}")).json()
         headers = {"authorization": f"Bearer {host.token()}"}
         changed = await http.patch(
@@ -95,7 +94,7 @@ async def test_a_track_is_named_by_the_language_that_was_chosen(gateway: Running
         assert answer.status_code == 201, answer.text
         assert answer.headers["location"].startswith(f"/whep/{session_id}/es/resources/")
         assert (await gateway.tables.listener_counts(session_id)).languages == ("es",)
-        async with httpx.AsyncClient(base_url=gateway.url) as http:
+        async with gateway.http() as http:
             assert (await http.delete(answer.headers["location"])).status_code == 200
     finally:
         await client.close()

@@ -41,7 +41,7 @@ async def seated(host: RunningGateway, session_id: str, **shown: str) -> tuple[C
 
 def http_of(host: RunningGateway, subject: str | None = "ada") -> httpx.AsyncClient:
     headers = {} if subject is None else {"authorization": f"Bearer {host.token(subject)}"}
-    return httpx.AsyncClient(base_url=host.url, headers=headers)
+    return host.http(headers=headers)
 
 
 async def change(host: RunningGateway, session_id: str, **wanted: Any) -> dict[str, Any]:

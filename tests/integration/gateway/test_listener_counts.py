@@ -251,7 +251,7 @@ async def test_a_listener_that_was_counted_out_is_not_counted_out_twice(
 
 
 async def test_a_listener_that_says_nothing_for_too_long_is_gone(start: Start) -> None:
-    limits = replace((await start()).needs.limits, heartbeat_timeout_ms=1000)
+    limits = replace((await start()).needs.limits, heartbeat_timeout_ms=3000)
     gateway = await start(replace(limits, lost_listener_ms=0))
     _, session_id = await gateway.speaker()
     silent = await gateway.listener(session_id, "es")

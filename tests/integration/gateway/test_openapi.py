@@ -10,8 +10,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from ingest_gateway.gateway import Gateway
-from ingest_gateway.hosts.server.app import create_app
+from ingest_gateway.hosts.server.app import routes
 from ingest_gateway.routes.openapi import OPERATIONS, document
 
 if TYPE_CHECKING:
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 
-def routes_of(gateway: Gateway) -> dict[tuple[str, str], HTTPRouteHandler]:
+def handlers() -> dict[tuple[str, str], HTTPRouteHandler]:
     """(method, path) of each route, as the document writes them."""
     found: dict[tuple[str, str], HTTPRouteHandler] = {}
-    for route in create_app(gateway).routes:
+    for route in routes(metrics_apart=False).routes:
         if isinstance(route, HTTPRoute):
             parts = [
                 part if isinstance(part, str) else f"{{{part.name}}}"
@@ -36,15 +35,15 @@ def routes_of(gateway: Gateway) -> dict[tuple[str, str], HTTPRouteHandler]:
 
 
 async def test_the_document_lists_exactly_the_routes(gateway: RunningGateway) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         served = (await http.get("/openapi.json")).json()
     listed = {(method, path) for path, methods in served["paths"].items() for method in methods}
-    assert listed == set(routes_of(gateway.gateway))
+    assert listed == set(handlers())
     assert len(OPERATIONS) == len(listed)
 
 
 async def test_each_route_answers_with_the_status_that_is_listed(gateway: RunningGateway) -> None:
-    routes = routes_of(gateway.gateway)
+    routes = handlers()
     said = {(one.method, one.path): one.status for one in OPERATIONS}
     # 204 stands in the route itself: litestar would forbid the bodies of its other answers.
     del said["delete", "/@connections/{connection_id}"]
@@ -54,7 +53,7 @@ async def test_each_route_answers_with_the_status_that_is_listed(gateway: Runnin
 async def test_answers_are_as_the_document_describes_them(gateway: RunningGateway) -> None:
     """Each route that needs no session's audio, asked once."""
     headers = {"authorization": f"Bearer {gateway.token()}"}
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+    async with gateway.http(headers=headers) as http:
         wish = {"sourceLanguage": "en"}
         created = await http.post("/sessions", json=wish)
         check("post", "/sessions", created)
@@ -81,7 +80,7 @@ def check(method: str, path: str, answer: httpx.Response) -> None:
 
 
 async def test_a_refusal_is_one_of_the_protocols(gateway: RunningGateway) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         refused = await http.post("/sessions", json={"sourceLanguage": "en"})
     assert refused.status_code == 401
     check("post", "/sessions", refused)

@@ -42,7 +42,7 @@ async def operator(
     gateway: RunningGateway, token: str | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {token or operators_token()}"}
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+    async with gateway.http(headers=headers) as http:
         yield http
 
 
@@ -82,7 +82,7 @@ async def test_only_operators_may_look(
     gateway: RunningGateway, token: str | None, status: int, code: str
 ) -> None:
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+    async with gateway.http(headers=headers) as http:
         answer = await http.get("/operations")
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert "sessions" not in answer.text
@@ -106,7 +106,7 @@ def _signed_with_roles(roles: Any) -> str:
 
 
 async def test_nobody_is_given_an_operators_token_over_http(gateway: RunningGateway) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         wish = {"subject": "eve", "roles": [OPERATOR]}
         token = (await http.post("/tokens", json=wish)).json()["token"]
     async with operator(gateway, token) as http:
@@ -330,7 +330,7 @@ async def test_prometheus_has_the_same_figures(start: Start) -> None:
 
 
 async def figures(gateway: RunningGateway) -> dict[str, float]:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         text = (await http.get("/metrics")).text
     lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -26,7 +25,7 @@ SESSION = "joyful-mountain-789"
 async def test_the_gateway_answers_as_the_examples_say(gateway: RunningGateway) -> None:
     headers = {"authorization": f"Bearer {gateway.token('ada')}"}
     session_id = SESSION
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as http:
+    async with gateway.http(headers=headers) as http:
         for block in blocks(PROTOCOL, "http"):
             asked, answered = (part.splitlines() for part in block.strip().split("\n\n"))
             method, path = asked[0].replace(SESSION, session_id).split()

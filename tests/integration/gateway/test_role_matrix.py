@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from ingest_gateway.access.edge import Edge
@@ -112,7 +111,7 @@ async def status(host: RunningGateway, role: str, asked: Asked, session_id: str)
     if isinstance(asked.body, str):
         options = {"content": asked.body}
         headers["content-type"] = "application/sdp"
-    async with httpx.AsyncClient(base_url=host.url, headers=headers) as http:
+    async with host.http(headers=headers) as http:
         return (await http.request(method, path, **options)).status_code
 
 

@@ -52,7 +52,7 @@ class Venue:
     def __init__(self, host: RunningGateway, clock: Clock) -> None:
         self.host = host
         self.clock = clock
-        self.http = httpx.AsyncClient(base_url=host.url)
+        self.http = host.http()
 
     async def ask(
         self, method: str, path: str, token: str | None = None, **body: Any

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from connectors.interfaces.notifier import Audience
@@ -94,7 +93,7 @@ async def test_a_link_can_be_renewed(host: RunningGateway) -> None:
 async def test_the_talk_so_far_as_one_file_and_as_transcripts(host: RunningGateway) -> None:
     _, session_id = await host.speaker()
     await tell_a_talk(host, session_id)
-    async with httpx.AsyncClient(base_url=host.url) as http:
+    async with host.http() as http:
         audio = await http.get(f"/audio/{session_id}/es")
         assert audio.headers["content-type"] == "audio/mpeg"
         assert audio.content == b"".join(

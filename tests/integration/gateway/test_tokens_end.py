@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from ingest_gateway.access.auth import CLOCK_LEEWAY_S
@@ -107,7 +106,7 @@ async def test_signing_out_ends_what_the_token_opened(host: RunningGateway) -> N
     speaker = await host.connect(token)
     stays = await host.connect(other)
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=host.url, headers=headers) as http:
+    async with host.http(headers=headers) as http:
         ticket = (await http.post("/tickets")).json()["ticket"]
         unused = (await http.post("/tickets")).json()["ticket"]
         by_ticket = await host.connect(ticket=ticket)
@@ -132,7 +131,7 @@ async def test_other_gateways_learn_of_it(start: Start) -> None:
     speaker = await other.connect(token)
     await looked_at(other, speaker)
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=one.url, headers=headers) as http:
+    async with one.http(headers=headers) as http:
         await http.delete("/tickets")
     clock.ahead_ms = CHECKED_EVERY_MS + 1
     await looked_at(other, speaker)

@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -39,7 +38,7 @@ def clip(hz: float, seconds: float) -> bytes:
 
 
 async def notify(gateway: RunningGateway, session_id: str, **message: Any) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         answer = await http.post(
             f"/notify/{session_id}/es",
             json={"sessionId": session_id, "targetLanguage": "es", **message},
@@ -185,7 +184,7 @@ async def test_an_offer_whose_client_never_comes_is_dropped(
     monkeypatch.setattr("ingest_gateway.webrtc.peer_connection.CONNECT_S", 0.3)
     speaker, session_id = await gateway.speaker()
     offer = await client.offer()
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         answer = await http.post(
             f"/whep/{session_id}/es", content=offer, headers={"content-type": "application/sdp"}
         )
@@ -223,7 +222,7 @@ async def test_refusals_leave_nobody_behind(gateway: RunningGateway, client: Web
         (f"/whep/{session_id}/es", offer.replace("recvonly", "sendonly"), 406, "BAD_FIELD"),
         (f"/whep/{session_id}/es", offer[: offer.index("a=ice-ufrag")], 422, "BAD_FIELD"),
     ]
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         for path, body, status, code in tries:
             refused = await http.post(
                 path, content=body, headers={"content-type": "application/sdp"}

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -219,7 +218,7 @@ async def test_a_pause_takes_no_audio_and_leaves_no_hole(
 
 
 async def patch(gateway: RunningGateway, session_id: str, **fields: object) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         answer = await http.patch(
             f"/sessions/{session_id}",
             json=fields,
@@ -235,7 +234,7 @@ async def test_the_end_of_the_session_ends_the_line(
     client.speak(tone(440, 30.0, RATE_HZ))
     await client.post(gateway.url, f"/whip/{session_id}", gateway.token())
     await gateway.until(lambda: len(gateway.chunks()) >= 1)
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         headers = {"authorization": f"Bearer {gateway.token()}"}
         await http.delete(f"/sessions/{session_id}", headers=headers)
     await client.closed()

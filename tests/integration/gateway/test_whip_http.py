@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import psutil
 import pytest
 
@@ -39,7 +38,7 @@ async def test_the_answer_is_as_the_rfc_says(gateway: RunningGateway, client: We
     assert answer.headers["etag"].startswith('"')
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "location" in answer.headers["access-control-expose-headers"]
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         resource = answer.headers["location"]
         trickle = await http.patch(resource, content="a=candidate:1")
         assert (trickle.status_code, trickle.headers["allow"]) == (405, "DELETE, OPTIONS")
@@ -82,7 +81,7 @@ async def test_refusals_say_what_is_wrong(gateway: RunningGateway, client: WebRt
     sdp = {"content-type": "application/sdp"}
     path = f"/whip/{session_id}"
     no_opus = offer.replace("opus/48000/2", "speex/48000")
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         tries = [
             (path, offer, sdp, 401, "UNAUTHORIZED"),
             (path, offer, sdp | {"authorization": "Bearer x"}, 401, "UNAUTHORIZED"),
@@ -121,7 +120,7 @@ async def test_a_stranger_is_refused_before_anything_is_built_for_the_connection
         "content-type": "application/sdp",
         "authorization": f"Bearer {gateway.token('eve')}",
     }
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         refused = await http.post(f"/whip/{session_id}", content=offer, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
     await page.frame(0)
@@ -133,7 +132,7 @@ async def test_offers_of_public_clients_are_answered(gateway: RunningGateway, na
     session_id = await a_session(gateway)
     headers = {"content-type": "application/sdp", "authorization": f"Bearer {gateway.token()}"}
     offer = (OFFERS / f"whip_{name}.sdp").read_text()
-    async with httpx.AsyncClient(base_url=gateway.url) as http:
+    async with gateway.http() as http:
         answer = await http.post(f"/whip/{session_id}", content=offer, headers=headers)
         assert answer.status_code == 201, answer.text
         listening = await http.post(

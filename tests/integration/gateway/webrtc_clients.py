@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.webrtc.ice import keep_to
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, AudioChunk
-from tests.integration.gateway.conftest import WAIT_S, RunningGateway, until
+from tests.integration.gateway.conftest import WAIT_S, RunningGateway, plain_http, until
 
 RATE_HZ = 48_000
 FRAME_SAMPLES = 960
@@ -117,7 +117,7 @@ class WebRtcClient:
         self._headers = {"content-type": "application/sdp"}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
-        async with httpx.AsyncClient(base_url=gateway_url) as http:
+        async with plain_http(gateway_url) as http:
             self.answer = await http.post(
                 path, content=offer or await self.offer(), headers=self._headers, timeout=WAIT_S
             )
@@ -137,7 +137,7 @@ class WebRtcClient:
             await self._channel_open.wait()
 
     async def delete(self, **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self._url) as http:
+        async with plain_http(self._url) as http:
             return await http.delete(
                 self.answer.headers["location"], headers=headers or self._headers, timeout=WAIT_S
             )

@@ -33,7 +33,7 @@ with Processes(Path(sys.argv[1])) as processes:
 """
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -80,7 +80,7 @@ def test_the_last_one_started_is_stopped_first(tmp_path: Path) -> None:
         for name in ("first", "second"):
             process = processes.start(name, ["bash", "-c", farewell])
             log = tmp_path / f"{name}.log"
-            process.wait_until(lambda log=log: "ready" in log.read_text(), "said ready", 10)
+            process.wait_until(lambda log=log: "ready" in log.read_text(), "said ready", 60)
 
     stopped_at = {
         name: int((tmp_path / f"{name}.log").read_text().split()[-1])
@@ -103,7 +103,7 @@ def test_nothing_outlives_its_starter(tmp_path: Path, number: signal.Signals) ->
     assert not group_is_empty(group)
 
     starter.send_signal(number)
-    starter.wait(20)
+    starter.wait(60)
 
     wait_until(lambda: group_is_empty(group))
 
@@ -121,7 +121,7 @@ def test_a_starter_in_the_background_of_a_shell_can_be_terminated(tmp_path: Path
     group = int(starter.stdout.readline())
 
     starter.terminate()
-    starter.wait(20)
+    starter.wait(60)
 
     wait_until(lambda: group_is_empty(group))
 

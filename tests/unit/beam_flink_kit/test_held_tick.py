@@ -130,14 +130,14 @@ def test_two_instances_get_every_ring(live: LiveLoop) -> None:
     both_hold.wait()
     bell.ring()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert found == [2, 2], "the first tick, and the ring"
 
 
 def test_a_ring_from_any_thread_is_heard(live: LiveLoop) -> None:
     bell = Bell(live)
     threading.Thread(target=bell.ring).start()
-    bell.wait(0, 5)
+    bell.wait(0, 60)
     assert bell.rings == 1
 
 
@@ -145,7 +145,7 @@ def test_waiting_for_a_bell_ends(live: LiveLoop) -> None:
     begun_s = time.monotonic()
     waiting = threading.Thread(target=Bell(live).wait, args=(0, 0.02))
     waiting.start()
-    waiting.join(20)
+    waiting.join(60)
     assert not waiting.is_alive()
     assert time.monotonic() - begun_s >= 0.019
 

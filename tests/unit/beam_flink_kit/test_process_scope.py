@@ -85,7 +85,7 @@ def test_many_threads_get_one_object() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(BUILT) == 1
     assert found == BUILT * 8
 

@@ -17,22 +17,6 @@ PAGES = sorted(DECISIONS.glob("[0-9]*.md"))
 STATUS = re.compile(
     r"\A# .+\n\n\*\*Status\.\*\* (In force(?=\.)|Superseded(?: in part)? by [^:]+(?=: ))"
 )
-GONE = {
-    # What decisions say is gone, or stood where the measurement was made.
-    "0001-versions-of-beam-and-flink.md": {"poll_window_join.py"},
-    "0005-slow-calls.md": {"calls_drained_by_clock.py"},
-    "0009-amazon-speech.md": {"benchmarks/transcribe_streams.py"},
-    "0011-what-a-hundred-sessions-needed.md": {
-        "core/session_log.py",
-        "pipelines/worker/ahead.py",
-        "pipelines/worker/beam_bundles.py",
-        "pipelines/worker/beam_state.py",
-        "pipelines/worker/state_channel.py",
-        "transforms/serve_sessions.py",
-        "worker/ahead.py",
-    },
-    "0012-fan-out.md": {"services/kinesis.py"},
-}
 
 
 def status_of(page: Path) -> str:
@@ -78,4 +62,4 @@ def test_files_that_pages_name_are_there() -> None:
             }
         )
     }
-    assert missing == GONE
+    assert missing == {}

@@ -36,7 +36,7 @@ interface Capture {
   readonly source: MediaStreamAudioSourceNode;
 }
 
-/** Throws what `microphoneProblem` puts into words. */
+/** Throws what `inWords` of the speaker says in words. */
 export async function openMicrophone(wishes: MicrophoneWishes): Promise<Microphone> {
   if (!window.isSecureContext) throw new DOMException("insecure", "InsecureContextError");
   const wanted: MediaTrackConstraints = { channelCount: 1 };

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ENGLISH } from "../shared/english";
-import { refusalInWords } from "./refusal_in_words";
+import { inWords, refusalInWords } from "./refusal_in_words";
 
 it.each([
   [
@@ -12,4 +12,16 @@ it.each([
   ["FORBIDDEN", "not for guests", /The gateway refused: not for guests/],
 ])("says of %s what it means for the speaker", (code, message, words) => {
   expect(ENGLISH.words(refusalInWords({ code, message }))).toMatch(words);
+});
+
+it.each([
+  ["InsecureContextError", /https/],
+  ["NotAllowedError", /Allow it/],
+  ["NotFoundError", /Plug one in/],
+  ["NetworkError", /gateway does not answer/],
+  ["NotReadableError", /Another program/],
+  ["OverconstrainedError", /Choose another/],
+  ["SomethingNew", /try again/],
+])("says what helps where the microphone is refused with %s", (name, words) => {
+  expect(ENGLISH.words(inWords(new DOMException("", name)))).toMatch(words);
 });

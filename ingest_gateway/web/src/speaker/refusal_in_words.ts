@@ -1,4 +1,3 @@
-import { microphoneProblem } from "../audio/microphone_problem";
 import type { ErrorMessage } from "../protocol/messages";
 import { RtcError } from "../protocol/rtc_line";
 import type { MessageId, Words } from "../shared/i18n";
@@ -30,13 +29,24 @@ const BY_CODE: Readonly<Record<string, MessageId>> = {
   NO_ROOM: "problem.badLink",
 };
 
+/** What a browser says when it gives no microphone, by the error's name. */
+const BY_NAME: Readonly<Record<string, MessageId>> = {
+  InsecureContextError: "microphone.insecure",
+  NotAllowedError: "microphone.refused",
+  NotFoundError: "microphone.none",
+  OverconstrainedError: "microphone.notThere",
+  NetworkError: "problem.unreachable",
+  NotReadableError: "microphone.taken",
+};
+
 /** What went wrong on this page's side, or at what it asked for. */
 export function inWords(error: unknown): Words {
   if (error instanceof SignInError) {
     return { id: `signIn.${error.fault}`, values: { reason: error.reason } };
   }
   if (!(error instanceof RefusedError || error instanceof RtcError)) {
-    return microphoneProblem(error);
+    const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+    return { id: BY_NAME[name] ?? "microphone.failed" };
   }
   const id = BY_CODE[error.code];
   return id === undefined ? { id: "problem.refused", values: { reason: error.message } } : { id };

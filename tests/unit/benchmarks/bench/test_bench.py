@@ -68,16 +68,16 @@ def test_each_profiles_figures_have_names_of_their_own() -> None:
 def test_numbers_are_taken_and_renamed(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     code = writes(file, {"lag_ratio": 0.7, "name": "x", "n": 3})
-    renamed = run_part(part_that(code, file, {"lag_ratio": "lag_ratio_seed_profile"}), 20.0)
+    renamed = run_part(part_that(code, file, {"lag_ratio": "lag_ratio_seed_profile"}), 120.0)
     assert renamed == Result({"lag_ratio_seed_profile": 0.7})
-    assert run_part(part_that(code, file), 20.0) == Result({"lag_ratio": 0.7, "n": 3})
+    assert run_part(part_that(code, file), 120.0) == Result({"lag_ratio": 0.7, "n": 3})
 
 
 def test_a_part_that_fails_says_so_and_has_no_old_figures(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     file.write_text('{"old": 1}')
-    assert run_part(part_that("raise SystemExit(3)", file), 20.0) == Result({}, "ended with 3")
-    assert run_part(part_that("", file), 20.0) == Result({}, "left no figures")
+    assert run_part(part_that("raise SystemExit(3)", file), 120.0) == Result({}, "ended with 3")
+    assert run_part(part_that("", file), 120.0) == Result({}, "left no figures")
     assert run_part(part_that(writes(file, {"n": 1}), file), 0.0).problem == (
         "no time was left for it"
     )
@@ -86,7 +86,7 @@ def test_a_part_that_fails_says_so_and_has_no_old_figures(tmp_path: Path) -> Non
 def test_a_part_that_fails_late_keeps_the_figures_it_had(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     code = writes(file, {"n": 3}) + "raise SystemExit(1)"
-    assert run_part(part_that(code, file), 20.0) == Result({"n": 3.0}, "ended with 1")
+    assert run_part(part_that(code, file), 120.0) == Result({"n": 3.0}, "ended with 1")
 
 
 def test_a_part_that_takes_too_long_is_told_to_stop(tmp_path: Path) -> None:

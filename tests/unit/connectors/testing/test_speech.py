@@ -113,7 +113,7 @@ async def test_send_waits_for_a_reader_and_close_frees_it() -> None:
     await asyncio.sleep(0)
     assert not sending.done()
     await stream.close()
-    await asyncio.wait_for(sending, 1)
+    await asyncio.wait_for(sending, 60)
 
 
 def test_results_come_late_by_virtual_time_alone() -> None:
