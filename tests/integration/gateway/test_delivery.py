@@ -145,7 +145,7 @@ async def test_an_inline_listener_hears_before_the_upload_is_done(
     await connectors.ledger.commit(clip.translation.entry)
     settled: list[tuple[str, int, str, bool]] = []
     speculation = SpeculativeDelivery(loop, connectors, is_on=False)
-    site = CallSite(connectors, loop, speculation, lambda *told: settled.append(told))
+    site = CallSite(connectors, loop, speculation, lambda *told, **_more: settled.append(told))
 
     async def publish() -> list[object]:
         return [answer async for answer in PublishClip().answers(clip, site)]

@@ -14,7 +14,7 @@ from connectors.testing.connectors import scripted_connectors
 from connectors.testing.shard_source import ScriptedShardSource
 from pipelines.log.reader import ReadBatch, ReadOptions, ShardReader
 from pipelines.log.shards import ShardProgress
-from pipelines.runtime.supervision import Supervised
+from pipelines.runtime.supervision import UNEXPECTED_ERRORS, Supervised
 from pipelines.session.records import Place
 
 START_MS = 1_800_000_000_000
@@ -89,6 +89,7 @@ class Stream:
     """A stream in virtual time, every record that was put, and its readers."""
 
     def __init__(self, shards: int = 1, *, read_every_s: float = 0.2) -> None:
+        UNEXPECTED_ERRORS.take()  # of other tests
         self.loop = VirtualLoop()
         self.loop.advance(START_MS)
         self.source = ScriptedShardSource(

@@ -13,6 +13,7 @@ from connectors.interfaces.errors import PermanentError, RetryableError
 from connectors.interfaces.positions import ShardPosition
 from connectors.interfaces.shard_source import Shard, StartAt, StartKind
 from pipelines.log.shards import ShardProgress, slice_of
+from pipelines.runtime.supervision import UNEXPECTED_ERRORS
 from tests.unit.pipelines.log.stream_under_test import FIRST, Stream, Streams
 
 pytestmark = pytest.mark.unit
@@ -36,7 +37,7 @@ def test_each_record_is_read_once_whatever_the_stream_does(
     stream.check()
     for number, reader in enumerate(stream.readers):
         assert all(slice_of(number, readers).holds(each.key) for each in reader.taken)
-        assert not reader.supervised.errors
+        assert not UNEXPECTED_ERRORS.take()
     stream.close()
 
 
@@ -67,7 +68,7 @@ def test_what_is_not_covered_is_read_again_whatever_happened(seed: int, shards: 
         )
     stream.run(200.0)
     stream.check(repeats=True)
-    assert not any(each.supervised.errors for each in stream.readers)
+    assert not UNEXPECTED_ERRORS.take()
     stream.close()
 
 

@@ -7,6 +7,7 @@ import pytest
 from connectors.interfaces.shard_source import StartKind
 from pipelines.log.reader import MAY_LOSE_BEHIND_MS
 from pipelines.log.shards import LOSS_TOLD_AFTER_MS, ShardProgress
+from pipelines.runtime.supervision import UNEXPECTED_ERRORS
 from tests.unit.pipelines.log.stream_under_test import FIRST, Stream
 
 pytestmark = pytest.mark.unit
@@ -77,7 +78,7 @@ def test_a_parent_that_is_past_its_retention_is_left_for_its_children(stream: St
     stream.run(10.0)
     assert reader.data == ["a:0", "a:3"]
     assert [each.loss for each in reader.taken] == [0, 1]
-    assert not reader.supervised.errors
+    assert not UNEXPECTED_ERRORS.take()
     assert FIRST not in reader.reader.marks()
 
 

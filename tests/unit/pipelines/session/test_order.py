@@ -215,6 +215,14 @@ def test_after_a_loss_a_stream_that_is_not_known_begins_at_0(kind: ControlKind) 
     assert other.chunks(2, 3, loss=1) == ["gap 2/0-3", "2/3"]
 
 
+@pytest.mark.parametrize("after", [-1, 3])
+def test_an_opening_that_was_put_again_behind_what_was_lost_hides_no_loss(after: int) -> None:
+    """The answer to its first put was lost; chunks that came between the two were trimmed."""
+    session = InOrder()
+    session.opened(1, after, loss=1)
+    assert session.chunks(1, 7, 8, loss=1) == [f"gap 1/{after + 1}-7", "1/7", "1/8"]
+
+
 def test_what_lies_in_a_hole_that_was_passed_is_taken_after_all_in_any_order() -> None:
     session = InOrder(at={1: 0})
     session.gap(1, -1, 5)
