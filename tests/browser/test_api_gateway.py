@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest_asyncio
 from litestar import Litestar, Response, post
 from playwright.async_api import Browser, Page
 
+from ingest_gateway.routes.callers import GATEWAY
 from ingest_gateway.routes.pages import asset, listener_page, speaker_page
 from schemas.values import AudioChunk
 from tests.browser.conftest import end_talk
@@ -25,14 +27,24 @@ async def token() -> Response[dict[str, str]]:
     return Response({"token": ISSUER.issue("ada"), "subject": "ada"})
 
 
+def _front(host: RunningHandlers) -> Any:
+    """The pages, which lie elsewhere on AWS."""
+    pages = Litestar(
+        [speaker_page, listener_page, asset, token], openapi_config=None, logging_config=None
+    )
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        await pages({**scope, GATEWAY: SimpleNamespace(needs=host.needs)}, receive, send)
+
+    return served
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def functions() -> AsyncIterator[RunningHandlers]:
     async with AsyncExitStack() as exits:
         one = await exits.enter_async_context(running(in_memory(), RunningHandlers))
         assert isinstance(one, RunningHandlers)
-        one.api.front = Litestar(
-            [speaker_page, listener_page, asset, token], openapi_config=None, logging_config=None
-        )
+        one.api.front = _front(one)
         one.api.front_paths = ("/", "/assets/", "/listen", "/tokens")
         yield one
 
