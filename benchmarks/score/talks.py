@@ -116,7 +116,7 @@ def referenced(
 
 
 UNFINISHED = " …"
-"""Behind a recorded text of which the engine was told that its sentence goes on."""
+"""At the end of a recorded text of which the engine was told that its sentence goes on."""
 
 
 class RecordedTranslations:

@@ -25,7 +25,7 @@ class Ledger(Protocol):
     async def fix(self, session_id: str, number: int, outcome: FixedOutcome) -> FixedOutcome:
         """Fix the outcome of an entry in ``outcome.language``; return what stands there now.
 
-        NoEntryError: there is no such entry (any more): nothing is written, nobody is owed it. An
+        NoEntryError: there is no such entry (any more): nothing is written, nothing is owed. An
         entry of version 1 takes an outcome too.
         """
         ...

@@ -37,7 +37,7 @@ class TableListenerConnections:
     """As the gateway's tables know them.
 
     A 410 may be the answer of a gateway that does not have the connection while another has, or
-    had it until a moment ago: the row expires a little later. Whoever counts the listeners then
+    had it until a moment ago: the row expires a little later. A gateway that counts listeners then
     leaves it out, and a gateway that does have it keeps it.
     """
 

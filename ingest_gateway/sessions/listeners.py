@@ -169,7 +169,7 @@ class Listeners:
         if removed is not None:
             await self._count(session_id, count_change(removed, None))
             return
-        # Whoever counted it down may not have written it into the session's stream.
+        # The gateway that counted it down may not have written it into the session's stream.
         counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
         self._announce(await self._live.find(session_id), counts)
 

@@ -1,7 +1,7 @@
 """How many talks go on at a time: as many as the job's recogniser holds (``talks_at_once``).
 
-One more would wait for a stream, and nobody would be told; it is refused instead, before anything
-is said into it. A talk has a place while its speaker is connected to this gateway, and for
+One more would wait for a stream, and its speaker not be told; it is refused instead, before
+anything is said into it. A talk has a place while its speaker is connected to this gateway, and for
 ``KEPT_MS`` after the connection was lost.
 """
 
@@ -58,5 +58,5 @@ class TalkPlaces:
             return True
         lost_at_ms = live.row.speaker_lost_at_ms
         if live.stream is None or lost_at_ms is None:
-            return False  # nobody has spoken here
+            return False  # no speaker has been here
         return self._now_ms() - lost_at_ms < KEPT_MS

@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from connectors.calls.policy import call
-from connectors.interfaces.errors import ConnectorError, UnreadableError
 from connectors.registry import Connectors
 from pipelines.log.reader import ReadBatch, ReadOptions
 from pipelines.log.record_decoder import decoded
 from pipelines.log.shards import SavedMarks
 from pipelines.runtime.reading_engine import ReadingEngine, emptied
 from pipelines.runtime.session_shell import SessionTools
-from pipelines.runtime.waiting_session import GIVE_UP_AFTER_S
+from pipelines.runtime.waiting_session import GIVE_UP_AFTER_S, is_unreadable
 from pipelines.session.coverage import Coverage
 from pipelines.session.low_water import OpenRecords, keep_older
 from pipelines.session.outbox import coverage_of, is_settled
@@ -83,7 +82,7 @@ class LedgerFollower:
     def note(self, session_id: str, record: ReadRecord) -> None:
         """A record was read, for the first time or again."""
         control, place = record.control, record.place
-        if control is not None and control.kind is ControlKind.LISTENERS:
+        if record.is_in_tables:
             return  # no session is taken over for it
         followed = self._sessions.get(session_id)
         if followed is None:
@@ -121,7 +120,7 @@ class LedgerFollower:
                     self._sessions.pop(session_id, None)
         except Exception as error:
             _log.warning("session %s: coverage not known: %s", session_id, type(error).__name__)
-            if isinstance(error, UnreadableError) or not isinstance(error, ConnectorError):
+            if is_unreadable(error):
                 self._unreadable(session_id, followed)
         else:
             followed.unreadable_since_s = None

@@ -29,7 +29,7 @@ from connectors.interfaces.errors import (
 from connectors.interfaces.notifier import Audience
 from connectors.interfaces.translation import TranslationHints, abilities_between
 from connectors.registry import Connectors
-from pipelines.runtime.supervision import Supervised
+from pipelines.runtime.supervision import Supervised, unexpected
 from pipelines.sentences.cursor import Released, Step, TranslationCursor
 from pipelines.sentences.phrases import is_phrase, voiced_text
 from pipelines.sentences.settings import ReleaseSettings
@@ -177,7 +177,7 @@ class LanguageRun:
                 made = await self._one(job)
             except Exception as error:  # the next utterance goes on
                 if not isinstance(error, ConnectorError):
-                    self._supervised.unexpected("a translation run")
+                    unexpected("a translation run")
                 self._cursor.resume(self._cursor.sentence, self._texts)
                 if not isinstance(error, NoEntryError):  # else it is not to be begun anew
                     self._made.pop(job.entry.number, None)

@@ -16,12 +16,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from connectors.calls.policy import call
-from connectors.interfaces.errors import ConnectorError, PermanentError, UnreadableError
+from connectors.interfaces.errors import ConnectorError, PermanentError
 from connectors.interfaces.speech_to_text import capabilities_of, for_session
 from pipelines.runtime.kept_records import KeptRecords
 from pipelines.runtime.session_shell import SessionShell, SessionTools
-from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised
-from pipelines.runtime.waiting_session import GIVE_UP_AFTER_S, WaitingSession, places_of
+from pipelines.runtime.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, Supervised, unexpected
+from pipelines.runtime.waiting_session import (
+    GIVE_UP_AFTER_S,
+    WaitingSession,
+    is_unreadable,
+    places_of,
+)
 from pipelines.segmentation.segmenter import Segmenter
 from pipelines.session.coverage import Coverage
 from pipelines.session.low_water import keep_older
@@ -274,14 +279,13 @@ class SessionHost:
             except _SupersededError as error:
                 self.lost(session_id, error.generation)
                 return
-            except ConnectorError as error:
-                level = logging.ERROR if isinstance(error, PermanentError) else logging.WARNING
-                _log.log(level, "session %s was not taken over: %s", session_id, error)
-                if isinstance(error, UnreadableError) and self._gives_up(session_id, error):
-                    return
             except Exception as error:
-                self._supervised.unexpected(f"taking session {session_id} over")
-                if self._gives_up(session_id, error):
+                if isinstance(error, ConnectorError):
+                    level = logging.ERROR if isinstance(error, PermanentError) else logging.WARNING
+                    _log.log(level, "session %s was not taken over: %s", session_id, error)
+                else:
+                    unexpected(f"taking session {session_id} over")
+                if is_unreadable(error) and self._gives_up(session_id, error):
                     return
             else:
                 self._begin(session_id, writer, known)
@@ -361,7 +365,7 @@ class SessionHost:
         if session_id in self._refused_through:
             shell.event(lambda now: session.refuse("BreakdownError", now))
         kept = self._kept
-        records = waiting.take_records() if kept is None else kept.of(session_id)
+        records = waiting.whole_records() if kept is None else kept.of(session_id)
         if records and kept is not None:
             self._feed(session_id, shell, records, None)
         elif records:

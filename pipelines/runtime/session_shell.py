@@ -21,7 +21,7 @@ from connectors.registry import Connectors
 from pipelines.runtime.live_captions import Captioner
 from pipelines.runtime.release_runs import ReleaseRuns
 from pipelines.runtime.speculation import SpeculativeDelivery
-from pipelines.runtime.supervision import Supervised
+from pipelines.runtime.supervision import Supervised, unexpected
 from pipelines.runtime.warm_up import WarmUp
 from pipelines.sentences.settings import ReleaseSettings
 from pipelines.session import commands as do
@@ -101,14 +101,14 @@ class SessionShell:
         try:
             commands = happened(self._tools.now())
         except Exception:
-            self._supervised.unexpected(f"session {self.session.session_id}")
+            unexpected(f"session {self.session.session_id}")
             self._host.take_over_again(self.session.session_id)
             return
         for command in commands:
             try:
                 self._carry_out(command)
-            except Exception:  # the commands behind it count
-                self._supervised.unexpected(f"{type(command).__name__} of a session")
+            except Exception:  # the commands after it count
+                unexpected(f"{type(command).__name__} of a session")
 
     def close(self) -> None:
         """Stop everything; nothing is written any more but a last summary."""
@@ -187,7 +187,7 @@ class SessionShell:
                 refused_since_s = None
                 _log.warning("session %s: no commit: %s", self.session.session_id, error)
             except Exception:
-                self._supervised.unexpected("commit")
+                unexpected("commit")
             else:
                 break
             await asyncio.sleep(LEDGER_WAIT_S)
@@ -286,7 +286,7 @@ class _StreamTasks:
             await stream.finish()
         except Exception as error:  # the talk goes on, whatever it is
             if not isinstance(error, ConnectorError):
-                shell.supervised.unexpected("feeding a speech stream")
+                unexpected("feeding a speech stream")
             shell.failed(number, error)
 
     async def _read(self, stream: AsyncIterator[Recognition] | SpeechStream) -> None:
@@ -298,7 +298,7 @@ class _StreamTasks:
             shell.event(lambda now: shell.session.stream_ended(number, now))
         except Exception as error:
             if not isinstance(error, ConnectorError):
-                shell.supervised.unexpected("reading a speech stream")
+                unexpected("reading a speech stream")
             shell.failed(number, error)
 
 

@@ -72,10 +72,6 @@ class Supervised:
         """Run ``work`` in a task; what it raises is logged and counted."""
         return self._keep(asyncio.get_running_loop().create_task(self._tried(name, work)))
 
-    def unexpected(self, name: str) -> None:
-        """As the function of this name."""
-        unexpected(name)
-
     def last(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` as ``once`` does; it is not cancelled by ``close``."""
         task = asyncio.get_running_loop().create_task(self._tried(name, work))

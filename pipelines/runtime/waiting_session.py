@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from connectors.interfaces.errors import ConnectorError, UnreadableError
 from pipelines.session.low_water import keep_older
 from pipelines.session.records import Place, ReadRecord
 
@@ -41,9 +42,14 @@ class WaitingSession:
             self.add(())
         return now_s - self.refused_since_s
 
-    def take_records(self) -> list[ReadRecord]:
+    def whole_records(self) -> list[ReadRecord]:
         """What came, without those of which only the place was kept."""
         return [record for record in self.records if not _is_place(record)]
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether what the tables hold is the cause, not a service that is away or refuses."""
+    return isinstance(error, UnreadableError) or not isinstance(error, ConnectorError)
 
 
 def places_of(places: Iterable[Place]) -> list[ReadRecord]:

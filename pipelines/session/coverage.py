@@ -64,7 +64,7 @@ class Coverage:
         return self.positions.get(epoch) or EpochPosition(epoch)
 
     def beginning_of(self, epoch: int, first_sequence: int) -> tuple[EpochPosition, int, int]:
-        """Where the epoch goes on, with the chunk there and the samples in front of it: behind what
+        """Where the epoch goes on, with the chunk there and the samples in front of it: after what
         is covered, or at ``first_sequence``."""
         known = self.positions.get(epoch)
         if known is not None and not is_late(epoch):

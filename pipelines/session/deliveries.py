@@ -105,11 +105,11 @@ class Deliveries:
         """The sentences, once the open one has ended without a mark: the speaker has stopped, or
         paused for so many seconds."""
         sentences = self._sentences
-        if sentences is not None and sentences.is_open:
-            if not self.ends_sentence and not has_paused(sentences.pause_s):
-                return None
-        else:
-            sentences = None
+        if sentences is None or not sentences.is_open:
+            self.ends_sentence = False
+            return None
+        if not self.ends_sentence and not has_paused(sentences.pause_s):
+            return None
         self.ends_sentence = False
         return sentences
 

@@ -181,7 +181,7 @@ class Order:
         elif control.kind is ControlKind.OPENED:
             epoch = self._epochs.get(number)
             if epoch is None:
-                # Put again, it may stand behind what it opened, and that be lost.
+                # A repeat may stand after what it opened, which may be lost.
                 epoch = self._epochs[number] = _Epoch(0)
                 if after < 0 or not loss:
                     yield self._begins(number, epoch, after + 1)

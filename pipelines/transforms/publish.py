@@ -57,7 +57,7 @@ class PublishClip:
         try:
             await publication.publish(item.clip, is_stored=item.is_stored)
         except NoEntryError:
-            # Its session was erased meanwhile: nobody is owed it, and nobody is told.
+            # Its session was erased meanwhile: no listener is owed it, and none is told.
             _log.info("session %s: entry %d is gone", entry.session_id, entry.number)
             at.settled(entry.session_id, entry.number, language, True, is_announced=False)
             return

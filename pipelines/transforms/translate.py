@@ -90,7 +90,7 @@ class TranslateUtterance:
             at.settled(session_id, number, language, False)  # it is delivered again
             return []
         except NoEntryError:
-            # Its session was erased meanwhile: nobody is owed it.
+            # Its session was erased meanwhile: no listener is owed it.
             at.settled(session_id, number, language, True, is_announced=False)
             return []
         timeline = timeline.mark("translate", at.now_ms())

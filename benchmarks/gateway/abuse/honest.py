@@ -23,7 +23,7 @@ _POST_EVERY_S = 0.5
 _ASK_EVERY_S = 1.0
 _END_S = 15.0
 JOB_TOKEN = "the job of make abuse"  # noqa: S105 - of a gateway of this machine
-"""Nobody else may tell listeners anything, also from this machine."""
+"""Only the job may tell listeners anything, also from this machine."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import pytest
+
 from beam_flink_kit.loops import VirtualLoop
 from connectors.calls.policy import Policies
 from connectors.interfaces.errors import RetryableError
@@ -251,6 +253,20 @@ class Job:
     def _read_again(self) -> None:
         again = self._log[self._mark() :]
         self._stage.loop.call(lambda: self.host.take(SESSION, again))
+
+
+def breaks(monkeypatch: pytest.MonkeyPatch, *at: int) -> list[object]:
+    """The segmenter raises when it is asked these times, counted from 1; what it was asked."""
+    cut, calls = WindowSegmenter.next_segment, list[object]()
+
+    def falls(*arguments: Any) -> object:
+        calls.append(arguments)
+        if len(calls) in at:
+            raise KeyError("scripted: a bug")
+        return cut(*arguments)
+
+    monkeypatch.setattr(WindowSegmenter, "next_segment", falls)
+    return calls
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
 from connectors.interfaces.errors import UnreadableError
 from pipelines.runtime.kept_records import KeptRecords
-from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session import order
 from pipelines.session.records import Place, ReadRecord
 from schemas.values import EntryKind, LedgerEntry
@@ -19,6 +17,7 @@ from tests.unit.pipelines.runtime.session_stage import (
     Job,
     Stage,
     assert_every_sample_once,
+    breaks,
     flush,
     gap,
     panes_of,
@@ -30,19 +29,6 @@ from tests.unit.pipelines.runtime.session_stage import (
 from tests.unit.pipelines.session.records_of import LogOf
 
 pytestmark = pytest.mark.unit
-
-
-def breaks(monkeypatch: pytest.MonkeyPatch, *at: int) -> None:
-    """The segmenter raises when it is asked these times, counted from 1."""
-    cut, calls = WindowSegmenter.next_segment, []
-
-    def falls(*arguments: Any) -> object:
-        calls.append(arguments)
-        if len(calls) in at:
-            raise KeyError("scripted: a bug")
-        return cut(*arguments)
-
-    monkeypatch.setattr(WindowSegmenter, "next_segment", falls)
 
 
 def in_panes(stage: Stage, job: Job, panes: Sequence[Sequence[ReadRecord]]) -> None:

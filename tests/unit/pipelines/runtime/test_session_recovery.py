@@ -24,6 +24,7 @@ from tests.unit.pipelines.runtime.session_stage import (
     Stage,
     UnreliableLedger,
     assert_every_sample_once,
+    breaks,
     end,
     flush,
     panes_of,
@@ -190,15 +191,7 @@ def test_a_fault_of_the_machine_has_the_session_taken_over_and_the_log_read_agai
     panes = panes_of(talk.items)
     job.pane(panes[0])
     pass_time(stage, [job], PANE_MS)
-    cut, calls = WindowSegmenter.next_segment, []
-
-    def falls_once(*arguments: Any) -> object:
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyError("scripted: a bug")
-        return cut(*arguments)
-
-    monkeypatch.setattr(WindowSegmenter, "next_segment", falls_once)
+    calls = breaks(monkeypatch, 2)
     for pane in panes[1:]:
         job.pane(pane)
         pass_time(stage, [job], PANE_MS)
