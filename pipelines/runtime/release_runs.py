@@ -275,9 +275,12 @@ class LanguageRun:
         if draft is None:
             try:
                 draft = await self._translate(step, job)
-            except ConnectorError as error:
+            except Exception as error:  # the sentence's next step tries again
                 cause = type(error).__name__
-                _log.warning("session %s: no translation: %s", self._session_id, cause)
+                if isinstance(error, ConnectorError):
+                    _log.warning("session %s: no translation: %s", self._session_id, cause)
+                else:
+                    unexpected("a translator")
                 return self._cursor.failed(step, cause)
         return self._cursor.answered(step, draft, text)
 

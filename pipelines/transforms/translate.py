@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from connectors.interfaces.errors import ConnectorError, NoEntryError, RetryableError
+from pipelines.runtime.supervision import unexpected
 from pipelines.runtime.worker import CallSite
 from schemas.values import (
     DeadLetter,
@@ -34,9 +35,11 @@ class TranslateUtterance:
     async def answers(
         self, item: RoutedUtterance, at: CallSite
     ) -> AsyncIterator[Translation | DeadLetter]:
-        make = self._one if at.releases is None else self._released
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(make(item.utterance, route, at)) for route in item.routes]
+            tasks = [
+                group.create_task(self._of_route(item.utterance, route, at))
+                for route in item.routes
+            ]
             for done in asyncio.as_completed(tasks):
                 for answer in await done:
                     yield answer
@@ -47,6 +50,18 @@ class TranslateUtterance:
         entry, timeline = item.utterance.entry, item.utterance.timeline
         for route in item.routes:
             yield from _failed(entry, route, timeline, error, at.now_ms())
+
+    async def _of_route(
+        self, utterance: Utterance, route: Route, at: CallSite
+    ) -> list[Translation | DeadLetter]:
+        """What an engine raises in one language is told to the listeners of that language alone."""
+        make = self._one if at.releases is None else self._released
+        try:
+            return await make(utterance, route, at)
+        except Exception as error:
+            if not isinstance(error, ConnectorError):
+                unexpected("a translation")
+            return _failed(utterance.entry, route, utterance.timeline, error, at.now_ms())
 
     async def _one(
         self, utterance: Utterance, route: Route, at: CallSite
@@ -70,10 +85,7 @@ class TranslateUtterance:
             return [Translation(entry, route, "", timeline, skipped)]
         if route.language == entry.language:
             return [Translation(entry, route, entry.text, timeline.mark("translate", at.now_ms()))]
-        try:
-            text = await at.speculation.translation(entry, route.language)
-        except ConnectorError as error:
-            return _failed(entry, route, timeline, error, at.now_ms())
+        text = await at.speculation.translation(entry, route.language)
         return [Translation(entry, route, text, timeline.mark("translate", at.now_ms()))]
 
     async def _released(

@@ -42,6 +42,7 @@ class UnsureTranslator:
         self.asked: list[str] = []
         self.answers: list[str | Exception] = []
         self.fails = False
+        self.error: Exception = PermanentError("scripted")
 
     @property
     def abilities(self) -> TranslationAbilities:
@@ -59,7 +60,7 @@ class UnsureTranslator:
         self.asked.append(text)
         await asyncio.sleep(self.delay_s)
         if self.fails:
-            raise PermanentError("scripted")
+            raise self.error
         words = [f"x{word[1:]}" for word in text.split()]
         if len(words) % 3 == 1:
             words[-1] = f"y{words[-1][1:]}"

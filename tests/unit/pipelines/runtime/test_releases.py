@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.calls.policy import Policies
-from connectors.interfaces.errors import NoEntryError
+from connectors.interfaces.errors import NoEntryError, PermanentError
 from connectors.memory.notifier import MemoryNotifier
 from connectors.testing.speech_to_text import ScriptedSpeechToTextSettings
 from pipelines.segmentation.step_segmenter import StepSegmenter
@@ -120,16 +120,24 @@ def test_kills_anywhere_release_nothing_twice_and_lose_nothing(
     assert heard.job.is_done()
 
 
-def test_an_engine_that_fails_is_told_of_once_a_sentence() -> None:
+ERRORS = pytest.mark.parametrize(
+    "error", [PermanentError("scripted"), ValueError("a bug")], ids=["refused", "a bug"]
+)
+
+
+@ERRORS
+def test_an_engine_that_fails_is_told_of_once_a_sentence(error: Exception) -> None:
     translator = UnsureTranslator()
-    translator.fails = True
+    translator.fails, translator.error = True, error
     heard = listening(translator)
     play(heard, two_sentences())
     assert [each.skipped for each in heard.once()] == ["failed", "failed"]
 
 
-def test_one_that_fails_for_a_while_loses_no_sentence() -> None:
+@ERRORS
+def test_one_that_fails_for_a_while_loses_no_sentence(error: Exception) -> None:
     translator = UnsureTranslator()
+    translator.error = error
     heard = listening(translator)
     talk = two_sentences()
     for at, chunk in enumerate(talk.items):

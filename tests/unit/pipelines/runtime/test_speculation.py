@@ -241,6 +241,26 @@ def translated(site: Site, entry: LedgerEntry) -> list[Any]:
     return answers
 
 
+@pytest.mark.parametrize(
+    "error", [PermanentError("scripted"), ValueError("a bug")], ids=["refused", "a bug"]
+)
+def test_what_an_engine_raises_in_one_language_is_told_in_that_one_alone(error: Exception) -> None:
+    site = Site()
+    translate = site.translator.translate
+
+    async def translate_but_french(text: str, source: str, target: str, **hints: Any) -> str:
+        if target == "fr":
+            raise error
+        return await translate(text, source, target, **hints)
+
+    site.translator.translate = translate_but_french  # type: ignore[method-assign]
+    answers = translated(site, entry_of(languages=("es", "fr", "it")))
+    told = {each.route.language: each for each in answers if isinstance(each, Translation)}
+    assert [told[each].skipped for each in ("es", "fr", "it")] == [None, "failed", None]
+    dead = [each for each in answers if isinstance(each, DeadLetter)]
+    assert [(each.cause, each.key) for each in dead] == [(type(error).__name__, f"{SESSION}/0/fr")]
+
+
 def test_what_the_ledger_holds_is_carried_out_to_the_letter() -> None:
     """Another engine had fixed it, and did not come to tell it."""
     site = Site()
