@@ -27,7 +27,7 @@ from local_stack.flink import ROOT
 from local_stack.processes import run_command
 from local_stack.speech_engines import SPEECH, demo_engines
 from local_stack.stack import LocalStack, StackSettings
-from local_stack.talk import Talk
+from local_stack.talk import NoTalkError, Talk
 from schemas.values import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ, EntryKind, LedgerEntry
 
 DIRECTORY = ROOT / "build" / "live_talks"
@@ -138,7 +138,11 @@ def main() -> int:
     names = given.talks or list(TALKS)
     if unknown := [name for name in names if name not in TALKS]:
         parser.error(f"no such talk: {', '.join(unknown)}")
-    return run_command("live talks", lambda: run(given.speech, names, given.out))
+    try:
+        return run_command("live talks", lambda: run(given.speech, names, given.out))
+    except NoTalkError as error:
+        print(f"live talks: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
