@@ -130,7 +130,7 @@ class SessionShell:
             case do.Caption(number, text, language, final):
                 self._captioner.show(Caption(number, text, language, final=final))
             case do.Commit():
-                self._supervised.once("commit", self._commit(command))
+                self._supervised.start("commit", lambda: self._commit(command))
             case do.Deliver(utterance, part):
                 try:
                     self._begin_delivery(utterance, part)
@@ -186,8 +186,6 @@ class SessionShell:
             except ConnectorError as error:
                 refused_since_s = None
                 _log.warning("session %s: no commit: %s", self.session.session_id, error)
-            except Exception:
-                unexpected("commit")
             else:
                 break
             await asyncio.sleep(LEDGER_WAIT_S)

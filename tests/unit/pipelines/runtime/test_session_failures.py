@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,7 +201,14 @@ def test_a_stream_that_ends_by_itself_is_opened_again() -> None:
     assert said(stage.entries()) == talk.words
 
 
-def test_a_fault_in_our_own_code_stops_no_talk(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [KeyError("scripted: a bug"), asyncio.CancelledError()],
+    ids=["a bug", "a library's cancellation"],
+)
+def test_a_fault_in_our_own_code_stops_no_talk(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = Stage()
     job = Job(stage)
     talk = talk_of(12, seed=4)
@@ -211,7 +220,7 @@ def test_a_fault_in_our_own_code_stops_no_talk(monkeypatch: pytest.MonkeyPatch) 
     async def falls_once(entry: object) -> object:
         calls.append(entry)
         if len(calls) == 1:
-            raise KeyError("scripted: a bug")
+            raise fault
         return await commit(entry)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stage.ledger, "commit", falls_once)
