@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import wave
 from collections import defaultdict
@@ -108,8 +109,9 @@ def spoken_talk(wav: Path, duration_s: float, languages: tuple[str, ...]) -> Tal
 
 class Crowd:
     """Holds sessions at a gateway, all by one speaker's account. ``inline_audio``: listeners take
-    clips inside messages, as the page does. ``patience_s``: for how long what fails over HTTP is
-    tried again, and how much longer a listener may take to join."""
+    clips inside messages, as the page does. ``settle_timeout_s``, ``still_s``: how long is waited
+    for all of a talk, and how long while nothing new of it comes. ``patience_s``: for how long what
+    fails over HTTP is tried again, and how much longer a listener may take to join."""
 
     def __init__(
         self,
@@ -120,6 +122,7 @@ class Crowd:
         inline_audio: bool = False,
         settle_timeout_s: float = 60.0,
         settle_poll_s: float = POLL_S,
+        still_s: float = math.inf,
         patience_s: float = 0.0,
     ) -> None:
         self._url = gateway_url
@@ -128,6 +131,7 @@ class Crowd:
         self._inline_audio = inline_audio
         self._settle_timeout_s = settle_timeout_s
         self._settle_poll_s = settle_poll_s
+        self._still_s = still_s
         self._patience_s = patience_s
         self._token: str | None = None
         self._opening = asyncio.Lock()
@@ -161,6 +165,7 @@ class Crowd:
                 lambda: audience.reached | audience.skipped,
                 self._settle_timeout_s,
                 self._settle_poll_s,
+                self._still_s,
             )
             heard = await audience.leave()
         return Held(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -182,15 +182,22 @@ async def settled(
     reached: Callable[[], set[tuple[int, str]]],
     timeout_s: float,
     poll_s: float = POLL_S,
+    still_s: float = math.inf,
 ) -> tuple[LedgerEntry, ...]:
-    """The ledger once everything in it has arrived, or as it stands when patience is over. Each
-    look reads all of it."""
+    """The ledger once everything in it has arrived, or as it stands after ``timeout_s``, or when
+    nothing new has come into it or to the listeners for ``still_s``: on a machine that has too much
+    to do what is late is not lost. Each look reads all of it."""
     promises = tuple(acknowledged)
-    deadline = time.monotonic() + timeout_s
+    now_s = asyncio.get_running_loop().time
+    until_s, changed_at_s, known = now_s() + timeout_s, now_s(), (-1, -1)
     while True:
         entries = await _entries(ledger, session_id)
-        complete = judge(session_id, entries, promises, reached()).is_complete
-        if complete or time.monotonic() > deadline:
+        arrived = reached()
+        if judge(session_id, entries, promises, arrived).is_complete:
+            return entries
+        if (found := (len(entries), len(arrived))) != known:
+            known, changed_at_s = found, now_s()
+        if now_s() >= min(until_s, changed_at_s + still_s):
             return entries
         await asyncio.sleep(poll_s)
 

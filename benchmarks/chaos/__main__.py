@@ -27,7 +27,8 @@ from pipelines.sentences.settings import ReleaseName, ReleaseSettings
 
 RESULT = DIRECTORY.with_suffix(".json")
 _STAGGER_S = 0.4
-_SETTLE_S = 150.0
+_SETTLE_S = 600.0
+_STILL_S = 150.0
 _SETTLE_POLL_S = 5.0
 """Each look reads a session's whole ledger: twenty at once are to leave the local cloud alone."""
 _PATIENCE_S = 60.0
@@ -54,6 +55,7 @@ async def hold(system: System) -> tuple[list[Held], Player, float]:
             AmazonLedger(clients),
             settle_timeout_s=_SETTLE_S,
             settle_poll_s=_SETTLE_POLL_S,
+            still_s=_STILL_S,
             patience_s=_PATIENCE_S,
         )
         words_apart = round(settings.talk_s * _WORDS_A_SECOND)

@@ -132,6 +132,7 @@ class ClusteredJob:
         return len(self._running()) == 1
 
     def run_second(self, lasts_s: float) -> None:
+        wait_until_whole(self)  # acts may overlap: it starts again just now, perhaps
         (first,) = self._running()
         self._cluster.submit_beside(self._jar)
         try:

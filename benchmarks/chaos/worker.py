@@ -262,9 +262,12 @@ def _tell(found: dict[str, Found], segmentation: str) -> None:
             )
         ],
     )
-    for one in found.values():
-        for fault in one.faults:
-            print(f"chaos-worker: {fault}")
+    faults = [fault for one in found.values() for fault in one.faults]
+    for fault in faults:
+        _say(fault)
+    entries = sum(one.utterances for one in found.values())
+    verdict = f"NOT HELD: {len(faults)} faults" if faults else "0 faults"
+    _say(f"{', '.join(found)} ({segmentation}): {entries} entries; {verdict}")
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ import sys
 import time
 import wave
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from local_stack.demo.report import Evidence, make_report, playable
 from local_stack.flink import ROOT
 from local_stack.processes import ProcessError, stop_on_terminate
 from local_stack.talk import NoTalkError, Talk, make_talk
-from schemas.values import SAMPLE_RATE_HZ, LedgerEntry
+from schemas.values import SAMPLE_RATE_HZ
 
 DIRECTORY = ROOT / "build" / "cluster-demo"
 STILL_S = 60.0
@@ -112,13 +112,13 @@ async def play(plan: Plan, stack: ClusterStack, talk: Talk) -> Act:
             striking = group.create_task(_strike(plan, stack, talk.duration_s / 2))
             spoken = await speak(stack.gateway_url, talk.wav, session_id=session_id, token=token)
             outage = await striking
-            ledger = AmazonLedger(clients)
-
-            def arrived() -> set[tuple[int, str]]:
-                return audience.reached | audience.skipped
-
-            entries = await all_that_comes(
-                lambda: settled(ledger, session_id, [promised(spoken)], arrived, STILL_S), arrived
+            entries = await settled(
+                AmazonLedger(clients),
+                session_id,
+                [promised(spoken)],
+                lambda: audience.reached | audience.skipped,
+                SETTLE_TIMEOUT_S,
+                still_s=STILL_S,
             )
             heard = await audience.leave()
         return _act(
@@ -129,24 +129,6 @@ async def play(plan: Plan, stack: ClusterStack, talk: Talk) -> Act:
         )
     finally:
         await clients.close()
-
-
-async def all_that_comes(
-    look: Callable[[], Awaitable[tuple[LedgerEntry, ...]]],
-    arrived: Callable[[], Collection[tuple[int, str]]],
-) -> tuple[LedgerEntry, ...]:
-    """The ledger when two looks found the same in it and at the listeners: on a machine that has
-    too much to do what is late is not lost. At most ``SETTLE_TIMEOUT_S`` and one look."""
-    until_s = time.monotonic() + SETTLE_TIMEOUT_S
-    entries = await look()
-    known = len(entries), len(arrived())
-    while time.monotonic() < until_s:
-        entries = await look()
-        found = len(entries), len(arrived())
-        if found == known:
-            break
-        known = found
-    return entries
 
 
 async def _strike(plan: Plan, stack: ClusterStack, after_s: float) -> Outage | None:

@@ -19,7 +19,7 @@ from connectors.registry import Connectors
 from pipelines.log.reader import ReadBatch, ReadOptions
 from pipelines.log.record_decoder import decoded
 from pipelines.log.shards import SavedMarks
-from pipelines.runtime.reading_engine import ReadingEngine, emptied
+from pipelines.runtime.reading_engine import ReadingEngine
 from pipelines.runtime.session_shell import SessionTools
 from pipelines.runtime.waiting_session import GIVE_UP_AFTER_S, is_unreadable
 from pipelines.session.coverage import Coverage
@@ -34,6 +34,10 @@ ASK_EVERY_S = 2.0
 ASK_AT_ONCE = 16
 MOST_BYTES = 64 * 1024 * 1024
 """Audio that was read and is not covered; beyond that reading stops."""
+MOST_A_BUNDLE = 500
+"""Records: half a minute of audio. What an outage has left in the log is handed on in many bundles:
+one that held all of it would take longer than the engine's lease, and the engine that came after it
+would read all of it again."""
 _FLUSHES = frozenset({ControlKind.PAUSE, ControlKind.MUTE, ControlKind.END})
 
 
@@ -195,6 +199,8 @@ class RecordEngine(ReadingEngine):
         self._records: deque[tuple[str, ReadRecord]] = deque()
         self._is_raw = options.record_format == "pcm"
         self._stamp_ms = 0
+        self._left = 0
+        """Of ``MOST_A_BUNDLE``."""
         self._follower = LedgerFollower(
             tools.connectors, raw=self._is_raw, taken_over=self.read_again
         )
@@ -221,8 +227,15 @@ class RecordEngine(ReadingEngine):
     def is_full(self) -> bool:
         return self._follower.size_bytes > MOST_BYTES
 
+    def asked(self) -> None:
+        self._left = MOST_A_BUNDLE
+        super().asked()
+
     def take_records(self) -> list[tuple[str, ReadRecord]]:
-        return emptied(self._records)
+        """In the log's order, as many as the bundle may still hold."""
+        taken = [self._records.popleft() for _ in range(min(self._left, len(self._records)))]
+        self._left -= len(taken)
+        return taken
 
     def stamp_ms(self, at_ms: int) -> int:
         """The event time of what is handed on: ``at_ms``, but never less than the last one. A clock

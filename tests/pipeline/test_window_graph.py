@@ -20,6 +20,7 @@ from connectors.interfaces.shard_source import StartAt, StartKind
 from connectors.testing.words import write_silence, write_words
 from pipelines.log.reader import ReadOptions
 from pipelines.log.shards import SavedMarks
+from pipelines.runtime import record_engine
 from pipelines.runtime.worker import Worker, WorkerSettings
 from pipelines.segmentation.window_segmenter import WindowSegmenter
 from pipelines.session.coverage import Coverage
@@ -219,6 +220,32 @@ def test_a_reader_that_handed_on_more_than_state_knows_reads_again() -> None:
         reread = [sequence for _ in range(3) for sequence in sequences()]
         step.teardown()
     assert set(handed_on) <= set(reread)
+
+
+def test_what_an_outage_left_in_the_log_is_handed_on_in_many_bundles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record_engine, "MOST_A_BUNDLE", 10)
+    world, cell = World(), Cell()
+    world.speak("talk", write_words(0, 12, 0.4, 0.1)[0], 0.0)
+    world.let_happen()
+    key = spread_keys(1)[0]
+    with worker_of(world) as (worker, settings):
+        start = StartAt(StartKind.AT_TIMESTAMP, str(ms(0.0)))
+        options = ReadOptions("test", start, False, "avro", readers=1)
+        step = ReadShards(options, settings, TickHold(TICK_MS))
+        step.setup()
+        bundles: list[list[int]] = []
+        for tick in range(1, 40):
+            at_s = 60.0 + tick * TICK_MS / 1000
+            worker.loop.advance(ms(at_s))
+            out = list(step.process((key, (0, tick)), Timestamp(ms(at_s) / 1000), cell))
+            bundles.append([found for each in out if (found := sequence_of(each)) is not None])
+        step.teardown()
+    handed_on = [sequence for bundle in bundles for sequence in bundle]
+    assert handed_on == list(range(len(handed_on)))
+    assert len(handed_on) == 12 * 500 // CHUNK_MS + 1
+    assert max(map(len, bundles)) == 10
 
 
 def sequence_of(element: Any) -> int | None:

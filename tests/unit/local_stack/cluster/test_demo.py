@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_stack.cluster import demo as cluster_demo
-from local_stack.cluster.demo import Plan, all_that_comes, looped
+from local_stack.cluster.demo import Plan, looped
 from local_stack.cluster.job import Restored
 from local_stack.processes import ProcessError
 from local_stack.talk import Talk
@@ -66,31 +66,3 @@ async def test_a_job_that_began_anew_is_no_recovery(after: Restored | None) -> N
 
 async def test_the_undisturbed_act_strikes_nobody() -> None:
     assert await cluster_demo._strike(Plan("undisturbed", 10.0), a_stack(), 0.0) is None
-
-
-async def looked(*looks: tuple[int, int]) -> tuple[int, int]:
-    """(entries that were taken for all, looks made) of a talk that shows (entries, outcomes)."""
-    made = 0
-
-    async def look() -> Any:
-        nonlocal made
-        made += 1
-        return ("entry",) * looks[made - 1][0]
-
-    def arrived() -> Any:
-        return range(looks[made - 1][1])
-
-    return len(await all_that_comes(look, arrived)), made
-
-
-async def test_what_is_late_is_waited_for_as_long_as_anything_comes() -> None:
-    assert await looked((3, 0), (5, 0), (5, 2), (5, 9), (5, 9), (8, 9)) == (5, 5)
-
-
-async def test_what_is_complete_is_looked_at_twice() -> None:
-    assert await looked((5, 9), (5, 9)) == (5, 2)
-
-
-async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_demo, "SETTLE_TIMEOUT_S", 0.0)
-    assert await looked((3, 0), (5, 0), (6, 0)) == (3, 1)
