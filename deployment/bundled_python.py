@@ -48,8 +48,18 @@ _PLACE_ENTRY = "brought-python/place"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SPARE_FOLDERS = ("__pycache__", "idlelib", "lib2to3", "ensurepip", "tkinter", "tests")
 """Folders that a worker never imports from, wherever they lie."""
-_SERVICES = frozenset(
-    {"apigatewaymanagementapi", "dynamodb", "kinesis", "polly", "s3", "sso", "sts", "translate"}
+SERVICES = frozenset(
+    {
+        "apigatewaymanagementapi",
+        "bedrock-runtime",
+        "dynamodb",
+        "kinesis",
+        "polly",
+        "s3",
+        "sso",
+        "sts",
+        "translate",
+    }
 )
 """What the job calls; botocore describes four hundred."""
 _INSTALL_TIMEOUT_S = 600.0
@@ -127,7 +137,7 @@ def _spare(tree: Path, packages: Path) -> Iterator[Path]:
     """What may go."""
     left_out = {path for name in _SPARE_FOLDERS for path in tree.rglob(name) if path.is_dir()}
     services = {path for path in (packages / "botocore" / "data").iterdir() if path.is_dir()}
-    spare = left_out | {path for path in services if path.name not in _SERVICES}
+    spare = left_out | {path for path in services if path.name not in SERVICES}
     spare |= {packages / name for name in LEFT_OUT if (packages / name).is_dir()}
     yield from (path for path in spare if not spare & set(path.parents))
 

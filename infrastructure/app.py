@@ -2,8 +2,8 @@
 
 Context (``-c name=value`` of the cdk command, or ``CDK_CONTEXT_JSON``): ``stages`` (``dev,prod``),
 ``region``, ``code`` (folder of the Lambdas' package), ``alarmEmail``, ``operatorsCidr``,
-``monthlyDollars``, ``bedrockModel`` (which translates), ``pagesUrl`` (of one stage; known when it
-was deployed once).
+``operatorsRole``, ``gatewayImage`` (its digest), ``monthlyDollars``, ``bedrockModel`` (which
+translates), ``pagesUrl`` (of one stage; known when it was deployed once).
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ def stages_of(app: App) -> list[Stage]:
             monthly_dollars=int(given("monthlyDollars") or 500),
             pages_url=given("pagesUrl"),
             bedrock_model=given("bedrockModel"),
+            operators_role=given("operatorsRole"),
+            gateway_image=given("gatewayImage"),
         )
         for name in (given("stages") or f"dev,{PRODUCTION}").split(",")
     ]

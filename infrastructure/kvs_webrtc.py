@@ -130,7 +130,9 @@ class KvsWebRtc(Stack):
         )
         task.add_container(
             WORKER,
-            image=aws_ecs.ContainerImage.from_ecr_repository(images.gateway, stage.name),
+            image=aws_ecs.ContainerImage.from_ecr_repository(
+                images.gateway, stage.gateway_image or stage.name
+            ),
             entry_point=["python", "-m", "ingest_gateway.kvs"],
             environment={
                 "KVS_STAGE": stage.name,

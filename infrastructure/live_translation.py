@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import (
+    Aws,
     CfnOutput,
     RemovalPolicy,
     Stack,
@@ -33,7 +34,10 @@ KUBERNETES = "1.33"
 NAMESPACE = "live-translation"
 SERVICE_ACCOUNT = "flink"
 STATE_KEPT_DAYS = 7
-"""Of checkpoints that nothing refers to any more: Flink deletes what it replaces itself."""
+STATE_THAT_EXPIRES = ("checkpoints/", "savepoints/")
+"""Checkpoints that nothing refers to any more: Flink deletes what it replaces itself. What a new
+JobManager needs to begin (``high-availability/``) is written once, when the job is submitted, and
+never expires."""
 
 _CLUSTER_POLICIES = (
     "AmazonEKSClusterPolicy",
@@ -42,6 +46,7 @@ _CLUSTER_POLICIES = (
     "AmazonEKSLoadBalancingPolicy",
     "AmazonEKSNetworkingPolicy",
 )
+_ADMIN = "AmazonEKSClusterAdminPolicy"
 _NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
 
 
@@ -62,6 +67,7 @@ class LiveTranslation(Stack):
             stage,
             bucket_name=state_bucket_name(stage, self.account),
             kept_days=STATE_KEPT_DAYS,
+            expires_under=STATE_THAT_EXPIRES,
         )
         report(self.state, sessions.metering.queue, suffix="/_metadata")
         self.job_role = self._job_role(stage, sessions)
@@ -74,6 +80,8 @@ class LiveTranslation(Stack):
             service_account=SERVICE_ACCOUNT,
             role_arn=self.job_role.role_arn,
         )
+        if stage.operators_role is not None:
+            self._let_in(stage.operators_role)
         CfnOutput(self, "ClusterName", value=self.cluster.ref)
         CfnOutput(self, "StateBucket", value=self.state.bucket_name)
 
@@ -99,6 +107,22 @@ class LiveTranslation(Stack):
         role.add_to_policy(permissions.allow(("s3:ListBucket",), self.state.bucket_arn))
         sessions.let_tell_listeners(role)
         return role
+
+    def _let_in(self, operators_role: str) -> None:
+        """Whoever makes a cluster may administer it, and that is CloudFormation's role."""
+        kind = aws_eks.CfnAccessEntry
+        kind(
+            self,
+            "Operators",
+            cluster_name=self.cluster.ref,
+            principal_arn=operators_role,
+            access_policies=[
+                kind.AccessPolicyProperty(
+                    policy_arn=f"arn:{Aws.PARTITION}:eks::aws:cluster-access-policy/{_ADMIN}",
+                    access_scope=kind.AccessScopeProperty(type="cluster"),
+                )
+            ],
+        )
 
     def _cluster(self, stage: Stage, network: Network) -> aws_eks.CfnCluster:
         keys = aws_kms.Key(

@@ -13,7 +13,12 @@ from infrastructure.session_management import SessionManagement
 from infrastructure.stage import Stage
 
 MINUTE = Duration.minutes(1)
-SPEECH_NAMESPACES = ("AWS/Transcribe", "AWS/Translate")
+SPEECH_REFUSALS = (
+    ("AWS/Transcribe", "StartStreamTranscription", "ThrottledCount"),
+    ("AWS/Transcribe", "StartStreamTranscription", "LimitExceededCount"),
+    ("AWS/Translate", "TranslateText", "ThrottledCount"),
+)
+"""Namespace, operation, metric. One stream too many at once is no throttling to Transcribe."""
 
 
 class StageMetrics:
@@ -110,25 +115,19 @@ class StageMetrics:
         """Of the whole account and region: these services know no stages."""
         region = Stack.of(self._sessions).region
         return MathExpression(
-            expression=" + ".join(f"FILL(s{at}, 0)" for at in range(len(SPEECH_NAMESPACES))),
+            expression=" + ".join(f"FILL(s{at}, 0)" for at in range(len(SPEECH_REFUSALS))),
             label="speech services throttled",
             period=MINUTE,
             using_metrics={
                 f"s{at}": Metric(
                     namespace=namespace,
-                    metric_name="ThrottledCount",
+                    metric_name=metric,
                     dimensions_map={"Operation": operation},
                     statistic="Sum",
                     period=MINUTE,
                     region=region,
                 )
-                for at, (namespace, operation) in enumerate(
-                    zip(
-                        SPEECH_NAMESPACES,
-                        ("StartStreamTranscription", "TranslateText"),
-                        strict=True,
-                    )
-                )
+                for at, (namespace, operation, metric) in enumerate(SPEECH_REFUSALS)
             },
         )
 

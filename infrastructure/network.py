@@ -56,7 +56,8 @@ class Network(Stack):
         inside = aws_ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, description="TLS from inside the VPC"
         )
-        for subnet in self.vpc.private_subnets:
+        # In the public ones is the WebRTC worker: for it, too, Kinesis has the endpoint's address.
+        for subnet in (*self.vpc.private_subnets, *self.vpc.public_subnets):
             inside.add_ingress_rule(
                 aws_ec2.Peer.ipv4(subnet.ipv4_cidr_block), aws_ec2.Port.tcp(443)
             )

@@ -149,7 +149,8 @@ def gateway(stored: Stored, stage: Stage) -> tuple[Access, ...]:
                 allow(("events:PutEvents",), bus),
             )
         ),
-        Access((allow(("s3:ListBucket",), stored.trail.bucket_arn),)),
+        # Of a clip that is not there (yet) S3 says so to those alone who may list its bucket.
+        Access((allow(("s3:ListBucket",), stored.trail.bucket_arn, stored.clips.bucket_arn),)),
         to_any(
             ("s3:GetObject",),
             f"arn:{{partition}}:s3:::{names.audio_bucket}/dead-letters/*",
@@ -162,11 +163,10 @@ def gateway(stored: Stored, stage: Stage) -> tuple[Access, ...]:
 
 def erasure(stored: Stored, stage: Stage) -> tuple[Access, ...]:
     """Of the parts of the gateway that delete a talk: for its organiser, and once more later. Its
-    rows are among those that every part may change."""
+    rows are among those that every part may change, its clips' names among those that it lists."""
     trail = f"arn:{{partition}}:s3:::{stage.names.audio_bucket}"
     reason = "What a deleted talk left behind is named by the talk."
     return (
-        Access((allow(("s3:ListBucket",), stored.clips.bucket_arn),)),
         clips(("s3:DeleteObject",), stage),
         to_any(("s3:DeleteObject",), f"{trail}/dead-letters/*", reason),
         to_any(("s3:DeleteObject",), f"{trail}/sessions/*", reason),

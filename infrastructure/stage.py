@@ -15,10 +15,16 @@ METRICS_PREFIX = "LiveTranslation"
 MODEL = re.compile(r"(?:(?P<profile>us|us-gov|eu|apac|jp|au|ca|global)\.)?[a-z0-9-]+\.[a-z0-9.:-]+")
 """The geography in front makes it an inference profile."""
 
+PRINCIPAL = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:role|user)/[\w+=,.@/-]+")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """``operators_cidr``: from where the cluster's API may be reached, none if None.
+    ``operators_role``: the role or user that kubectl comes as; CloudFormation alone if None.
+    ``gateway_image``: the digest of the image that the WebRTC worker runs; what has the stage's tag
+    if None.
     ``alarm_email``: told of every alarm. ``monthly_dollars``: where the budget warns.
     ``bedrock_model``: the id of the model or inference profile that translates, if one does.
     ``pages_url``: CloudFront's address of the pages, where people come back to when they have
@@ -36,6 +42,8 @@ class Stage:
     monthly_dollars: int = 500
     pages_url: str | None = None
     bedrock_model: str | None = None
+    operators_role: str | None = None
+    gateway_image: str | None = None
 
     def __post_init__(self) -> None:
         # Bucket names hold it, and S3 takes neither capitals nor underscores.
@@ -49,6 +57,13 @@ class Stage:
                 f"bedrockModel={self.bedrock_model}: use the id of a model or an inference profile,"
                 " such as amazon.nova-lite-v1:0 or eu.amazon.nova-lite-v1:0"
             )
+        if self.operators_role is not None and not PRINCIPAL.fullmatch(self.operators_role):
+            raise ValueError(
+                f"operatorsRole={self.operators_role}: use the ARN of a role or user, such as"
+                " arn:aws:iam::111122223333:role/operators; not that of a session"
+            )
+        if self.gateway_image is not None and not DIGEST.fullmatch(self.gateway_image):
+            raise ValueError(f"gatewayImage={self.gateway_image}: use sha256:, and 64 digits")
 
     @property
     def names(self) -> Names:

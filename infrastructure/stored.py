@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_kinesis, aws_s3
 from constructs import Construct
@@ -85,10 +85,12 @@ def bucket(
     bucket_name: str | None = None,
     kept_days: int | None = layout.STORED_DAYS,
     kept_days_by_tag: Mapping[int | None, int] | None = None,
+    expires_under: Sequence[str] = (),
     fetched_by_pages: bool = False,
 ) -> aws_s3.Bucket:
     """Private, encrypted, TLS only. ``kept_days`` None: until it is deleted by hand;
-    ``kept_days_by_tag``: by the value of a clip's tag instead.
+    ``kept_days_by_tag``: by the value of a clip's tag instead. ``expires_under``: nothing else
+    expires; empty: everything does.
 
     ``fetched_by_pages``: pages on any origin may read what a signed link leads to.
     """
@@ -101,7 +103,12 @@ def bucket(
         enforce_ssl=True,
         server_access_logs_bucket=logs,
         server_access_logs_prefix=f"{name}/",
-        lifecycle_rules=_expiries(kept_days_by_tag or {None: kept_days}),
+        lifecycle_rules=[
+            _expiry(tag, days, under)
+            for tag, days in (kept_days_by_tag or {None: kept_days}).items()
+            if days is not None
+            for under in expires_under or (None,)
+        ],
         cors=[
             aws_s3.CorsRule(
                 allowed_methods=[aws_s3.HttpMethods.GET], allowed_origins=["*"], max_age=3600
@@ -113,11 +120,7 @@ def bucket(
     )
 
 
-def _expiries(days_by_tag: Mapping[int | None, int | None]) -> list[aws_s3.LifecycleRule]:
-    return [_expiry(tag, days) for tag, days in days_by_tag.items() if days is not None]
-
-
-def _expiry(tag: int | None, days: int) -> aws_s3.LifecycleRule:
+def _expiry(tag: int | None, days: int, under: str | None) -> aws_s3.LifecycleRule:
     if tag is not None:
         return aws_s3.LifecycleRule(
             id=f"expire-{layout.KEEP_TAG}-{tag}",
@@ -125,7 +128,8 @@ def _expiry(tag: int | None, days: int) -> aws_s3.LifecycleRule:
             tag_filters={layout.KEEP_TAG: str(tag)},
         )
     return aws_s3.LifecycleRule(
-        id="expire",
+        id="expire" if under is None else f"expire-{under.rstrip('/')}",
+        prefix=under,
         expiration=Duration.days(days),
         abort_incomplete_multipart_upload_after=Duration.days(1),
     )

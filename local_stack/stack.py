@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
 import time
@@ -13,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 
 from connectors.amazon.clients import AwsSettings
-from connectors.amazon.resources import create_resources
 from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from local_stack.cloud.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.flink import ROOT, FlinkSettings
@@ -127,7 +125,7 @@ class LocalStack:
         self.job.start_servers(settings.start)
         self.cloud.process.wait_for_port(cloud_port)
         self.say("tables, streams and buckets")
-        asyncio.run(create_resources(self.aws, shards=settings.shards))
+        self.cloud.create_resources(settings.stage, shards=settings.shards)
         self.start_gateway()
         self.job.submit()
         self.say("gateway and job")

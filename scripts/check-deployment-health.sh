@@ -36,7 +36,7 @@ for stream in "audio-ingestion-$stage" "dead-letters-$stage"; do
 		'StreamDescriptionSummary.[StreamStatus, EncryptionType]' \
 		kinesis describe-stream-summary --stream-name "$stream" | tr '\t' ' ')"
 done
-for table in Sessions Connections RateLimits Utterances ListenerCounts Positions; do
+for table in Sessions Connections RateLimits Utterances ListenerCounts Positions Rooms; do
 	is "table $table" ACTIVE \
 		"$(ask Table.TableStatus dynamodb describe-table --table-name "$table-$stage")"
 done
@@ -60,8 +60,9 @@ if command -v kubectl > /dev/null; then
 		2> /dev/null || true)"
 fi
 
-ringing=$(ask 'MetricAlarms[].AlarmName' cloudwatch describe-alarms --state-value ALARM \
-	--alarm-name-prefix "live-translation-$stage")
+ringing=$(ask '[MetricAlarms, CompositeAlarms][].AlarmName' cloudwatch describe-alarms \
+	--state-value ALARM --alarm-types MetricAlarm CompositeAlarm \
+	--alarm-name-prefix "live-translation-$stage-")
 if [[ -z $ringing || $ringing == None ]]; then ok "no alarm rings"; else bad "alarms: $ringing"; fi
 
 [[ -n $url ]] || url=$(ask "Stacks[0].Outputs[?OutputKey=='PagesUrl'].OutputValue" \

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections.abc import Callable, Generator
@@ -13,7 +12,6 @@ from benchmarks.chaos.gateways import Gateways
 from benchmarks.chaos.jobs import ClusteredJob, EmbeddedJob, Job
 from benchmarks.chaos.settings import STAGE, ChaosSettings, Form
 from connectors.amazon.clients import AwsSettings
-from connectors.amazon.resources import create_resources
 from local_stack.cloud.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.cloud.table_faults import TableFaults
 from local_stack.cluster.flink import ClusterSettings
@@ -59,8 +57,7 @@ def chaos_system(settings: ChaosSettings, say: Callable[[str], None]) -> Generat
         say("local cloud and gateway")
         cloud = start_local_cloud(processes, cloud_port, switch)
         cloud.process.wait_for_port(cloud_port)
-        aws = AwsSettings.local(cloud.endpoint, STAGE)
-        asyncio.run(create_resources(aws, shards=settings.shards))
+        aws = cloud.create_resources(STAGE, shards=settings.shards)
         gateways = Gateways(processes, cloud.endpoint, STAGE, settings.directory / "token-key.pem")
         gateways.start()
         try:

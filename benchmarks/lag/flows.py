@@ -19,7 +19,6 @@ from benchmarks.lag.stand_in_stores import STORES_OPTION
 from benchmarks.lag.talkers import SOURCE_LANGUAGE, Session, Spoken, Talkers
 from benchmarks.talks import write_talk
 from connectors.amazon.clients import AwsSettings
-from connectors.amazon.resources import create_resources
 from local_stack.cloud.local_cloud import LocalCloud, start_local_cloud, use_local_credentials
 from local_stack.flink import ROOT
 from local_stack.ports import LOOPBACK, free_ports
@@ -75,8 +74,7 @@ def hear_baseline(
         (port,) = free_ports(1)
         cloud = start_local_cloud(processes, port)
         cloud.process.wait_for_port(cloud.port)
-        aws = AwsSettings.local(cloud.endpoint, settings.profile)
-        asyncio.run(create_resources(aws, shards=shards_for(len(sessions))))
+        aws = cloud.create_resources(settings.profile, shards=shards_for(len(sessions)))
         with _window_flow(settings, directory, cloud, collector):
             spoken = _speak(aws, sessions, [collector], say)
     return (_outcome_of(BASELINE, directory, spoken),)

@@ -195,6 +195,14 @@ def test_the_worker_is_told_of_every_session(templates: Templates) -> None:
     assert (deployed["MinimumHealthyPercent"], deployed["MaximumPercent"]) == (0, 100)
 
 
+def test_the_worker_runs_the_image_that_was_pushed(tmp_path: Path) -> None:
+    digest = f"sha256:{'4f' * 32}"
+    templates = write_templates("dev", tmp_path, gatewayImage=digest)
+    (task,) = templates.resources("AWS::ECS::TaskDefinition").values()
+    (container,) = task["ContainerDefinitions"]
+    assert f"@{digest}" in json.dumps(container["Image"])
+
+
 def test_nobody_but_the_relay_may_call_the_worker(templates: Templates) -> None:
     assert templates.resources("AWS::EC2::SecurityGroupIngress", "KVSWebRTC") == {}
     groups = templates.resources("AWS::EC2::SecurityGroup", "KVSWebRTC").values()

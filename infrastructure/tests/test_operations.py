@@ -84,6 +84,20 @@ def test_lag_is_watched_at_p95_and_8_s(templates: Templates) -> None:
     }
 
 
+def test_one_stream_too_many_at_once_is_heard(templates: Templates) -> None:
+    """Transcribe counts it apart from calls that come too fast."""
+    found = [
+        one["MetricStat"]["Metric"]
+        for one in alarms(templates)["speech-throttled"]["Metrics"]
+        if "MetricStat" in one
+    ]
+    assert {(one["Namespace"], one["MetricName"]) for one in found} == {
+        ("AWS/Transcribe", "ThrottledCount"),
+        ("AWS/Transcribe", "LimitExceededCount"),
+        ("AWS/Translate", "ThrottledCount"),
+    }
+
+
 def test_one_dead_letter_is_enough(templates: Templates) -> None:
     alarm = alarms(templates)["dead-letters"]
     assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (0, 1)

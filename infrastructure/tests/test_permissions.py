@@ -134,6 +134,21 @@ def test_the_job_may_do_it_on_the_very_table(templates: Templates, table: str, m
     assert allowed == calls({module})
 
 
+@pytest.mark.parametrize(
+    "role", ["sessionwebsocket", "sessionhttp", "sessionsweeper", "WorkerRole"]
+)
+def test_a_clip_that_is_not_there_is_told_from_one_that_may_not_be_seen(
+    templates: Templates, role: str
+) -> None:
+    """S3 answers 404 to those who may list the bucket, and 403 to all others."""
+    listed = [
+        str(statement["Resource"])
+        for name, statement in statements(templates)
+        if role in name and "s3:ListBucket" in as_list(statement["Action"])
+    ]
+    assert "StoredClips" in "".join(listed)
+
+
 @pytest.mark.parametrize("role", ["sessionwebsocket", "sessionhttp"])
 def test_the_gateway_may_do_all_that_its_code_does(templates: Templates, role: str) -> None:
     # What it takes of the clips' store is looking and signing; the job stores them.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from connectors.amazon.layout import EXPIRES_AT, KEEP_TAG, STORED_DAYS, Table, tables
-from infrastructure.tests.written import Templates
+from infrastructure.tests.written import ROOT, Templates
 from schemas.names import Names
 
 pytestmark = pytest.mark.contract
@@ -81,6 +82,20 @@ def test_letters_and_chunks_are_kept_for_a_day(templates: Templates) -> None:
     (rule,) = found[names.audio_bucket]["LifecycleConfiguration"]["Rules"]
     assert (rule["ExpirationInDays"], rule["Status"]) == (STORED_DAYS, "Enabled")
     assert "Prefix" not in rule
+
+
+def test_what_a_new_jobmanager_begins_from_never_expires(templates: Templates) -> None:
+    """Flink writes it once, when a job is submitted, and reads it when a JobManager has died."""
+    (state,) = templates.resources("AWS::S3::Bucket", "LiveTranslation").values()
+    rules = state["LifecycleConfiguration"]["Rules"]
+    assert {rule.get("Prefix") for rule in rules} == {"checkpoints/", "savepoints/"}
+    job = (ROOT / "docker" / "kubernetes" / "job.yaml").read_text()
+    kept = re.findall(r"(\S+): s3://[^/]+/(\S+)", job)
+    assert dict(kept) == {
+        "high-availability.storageDir": "high-availability",
+        "state.checkpoints.dir": "checkpoints",
+        "state.savepoints.dir": "savepoints",
+    }
 
 
 def test_clips_are_kept_for_as_long_as_their_tag_says(templates: Templates) -> None:

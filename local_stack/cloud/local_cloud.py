@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.amazon.clients import AwsSettings
+from connectors.amazon.resources import create_resources
+from connectors.interfaces.errors import ConnectorError
 from local_stack.cloud.table_faults import SWITCH
 from local_stack.ports import LOOPBACK
-from local_stack.processes import Processes, Running
+from local_stack.processes import ProcessError, Processes, Running
 
 REGION = "us-east-1"
 # MiniStack checks presigned URLs against these keys and no others.
@@ -30,6 +34,16 @@ class LocalCloud:
     @property
     def endpoint(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
+
+    def create_resources(self, stage: str, *, shards: int) -> AwsSettings:
+        """Create a stage's tables, streams and buckets. ProcessError: it did not answer in time, as
+        on a machine that does much else."""
+        aws = AwsSettings.local(self.endpoint, stage)
+        try:
+            asyncio.run(create_resources(aws, shards=shards))
+        except ConnectorError as error:
+            raise ProcessError(f"{self.process.name}: {error}, see {self.process.log}") from error
+        return aws
 
 
 def use_local_credentials() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -12,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connectors.amazon.clients import AwsSettings
-from connectors.amazon.resources import create_resources
 from deployment.bundled_python import BundledPython, pack_python
 from local_stack.amazon_speech import amazon_speech
 from local_stack.cloud.local_cloud import start_local_cloud, use_local_credentials
@@ -122,8 +120,7 @@ def cluster_stack(
         say("local cloud and gateway")
         cloud = start_local_cloud(processes, cloud_port)
         cloud.process.wait_for_port(cloud_port)
-        aws = AwsSettings.local(cloud.endpoint, settings.stage)
-        asyncio.run(create_resources(aws, shards=settings.shards))
+        aws = cloud.create_resources(settings.stage, shards=settings.shards)
         gateway = start_gateway(
             processes, gateway_port, cloud.endpoint, settings.stage, outfit.gateway_options
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections.abc import Callable, Generator
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.amazon.clients import AwsSettings
-from connectors.amazon.resources import create_resources
 from ingest_gateway.access.auth import OPERATOR, LocalIssuer
 from local_stack.amazon_speech import amazon_speech
 from local_stack.cloud.local_cloud import start_local_cloud, use_local_credentials
@@ -85,7 +83,7 @@ def troubled_stack(
         # Nobody calls it without a job.
         speech = amazon_speech(directory / "speech", "scripted") if with_job else nullcontext(())
         local_cloud.process.wait_for_port(cloud_port)
-        asyncio.run(create_resources(AwsSettings.local(local_cloud.endpoint, STAGE), shards=SHARDS))
+        local_cloud.create_resources(STAGE, shards=SHARDS)
         with (
             speech as options,
             FaultyProxy(local_cloud.endpoint) as cloud,

@@ -1,103 +1,29 @@
-"""The operators' scripts: against a gateway of this machine, and a stand-in of AWS's command line.
-
-The stand-in answers from a table and writes down what it was asked; no account is needed to see
-that a script asks for the right things and tells well from ill.
-"""
+"""The operators' scripts: against a gateway here, and a stand-in of AWS's command line."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from connectors.amazon.layout import tables
 from connectors.amazon.resources import create_resources
+from schemas.names import Names
 from tests.conftest import LocalCloud
 from tests.integration.gateway.conftest import ISSUER
+from tests.integration.operator_scripts import Aws, Ran, script
 from tests.kvs_server.world import kvs_world
 
 pytestmark = pytest.mark.integration
-
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "scripts"
-TIMEOUT_S = 120
-
-STAND_IN = """#!/usr/bin/env bash
-echo "$*" >> "$AWS_CALLS"
-while IFS=$'\\t' read -r pattern answer; do
-	if [[ "$*" == $pattern ]]; then
-		[[ $answer == FAIL ]] && exit 254
-		printf '%b\\n' "$answer"
-		exit 0
-	fi
-done < "$AWS_ANSWERS"
-exit 254
-"""
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def bad(self) -> list[str]:
-        return [line for line in self.out.splitlines() if line.startswith("BAD")]
-
-    @property
-    def last(self) -> str:
-        return self.out.splitlines()[-1]
-
-
-async def script(name: str, *arguments: str, **environment: str) -> Ran:
-    process = await asyncio.create_subprocess_exec(
-        str(SCRIPTS / name),
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
-    )
-    async with asyncio.timeout(TIMEOUT_S):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
-
-
-@dataclass(frozen=True)
-class Aws:
-    """``answers``: what is printed, by a pattern of the shell over the whole command line."""
-
-    folder: Path
-
-    async def script(self, name: str, *arguments: str, answers: Mapping[str, str]) -> Ran:
-        program = self.folder / "aws"
-        program.write_text(STAND_IN)
-        program.chmod(0o755)
-        table = "".join(f"{pattern}\t{answer}\n" for pattern, answer in answers.items())
-        (self.folder / "answers").write_text(table)
-        return await script(
-            name,
-            *arguments,
-            PATH=f"{self.folder}:{os.environ['PATH']}",
-            AWS_ANSWERS=str(self.folder / "answers"),
-            AWS_CALLS=str(self.folder / "calls"),
-        )
-
-    @property
-    def calls(self) -> list[str]:
-        return (self.folder / "calls").read_text().splitlines()
 
 
 @pytest.fixture
@@ -266,8 +192,13 @@ async def test_a_healthy_stage_is_called_so(aws: Aws, answering: str) -> None:
     ran = await aws.script("check-deployment-health.sh", "dev", "--url", answering, answers=HEALTHY)
     assert (ran.code, ran.bad) == (0, []), ran.out
     asked = "\n".join(aws.calls)
-    for name in ("audio-ingestion-dev", "Utterances-dev", "low-latency-audio-dev"):
+    for name in ("audio-ingestion-dev", "low-latency-audio-dev"):
         assert name in asked
+    for table in tables(Names("dev")):
+        assert f"--table-name {table.name} " in asked
+    # A Lambda rings with an alarm of alarms, which AWS shows to those who ask for them only.
+    assert "--alarm-types MetricAlarm CompositeAlarm" in asked
+    assert "--alarm-name-prefix live-translation-dev- " in asked
 
 
 @pytest.mark.parametrize(
@@ -332,58 +263,3 @@ async def test_logs_of_one_lambda_or_of_all(aws: Aws) -> None:
     assert (await tail("--since", "1h")).out.count("a line") == 6
     assert (await tail("--follow")).code == 2
     assert (await tail("no-such-lambda")).code == 2
-
-
-@pytest.mark.parametrize(
-    ("upgrade", "order"),
-    [
-        ("", ["Images-dev", "docker/gateway", "Operations-dev", "s3 sync", "job-jar", "kustomize"]),
-        ("1", ["Images-dev", "job-jar", "kustomize", "=RUNNING", "Operations-dev", "s3 sync"]),
-    ],
-)
-async def test_a_deployment_can_be_read_before_it_is_run(upgrade: str, order: list[str]) -> None:
-    """Where a job runs, it goes first: it reads what gateways of before it write."""
-    environment = {"ALARM_EMAIL": "on-call@example.com", "UPGRADE": upgrade}
-    ran = await script("deploy.sh", "dev", DRY_RUN="1", **environment)
-    assert ran.code == 0, ran.err
-    commands = [line.removeprefix("+ ") for line in ran.out.splitlines() if line.startswith("+ ")]
-    found = [next(n for n, one in enumerate(commands) if part in one) for part in order]
-    assert found == sorted(found)
-    assert all("alarmEmail=on-call@example.com" in one for one in commands if "aws-cdk" in one)
-    assert ran.last.startswith("deploy: dev is at ")
-
-
-async def test_a_model_that_translates_is_named_to_its_role_and_to_the_job() -> None:
-    ran = await script("deploy.sh", "dev", DRY_RUN="1", BEDROCK_MODEL="eu.amazon.nova-lite-v1:0")
-    assert ran.code == 0, ran.err
-    (jar,) = (line for line in ran.out.splitlines() if "job-jar" in line)
-    assert "--translation=bedrock --bedrock_model=eu.amazon.nova-lite-v1:0 " in jar
-    assert "--translation_fallback=amazon" in jar
-    deployed = [line for line in ran.out.splitlines() if "LiveTranslation-dev" in line]
-    assert deployed
-    assert all("-c bedrockModel=eu.amazon.nova-lite-v1:0" in line for line in deployed)
-
-
-@pytest.mark.parametrize("stage", ["", "Prod", "a b", "x", "dev;ls"])
-async def test_a_stage_with_an_impossible_name_is_not_deployed(stage: str) -> None:
-    ran = await script("deploy.sh", stage, DRY_RUN="1")
-    assert (ran.code, ran.out) == (2, "")
-
-
-@pytest.mark.skipif(
-    subprocess.run(["bash", "-c", "command -v kubectl"], capture_output=True).returncode != 0,
-    reason="kubectl is not installed",
-)
-async def test_the_overlay_puts_a_stages_names_into_the_manifests() -> None:
-    ran = await script("write-overlay.sh", "try", "state-1", "repo/job", "repo/pool")
-    assert ran.code == 0, ran.err
-    process = await asyncio.create_subprocess_exec(
-        *("kubectl", "kustomize", ran.last), stdout=asyncio.subprocess.PIPE
-    )
-    written = (await process.communicate())[0].decode()
-    assert process.returncode == 0
-    assert "image: repo/job:try" in written
-    assert "image: repo/pool:try" in written
-    assert set(re.findall(r"s3://([^/]+)/", written)) == {"state-1"}
-    assert "role-arn" not in written
-    assert "StatefulSet" not in written

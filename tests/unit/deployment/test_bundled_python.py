@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, req
 import pytest
 from packaging.requirements import Requirement
 
-from deployment.bundled_python import LEFT_OUT, OURS, REQUIREMENTS, ROOT
+from deployment.bundled_python import LEFT_OUT, OURS, REQUIREMENTS, ROOT, SERVICES
 
 pytestmark = pytest.mark.unit
 
@@ -83,3 +83,11 @@ def test_all_that_a_worker_imports_is_brought() -> None:
 def test_what_is_not_brought_is_missed() -> None:
     ran = imports_with(brought() - {"msgspec"})
     assert "msgspec" in ran.stderr
+
+
+def test_every_service_of_the_job_is_described_in_it() -> None:
+    """The names that ``connectors.amazon.clients`` opens clients by, but those of the gateway."""
+    source = (ROOT / "connectors" / "amazon" / "clients.py").read_text()
+    opened = set(re.findall(r'_client\("([\w-]+)"', source))
+    assert {"dynamodb", "bedrock-runtime"} <= opened
+    assert opened - {"events", "kinesisvideo", "kinesis-video-signaling"} <= SERVICES

@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import CliApp
+
+from connectors.offline.speech_synthesis import OfflineSynthesizer
+from connectors.offline.translation import OfflineTranslator
+from ingest_gateway.settings import GatewaySettings
+from schemas.languages import LANGUAGES
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +48,31 @@ def test_ports_are_open_to_this_machine_only() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert len(ports) == 3
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def gateway_options() -> dict[str, str]:
+    given = (option.removeprefix("--") for option in SERVICES["gateway"]["command"])
+    return {name: value for name, _, value in (option.partition("=") for option in given)}
+
+
+def test_whoever_opens_the_page_may_speak() -> None:
+    """Not over loopback: a container sees Docker's network."""
+    found = CliApp.run(GatewaySettings, cli_args=SERVICES["gateway"]["command"])
+    assert found.open_tokens
+    assert found.public_url == "http://localhost:8080"
+
+
+def test_the_gateway_knows_what_the_worker_pools_engines_can() -> None:
+    """It has none of them in its image, so it is told."""
+    translator, synthesizer = OfflineTranslator(), OfflineSynthesizer()
+    can = [
+        language
+        for language in sorted(LANGUAGES)
+        if translator.can_translate("en", language) and synthesizer.can_speak(language)
+    ]
+    if not can:
+        pytest.skip("Apertium's pairs are not on this machine")
+    assert gateway_options()["languages"] == f"en:{','.join(can)}"
 
 
 def test_each_taskmanager_has_a_worker_pool_in_its_network() -> None:

@@ -32,3 +32,19 @@ def test_the_job_knows_them(place: str) -> None:
     options = {one for text in found for one in re.findall(r"--[a-z_]+", text)}
     assert "--stage" in options
     assert options - known() - OF_THE_JOB_SERVER == set()
+
+
+OF_OTHER_PROGRAMS = {"--max_clients", "--max_connection_time"}
+"""Of the server of whisper-live's kind."""
+
+
+def test_pages_name_no_option_that_the_job_does_not_have() -> None:
+    """Those with an underscore: the gateway's and the scripts' have hyphens."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "docker").rglob("*.md")]
+    named = {
+        option
+        for page in pages
+        for option in re.findall(r"(?<![\w-])--[a-z]+(?:_[a-z]+)+", page.read_text())
+    }
+    assert {"--transcribe_streams", "--bedrock_model"} <= named
+    assert named - known() - OF_THE_JOB_SERVER - OF_OTHER_PROGRAMS == set()
