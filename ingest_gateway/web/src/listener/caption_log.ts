@@ -38,7 +38,7 @@ export class CaptionLog {
   begin(language: string, newest: number | null): void {
     this.clear();
     this.ofLanguage = language;
-    this.numbers = new ReceivedNumbers(newest);
+    this.numbers = new ReceivedNumbers(newest, Math.random());
   }
 
   /** The last number before which nothing is missing; null: there is nothing in this language. */

@@ -352,7 +352,8 @@ export class ListenerSession {
     const { sessionId, accessCode } = this.get();
     const problem = joinProblem(error, sessionId ?? "", accessCode);
     if (problem === null) return;
-    this.set({ problem: problem.words });
+    const isIn = this.get().phase === "listening" && error.action === "joinSession";
+    if (!isIn || problem.then !== "again") this.set({ problem: problem.words });
     if (error.action === "changeLanguage" && problem.then === "choose") {
       this.set({ language: this.captions.language }); // what was heard goes on
       return;

@@ -33,6 +33,7 @@ function reconnect(): void {
 
 beforeEach(async () => {
   vi.useFakeTimers();
+  vi.spyOn(Math, "random").mockReturnValue(0);
   lines = [];
   sounds = [];
   nowMs = 0;
@@ -61,6 +62,7 @@ beforeEach(async () => {
   lines.at(-1)?.events.opened();
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -83,6 +85,16 @@ it("asks for what the gateway could not send, without a reconnect", () => {
   tell(joined("es", [2, 3]));
   expect(shown()).toEqual([1, 2, 3]);
   expect(session.store.getState().phase).toBe("listening");
+});
+
+it("says nothing when it has to wait before it may ask", () => {
+  tell(joined("es", [1]), clip(3, "es", 2));
+  const refusal = { type: "error", code: "RATE_LIMITED", message: "" } as const;
+  tell({ ...refusal, action: "joinSession", retryAfterMs: 5000 });
+  expect(session.store.getState()).toMatchObject({ phase: "listening", problem: null });
+  const sent = lines.at(-1)?.sent.length ?? 0;
+  vi.advanceTimersByTime(5000);
+  expect(lines.at(-1)?.sent.slice(sent)).toMatchObject([{ sinceSequence: 1 }]);
 });
 
 it("reads on where one answer could not hold all that was missed", () => {

@@ -31,7 +31,7 @@ it("misses what was being made when the history was told", () => {
 
 it("asks for a hole that stays, less and less often, and gives it up", () => {
   const numbers = received(0, [2, 1]);
-  expect(askedAtS(numbers, 0, 300)).toEqual([3, 6, 12, 24, 48, 96]);
+  expect(askedAtS(numbers, 0, 300)).toEqual([3, 12, 48]);
   expect(numbers.completeUntil).toBe(2);
 });
 
@@ -45,4 +45,10 @@ it("does not ask for a hole that closes by itself, and asks for the next one as 
 
 it("counts what comes without the number before it", () => {
   expect(received(0, [2, null], [3, null]).completeUntil).toBe(3);
+});
+
+it("takes its turn among all who miss the same", () => {
+  const numbers = new ReceivedNumbers(0, 0.5);
+  numbers.add(2, 1);
+  expect(askedAtS(numbers, 0, 60)).toEqual([6, 24]);
 });

@@ -1,5 +1,9 @@
 /** A message may overtake another: a younger hole closes by itself. */
 const FIRST_ASKED_AFTER_MS = 3000;
+/** A hall's listeners miss the same, and a gateway counts how often an address joins: they ask one
+ * after the other, and rarely again. */
+const SPREAD = 3;
+const NEXT_TIMES = 4;
 /** Whatever becomes of an utterance is told long before: a hole that is still asked for then is one
  * that the gateway cannot fill. */
 const GIVEN_UP_AFTER_MS = 120_000;
@@ -13,8 +17,11 @@ export class ReceivedNumbers {
   private askedMs = 0;
 
   /** `complete`: of the history that a first join brought, the last number; null: it was empty, and
-   * what comes first begins the chain. */
-  constructor(private complete: number | null = null) {}
+   * what comes first begins the chain. `fraction`: this listener's turn among others, in [0, 1). */
+  constructor(
+    private complete: number | null = null,
+    private readonly fraction = 0,
+  ) {}
 
   /** The last number before which nothing is missing; -1: nothing has come. */
   get completeUntil(): number {
@@ -28,8 +35,8 @@ export class ReceivedNumbers {
     this.close();
   }
 
-  /** Whether to ask for what is missing: when a hole is three seconds old, and then after twice as
-   * long each time, until it is closed or given up. */
+  /** Whether to ask for what is missing: when a hole is three to nine seconds old, and then after
+   * four times as long each time, until it is closed or given up. */
   isToAsk(nowMs: number): boolean {
     if (this.waiting.size === 0) {
       this.holeSinceMs = null;
@@ -46,7 +53,8 @@ export class ReceivedNumbers {
       this.close();
       return false;
     }
-    if (ageMs < FIRST_ASKED_AFTER_MS || ageMs < 2 * this.askedMs) return false;
+    const firstMs = FIRST_ASKED_AFTER_MS * (1 + (SPREAD - 1) * this.fraction);
+    if (ageMs < Math.max(firstMs, NEXT_TIMES * this.askedMs)) return false;
     this.askedMs = ageMs;
     return true;
   }
