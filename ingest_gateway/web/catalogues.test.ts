@@ -42,6 +42,13 @@ it.each(FOLDERS)("has no text in %s that no page shows", (folder) => {
   expect(unused).toEqual([]);
 });
 
+it("isolates what is typed as it is in texts that run from the right", () => {
+  const texts = FOLDERS.flatMap((folder) => Object.values(read(folder, "ar").messages));
+  const commands = texts.flatMap((text) => [...text.matchAll(/.make [a-z]+ [A-Z_]+=[^\s»]*/gu)]);
+  expect(commands.length).toBe(2);
+  for (const [command] of commands) expect(command).toMatch(/^\u2066.*\u2069$/u);
+});
+
 function file(messages: Record<string, string>): CatalogueFile {
   return { status: "reviewed", messages };
 }

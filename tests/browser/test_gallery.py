@@ -161,3 +161,40 @@ async def test_arabic_captions_begin_at_the_right(chromium: Browser, gallery: st
     preview = page.locator(".preview")
     assert await preview.text_content() == " كانت بينها واحدة"
     await page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "view", "changing"),
+    [("listener", "live", ".preview"), ("speaker", "live", ".own-words span")],
+)
+async def test_what_changes_is_one_text(
+    chromium: Browser, gallery: str, kind: str, view: str, changing: str
+) -> None:
+    """A browser that translates the page puts elements in place of texts. React still changes an
+    element that holds one text and nothing else; a text beside others would stay as it was."""
+    page = await opened(chromium, SIZES["phone"], problems=[])
+    await show(page, gallery, kind, view, "es")
+    shown = page.locator(changing)
+    assert await shown.count() > 0
+    assert set(await shown.evaluate_all("all => all.map((one) => one.childNodes.length)")) == {1}
+    await page.context.close()
+
+
+async def test_latin_names_run_from_the_left_in_an_arabic_page(
+    chromium: Browser, gallery: str
+) -> None:
+    """Each begins where the page's text begins, and is cut at its own end."""
+    page = await opened(chromium, SIZES["phone"], problems=[])
+    await show(page, gallery, "listener", "away", "ar")
+    name = page.locator("h1.session")
+    assert await name.evaluate("one => getComputedStyle(one).direction") == "ltr"
+    await show(page, gallery, "listener", "languages", "ar")
+    ends = await page.locator(".languages button > *").evaluate_all(
+        """all => all.map((one) => {
+          const words = document.createRange();
+          words.selectNodeContents(one);
+          return Math.round(words.getBoundingClientRect().right);
+        })"""
+    )
+    assert max(ends) - min(ends) <= 2
+    await page.context.close()

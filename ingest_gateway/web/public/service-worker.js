@@ -34,10 +34,10 @@ self.addEventListener("fetch", (event) => {
 
 /** The newest one, if the network gives it soon. */
 async function page(request) {
-  const cache = await caches.open(SHELL);
-  const kept = await cache.match(PAGE);
+  const cache = await shell();
+  const kept = await cache?.match(PAGE);
   const fetched = fetch(request).then(async (answer) => {
-    if (answer.ok) await cache.put(PAGE, answer.clone());
+    if (answer.ok) await keep(cache, PAGE, answer);
     return answer;
   });
   if (kept === undefined) return fetched;
@@ -47,15 +47,28 @@ async function page(request) {
 
 /** Its name holds a hash of its content: what is kept is right for ever. */
 async function part(request) {
-  const cache = await caches.open(SHELL);
-  const kept = await cache.match(request);
+  const cache = await shell();
+  const kept = await cache?.match(request);
   if (kept !== undefined) return kept;
   const answer = await fetch(request);
-  if (answer.ok) {
-    await cache.put(request, answer.clone());
+  if (answer.ok && (await keep(cache, request, answer))) {
     const parts = (await cache.keys()).filter((one) => new URL(one.url).pathname !== PAGE);
     const tooMany = parts.slice(0, Math.max(0, parts.length - MOST_PARTS));
     await Promise.all(tooMany.map((one) => cache.delete(one)));
   }
   return answer;
+}
+
+/** Undefined: this browser keeps nothing here. */
+function shell() {
+  return caches.open(SHELL).catch(() => undefined);
+}
+
+/** A device without room left must not lose what the network gave. */
+async function keep(cache, name, answer) {
+  if (cache === undefined) return false;
+  return cache.put(name, answer.clone()).then(
+    () => true,
+    () => false,
+  );
 }

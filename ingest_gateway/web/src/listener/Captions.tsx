@@ -142,8 +142,7 @@ const ShownParagraph = memo(function ShownParagraph(props: ParagraphProps) {
         ))}
         {coming !== "" && (
           <span className="preview" aria-hidden>
-            {space}
-            {coming}
+            {space + coming}
           </span>
         )}
       </p>

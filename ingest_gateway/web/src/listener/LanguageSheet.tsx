@@ -15,8 +15,8 @@ export function LanguageSheet() {
   return (
     <>
       <header className="talk">
-        <span className="session">
-          <bdi>{title}</bdi>
+        <span className="session" dir="auto">
+          {title}
         </span>
       </header>
       <main className="asking">

@@ -56,8 +56,8 @@ function Inside() {
     <>
       <header className="talk">
         <TalkState />
-        <h1 className="session">
-          <bdi>{title}</bdi>
+        <h1 className="session" dir="auto">
+          {title}
         </h1>
         <button
           className="language"

@@ -20,9 +20,7 @@ export function RoomNotice() {
       {!isOver && coming !== null && (
         <>
           <p className="quiet">{text.text(room.talk === null ? "room.next" : "room.begins")}</p>
-          <h2>
-            <bdi>{coming.title}</bdi>
-          </h2>
+          <h2 dir="auto">{coming.title}</h2>
           <p>
             {coming.speaker !== "" && <bdi>{coming.speaker}</bdi>}
             {coming.speaker !== "" && coming.plannedAt !== null && " · "}

@@ -1,6 +1,7 @@
 import type { StoreApi } from "zustand/vanilla";
 import type { Utterance } from "../protocol/messages";
 import { stillPartial, withLine, withState, type CaptionState, type PartialLine } from "./captions";
+import { ReceivedNumbers } from "./received_numbers";
 import { withReleased, type ReleasedSentence } from "./released";
 import type { ListenerState } from "./store";
 
@@ -23,17 +24,43 @@ function stateOf(utterance: Utterance, state: CaptionState): CaptionState {
 export class CaptionLog {
   private readonly utterances = new Map<number, Utterance>();
   private readonly unvoiced = new Set<number>();
+  private numbers = new ReceivedNumbers();
+  private ofLanguage: string | null = null;
 
   constructor(private readonly store: StoreApi<ListenerState>) {}
 
+  /** Of the lines; another one than chosen until the gateway has answered. Null: of none yet. */
+  get language(): string | null {
+    return this.ofLanguage;
+  }
+
+  /** `newest`: of the history that there is in this language; null: nothing was said. */
+  begin(language: string, newest: number | null): void {
+    this.clear();
+    this.ofLanguage = language;
+    this.numbers = new ReceivedNumbers(newest, Math.random());
+  }
+
+  /** The last number before which nothing is missing; null: there is nothing in this language. */
+  completeUntil(language: string | null): number | null {
+    return language !== null && language === this.ofLanguage ? this.numbers.completeUntil : null;
+  }
+
+  /** Something is missing, and it is time to ask for it. */
+  isToAsk(nowMs: number): boolean {
+    return this.numbers.isToAsk(nowMs);
+  }
+
   /** Another talk, or another language. */
   clear(): void {
+    this.ofLanguage = null;
     this.utterances.clear();
     this.unvoiced.clear();
     this.store.setState({ lines: [], partial: null, released: [] });
   }
 
   show(utterance: Utterance, state: CaptionState): void {
+    this.numbers.add(utterance.sequenceNumber, utterance.previousSequenceNumber ?? null);
     const line = {
       number: utterance.sequenceNumber,
       text: utterance.transcript ?? "",

@@ -35,6 +35,25 @@ it("does not bring back a line that is kept no more", () => {
   expect(withLine(many, line(3, "told again"))).toEqual(many);
 });
 
+it("moves the end of no paragraph when the oldest ones go", () => {
+  let lines: readonly CaptionLine[] = [];
+  let before: readonly number[] = [];
+  for (let at = 0; at < 1500; at++) {
+    lines = withLine(
+      lines,
+      line(at, at % 4 === 3 ? "and there it ends." : `and then ${String(at)}`),
+    );
+    const begin = paragraphsOf(lines).map(({ number }) => number);
+    const [first = 0] = begin;
+    expect(begin.filter((number) => before.includes(number))).toEqual(
+      before.filter((number) => number >= first),
+    );
+    before = begin;
+  }
+  expect(lines.length).toBeGreaterThanOrEqual(400);
+  expect(lines.length).toBeLessThanOrEqual(500);
+});
+
 it("marks one line", () => {
   const lines = withState([line(1), line(2)], 2, "playing");
   expect(lines.map((one) => one.state)).toEqual(["waiting", "playing"]);

@@ -33,7 +33,9 @@ export interface Paragraph {
   readonly sentences: readonly Sentence[];
 }
 
-const KEPT = 500;
+const MOST_KEPT = 500;
+/** Whole paragraphs are let go of, down to this: one line less would move the ends of all others. */
+const LEAST_KEPT = 400;
 /** Between two utterances: a speaker who is silent for so long begins something new. */
 const NEW_PARAGRAPH_PAUSE_MS = 2500;
 const PARAGRAPH_SENTENCES = 3;
@@ -48,8 +50,20 @@ const UNSPACED = new Set(["ja", "zh", "th", "lo", "km", "my"]);
 export function withLine(lines: readonly CaptionLine[], line: CaptionLine): readonly CaptionLine[] {
   if (lines.some((known) => known.number === line.number)) return lines;
   const behind = lines.findIndex((known) => known.number > line.number);
+  if (behind === 0 && lines.length >= LEAST_KEPT) return lines; // kept no more
   const place = behind === -1 ? lines.length : behind;
-  return lines.toSpliced(place, 0, line).slice(-KEPT);
+  const all = lines.toSpliced(place, 0, line);
+  return all.length > MOST_KEPT ? withoutFirst(all) : all;
+}
+
+function withoutFirst(lines: readonly CaptionLine[]): readonly CaptionLine[] {
+  let left = lines.length;
+  for (const { sentences } of paragraphsOf(lines)) {
+    const size = sentences.reduce((sum, { pieces }) => sum + pieces.length, 0);
+    if (left - size < LEAST_KEPT) break;
+    left -= size;
+  }
+  return lines.slice(-left);
 }
 
 export function withState(

@@ -41,11 +41,11 @@ export function likeliest(
   return likeliestFirst(languages, ranges, nativeName);
 }
 
-/** `lastNumber`: of what is there already; `seat`: of an earlier join. Null: nothing was chosen yet. Sound comes inside the
- * messages, where it is wanted. */
+/** `since`: up to this number nothing is missing, null: nothing is there; `seat`: of an earlier
+ * join. Null: nothing was chosen yet. Sound comes inside the messages, where it is wanted. */
 export function joinMessage(
   state: ListenerState,
-  lastNumber: number | null,
+  since: number | null,
   seat: string | null,
 ): ClientMessage | null {
   const { sessionId, language, mode, key, accessCode } = state;
@@ -55,7 +55,7 @@ export function joinMessage(
     sessionId,
     targetLanguage: language,
     capabilities: mode === "captions" ? CAPTIONS : SOUND,
-    ...(lastNumber === null ? {} : { sinceSequence: lastNumber }),
+    ...(since === null ? {} : { sinceSequence: since }),
     ...(key === null ? {} : { key }),
     ...(accessCode === null ? {} : { accessCode }),
     ...(seat === null ? {} : { seat }),

@@ -31,6 +31,8 @@ export function followPage(session: ListenerSession, visit: RoomVisit | null): v
     if (document.visibilityState === "visible") session.hurry();
   };
   window.addEventListener("online", hurry);
+  const media = navigator.mediaDevices as MediaDevices | undefined; // secure pages only
+  media?.addEventListener("devicechange", () => void session.controls.lookForOutputs());
   document.addEventListener("visibilitychange", hurry);
   for (const touch of ["click", "keydown"]) {
     document.addEventListener(touch, () => {

@@ -26,13 +26,18 @@ export class FakeLine {
 export class FakeSound implements Sound {
   readonly offered: number[] = [];
   volume = Number.NaN;
+  playedOn = "";
   isClosed = false;
   mayChange = true;
   readonly output = {
     setVolume: (volume: number) => {
       this.volume = volume;
     },
-    setOutput: () => (this.mayChange ? Promise.resolve() : Promise.reject(new Error("no"))),
+    setOutput: (deviceId: string) => {
+      if (!this.mayChange) return Promise.reject(new Error("no"));
+      this.playedOn = deviceId;
+      return Promise.resolve();
+    },
   };
   constructor(readonly events: SoundEvents) {}
   startBehind = vi.fn();
@@ -73,14 +78,20 @@ export function joined(targetLanguage = "es", history: readonly number[] = []): 
     history: history.map((sequenceNumber) => ({
       sequenceNumber,
       transcript: `frase ${sequenceNumber}`,
+      sourceDuration: 3,
     })),
   };
 }
 
-export function clip(sequenceNumber: number, targetLanguage = "es"): ServerMessage {
+export function clip(
+  sequenceNumber: number,
+  targetLanguage = "es",
+  previousSequenceNumber?: number,
+): ServerMessage {
   return {
     type: "translatedAudio",
     sequenceNumber,
+    ...(previousSequenceNumber === undefined ? {} : { previousSequenceNumber }),
     targetLanguage,
     transcript: `frase ${sequenceNumber}`,
     sourceTranscript: `sentence ${sequenceNumber}`,

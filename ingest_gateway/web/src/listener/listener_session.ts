@@ -15,6 +15,7 @@ import { Liveness } from "./liveness";
 import { joinProblem } from "./join_problem";
 import type { ListenerNeeds } from "./listener_needs";
 import type { Found } from "./offer";
+import { lastToLeaveOut } from "./playback_queue";
 import type { Sound, SoundEvents } from "./sound";
 import { SoundControls } from "./sound_controls";
 import { createListenerStore, type ListenerState, type Looks, type Mode } from "./store";
@@ -33,10 +34,6 @@ export class ListenerSession {
   private wanted: string | null = null;
   private line: ListenerLine | null = null;
   private sound: Sound | null = null;
-  /** The last number that came in this language; null: nothing yet. */
-  private lastNumber: number | null = null;
-  /** Of the lines on the page; another one than chosen until the gateway has answered. */
-  private shownLanguage: string | null = null;
   private freshUrls = new FreshUrls();
   /** Lets this listener in again, also when the talk has been locked meanwhile. */
   private seat: string | null = null;
@@ -158,9 +155,9 @@ export class ListenerSession {
 
   /** Join, or change over from another session. */
   listen(sessionId: string, language: string): void {
+    const goesOn = sessionId === this.get().sessionId && language === this.captions.language;
     this.stop();
-    this.lastNumber = null;
-    this.captions.clear();
+    if (!goesOn) this.captions.clear();
     this.liveness.begin();
     this.set({ phase: "joining", sessionId, language, problem: null });
     if (beginsWithCaptionsOnly(this.needs.memory, this.needs.isSlow)) {
@@ -169,6 +166,7 @@ export class ListenerSession {
     const { continuous, mode } = this.get();
     if (continuous && mode !== "captions") this.openTrack(sessionId, language);
     else this.openClips();
+    this.sound?.startBehind(this.captions.completeUntil(language));
     this.controls.use(this.sound);
   }
 
@@ -259,7 +257,8 @@ export class ListenerSession {
   }
 
   private join(): void {
-    const wanted = joinMessage(this.get(), this.lastNumber, this.seat);
+    const since = this.captions.completeUntil(this.get().language);
+    const wanted = joinMessage(this.get(), since, this.seat);
     if (wanted !== null) this.line?.send(wanted);
   }
 
@@ -307,14 +306,15 @@ export class ListenerSession {
       default:
         break;
     }
+    const isComing = this.get().phase !== "listening" || this.captions.language !== language;
+    if (!isComing && this.captions.isToAsk(this.needs.nowMs())) this.join();
   }
 
   private joined(message: Extract<ServerMessage, { type: "sessionJoined" }>): void {
-    const { history } = message;
-    const isFirst = this.lastNumber === null;
-    const isOtherLanguage = !isFirst && this.shownLanguage !== message.targetLanguage;
-    if (isOtherLanguage) this.captions.clear();
-    this.shownLanguage = message.targetLanguage;
+    const { history, targetLanguage } = message;
+    const newest = history.at(-1)?.sequenceNumber ?? null;
+    const isFirst = this.captions.language === null;
+    if (this.captions.language !== targetLanguage) this.captions.begin(targetLanguage, newest);
     this.seat = message.seat ?? null;
     this.controls.setSpeakersVolume(message.volume ?? 1);
     this.liveness.toldBy(message.speaker);
@@ -329,11 +329,11 @@ export class ListenerSession {
     if (isFirst) {
       // Who comes late reads what was said last and hears what is said from now on.
       for (const past of history) this.captions.show(past, past.skipped ? "missing" : "past");
-      const newest = history.at(-1)?.sequenceNumber ?? null;
-      this.lastNumber = newest ?? -1;
       this.sound?.startBehind(newest);
     } else {
-      // What was missed while there was no connection, or between two languages, is heard.
+      // What was missed while there was no connection, or between two languages, is heard, unless
+      // it is too much.
+      this.sound?.startBehind(lastToLeaveOut(history));
       for (const missed of history) this.take(missed);
     }
   }
@@ -342,7 +342,6 @@ export class ListenerSession {
     this.liveness.speech("utterance");
     const isNew = this.sound?.offer(utterance) ?? false;
     this.captions.show(utterance, isNew ? "waiting" : "past");
-    this.lastNumber = Math.max(this.lastNumber ?? -1, utterance.sequenceNumber);
   }
 
   private refused(error: ErrorMessage): void {
@@ -353,9 +352,10 @@ export class ListenerSession {
     const { sessionId, accessCode } = this.get();
     const problem = joinProblem(error, sessionId ?? "", accessCode);
     if (problem === null) return;
-    this.set({ problem: problem.words });
+    const isIn = this.get().phase === "listening" && error.action === "joinSession";
+    if (!isIn || problem.then !== "again") this.set({ problem: problem.words });
     if (error.action === "changeLanguage" && problem.then === "choose") {
-      this.set({ language: this.shownLanguage }); // what was heard goes on
+      this.set({ language: this.captions.language }); // what was heard goes on
       return;
     }
     if (problem.then === "again") {

@@ -8,7 +8,8 @@ const TICK_MS = 100;
 /** Without sound (blocked, or the tab asleep) no more than this waits to be heard. */
 const KEPT_WHILE_BLOCKED_S = 6;
 
-/** Loads clips ahead of their turn and plays them in order. */
+/** Loads clips ahead of their turn and plays them in order. Waits are measured by a clock that
+ * nobody sets: a phone's own may be put back by an hour in mid-talk. */
 export class Playback implements Sound {
   private queue = new PlaybackQueue();
   private readonly player: ClipPlayer;
@@ -49,10 +50,10 @@ export class Playback implements Sound {
     }
     const previous = utterance.previousSequenceNumber ?? null;
     const hasClip = !utterance.skipped && (utterance.url ?? utterance.audio) !== undefined;
-    if (!hasClip) return this.queue.offerSkip(number, previous, Date.now());
+    if (!hasClip) return this.queue.offerSkip(number, previous, performance.now());
     // A clip out of the history may not say how long it is: the original's length is near.
     const durationS = utterance.duration ?? utterance.sourceDuration ?? 0;
-    if (!this.queue.offerClip(number, previous, durationS, Date.now())) return false;
+    if (!this.queue.offerClip(number, previous, durationS, performance.now())) return false;
     this.clips.set(number, utterance);
     this.load();
     return true;
@@ -63,7 +64,11 @@ export class Playback implements Sound {
   }
 
   startBehind(number: number | null): void {
-    this.queue.startBehind(number);
+    for (const left of this.queue.startBehind(number)) {
+      this.samples.delete(left);
+      this.clips.delete(left);
+      this.events.passed(left, "left out");
+    }
   }
 
   touched(): void {
@@ -155,7 +160,7 @@ export class Playback implements Sound {
 
   /** One decision of the queue carried out; false: there is nothing to do now. */
   private step(): boolean {
-    const next = this.queue.next(Date.now());
+    const next = this.queue.next(performance.now());
     if (next.act === "wait") return false;
     if (next.act === "play") {
       const samples = this.samples.get(next.number);

@@ -5,6 +5,8 @@
 // waited for a little, never for ever. A skip marker, a clip that could not be loaded, and one
 // that takes too long are passed over.
 
+import type { Utterance } from "../protocol/messages";
+
 export const PREFETCH = 3;
 const HOLE_WAIT_MS = 2000;
 const LOAD_WAIT_MS = 8000;
@@ -13,6 +15,8 @@ const LOAD_WAIT_MS = 8000;
 const RELAXED_S = 4;
 const HURRIED_S = 12;
 const FASTEST = 1.15;
+/** More than this of what was missed is for reading: nobody catches up with it any more. */
+const MISSED_AT_MOST_S = 60;
 
 export type PassReason = "skipped" | "failed" | "late";
 
@@ -34,13 +38,14 @@ export class PlaybackQueue {
   private done: number | null = null;
   private blockedSinceMs: number | null = null;
 
-  /** Nothing up to `number` is played any more. */
-  startBehind(number: number | null): void {
-    if (number === null) return;
-    this.done = Math.max(this.done ?? -1, number);
-    for (const known of [...this.entries.keys()]) {
-      if (known <= this.done) this.entries.delete(known);
-    }
+  /** Nothing up to `number` is played any more; the numbers that waited. */
+  startBehind(number: number | null): number[] {
+    if (number === null) return [];
+    const done = Math.max(this.done ?? -1, number);
+    this.done = done;
+    const left = [...this.entries.keys()].filter((known) => known <= done);
+    for (const known of left) this.entries.delete(known);
+    return left;
   }
 
   /** False: it is known already, or its turn is over. */
@@ -134,4 +139,14 @@ export class PlaybackQueue {
 export function rateFor(behindS: number): number {
   const hurry = Math.max(0, Math.min(1, (behindS - RELAXED_S) / (HURRIED_S - RELAXED_S)));
   return 1 + (FASTEST - 1) * hurry;
+}
+
+/** Of what was missed, the last utterance that is not worth hearing any more; null: all are. */
+export function lastToLeaveOut(missed: readonly Utterance[]): number | null {
+  let leftS = MISSED_AT_MOST_S;
+  const tooMuch = missed.findLast(({ duration, sourceDuration }) => {
+    leftS -= duration ?? sourceDuration ?? 0;
+    return leftS < 0;
+  });
+  return tooMuch?.sequenceNumber ?? null;
 }

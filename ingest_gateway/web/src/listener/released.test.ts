@@ -67,3 +67,12 @@ it("previews the newest sentence until it is final", () => {
   expect(previewOf([first])).toBe("");
   expect(previewOf([second, first].reduce(withReleased, []))).toBe("cuatro");
 });
+
+it("lets go of a released sentence before its lines are let go of", () => {
+  const all = Array.from({ length: 60 }, (_, sentence) => sentence);
+  const known = all
+    .map((sentence) => released(sentence, "Uno dos", { sentence, final: true }))
+    .reduce(withReleased, []);
+  const lines = all.slice(-40).map((sentence) => voiced(sentence, "Uno dos", sentence));
+  expect(withUnvoiced(lines, known)).toEqual(lines);
+});

@@ -11,7 +11,8 @@ export interface ReleasedSentence {
   readonly final: boolean;
 }
 
-const KEPT = 100;
+/** Fewer than their lines: text whose lines are kept no more would be taken for unvoiced. */
+const KEPT = 20;
 const IN_WORD = /[\p{L}\p{N}\p{M}]/u;
 /** What may stand behind a word and belong to it. */
 const MARKS = /^[.?!…。！？｡؟۔।॥,;:、，；：،؛"'”’»)\]}」』）】›]+/u;

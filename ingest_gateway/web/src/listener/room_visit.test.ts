@@ -196,3 +196,46 @@ it("a state without a room is about the session alone", async () => {
   tell({ type: "talkState", state: "speakerAway", since: 1, sessionId: "joyful-1" });
   expect(session.store.getState().room?.state).toBe("waiting");
 });
+
+it("lets choose anew where the next talk cannot be had in the language of the last one", async () => {
+  await enter();
+  session.choose("es");
+  tell(live("joyful-1"));
+  await vi.advanceTimersByTimeAsync(0);
+  tell(live("joyful-2", TWO, null));
+  await vi.advanceTimersByTimeAsync(4000);
+  found = door(live("joyful-2", TWO, null));
+  tell({ type: "error", action: "joinSession", code: "BAD_LANGUAGE", message: "" });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(session.store.getState()).toMatchObject({
+    phase: "choosing",
+    problem: { id: "join.badLanguage" },
+  });
+  session.choose("en");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(sent.at(-1)).toMatchObject({ sessionId: "joyful-2", targetLanguage: "en" });
+});
+
+it("is let in by the code that was changed while it had no connection", async () => {
+  await enter();
+  session.choose("es");
+  events?.broken();
+  events?.opened();
+  tell({ type: "error", action: "joinRoom", code: "WRONG_CODE", message: "" });
+  expect(session.store.getState()).toMatchObject({ phase: "asking", needsCode: true });
+  sent = [];
+  await visit.enter(session, "4321");
+  expect(sent).toMatchObject([{ action: "joinRoom", accessCode: "4321" }]);
+});
+
+it("knocks once at a time, however often the connection breaks", async () => {
+  await visit.enter(session);
+  const full = { type: "error", action: "joinRoom", code: "ROOM_FULL", message: "" } as const;
+  for (let n = 0; n < 5; n++) {
+    events?.opened();
+    tell(full);
+  }
+  sent = [];
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(actions()).toEqual(["joinRoom"]);
+});

@@ -1,5 +1,5 @@
 import type { LineEvents } from "../protocol/line";
-import type { ClientMessage, ErrorMessage, TalkState } from "../protocol/messages";
+import type { ClientMessage, ErrorMessage, ServerMessage, TalkState } from "../protocol/messages";
 import type { Words } from "../shared/i18n";
 import type { SecretPlace } from "../shared/session_link";
 import type { fetchDoor, FoundDoor } from "./door";
@@ -34,6 +34,7 @@ export class RoomVisit {
   private code: string | null = null;
   private session: ListenerSession | null = null;
   private changing: ReturnType<typeof setTimeout> | undefined;
+  private knocking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly place: SecretPlace,
@@ -74,6 +75,8 @@ export class RoomVisit {
     received: (message) => {
       if (message.type === "talkState" && message.roomId !== undefined) this.told(message);
       else if (message.type === "error" && message.action === "joinRoom") this.refused(message);
+      else if (isOfOtherLanguages(message) && this.session !== null)
+        void this.chooseAnew(this.session);
       else this.listener?.received(message);
     },
     broken: () => {
@@ -106,7 +109,8 @@ export class RoomVisit {
           clockAheadMs: found.clockAheadMs,
         };
         session.store.setState({ room, needsCode: false, key: this.place.key });
-        this.line ??= this.needs.openLine(this.lineEvents);
+        if (this.line === null) this.line = this.needs.openLine(this.lineEvents);
+        else if (!this.isIn) this.knock(); // with the code that was asked for
         const sourceLanguage = (talk ?? next)?.language ?? null;
         session.store.setState({
           phase: "choosing",
@@ -120,7 +124,15 @@ export class RoomVisit {
     }
   }
 
+  /** The talk that has begun cannot be had in the language that the last one was heard in. */
+  private async chooseAnew(session: ListenerSession): Promise<void> {
+    await this.enter(session, this.code);
+    if (session.store.getState().phase === "choosing")
+      session.store.setState({ problem: { id: "join.badLanguage" } });
+  }
+
   private knock(): void {
+    clearTimeout(this.knocking);
     const { id, key } = this.place;
     const code = this.code === null ? {} : { accessCode: this.code };
     this.line?.send({ action: "joinRoom", roomId: id, key, ...code });
@@ -159,8 +171,15 @@ export class RoomVisit {
       return;
     }
     if (code === "NO_ROOM") return;
-    setTimeout(() => {
+    clearTimeout(this.knocking);
+    this.knocking = setTimeout(() => {
       this.knock();
     }, KNOCK_AGAIN_MS);
   }
+}
+
+function isOfOtherLanguages(message: ServerMessage): boolean {
+  return (
+    message.type === "error" && message.action === "joinSession" && message.code === "BAD_LANGUAGE"
+  );
 }

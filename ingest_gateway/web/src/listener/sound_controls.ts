@@ -11,6 +11,8 @@ export class SoundControls {
   private sound: Sound | null = null;
   /** On top of the speaker's volume a listener has their own; both 0 to 1. */
   private speakersVolume = 1;
+  /** What it is played on now: another device than chosen while that one is not there. */
+  private playedOn = "";
 
   constructor(
     private readonly store: StoreApi<ListenerState>,
@@ -22,7 +24,7 @@ export class SoundControls {
   use(sound: Sound | null): void {
     this.sound = sound;
     this.applyVolume();
-    void sound?.output.setOutput(this.store.getState().output).catch(() => undefined);
+    this.playOn(this.store.getState().output);
   }
 
   /** How far behind, how fast, and whether the browser lets it be heard. */
@@ -74,18 +76,29 @@ export class SoundControls {
     this.store.setState({ output, problem: problem === NO_OUTPUT ? null : problem });
     try {
       await this.sound?.output.setOutput(output);
+      this.playedOn = output;
       this.memory.set("output", output);
     } catch {
       this.store.setState({ output: before, problem: NO_OUTPUT });
     }
   }
 
-  /** What the sound can be played on, where a browser can choose and tells the names. */
+  /** What the sound can be played on, where a browser can choose and tells the names. Where the
+   * chosen device has gone, the usual one plays until it is back. */
   async lookForOutputs(): Promise<void> {
     const outputs = await this.listOutputs();
+    const { output } = this.store.getState();
+    const isThere = outputs.some(({ deviceId }) => deviceId === output);
+    const wanted = isThere || outputs.length === 0 ? output : "";
+    if (wanted !== this.playedOn) this.playOn(wanted);
     this.store.setState({
       outputs: outputs.map(({ deviceId, label }) => ({ id: deviceId, label })),
     });
+  }
+
+  private playOn(output: string): void {
+    this.playedOn = output;
+    void this.sound?.output.setOutput(output).catch(() => undefined);
   }
 
   private applyVolume(): void {

@@ -79,7 +79,9 @@ function Events() {
         {events.map((event) => (
           <li key={event.eventId}>
             <button className="plain" onClick={() => void session.open(event.eventId)}>
-              <bdi>{event.title}</bdi>
+              <span className="name" dir="auto">
+                {event.title}
+              </span>
             </button>
           </li>
         ))}
@@ -124,8 +126,8 @@ function Plan() {
           {text.text("organise.back")}
         </button>
       </div>
-      <h2>
-        <bdi>{plan.title}</bdi>
+      <h2 className="name" dir="auto">
+        {plan.title}
       </h2>
       {plan.rooms.map((room) => (
         <Room key={room.roomId} room={room} />

@@ -280,7 +280,7 @@ function OwnWords() {
         <p lang={source} dir={directionOf(source)}>
           {lines.map((line) => (
             <span key={line.number} className={line.final ? "" : "quiet"}>
-              {line.text}{" "}
+              {`${line.text} `}
             </span>
           ))}
         </p>

@@ -5,7 +5,8 @@ import type { Catalogue } from "../shared/texts";
 import { BROWSER_MEMORY } from "../shared/remembered";
 import "../style.css";
 import { followPage, SpeakerContext } from "./in_page";
-import { browserNeeds, SpeakerSession } from "./speaker_session";
+import { browserNeeds } from "./speaker_needs";
+import { SpeakerSession } from "./speaker_session";
 import { SpeakerPage } from "./SpeakerPage";
 
 const CATALOGUES = import.meta.glob<Catalogue>("../locales/{shared,speaker}/*.json", {

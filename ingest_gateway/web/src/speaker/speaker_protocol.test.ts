@@ -177,3 +177,42 @@ it("shows a notice for ten seconds, then until audio is stored again", () => {
   talk.received(acknowledged);
   expect(shown.notice).toBeNull();
 });
+
+it("stays muted though the answer to an earlier button says that it is live", () => {
+  joined();
+  talk.mute(true);
+  talk.mute(false);
+  talk.mute(true);
+  sent = [];
+  broadcast("muted");
+  broadcast("live");
+  speak(1);
+  expect(sent).toEqual([[0, 0]]);
+  broadcast("muted");
+  speak(1);
+  expect(sent.at(-1)).toEqual([1, 0]);
+});
+
+it("loses no word when a pause was taken back before its answer came", () => {
+  joined();
+  talk.pause(true);
+  talk.pause(false);
+  broadcast("paused");
+  sent = [];
+  speak(1);
+  expect(sent).toEqual([[0, 7]]);
+});
+
+it("follows another hand on the talk when its own button was pressed long ago", () => {
+  joined();
+  talk.mute(true);
+  broadcast("muted");
+  nowMs += 6000;
+  broadcast("live");
+  speak(1);
+  expect(sent.at(-1)).toEqual([0, 7]);
+  const status = { type: "sessionStatus", listeners: {}, lagMs: {}, sequence: 0 } as const;
+  talk.received({ ...status, state: "muted" }); // that it was muted again was not told
+  speak(1);
+  expect(sent.at(-1)).toEqual([1, 0]);
+});

@@ -3,7 +3,8 @@ import type { Microphone, MicrophoneWishes } from "../audio/microphone";
 import { memoryOf } from "../shared/remembered";
 import { RefusedError, type Offer } from "./account";
 import type { OpenTalk } from "./open_talk";
-import { SpeakerSession, type SpeakerNeeds } from "./speaker_session";
+import type { SpeakerNeeds } from "./speaker_needs";
+import { SpeakerSession } from "./speaker_session";
 import type { Speaking, TalkLink } from "./talk_link";
 
 class FakeMicrophone implements Microphone {
@@ -35,6 +36,7 @@ const SIGN_IN = { url: "https://pool.example", clientId: "pages" };
 const KEY = "Hi2oEiOSH08zSeAJ-tE8hg";
 let offer: Offer;
 let microphones: FakeMicrophone[];
+let plugged: string[];
 let done: string[];
 let speaking: Speaking | null;
 let left: OpenTalk | null;
@@ -76,13 +78,14 @@ function needs(): SpeakerNeeds {
     memory,
     origin: "http://here",
     openMicrophone: (wishes) => {
-      if (wishes.deviceId === "gone") return Promise.reject(new DOMException("", "NotFoundError"));
+      const isThere = wishes.deviceId === "" ? plugged.length > 0 : wishes.deviceId !== "gone";
+      if (!isThere) return Promise.reject(new DOMException("", "NotFoundError"));
       const microphone = new FakeMicrophone(wishes.deviceId, wishes);
       microphones.push(microphone);
       return Promise.resolve(microphone);
     },
     listDevices: () =>
-      Promise.resolve([{ deviceId: "one", label: "" }] as unknown as MediaDeviceInfo[]),
+      Promise.resolve(plugged.map((deviceId) => ({ deviceId, label: "" })) as MediaDeviceInfo[]),
     openSocketLink: (wanted) => {
       speaking = wanted;
       return link();
@@ -134,6 +137,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   offer = OFFER;
   microphones = [];
+  plugged = ["one"];
   done = [];
   speaking = null;
   left = null;
@@ -247,4 +251,41 @@ it("goes by WebRTC when that was chosen, also the next time", async () => {
   await next.start("");
   expect(done).toContain("whip");
   expect(state().phase).toBe("ready"); // the two share nothing but the memory
+});
+
+it("speaks by another microphone when its own goes away, and by its own when that is back", async () => {
+  await session.start("");
+  await session.switchMicrophone("two");
+  microphones.at(-1)?.wishes.onLost();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(state().problem).toEqual({ id: "microphone.standIn" });
+  expect(microphones.map((one) => [one.deviceId, one.stopped])).toEqual([
+    ["", 1],
+    ["two", 1],
+    ["", 0],
+  ]);
+  expect(memory.get("microphone")).toBe("two");
+  plugged = ["one", "two"];
+  await session.refreshMicrophones();
+  expect(microphones.at(-1)?.deviceId).toBe("two");
+  expect([microphones.at(-2)?.stopped, state().problem]).toEqual([1, null]);
+});
+
+it("takes up the first microphone that is plugged in when none was left", async () => {
+  await session.start("");
+  plugged = [];
+  microphones.at(-1)?.wishes.onLost();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(state().problem).toEqual({ id: "microphone.gone" });
+  plugged = ["three"];
+  await session.refreshMicrophones();
+  expect(state().problem).toEqual({ id: "microphone.standIn" });
+  expect(microphones.filter((one) => one.stopped === 0).length).toBe(1);
+});
+
+it("begins with the usual microphone where the one of last time is not there", async () => {
+  session.choose("microphone", "gone");
+  await session.start("");
+  expect(state()).toMatchObject({ phase: "speaking", problem: null });
+  expect(memory.get("microphone")).toBe("gone");
 });

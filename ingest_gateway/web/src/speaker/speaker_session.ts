@@ -1,67 +1,28 @@
-import { openMicrophone, type Microphone } from "../audio/microphone";
+import type { Microphone } from "../audio/microphone";
 import type { Words } from "../shared/i18n";
-import { listDevices } from "../shared/devices";
-import { BROWSER_MEMORY, type Memory } from "../shared/remembered";
-import { listenerLink, talkOfAddress, type SecretPlace } from "../shared/session_link";
-import * as pool from "../shared/sign_in";
+import { listenerLink, type SecretPlace } from "../shared/session_link";
+import type * as pool from "../shared/sign_in";
 import * as account from "./account";
-import { EndedTalk, type EraserAccount } from "./ended_talk";
-import { keepOpenTalk, openTalk, type OpenTalk } from "./open_talk";
-import { OwnerControls, type OwnerAccount } from "./owner_controls";
+import { EndedTalk } from "./ended_talk";
+import type { OpenTalk } from "./open_talk";
+import { OwnerControls } from "./owner_controls";
 import { inWords, refusalInWords } from "./refusal_in_words";
+import type { SpeakerNeeds } from "./speaker_needs";
 import { createSpeakerStore, NO_TALK, withOwnLine, type SpeakerState } from "./store";
-import { openSocketLink, openWhipLink, type Speaking, type TalkLink } from "./talk_link";
+import type { Speaking, TalkLink } from "./talk_link";
 
 const STATUS_EVERY_MS = 4000;
 /** Nobody is given a token here, or not this one: a person has to bring one. */
 const NO_TOKEN = new Set(["FORBIDDEN", "UNAUTHORIZED", "HTTP_404"]);
 const NO_SAMPLES: Words = { id: "microphone.gone" };
+const STAND_IN: Words = { id: "microphone.standIn" };
+/** Names of errors: the microphone that was chosen once is not plugged in. */
+const NOT_THERE = new Set(["NotFoundError", "OverconstrainedError"]);
 const HELD: Words = { id: "microphone.held" };
 const TALK_OVER: Words = { id: "problem.talkOver" };
 const BAD_LINK: Words = { id: "problem.badLink" };
 
 type Choice = "source" | "microphone" | "chunkSamples" | "way";
-
-/** What a session needs of the browser and of the gateway. */
-export interface SpeakerNeeds {
-  readonly memory: Memory;
-  readonly origin: string;
-  readonly openMicrophone: typeof openMicrophone;
-  readonly listDevices: typeof listDevices;
-  readonly openSocketLink: typeof openSocketLink;
-  readonly openWhipLink: typeof openWhipLink;
-  readonly account: OwnerAccount &
-    EraserAccount &
-    Pick<
-      typeof account,
-      "fetchOffer" | "fetchToken" | "createSession" | "isGoingOn" | "fetchTalk" | "takeStage"
-    >;
-  /** The talk whose link the page was opened by; null: by none. */
-  readonly place: SecretPlace | null;
-  readonly pool: Pick<typeof pool, "beginSignIn" | "finishSignIn" | "signedInToken" | "signOut">;
-  readonly openTalk: { keep(talk: OpenTalk | null): void; kept(): OpenTalk | null };
-  /** Null: this browser lets screens sleep as they like, or refuses. */
-  lockScreen(): Promise<WakeLockSentinel | null>;
-}
-
-export function browserNeeds(): SpeakerNeeds {
-  return {
-    memory: BROWSER_MEMORY,
-    origin: location.origin,
-    openMicrophone,
-    listDevices,
-    openSocketLink,
-    openWhipLink,
-    account,
-    place: talkOfAddress(location.pathname, location.hash),
-    pool,
-    openTalk: { keep: keepOpenTalk, kept: openTalk },
-    lockScreen: async () => {
-      const locks = navigator.wakeLock as WakeLock | undefined;
-      return (await locks?.request("screen").catch(() => null)) ?? null;
-    },
-  };
-}
 
 interface Talk {
   readonly link: TalkLink;
@@ -70,6 +31,8 @@ interface Talk {
   wakeLock: WakeLockSentinel | null;
   /** Of choices of a microphone: only the last one counts. */
   turn: number;
+  /** The microphone went away in mid-talk: taken back as soon as it is there again. */
+  hasLost: boolean;
 }
 
 /** Speaking from one page: the microphone, the connection and the protocol put together. What the
@@ -190,25 +153,7 @@ export class SpeakerSession {
 
   async switchMicrophone(deviceId: string): Promise<void> {
     this.choose("microphone", deviceId);
-    const mine = this.talk;
-    if (mine === null) return;
-    const turn = (mine.turn += 1);
-    const before = mine.microphone;
-    mine.microphone = null;
-    mine.link.useTrack(null);
-    await before?.stop();
-    try {
-      const opened = await this.listenTo(deviceId);
-      if (this.talk !== mine || mine.turn !== turn) {
-        await opened.stop(); // the talk is over, or another one was chosen meanwhile
-        return;
-      }
-      mine.microphone = opened;
-      mine.link.useTrack(opened.track);
-      this.set({ problem: null });
-    } catch (error) {
-      if (this.talk === mine && mine.turn === turn) this.set({ problem: inWords(error) });
-    }
+    if (this.talk !== null) await this.takeUp(this.talk, deviceId, false);
   }
 
   pause(paused: boolean): void {
@@ -256,13 +201,43 @@ export class SpeakerSession {
     this.talk.link.hurry();
     this.talk.microphone?.goOn();
     void this.stayAwake(this.talk);
+    void this.refreshMicrophones();
   }
 
+  /** Also: what went away in mid-talk may be back. */
   async refreshMicrophones(): Promise<void> {
     const found = await this.needs.listDevices("audioinput");
     this.set({
       microphones: found.map(({ deviceId, label }) => ({ id: deviceId, label })),
     });
+    const { talk } = this;
+    if (talk?.hasLost !== true) return;
+    const { microphone: chosen } = this.store.getState();
+    if (found.some(({ deviceId }) => deviceId === chosen)) await this.takeUp(talk, chosen, false);
+    else if (talk.microphone === null && found.length > 0) await this.takeUp(talk, "", true);
+  }
+
+  /** Speak by this microphone from now on; `standsIn`: for the one that went away. */
+  private async takeUp(mine: Talk, deviceId: string, standsIn: boolean): Promise<void> {
+    const turn = (mine.turn += 1);
+    const before = mine.microphone;
+    mine.microphone = null;
+    mine.link.useTrack(null);
+    await before?.stop();
+    const isCurrent = () => this.talk === mine && mine.turn === turn;
+    try {
+      const opened = await this.listenTo(deviceId);
+      if (!isCurrent()) {
+        await opened.stop(); // the talk is over, or another one was chosen meanwhile
+        return;
+      }
+      mine.microphone = opened;
+      mine.hasLost = standsIn;
+      mine.link.useTrack(opened.track);
+      this.set({ problem: standsIn ? STAND_IN : null });
+    } catch (error) {
+      if (isCurrent()) this.set({ problem: standsIn ? NO_SAMPLES : inWords(error) });
+    }
   }
 
   private set(changes: Partial<SpeakerState>): void {
@@ -274,7 +249,7 @@ export class SpeakerSession {
     let microphone: Microphone | null = null;
     try {
       // The microphone first: without it, no session is left behind.
-      microphone = await this.listenTo(this.store.getState().microphone);
+      microphone = await this.listenToChosen();
       const open = await which();
       this.needs.openTalk.keep(open);
       this.talk = await this.open(open, microphone);
@@ -320,7 +295,7 @@ export class SpeakerSession {
     const asking = setInterval(() => {
       link.askStatus();
     }, STATUS_EVERY_MS);
-    return { link, asking, microphone, wakeLock: null, turn: 0 };
+    return { link, asking, microphone, wakeLock: null, turn: 0, hasLost: false };
   }
 
   private close(problem: Words | null): void {
@@ -337,6 +312,18 @@ export class SpeakerSession {
     this.ended.keep(ended);
   }
 
+  /** The system's own choice where the one that was chosen once is not there today. */
+  private async listenToChosen(): Promise<Microphone> {
+    const { microphone } = this.store.getState();
+    try {
+      return await this.listenTo(microphone);
+    } catch (error) {
+      const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+      if (microphone === "" || !NOT_THERE.has(name)) throw error;
+      return this.listenTo("");
+    }
+  }
+
   private listenTo(deviceId: string): Promise<Microphone> {
     return this.needs.openMicrophone({
       deviceId,
@@ -344,6 +331,10 @@ export class SpeakerSession {
       onChunk: (samples, timestampMs) => this.talk?.link.speak(samples, timestampMs),
       onLost: () => {
         this.set({ problem: NO_SAMPLES });
+        if (this.talk === null) return;
+        // A speaker who looks at the audience does not see it: any microphone is better than none.
+        this.talk.hasLost = true;
+        void this.takeUp(this.talk, "", true);
       },
       onHeld: (isHeld) => {
         if (isHeld) this.set({ problem: HELD });

@@ -20,6 +20,8 @@ const FINAL = new Set([
 const JOIN_AGAIN_MS = 1000;
 /** A notice stays for so long, then until the next sign that all is well. */
 const NOTICE_MS = 10_000;
+/** So long after a button was pressed, a state that contradicts it is one of before. */
+const PRESSED_MS = 5000;
 
 /** How the sound leaves this page. */
 export type Way = "websocket" | "webrtc";
@@ -76,6 +78,8 @@ export abstract class TalkProtocol {
   protected ending = false;
   protected isOver = false;
   private noticedAtMs: number | null = null;
+  /** When pause or mute was told last; null: not over this connection. */
+  private pressedAtMs: number | null = null;
   private readonly complaints = new Complaints();
 
   constructor(
@@ -90,17 +94,18 @@ export abstract class TalkProtocol {
 
   broken(): void {
     this.joined = false;
+    this.pressedAtMs = null;
     this.events.report({ connected: false });
   }
 
   pause(paused: boolean): void {
     this.paused = paused;
-    this.control(paused ? "pauseBroadcast" : "resumeBroadcast");
+    this.pressed(paused ? "pauseBroadcast" : "resumeBroadcast");
   }
 
   mute(muted: boolean): void {
     this.muted = muted;
-    this.control(muted ? "muteBroadcast" : "unmuteBroadcast");
+    this.pressed(muted ? "muteBroadcast" : "unmuteBroadcast");
   }
 
   setVolume(volume: number): void {
@@ -135,6 +140,7 @@ export abstract class TalkProtocol {
         this.events.report({ listeners: message.byLanguage });
         break;
       case "sessionStatus":
+        this.standsAt(message.state);
         this.events.report({
           listeners: message.listeners,
           lagMs: message.lagMs,
@@ -156,6 +162,11 @@ export abstract class TalkProtocol {
   protected abstract joinedBehind(durable: number, state: BroadcastState): void;
 
   protected abstract acknowledged(sequence: number): void;
+
+  /** Asked for: a change may not have been told. */
+  protected standsAt(state: BroadcastState): void {
+    if (state !== this.state) this.follow(state);
+  }
 
   /** A pause is over. */
   protected wentOn(): void {
@@ -184,11 +195,23 @@ export abstract class TalkProtocol {
     this.events.over(problem);
   }
 
+  private pressed(action: SpeakerControl): void {
+    if (this.joined) this.pressedAtMs = this.nowMs();
+    this.control(action);
+  }
+
+  /** Two buttons pressed within a round trip: the answer to the first must not undo the second. */
+  private isOfBefore(state: BroadcastState): boolean {
+    if (this.pressedAtMs === null || this.nowMs() - this.pressedAtMs > PRESSED_MS) return false;
+    return state !== (this.paused ? "paused" : this.muted ? "muted" : "live");
+  }
+
   private follow(state: BroadcastState): void {
     if (state === "ended") {
       this.finish(null);
       return;
     }
+    if (this.isOfBefore(state)) return;
     const wasPaused = this.state === "paused";
     this.state = state;
     this.paused = state === "paused";

@@ -1,4 +1,4 @@
-import type { BroadcastState, ServerMessage } from "../protocol/messages";
+import type { BroadcastState } from "../protocol/messages";
 import { KEEP_MS } from "./resend_buffer";
 import { TalkProtocol, type ControlWire, type Standing, type TalkEvents } from "./talk_protocol";
 
@@ -67,15 +67,6 @@ export class WhipProtocol extends TalkProtocol {
     return { savedMs, lostMs, paused, muted, ending };
   }
 
-  override received(message: ServerMessage): void {
-    super.received(message);
-    if (message.type === "sessionStatus" && !this.isSettled) {
-      this.isSettled = true;
-      this.events.report({ state: message.state });
-      this.makeUpFor(message.state);
-    }
-  }
-
   /** It has come to its end: the last words are stored. */
   ended(): void {
     this.finish(null);
@@ -83,6 +74,16 @@ export class WhipProtocol extends TalkProtocol {
 
   protected override joinedBehind(_durable: number, _state: BroadcastState): void {
     // Only a WebSocket is answered so: here, the HTTP answer was the joining.
+  }
+
+  protected override standsAt(state: BroadcastState): void {
+    if (this.isSettled) {
+      super.standsAt(state);
+      return;
+    }
+    this.isSettled = true;
+    this.events.report({ state });
+    this.makeUpFor(state);
   }
 
   protected override acknowledged(sequence: number): void {
