@@ -142,6 +142,17 @@ class SessionRow:
             ),
         )
 
+    def with_settings_of(self, other: SessionRow) -> SessionRow:
+        """With what the session's owner may change as it is in ``other``; where the audio stands
+        is left as it is."""
+        info = replace(
+            self.info,
+            status=other.info.status,
+            target_languages=other.info.target_languages,
+            extra=other.info.extra,
+        )
+        return replace(self, info=info, muted=other.muted, volume=other.volume)
+
     def with_status(self, status: str, ended_at_ms: int | None = None) -> SessionRow:
         return replace(self, info=replace(self.info, status=status, ended_at_ms=ended_at_ms))
 
@@ -320,10 +331,10 @@ class SessionTables(SessionDirectory, Protocol):
         the generation up. None: no such session, not this speaker's, or ended."""
         ...
 
-    async def save_progress(self, progress: Progress) -> bool:
-        """Whether its writer still owns the session's audio. False, and nothing is written: another
-        opening has come since, or the session ended. Ignored when the epoch is not that of the
-        stream that was opened last; the sequence never goes back."""
+    async def save_progress(self, progress: Progress) -> SessionRow | None:
+        """The row after it, if its writer still owns the session's audio. None, and nothing is
+        written: another opening has come since, or the session ended. Ignored when the epoch is not
+        that of the stream that was opened last; the sequence never goes back."""
         ...
 
     async def declare_gap(

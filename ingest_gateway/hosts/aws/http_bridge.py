@@ -26,7 +26,6 @@ from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 MOST_ANSWER_BYTES = 4_400_000
 """Lambda answers with 6 MB at most, audio in base64."""
 _OF_A_SERVER = (issue_token, jwks, metrics)
-_TELLS_ALL = frozenset({"PATCH", "DELETE"})
 
 
 class HttpHandlers:
@@ -38,9 +37,6 @@ class HttpHandlers:
         call = replace(call, address=self._needs.edge.viewer(call.address, call.headers))
         event = OneEvent(self._needs, self._sockets)
         async with event.running():
-            kind, *named = call.path.strip("/").split("/")
-            if call.method in _TELLS_ALL and kind == "sessions" and named:
-                await event.assemble(named[0])
             return await _through(event.gateway, call)
 
 
