@@ -142,17 +142,6 @@ class SessionRow:
             ),
         )
 
-    def with_settings_of(self, other: SessionRow) -> SessionRow:
-        """With what the session's owner may change as it is in ``other``; where the audio stands
-        is left as it is."""
-        info = replace(
-            self.info,
-            status=other.info.status,
-            target_languages=other.info.target_languages,
-            extra=other.info.extra,
-        )
-        return replace(self, info=info, muted=other.muted, volume=other.volume)
-
     def with_status(self, status: str, ended_at_ms: int | None = None) -> SessionRow:
         return replace(self, info=replace(self.info, status=status, ended_at_ms=ended_at_ms))
 

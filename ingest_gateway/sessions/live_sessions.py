@@ -153,6 +153,18 @@ class LiveSession:
         return new
 
 
+def with_settings_of(row: SessionRow, other: SessionRow) -> SessionRow:
+    """With what the session's owner may change as it is in ``other``; where the audio stands is
+    left as it is."""
+    info = replace(
+        row.info,
+        status=other.info.status,
+        target_languages=other.info.target_languages,
+        extra=other.info.extra,
+    )
+    return replace(row, info=info, muted=other.muted, volume=other.volume)
+
+
 class LiveSessions:
     def __init__(
         self, tables: SessionTables, policies: Policies, now_ms: Callable[[], int]
@@ -246,7 +258,7 @@ class LiveSessions:
             before.muted,
             before.volume,
         )
-        learnt = now.with_settings_of(row)
+        learnt = with_settings_of(now, row)
         if changed_here or learnt == now:
             return
         live.row = learnt

@@ -29,7 +29,7 @@ from ingest_gateway.sessions.hub import Connection, Hub, Peer, known
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listening_changes import changed_texts, first_rules
-from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions, with_settings_of
 from ingest_gateway.sessions.owners import Owners
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.talk_caps import TalkCaps
@@ -278,7 +278,7 @@ class Speakers:
         if live.stream is None:
             live.row = row  # another gateway has the audio, and knows better where it stands
         else:
-            live.row = live.row.with_settings_of(row)
+            live.row = with_settings_of(live.row, row)
         if change.extra is not None:
             return live
         if kind is not None and before != (row.info.status, row.muted):

@@ -115,23 +115,23 @@ def test_a_session_that_cannot_be_swept_holds_up_no_other(run_virtual: RunVirtua
     run_virtual(run())
 
 
-def test_an_answer_that_one_session_cannot_take_is_told_to_the_others(
+def test_an_answer_that_one_session_cannot_take_reaches_the_others(
     run_virtual: RunVirtual,
 ) -> None:
     async def run() -> None:
         told: list[str] = []
 
-        def settled(part: Settled) -> Sequence[SessionControl]:
-            if part.session_id == SESSION:
+        def on_settled(settled: Settled) -> Sequence[SessionControl]:
+            if settled.session_id == SESSION:
                 raise ValueError("cannot be told")
-            told.append(part.session_id)
+            told.append(settled.session_id)
             return ()
 
         metrics = Metrics()
         writer = RecordWriter(
             Stream([], Faults()),
             PutQueue(deadline_ms=30_000, fraction=lambda: 0.0),
-            settled,
+            on_settled,
             now_ms=lambda: 0,
             metrics=metrics,
             room_bytes=1 << 20,

@@ -41,7 +41,11 @@ def test_a_flood_is_not_looked_at_and_ends_the_connection_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ice, ended, clock = Ice(), list[str](), SimpleNamespace(now_s=0.0)
-    monkeypatch.setattr(datagrams, "connections_of", lambda _peer: [ice])
+
+    def connections_of(_peer: object) -> list[Ice]:
+        return [ice]
+
+    monkeypatch.setattr(datagrams, "connections_of", connections_of)
     budget = DatagramBudget((10.0, 20), lambda: clock.now_s, lambda: ended.append("over"))
     peer: Any = object()
     budget.keep(peer)

@@ -84,7 +84,7 @@ def test_a_pause_through_another_gateway_stands_behind_what_was_said(
     run_virtual(run())
 
 
-def test_what_was_said_here_is_not_taken_back_by_an_older_answer(run_virtual: RunVirtual) -> None:
+def test_a_change_here_is_not_taken_back_by_an_older_answer(run_virtual: RunVirtual) -> None:
     async def run() -> None:
         story = Story()
         await story.act(("join", 0, 0))
@@ -155,7 +155,7 @@ def test_what_owners_say_at_once_all_holds(run_virtual: RunVirtual) -> None:
     run_virtual(run())
 
 
-def test_what_was_said_through_another_gateway_stays(run_virtual: RunVirtual) -> None:
+def test_a_change_through_another_gateway_stays(run_virtual: RunVirtual) -> None:
     async def run() -> None:
         story = Story()
         one, other = (host.gateway.speakers for host in story.hosts)
