@@ -6,6 +6,7 @@ run on that loop, and as its caller.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -65,7 +66,10 @@ async def _through(gateway: Gateway, call: HttpCall) -> dict[str, Any]:
     unread = [{"type": "http.request", "body": call.body, "more_body": False}]
 
     async def receive() -> Any:
-        return unread.pop() if unread else {"type": "http.disconnect"}
+        if not unread:
+            # A caller who were to hang up now would be sent nothing of an answer that is streamed.
+            await asyncio.Event().wait()
+        return unread.pop()
 
     async def send(message: Any) -> None:
         nonlocal status
