@@ -32,6 +32,7 @@ from ingest_gateway.audio_in.acknowledgements import Acknowledgements
 from ingest_gateway.audio_in.intake import AudioIntake
 from ingest_gateway.audio_in.put_queue import PutQueue, Settled
 from ingest_gateway.audio_in.record_writer import RecordWriter
+from ingest_gateway.operations.background import Background
 from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.security_events import SecurityEvents
 from ingest_gateway.operations.watch import DeliveryStats, OperationsWatch, WatchDependencies
@@ -53,6 +54,7 @@ from ingest_gateway.sessions.languages import Languages
 from ingest_gateway.sessions.listener_admission import ListenerAdmission
 from ingest_gateway.sessions.listeners import ListenerDependencies, Listeners
 from ingest_gateway.sessions.live_sessions import LiveSessions
+from ingest_gateway.sessions.owners import Owners
 from ingest_gateway.sessions.presence_watch import PresenceWatch
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.speakers import SpeakerDependencies, Speakers
@@ -127,6 +129,7 @@ class Gateway:
         self.needs = needs
         self.metrics = Metrics()
         self.security = SecurityEvents(self.metrics, needs.now_ms)
+        self.background = Background(self.metrics)
         self.hub = Hub(self.metrics)
         self.live = LiveSessions(needs.tables, needs.policies, needs.now_ms)
         self._delivery_stats = DeliveryStats(self.metrics)
@@ -169,9 +172,11 @@ class Gateway:
         )
         records = RoomRecords(needs.rooms, needs.policies)
         self.deletions = Deletions(records, needs.erasure, self.live, self.captions, needs.now_ms)
+        self.owners = Owners(self.live, self.request_limits)
         self.speakers = Speakers(
             SpeakerDependencies(
                 live=self.live,
+                owners=self.owners,
                 hub=self.hub,
                 captions=self.captions,
                 languages=needs.languages,
@@ -212,6 +217,7 @@ class Gateway:
         )
         # What a part tells one that stands on it: nothing else leads back up.
         self.live.on_lost = self.speakers.lost
+        self.live.on_changed = self.speakers.changed
         self.speakers.on_change = self.stages.session_changed
         self.organiser = Organiser(
             records,
@@ -231,8 +237,11 @@ class Gateway:
             gateway_id=needs.gateway_id,
             now_ms=needs.now_ms,
             deletions=self.deletions,
+            background=self.background,
         )
-        self.presence = PresenceWatch(self.live, self.hub, self.speakers, needs.now_ms)
+        self.presence = PresenceWatch(
+            self.live, self.hub, self.speakers, self.background, needs.now_ms
+        )
         self.watch = OperationsWatch(
             WatchDependencies(
                 live=self.live,
@@ -262,7 +271,7 @@ class Gateway:
             security=self.security,
             now_ms=needs.now_ms,
         )
-        self._background: tuple[asyncio.Task[None], ...] = ()
+        self._running: tuple[asyncio.Task[None], ...] = ()
         self._beside: set[asyncio.Task[None]] = set()
 
     def conversation(self, connection: Connection) -> Conversation:
@@ -275,23 +284,34 @@ class Gateway:
     async def start(self) -> None:
         self.writer.start()
         await self.sweeper.recover()
-        self._background = (
-            asyncio.create_task(self.sweeper.run(), name="sweeper"),
-            asyncio.create_task(self.presence.run(), name="presence-watch"),
-            asyncio.create_task(self.watch.run(), name="operations-watch"),
-            asyncio.create_task(self.stages.run(), name="stages"),
-            asyncio.create_task(self.tokens.run(), name="token-watch"),
+        works = {
+            "sweeper": self.sweeper.run,
+            "presence-watch": self.presence.run,
+            "operations-watch": self.watch.run,
+            "stages": self.stages.run,
+            "token-watch": self.tokens.run,
+        }
+        self._running = tuple(
+            asyncio.create_task(self.background.keep(name, work), name=name)
+            for name, work in works.items()
         )
 
     def run_beside(self, work: Coroutine[None, None, None]) -> None:
         """Until it ends, or the gateway does; its caller need not wait."""
-        task = asyncio.create_task(work)
+
+        async def tried() -> None:
+            try:
+                await work
+            except Exception:
+                self.background.failed("beside")
+
+        task = asyncio.create_task(tried())
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
 
     async def stop(self) -> None:
         """After the sockets are closed: what was taken is made durable first."""
-        running = (*self._background, *self._beside)
+        running = (*self._running, *self._beside)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

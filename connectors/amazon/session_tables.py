@@ -89,7 +89,7 @@ class AmazonSessionTables:
                 return opened
         raise RetryableError("open a stream: the session's row changes too fast")
 
-    async def save_progress(self, progress: Progress) -> bool:
+    async def save_progress(self, progress: Progress) -> SessionRow | None:
         values = {
             ":epoch": items.number(progress.epoch),
             ":durable": items.number(progress.durable_sequence),
@@ -113,22 +113,22 @@ class AmazonSessionTables:
             {"#durable": "durable"} if progress.generation else {},
         )
         if saved is not None:
-            return True
+            return saved
         row = await self.get(progress.session_id)
         if row is None or row.info.status == ENDED or row.generation != progress.generation:
-            return False
+            return None
         if row.newest is not None and row.epoch < row.newest.epoch:
-            await self._save_earlier(progress, values)
-        return True
+            return await self._save_earlier(progress, values) or row
+        return row
 
-    async def _save_earlier(self, progress: Progress, values: dict[str, Item]) -> None:
+    async def _save_earlier(self, progress: Progress, values: dict[str, Item]) -> SessionRow | None:
         """Progress of a stream that was opened last and is not the newest."""
         changes = ["speakerSeenAt = :seen", "opening.#durable = :durable"]
         names = {"#durable": "durable", "#epoch": "epoch"}
         if ":offset" in values:
             changes.append("opening.#clock = :offset")
             names["#clock"] = "clock"
-        await self._update_session(
+        return await self._update_session(
             progress.session_id,
             items.with_lost(changes, values),
             f"{_NOT_ENDED} AND {items.owned_by(progress.generation)}"

@@ -320,10 +320,10 @@ class SessionTables(SessionDirectory, Protocol):
         the generation up. None: no such session, not this speaker's, or ended."""
         ...
 
-    async def save_progress(self, progress: Progress) -> bool:
-        """Whether its writer still owns the session's audio. False, and nothing is written: another
-        opening has come since, or the session ended. Ignored when the epoch is not that of the
-        stream that was opened last; the sequence never goes back."""
+    async def save_progress(self, progress: Progress) -> SessionRow | None:
+        """The row after it, if its writer still owns the session's audio. None, and nothing is
+        written: another opening has come since, or the session ended. Ignored when the epoch is not
+        that of the stream that was opened last; the sequence never goes back."""
         ...
 
     async def declare_gap(

@@ -54,10 +54,10 @@ class MemorySessionTables:
         self._sessions[session_id] = row.opened(stream_id, connection_id, now_ms)
         return self._sessions[session_id]
 
-    async def save_progress(self, progress: Progress) -> bool:
+    async def save_progress(self, progress: Progress) -> SessionRow | None:
         row = self._live(progress.session_id)
         if row is None or row.generation != progress.generation:
-            return False
+            return None
         if row.epoch == progress.epoch and row.durable_sequence <= progress.durable_sequence:
             self._sessions[progress.session_id] = replace(
                 row,
@@ -66,7 +66,7 @@ class MemorySessionTables:
                 speaker_seen_at_ms=progress.speaker_seen_at_ms,
                 speaker_lost_at_ms=progress.speaker_lost_at_ms,
             )
-        return True
+        return self._sessions[progress.session_id]
 
     async def declare_gap(
         self, session_id: str, generation: int, epoch: int, until_sequence: int

@@ -9,6 +9,7 @@ access token), and ``token_use`` says which of both it is.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -34,12 +35,16 @@ KEYS_KEPT_S = 24 * 3600.0
 """A key that the pool has withdrawn is believed for at most this long."""
 KEYS_ASKED_EVERY_S = 30.0
 """However many tokens with unknown keys come."""
+FAILED_AGAIN_S = 1.0
+"""The pool is asked again, when it did not answer."""
 _ASK_TIMEOUT = aiohttp.ClientTimeout(total=3)
 _MOST_TOKEN_BYTES = 8 * 1024
 _ALGORITHM = "RS256"
 _OWN_KEYS = ("jku", "jwk", "x5u", "x5c", "crit")
 _ROLES_CLAIM = "cognito:groups"
 _SESSION_CLAIM = "custom:sessionId"
+
+_log = logging.getLogger(__name__)
 
 FetchKeys = Callable[[], Awaitable[Mapping[str, Any]]]
 """The pool's key set as JSON (``keys``); raises ``errors.*``."""
@@ -85,6 +90,7 @@ class PublishedKeys:
         self._keys: dict[str, RSAKey] = {}
         self._fetched_at_s = float("-inf")
         self._asked_at_s = float("-inf")
+        self._failed_at_s: float | None = None
         self._asking = asyncio.Lock()
 
     def get(self, kid: str) -> RSAKey | None:
@@ -92,21 +98,35 @@ class PublishedKeys:
 
     async def look_for(self, kid: str) -> None:
         """Ask the pool when this key is unknown or the keys are old, unless it was just asked.
-        Raises ConnectorError when it does not answer and nothing is known."""
+        Raises ConnectorError when it does not answer and the key is not known: such a token is not
+        wrong, and its holder is to try again."""
         if self._knows(kid):
             return
         async with self._asking:  # while another caller asks already, wait for the answer
-            if self._knows(kid) or self._now_s() - self._asked_at_s < KEYS_ASKED_EVERY_S:
+            if self._knows(kid):
                 return
-            self._asked_at_s = self._now_s()
-            try:
-                published = await self._fetch()
-            except ConnectorError:
-                if not self._keys:
-                    raise
-                return  # the keys we know are still good
-            self._keys = _rsa_keys(published)
-            self._fetched_at_s = self._now_s()
+            if not self._has_just_failed() and not self._was_just_asked():
+                await self._ask()
+            if self._failed_at_s is not None and kid not in self._keys:
+                raise RetryableError("the pool's keys are not known yet")
+
+    async def _ask(self) -> None:
+        try:
+            published = await self._fetch()
+        except ConnectorError as error:  # the keys we know are still good
+            _log.warning("the pool's keys were not fetched: %s", error)
+            self._failed_at_s = self._now_s()
+            return
+        self._failed_at_s = None
+        self._keys = _rsa_keys(published)
+        self._fetched_at_s = self._asked_at_s = self._now_s()
+
+    def _was_just_asked(self) -> bool:
+        return self._now_s() - self._asked_at_s < KEYS_ASKED_EVERY_S
+
+    def _has_just_failed(self) -> bool:
+        failed_at_s = self._failed_at_s
+        return failed_at_s is not None and self._now_s() - failed_at_s < FAILED_AGAIN_S
 
     def _knows(self, kid: str) -> bool:
         return kid in self._keys and self._now_s() - self._fetched_at_s < KEYS_KEPT_S

@@ -35,7 +35,8 @@ class Revocations:
     async def look(self, token_id: str) -> bool:
         """Whether it is revoked, as of at most ``CHECKED_EVERY_MS`` ago. Raises ConnectorError."""
         checked_at_ms, is_revoked = self._checked.get(token_id, (None, False))
-        if checked_at_ms is None or self._now_ms() - checked_at_ms > CHECKED_EVERY_MS:
+        age_ms = -1 if checked_at_ms is None else self._now_ms() - checked_at_ms
+        if not 0 <= age_ms <= CHECKED_EVERY_MS:  # before zero: the clock was put back
             found = await call(self._policy, lambda: self._store.get(_key(token_id)))
             is_revoked = found is not None
             self._remember(token_id, is_revoked)

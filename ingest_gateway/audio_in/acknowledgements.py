@@ -76,7 +76,7 @@ class Acknowledgements:
             return
         now_ms = self._now_ms()
         wait_ms = live.acked_at_ms + self._limits.ack_every_ms - now_ms
-        if wait_ms > 0:
+        if wait_ms > 0 and now_ms >= live.acked_at_ms:  # else the clock was put back
             if not live.ack_timer_set:
                 live.ack_timer_set = True
                 asyncio.get_running_loop().call_later(wait_ms / 1000, self._ack_timer, live)

@@ -10,6 +10,7 @@ from typing import Protocol
 from connectors.interfaces.errors import ConnectorError, PermanentError, ThrottledError, UnsentError
 from connectors.interfaces.record_sink import RecordSink, SinkRecord
 from ingest_gateway.audio_in.put_queue import Batch, Pending, PutQueue, Settled
+from ingest_gateway.operations.background import Background
 from ingest_gateway.operations.metrics import Metrics
 from schemas.avro_codec import encode
 from schemas.values import SessionControl, StreamRecord
@@ -52,6 +53,7 @@ class RecordWriter:
         self._on_settled = on_settled
         self._now_ms = now_ms
         self._metrics = metrics
+        self._background = Background(metrics)
         self._room_bytes = room_bytes
         self._may_declare = may_declare
         self._asking: set[int] = set()
@@ -62,7 +64,8 @@ class RecordWriter:
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="record-writer")
+        name = "record-writer"
+        self._loop = asyncio.create_task(self._background.keep(name, self._run), name=name)
 
     def add(self, record: StreamRecord) -> None:
         """Queue behind everything of the same session."""
@@ -155,10 +158,13 @@ class RecordWriter:
             settled = self._queue.settle(batch, answers, self._now_ms())
         self._calls.discard(asyncio.current_task())  # type: ignore[arg-type]
         for part in settled:
-            self._report(part)
-            if part.lost or part.unsure:
-                self._report(self._queue.release(part.session_id))
-            self._ask(part.session_id)
+            try:
+                self._report(part)
+                if part.lost or part.unsure:
+                    self._report(self._queue.release(part.session_id))
+                self._ask(part.session_id)
+            except Exception:  # the other sessions of this call are told all the same
+                self._background.failed("record-writer")
         await self._notify()
 
     def _report(self, part: Settled) -> None:

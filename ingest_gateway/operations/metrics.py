@@ -26,6 +26,12 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.unexpected_errors = Counter(
+            "gateway_unexpected_errors",
+            "Errors that ended a turn of work in the background, by its name",
+            ["work"],
+            registry=self.registry,
+        )
         self.rtp_packets = Counter(
             "gateway_rtp_packets",
             "RTP packets of WHIP speakers, by what became of them",

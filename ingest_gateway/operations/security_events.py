@@ -31,6 +31,8 @@ EventKind = Literal[
     "control_frames",
     "malformed_frame",
     "unread_answers",
+    "unread_response",
+    "media_flood",
     "message_too_large",
     "slow_request",
     "slow_body",

@@ -53,6 +53,10 @@ class Limits:
     clip_url_s: int = 600
 
 
+_MOST_SKEW_MS = 2_000
+"""Processes of one deployment may be so far apart. Further back, the clock was put back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What a bucket holds, as of a time: all that is to be kept of it between two events."""
@@ -64,7 +68,7 @@ class Tokens:
         """(what is left, 0): taken. (the same, milliseconds until there are): not taken."""
         elapsed_ms = max(0, now_ms - self.at_ms)
         left = min(float(burst), self.left + elapsed_ms * per_s / 1000)
-        at_ms = max(self.at_ms, now_ms)
+        at_ms = now_ms if now_ms < self.at_ms - _MOST_SKEW_MS else max(self.at_ms, now_ms)
         if left >= count:
             return Tokens(left - count, at_ms), 0
         return Tokens(left, at_ms), max(1, round((count - left) * 1000 / per_s))

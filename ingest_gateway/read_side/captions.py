@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import statistics
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from sys import intern
@@ -26,12 +26,15 @@ from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.windows import PassedUtterance
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.protocol.messages import Caption
+from ingest_gateway.read_side.ledger_reads import LedgerReads
 from schemas.names import clip_key
 from schemas.values import LEDGER_VERSION, EntryKind, LedgerEntry, Route
 
 KEPT_PER_LANGUAGE = 60
 """Three minutes of speech; a thousand talks in two languages take 85 MB. Older captions are read
 from the ledger and the store, as they are behind a restart."""
+_MOST_SIGNED = 20_000
+"""Links that are kept: 10 MB."""
 _LAGS = 20
 _LOOK_BACK = 4
 """Entries read per wanted caption: silence and other languages lie between."""
@@ -61,6 +64,14 @@ class _Passing(msgspec.Struct, rename="camel"):
 
 
 _decoder = msgspec.json.Decoder(_Passing)
+
+
+class _Signed(msgspec.Struct, frozen=True):
+    """A link to a clip, handed out for ``good_ms`` until then."""
+
+    url: str
+    good_until_ms: int
+    good_ms: int
 
 
 class _Recent:
@@ -107,6 +118,7 @@ class Captions:
     ) -> None:
         """``on_passing`` is told of each utterance and language once."""
         self._ledger = ledger
+        self._reads = LedgerReads(ledger, policies)
         self._clips = clips
         self._policy = policies.directory
         self._limits = limits
@@ -114,6 +126,7 @@ class Captions:
         self._now_ms = now_ms
         self._on_passing = on_passing
         self._recent: dict[str, dict[str, _Recent]] = {}
+        self._signed: OrderedDict[str, _Signed] = OrderedDict()
 
     def observe(self, body: bytes, session_id: str, language: str) -> None:
         """Remember a message that goes to the listeners of a language; anything else is let by.
@@ -201,7 +214,7 @@ class Captions:
         ``resumed_captions``: a listener that misses more asks again from there. What is being made
         is not in it."""
         try:
-            entries = await self._entries(session_id, since)
+            entries = await self._entries(session_id, language, since)
             wanted = [
                 (entry, route)
                 for entry in entries
@@ -226,7 +239,8 @@ class Captions:
         caption = None if recent is None else recent.captions.get(number)
         timestamp_ms = caption.timestamp if caption is not None else 0
         if not timestamp_ms:
-            entries = await call(self._policy, lambda: self._ledger.after(session_id, number - 1))
+            newest = self.newest(session_id, language)
+            entries = await self._reads.after(session_id, number - 1, newest)
             if not entries or entries[0].number != number:
                 return None
             timestamp_ms = entries[0].clip_at_ms(language)
@@ -240,9 +254,11 @@ class Captions:
         for session_id in self._recent.keys() - set(session_ids):
             del self._recent[session_id]
 
-    async def _entries(self, session_id: str, since: int | None) -> tuple[LedgerEntry, ...]:
+    async def _entries(
+        self, session_id: str, language: str, since: int | None
+    ) -> tuple[LedgerEntry, ...]:
         if since is not None:
-            return await call(self._policy, lambda: self._ledger.after(session_id, since))
+            return await self._reads.after(session_id, since, self.newest(session_id, language))
         last = await call(self._policy, lambda: self._ledger.last(session_id))
         if last is None:
             return ()
@@ -300,7 +316,20 @@ class Captions:
         )
 
     async def _presign(self, key: str) -> str:
-        return await self._clips.presign(key, expires_s=self._limits.clip_url_s)
+        """Good for ``clip_url_s`` at least. One that was made is handed out for a while: to make
+        one takes half a millisecond of CPU, and a join may want 200."""
+        now_ms = self._now_ms()
+        signed = self._signed.get(key)
+        if signed is not None and 0 <= signed.good_until_ms - now_ms <= signed.good_ms:
+            return signed.url
+        kept_s = self._limits.clip_url_s // 2
+        url = await self._clips.presign(key, expires_s=self._limits.clip_url_s + kept_s)
+        good_ms = kept_s * 1000
+        self._signed[key] = _Signed(url, now_ms + good_ms, good_ms)
+        self._signed.move_to_end(key)
+        if len(self._signed) > _MOST_SIGNED:
+            self._signed.popitem(last=False)
+        return url
 
 
 def is_open(entry: LedgerEntry, language: str) -> bool:

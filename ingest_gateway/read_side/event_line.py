@@ -53,16 +53,25 @@ class EventLine:
 
     async def run(self) -> None:
         """Until nobody reads any more, or the gateway ends it."""
+        try:
+            await self._follow()
+        except Refusal as refusal:
+            await self._queue.put(encode(refusal.answer(self._action)))
+        except ConnectorError:
+            busy = Refusal("INTERNAL", "a service does not answer: try again")
+            await self._queue.put(encode(busy.answer(self._action)))
+        finally:
+            self._end()
+
+    async def _follow(self) -> None:
+        """Raises what ``join`` does; of what it began by then nothing is left."""
         gateway, connection = self._gateway, self._connection
         try:
             joined = await self._join(connection)
-        except Refusal as refusal:
-            await self._end_with(encode(refusal.answer(self._action)))
-            return
-        except ConnectorError:
-            busy = Refusal("INTERNAL", "a service does not answer: try again")
-            await self._end_with(encode(busy.answer(self._action)))
-            return
+        except BaseException:
+            gateway.hub.drop(connection)
+            await gateway.conversation(connection).closed()
+            raise
         gateway.hub.add(connection)
         connection.send(joined)
         writing = asyncio.create_task(connection.write(), name="events-write")
@@ -99,8 +108,11 @@ class EventLine:
             await self._queue.put(data)
 
     async def close(self, code: int, reason: str | None) -> None:
-        await self._queue.put(None)
+        async with asyncio.timeout(STUCK_S):
+            await self._queue.put(None)
 
-    async def _end_with(self, text: str) -> None:
-        await self._queue.put(text)
-        await self._queue.put(None)
+    def _end(self) -> None:
+        """Of the answer's body, also for one who has not read what waits in it."""
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)

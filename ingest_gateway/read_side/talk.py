@@ -10,6 +10,7 @@ from connectors.calls.policy import Policies, call
 from connectors.interfaces.clip_store import ClipStore
 from connectors.interfaces.ledger import Ledger
 from ingest_gateway.read_side.captions import is_open
+from ingest_gateway.read_side.ledger_reads import LedgerReads
 from ingest_gateway.read_side.mp3_join import JoinedMp3
 from schemas.captions import Cue, entry_cue, source_cues, spoken_entries, translated_cues
 from schemas.names import clip_key
@@ -22,7 +23,7 @@ class Talk:
     """Both forms count from the talk's first words, so that captions go with the audio."""
 
     def __init__(self, ledger: Ledger, clips: ClipStore, policies: Policies) -> None:
-        self._ledger = ledger
+        self._reads = LedgerReads(ledger, policies)
         self._clips = clips
         self._policy = policies.directory
 
@@ -79,7 +80,7 @@ class Talk:
         )
 
     async def _entries(self, session_id: str) -> tuple[LedgerEntry, ...]:
-        return await call(self._policy, lambda: self._ledger.after(session_id, -1))
+        return await self._reads.whole(session_id)
 
 
 def _goes_to(entry: LedgerEntry, language: str) -> bool:

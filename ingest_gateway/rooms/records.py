@@ -81,10 +81,14 @@ class RoomRecords:
                 return after
         raise RetryableError("an event's row changes too fast")
 
-    async def end_talk(self, talk_id: str, now_ms: int) -> None:
-        """Whether or not it still has a row."""
+    async def end_talk(self, talk_id: str, now_ms: int, session_id: str | None) -> None:
+        """Whether or not it still has a row. ``session_id``: as the stage has it."""
+
+        def ended(talk: Talk) -> Talk:
+            return replace(talk.ended(now_ms), session_id=talk.session_id or session_id)
+
         try:
-            await self.change_talk(talk_id, lambda talk: talk.ended(now_ms))
+            await self.change_talk(talk_id, ended)
         except Refusal:
             return
 

@@ -87,7 +87,7 @@ class Stages:
         room, talks = await self._records.room_and_talks(room_id)
         session = await self._standing(room)
         if session is not None and session.state == "over" and room.stage is not None:
-            await self._clear(room_id, room.stage.talk_id, session.since_ms)
+            await self._clear(room_id, room.stage.talk_id, session.since_ms, room.stage.session_id)
         found = state_of(room, talks, session, self._now_ms())
         return TalkState(
             state=found.phase,
@@ -125,9 +125,16 @@ class Stages:
     async def hand_over(self, talk_id: str) -> None:
         """End the talk and leave its room's stage to the next one. Raises Refusal: NO_ROOM."""
         talk = await self._records.talk(talk_id)
-        await self._end(talk_id, talk.session_id)
-        await self._clear(talk.room_id, talk_id, self._now_ms())
+        session_id = talk.session_id or await self._on_stage(talk)
+        await self._end(talk_id, session_id)
+        await self._clear(talk.room_id, talk_id, self._now_ms(), session_id)
         self.due_now(talk.room_id)
+
+    async def _on_stage(self, talk: Talk) -> str | None:
+        """The session that the stage has for it: the talk's own row is written after that."""
+        room = await self._records.ask(lambda: self._records.tables.room(talk.room_id))
+        stage = None if room is None else room.stage
+        return stage.session_id if stage is not None and stage.talk_id == talk.talk_id else None
 
     def session_changed(self, session_id: str) -> None:
         """A speaker began, paused, went away or ended; of a session that is in no room: nothing."""
@@ -210,6 +217,7 @@ class Stages:
         stage = room.stage
         assert stage is not None
         if stage.session_id is not None:
+            await self._note_session(talk, stage.session_id)
             return stage.session_id
         # By whichever device a talk is put on the stage, its session belongs to its link.
         speaker = replace(peer, identity=Identity(link_subject(talk.talk_id)))
@@ -236,8 +244,16 @@ class Stages:
         assert chosen is not None
         if chosen != row.session_id:
             await self._end(talk.talk_id, row.session_id, is_over=False)
-        await self._records.change_talk(talk.talk_id, lambda now: replace(now, session_id=chosen))
+        await self._note_session(talk, chosen)
         return chosen
+
+    async def _note_session(self, talk: Talk, session_id: str) -> None:
+        """In the talk's row, by which its session is found when it is deleted; also if that failed
+        when the session was made."""
+        if talk.session_id != session_id:
+            await self._records.change_talk(
+                talk.talk_id, lambda now: replace(now, session_id=session_id)
+            )
 
     async def _end(self, talk_id: str, session_id: str | None, *, is_over: bool = True) -> None:
         """A talk's session, and the talk."""
@@ -247,10 +263,12 @@ class Stages:
             except Refusal:
                 _log.info("session %s had gone before its talk ended", session_id)
         if is_over:
-            await self._records.end_talk(talk_id, self._now_ms())
+            await self._records.end_talk(talk_id, self._now_ms(), session_id)
 
-    async def _clear(self, room_id: str, talk_id: str, ended_at_ms: int) -> None:
-        await self._records.end_talk(talk_id, ended_at_ms)
+    async def _clear(
+        self, room_id: str, talk_id: str, ended_at_ms: int, session_id: str | None
+    ) -> None:
+        await self._records.end_talk(talk_id, ended_at_ms, session_id)
         await self._records.change_room(room_id, lambda room: leave(room, talk_id))
 
 

@@ -117,7 +117,7 @@ async def patch_session(
 ) -> Response[bytes]:
     identity = caller_of(request, gateway)
     wanted = await read_body(request, SessionPatch)
-    live = await gateway.live.find_going_on(session_id)
+    live = await gateway.owners.find_going_on(identity, session_id)
     if (wish := wanted.listening_wish()) != ListeningWish():
         live = await gateway.speakers.set_listening(identity, session_id, wish)
     if wanted.target_languages is not None:

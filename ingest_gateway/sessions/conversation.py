@@ -222,10 +222,13 @@ class Conversation:
                 row = await speakers.create(self._connection.peer, command)
                 return session_created(row.info)
             case JoinAsSpeaker():
+                before = self.protocol.role
                 joined = await speakers.join(
                     self._connection, command.session_id, command.stream_id
                 )
                 self.protocol.became_speaker(command.session_id, command.stream_id)
+                if isinstance(before, Speaking) and before.session_id != command.session_id:
+                    await speakers.disconnected(self._connection, before.session_id)
                 return joined
             case GetSessionStatus():
                 return await speakers.status(command.session_id)

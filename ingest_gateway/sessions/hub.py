@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,7 +40,20 @@ class Peer:
         """Whom a rate limit counts: a person, or an address for guests."""
         if self.identity is not None:
             return f"person:{self.identity.subject}"
-        return f"address:{self.address}"
+        return f"address:{_of_one_site(self.address)}"
+
+
+def _of_one_site(address: str) -> str:
+    """Of IPv6 the first 64 bits: the rest is any number that its owner likes."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((found, 64), strict=False))
 
 
 def known(peer: Peer) -> Identity:
@@ -118,8 +132,15 @@ class Connection:
         return True
 
 
+async def _all_are_here(_session_id: str) -> None:
+    """Of a server: who listens through it is connected to it."""
+
+
 class Hub:
     def __init__(self, metrics: Metrics) -> None:
+        self.gather: Callable[[str], Awaitable[None]] = _all_are_here
+        """Called with a session's id before its listeners are counted or told, when it is clear
+        that the caller may have that done; set by a host that keeps nothing between calls."""
         self._handing_out = asyncio.Lock()
         self._posted = 0
         self._connections: dict[str, Connection] = {}

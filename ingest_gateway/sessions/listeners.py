@@ -88,13 +88,13 @@ class Listeners:
         shown = Shown(wanted.key, wanted.access_code, wanted.seat)
         admitted = await self._needs.admission.join(connection.peer, wanted.session_id, shown)
         live = admitted.live
-        language = await self._choose_language(live, wanted.target_language)
+        await self._hub.gather(live.session_id)
         if connection.session_id not in (None, live.session_id):
             await self.leave(connection)
         capabilities = tuple(name for name in _CAPABILITIES if name in wanted.capabilities)
         connection.listener_id = admitted.listener_id or connection.listener_id or new_listener_id()
         connection.by_secret = admitted.by_secret
-        await self._listen(connection, live, language, capabilities)
+        language = await self._listen_to(connection, live, wanted.target_language, capabilities)
         await self._forget_lost(
             lambda lost: (
                 lost.listener_id == connection.listener_id and lost.session_id == live.session_id
@@ -109,8 +109,10 @@ class Listeners:
     ) -> SessionJoined:
         """Raises Refusal: SESSION_ENDED, BAD_LANGUAGE."""
         live = await self._live.find_going_on(wanted.session_id)
-        language = await self._choose_language(live, wanted.target_language)
-        await self._listen(connection, live, language, connection.capabilities)
+        await self._hub.gather(live.session_id)
+        language = await self._listen_to(
+            connection, live, wanted.target_language, connection.capabilities
+        )
         return await self._joined(live, language, None)
 
     async def lose(self, connection: Connection) -> None:
@@ -167,11 +169,21 @@ class Listeners:
         """Remove a connection's row and count it down, unless another caller did."""
         removed = await self._live.ask(lambda: self._live.tables.remove_connection(connection_id))
         if removed is not None:
-            await self._count(session_id, count_change(removed, None))
+            if await self._still_there(session_id) is not None:
+                await self._count(session_id, count_change(removed, None))
             return
         # The gateway that counted it down may not have written it into the session's stream.
-        counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
-        self._announce(await self._live.find(session_id), counts)
+        live = await self._still_there(session_id)
+        if live is not None:
+            counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
+            self._announce(live, counts)
+
+    async def _still_there(self, session_id: str) -> LiveSession | None:
+        """None: it was deleted, and nothing is to be counted or said of it any more."""
+        try:
+            return await self._live.find(session_id)
+        except Refusal:
+            return None
 
     async def refresh_url(self, wanted: RefreshUrl) -> ClipUrl:
         live = await self._live.find(wanted.session_id)
@@ -211,6 +223,20 @@ class Listeners:
         if now.revision != before.revision:
             counts = await self._live.ask(lambda: self._live.tables.listener_counts(session_id))
             self._announce(live, counts)
+
+    async def _listen_to(
+        self, connection: Connection, live: LiveSession, tag: str, capabilities: tuple[str, ...]
+    ) -> str:
+        """The language that was chosen. One language after the other is begun: of many that come at
+        once only as many as there may be."""
+        async with live.widening:
+            language = await self._choose_language(live, tag)
+            begins = not self._hub.listeners(live.session_id, language)
+            if begins:
+                await self._listen(connection, live, language, capabilities)
+        if not begins:
+            await self._listen(connection, live, language, capabilities)
+        return language
 
     async def _choose_language(self, live: LiveSession, tag: str) -> str:
         """The language that ``tag`` asks for. Raises Refusal: BAD_LANGUAGE, also for a language
@@ -256,8 +282,17 @@ class Listeners:
             self._hub.stop_listening(connection)
             raise
         change = count_change(before, row)
-        if change:
+        if not change:
+            return
+        try:
             await self._count(live.session_id, change)
+        except ConnectorError:  # not counted: who asks again is to be
+            self._hub.stop_listening(connection)
+            if before is not None:
+                self._hub.start_listening(
+                    connection, before.session_id, before.language, before.capabilities
+                )
+            raise
 
     def _is_full(self, connection: Connection, session_id: str, limit: int) -> bool:
         """Guests who know the id alone take no places of those who have the link."""

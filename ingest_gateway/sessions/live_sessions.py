@@ -50,7 +50,9 @@ class LiveSession:
     session's audio, so that no answer is out of date. ``told`` is what the listeners of this
     gateway were told last, ``read_at_ms`` when ``refresh`` read the row, and ``extra_read_at_ms``
     when ``row.info.extra`` was read; ``feedback`` is what its listeners said, as it was counted
-    last. ``packets`` is what recorders of its speaker may still have decoded (None: none came).
+    last. ``ruling`` is held by who changes who may listen, ``widening`` by who begins to listen in
+    a language that nobody here listens to. ``packets`` is what recorders of its speaker may still
+    have decoded (None: none came).
     """
 
     row: SessionRow
@@ -61,6 +63,8 @@ class LiveSession:
     generation: int = 0
     tenure: int = 0
     owning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ruling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    widening: asyncio.Lock = field(default_factory=asyncio.Lock)
     acked_at_ms: int = 0
     ack_due: bool = False
     ack_timer_set: bool = False
@@ -149,6 +153,18 @@ class LiveSession:
         return new
 
 
+def with_settings_of(row: SessionRow, other: SessionRow) -> SessionRow:
+    """With what the session's owner may change as it is in ``other``; where the audio stands is
+    left as it is."""
+    info = replace(
+        row.info,
+        status=other.info.status,
+        target_languages=other.info.target_languages,
+        extra=other.info.extra,
+    )
+    return replace(row, info=info, muted=other.muted, volume=other.volume)
+
+
 class LiveSessions:
     def __init__(
         self, tables: SessionTables, policies: Policies, now_ms: Callable[[], int]
@@ -159,6 +175,8 @@ class LiveSessions:
         self._sessions: dict[str, LiveSession] = {}
         self.on_load: Callable[[LiveSession], None] = lambda _live: None
         """Told of each session as it is read; set by a host that keeps nothing between calls."""
+        self.on_changed: Callable[[LiveSession], None] = lambda _live: None
+        """Told of a session that was muted, paused and so on through another gateway."""
         self.on_lost: Callable[[LiveSession], None] = lambda _live: None
         """Told of a session whose audio another gateway owns now, or that has ended elsewhere."""
 
@@ -197,7 +215,8 @@ class LiveSessions:
         """With what its owner changed through whichever gateway, up to that age. Raises as
         ``find``."""
         live = await self.find(session_id)
-        if self._now_ms() - live.extra_read_at_ms > most_age_ms:
+        # Before zero: the clock was put back.
+        if not 0 <= self._now_ms() - live.extra_read_at_ms <= most_age_ms:
             await self.read_extra(live)
         return live
 
@@ -220,11 +239,35 @@ class LiveSessions:
             progress = live.progress(self._now_ms())
             if progress is None:
                 return live.stream is not None and not live.ended
-            if await self.ask(lambda: self.tables.save_progress(progress)):
+            before = live.row
+            row = await self.ask(lambda: self.tables.save_progress(progress))
+            if row is not None:
                 live.saved = progress
+                self._learn(live, before, row)
                 return True
             await self._lose(live)
             return False
+
+    def _learn(self, live: LiveSession, before: SessionRow, row: SessionRow) -> None:
+        """What the session's owner has changed through another gateway: one that is muted or paused
+        there must not go on here. ``before``: as it was when ``row`` was asked for; what was
+        changed here meanwhile is newer."""
+        now = live.row
+        changed_here = (now.info, now.muted, now.volume) != (
+            before.info,
+            before.muted,
+            before.volume,
+        )
+        learnt = with_settings_of(now, row)
+        if changed_here or learnt == now:
+            return
+        live.row = learnt
+        if (learnt.info.status, learnt.muted, learnt.volume) != (
+            now.info.status,
+            now.muted,
+            now.volume,
+        ):
+            self.on_changed(live)
 
     async def refresh(self, live: LiveSession) -> None:
         """Read what another gateway has written of a session whose speaker is not connected here:

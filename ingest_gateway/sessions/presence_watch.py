@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ACTIVE
+from ingest_gateway.operations.background import Background
 from ingest_gateway.sessions.hub import Connection, Hub
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.speaker_place import LOOK_EVERY_MS, SilenceMeter
@@ -24,11 +25,17 @@ _log = logging.getLogger(__name__)
 
 class PresenceWatch:
     def __init__(
-        self, live: LiveSessions, hub: Hub, speakers: Speakers, now_ms: Callable[[], int]
+        self,
+        live: LiveSessions,
+        hub: Hub,
+        speakers: Speakers,
+        background: Background,
+        now_ms: Callable[[], int],
     ) -> None:
         self._live = live
         self._hub = hub
         self._speakers = speakers
+        self._background = background
         self._now_ms = now_ms
         self._meters: dict[str, tuple[Connection, SilenceMeter]] = {}
         self._unsaved: set[str] = set()
@@ -36,7 +43,10 @@ class PresenceWatch:
 
     async def run(self) -> None:
         """The tables may be slow to answer: who listens here is told at once all the same."""
-        await asyncio.gather(self._look_on(), self._share_on())
+        keep = self._background.keep
+        await asyncio.gather(
+            keep("presence-look", self._look_on), keep("presence-share", self._share_on)
+        )
 
     def look(self) -> None:
         """At every speaker who is connected here, and tell the listeners of what has changed."""

@@ -59,6 +59,15 @@ class RequestLimits:
         await self._guess("guess", peer.limit_name, self._limits.joins_per_minute)
         await self._guess("guess", _EVERYBODY, self._limits.guesses_per_minute)
 
+    def check_foreign(self, peer: Peer) -> None:
+        """Before a session is looked up by who may not be its speaker. Raises Refusal:
+        RATE_LIMITED."""
+        self._check_held_up("foreign", peer.limit_name, self._limits.joins_per_minute)
+
+    async def asked_for_foreign(self, peer: Peer) -> None:
+        """A person with a token, for no session or another's. Raises Refusal: RATE_LIMITED."""
+        await self._guess("foreign", peer.limit_name, self._limits.joins_per_minute)
+
     def check_code_guesser(self, peer: Peer, session_id: str, *, by_secret: bool) -> None:
         """Before an access code is compared; ``by_secret``: shown beside the link's key, so that
         only this peer's own guesses count. Raises Refusal: RATE_LIMITED."""

@@ -6,15 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_events import SessionEventType
 from connectors.interfaces.session_tables import ACTIVE, ENDED, PAUSED, SessionChange, SessionRow
 from ingest_gateway.access.auth import Identity
-from ingest_gateway.access.listener_rules import (
-    LEAST_CODE_CHARACTERS,
-    ListeningRules,
-    ListeningWish,
-    written_code,
-)
+from ingest_gateway.access.listener_rules import ListeningRules, ListeningWish
 from ingest_gateway.audio_in.record_writer import RecordWriter
 from ingest_gateway.audio_in.speaker_stream import SpeakerStream
 from ingest_gateway.protocol.connection_protocol import Refusal
@@ -32,7 +28,9 @@ from ingest_gateway.sessions.event_publisher import EventPublisher
 from ingest_gateway.sessions.hub import Connection, Hub, Peer, known
 from ingest_gateway.sessions.ids import NewId
 from ingest_gateway.sessions.languages import Languages
-from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
+from ingest_gateway.sessions.listening_changes import changed_texts, first_rules
+from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions, with_settings_of
+from ingest_gateway.sessions.owners import Owners
 from ingest_gateway.sessions.request_limits import RequestLimits
 from ingest_gateway.sessions.talk_caps import TalkCaps
 from ingest_gateway.sessions.talk_places import TalkPlaces
@@ -57,6 +55,7 @@ class SpeakerDependencies:
     """``on_end`` is called once, by the gateway that ended a session."""
 
     live: LiveSessions
+    owners: Owners
     hub: Hub
     captions: Captions
     languages: Languages
@@ -95,7 +94,7 @@ class Speakers:
         await self._needs.request_limits.check_create(peer)
         source = self._needs.languages.choose_source(wanted.source_language)
         targets = self._needs.languages.choose_targets(source, wanted.target_languages)
-        rules = rules or self._rules(wanted)
+        rules = rules or first_rules(wanted, self._needs.listening_by)
         own = rules.extra() | TalkCaps(wanted.max_languages, wanted.max_minutes).extra()
         for _ in range(_ID_ATTEMPTS):
             session_id = self._needs.new_session_id()
@@ -130,15 +129,14 @@ class Speakers:
         """Whether ``peer`` may speak into the session, before anything is built for it. Raises
         Refusal as ``join`` does."""
         identity = known(peer)
-        self._must_be_speaker(await self._live.find_going_on(session_id), identity)
+        await self._needs.owners.find_going_on(identity, session_id)
         self._needs.places.check(session_id)
 
     async def join(self, connection: Connection, session_id: str, stream_id: str) -> SpeakerJoined:
         """Raises Refusal: UNAUTHORIZED, NO_SESSION, SESSION_ENDED, FORBIDDEN, RATE_LIMITED (no
         place is left)."""
         identity = known(connection.peer)
-        live = await self._live.find_going_on(session_id)
-        self._must_be_speaker(live, identity)
+        live = await self._needs.owners.find_going_on(identity, session_id)
         async with self._needs.places.joining(session_id), live.owning:
             row = await self._live.ask(
                 lambda: self._live.tables.open_stream(
@@ -157,6 +155,7 @@ class Speakers:
                 _taken(live.speaker)
             live.speaker = connection
         self.on_change(session_id)
+        await self._needs.hub.gather(session_id)
         self.tell_listeners(live)
         _log.info(
             "session %s: speaker joined, epoch %d, generation %d",
@@ -182,7 +181,7 @@ class Speakers:
     async def set_targets(
         self, identity: Identity, session_id: str, languages: tuple[str, ...]
     ) -> LiveSession:
-        live = await self._live.find_going_on(session_id)
+        live = await self._needs.owners.find_going_on(identity, session_id)
         source = live.row.info.source_language
         chosen = self._needs.languages.choose_targets(source, languages)
         change = SessionChange(target_languages=chosen)
@@ -192,16 +191,14 @@ class Speakers:
         self, identity: Identity, session_id: str, wanted: ListeningWish
     ) -> LiveSession:
         """Who may listen from now on, to how many languages, how long; present listeners stay."""
-        live = await self._live.find_fresh(session_id, 0)
-        self._must_be_speaker(live, identity)
-        rules = wanted.applied(ListeningRules.of(live.row.info.extra))
-        _check_code(rules.code)
-        extra = rules.extra() | TalkCaps(wanted.max_languages, wanted.max_minutes).extra()
-        return await self._change(identity, session_id, SessionChange(extra=extra), None)
+        live = await self._needs.owners.find(identity, session_id)
+        async with live.ruling:
+            await self._live.read_extra(live)
+            extra = changed_texts(live.row.info.extra, wanted)
+            return await self._change(identity, session_id, SessionChange(extra=extra), None)
 
     async def end(self, identity: Identity, session_id: str) -> LiveSession:
-        live = await self._live.find(session_id)
-        self._must_be_speaker(live, identity)
+        live = await self._needs.owners.find(identity, session_id)
         await self.end_by_itself(live)
         return live
 
@@ -209,6 +206,7 @@ class Speakers:
         """End it for any reason; ending again changes nothing."""
         if live.ended:
             return
+        await self._needs.hub.gather(live.session_id)
         await self._live.save_progress(live)
         async with live.owning:
             row = await self._live.ask(
@@ -252,7 +250,10 @@ class Speakers:
         live.speaker = None
         seen_at_ms = live.row.speaker_lost_at_ms or self._now_ms()
         live.row = replace(live.row, speaker_seen_at_ms=seen_at_ms, speaker_lost_at_ms=seen_at_ms)
-        await self._live.save_progress(live)
+        try:
+            await self._live.save_progress(live)
+        except ConnectorError as error:  # the next save says so
+            _log.warning("session %s: its speaker has gone: %s", session_id, error)
         self.on_change(session_id)
 
     def tell(self, live: LiveSession, message: ServerMessage) -> None:
@@ -267,24 +268,17 @@ class Speakers:
         change: SessionChange,
         kind: ControlKind | None,
     ) -> LiveSession:
-        live = await self._live.find_going_on(session_id)
-        self._must_be_speaker(live, identity)
+        live = await self._needs.owners.find_going_on(identity, session_id)
+        await self._needs.hub.gather(session_id)
         before = (live.row.info.status, live.row.muted)
         row = await self._live.ask(lambda: self._live.tables.change(session_id, change))
         if row is None:
             await self._reload(live)
             raise Refusal("SESSION_ENDED", "this session has ended")
-        live.row = replace(
-            live.row,
-            info=replace(
-                live.row.info,
-                status=row.info.status,
-                target_languages=row.info.target_languages,
-                extra=row.info.extra,
-            ),
-            muted=row.muted,
-            volume=row.volume,
-        )
+        if live.stream is None:
+            live.row = row  # another gateway has the audio, and knows better where it stands
+        else:
+            live.row = with_settings_of(live.row, row)
         if change.extra is not None:
             return live
         if kind is not None and before != (row.info.status, row.muted):
@@ -327,6 +321,10 @@ class Speakers:
             captured_until_ms=live.captured_until_ms,
         )
 
+    def changed(self, live: LiveSession) -> None:
+        """Through another gateway: whoever is connected here is to know."""
+        self._tell_all(live)
+
     def lost(self, live: LiveSession) -> None:
         """The speaker goes on through another gateway, or the session was ended there: nothing of
         what waits here is acknowledged or declared any more."""
@@ -339,11 +337,6 @@ class Speakers:
         if live.speaker is not None:
             _taken(live.speaker)
             live.speaker = None
-
-    def _rules(self, wanted: CreateSession) -> ListeningRules:
-        by_link = (wanted.listening or self._needs.listening_by) == "link"
-        _check_code(wanted.access_code)
-        return ListeningRules.new(by_link=by_link, code=wanted.access_code)
 
     async def _is_taken(self, session_id: str) -> bool:
         return await self._live.ask(lambda: self._live.tables.get(session_id)) is not None
@@ -373,17 +366,6 @@ class Speakers:
         live.told = live.standing(self._now_ms())
         for one in everybody:
             one.send(broadcast_state(live.session_id, live.told))
-
-    def _must_be_speaker(self, live: LiveSession, identity: Identity) -> None:
-        if live.row.info.speaker_id != identity.subject:
-            raise Refusal("FORBIDDEN", "this session belongs to another speaker")
-
-
-def _check_code(code: str | None) -> None:
-    if code is not None and len(written_code(code)) < LEAST_CODE_CHARACTERS:
-        raise Refusal(
-            "BAD_FIELD", f"an access code has at least {LEAST_CODE_CHARACTERS} letters or digits"
-        )
 
 
 def _taken(connection: Connection) -> None:

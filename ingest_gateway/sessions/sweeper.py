@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, SessionRow
+from ingest_gateway.operations.background import Background
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.rooms.deletion import Deletions
@@ -36,6 +37,7 @@ class Sweeper:
     gateway_id: str
     now_ms: Callable[[], int]
     deletions: Deletions
+    background: Background
 
     async def recover(self) -> None:
         """At the start: the connections of this gateway's earlier life are lost."""
@@ -47,37 +49,37 @@ class Sweeper:
 
     async def run(self) -> None:
         await asyncio.gather(
-            _repeat(SAVE_EVERY_S, self.save_progress),
-            _repeat(SAVE_EVERY_S, self.listeners.forget_lost),
-            _repeat(SWEEP_EVERY_S, self.sweep),
+            self._repeat(SAVE_EVERY_S, self.save_progress),
+            self._repeat(SAVE_EVERY_S, self.listeners.forget_lost),
+            self._repeat(SWEEP_EVERY_S, self.sweep),
         )
 
     async def save_progress(self) -> None:
         """Of every session. Others' turns come between two of them: a thousand at a stretch
         would hold up the audio."""
         for live in self.live.all():
-            await _tolerate(self.live.save_progress(live))
+            await self._tolerate(self.live.save_progress(live))
             await asyncio.sleep(0)
 
     async def sweep(self) -> None:
-        await self.keep_connections()
-        await self.end_expired_sessions()
+        await self._tolerate(self.keep_connections())
+        await self._tolerate(self.end_expired_sessions())
         spoken = {live.session_id for live in self.live.all() if live.speaker is not None}
         listened = set(self.hub.listened_sessions())
         for session_id in spoken | listened:
-            await _tolerate(self.listeners.mend(session_id))
+            await self._tolerate(self.listeners.mend(session_id))
         for session_id in listened:
-            await _tolerate(self.listeners.remove_removed(session_id))
+            await self._tolerate(self.listeners.remove_removed(session_id))
         self.forget_ended_sessions()
-        await self.speakers.delete_left_channels()
-        await self.deletions.carry_out()
+        await self._tolerate(self.speakers.delete_left_channels())
+        await self._tolerate(self.deletions.carry_out())
 
     async def keep_connections(self) -> None:
         """Put off the expiry of the rows of everybody who is still here."""
         expires_at_ms = self.now_ms() + 2 * self.limits.heartbeat_timeout_ms
         here = [one.connection_id for one in self.hub.all() if one.session_id is not None]
         for connection_id in here:
-            await _tolerate(
+            await self._tolerate(
                 self.live.ask(
                     lambda connection_id=connection_id: self.live.tables.keep_connection(
                         connection_id, expires_at_ms
@@ -90,11 +92,11 @@ class Sweeper:
         rows = await self.live.ask(self.live.tables.live_sessions)
         for row in rows:
             if self.is_over(row):
-                await _tolerate(self.speakers.end_by_itself(self.live.add(row)))
+                await self._tolerate(self.speakers.end_by_itself(self.live.add(row)))
         going_on = {row.session_id for row in rows}
         for live in self.live.all():
             if live.speaker is None and not live.ended and live.session_id not in going_on:
-                await _tolerate(self._learn_of_end(live))
+                await self._tolerate(self._learn_of_end(live))
 
     async def _learn_of_end(self, live: LiveSession) -> None:
         """Another gateway may have ended it, of which nobody told us: it would stay for good."""
@@ -128,16 +130,16 @@ class Sweeper:
         )
         return now_ms - seen_at_ms >= self.limits.without_speaker_ms
 
+    async def _repeat(self, every_s: float, once: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await self._tolerate(once())
 
-async def _repeat(every_s: float, once: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(every_s)
-        await _tolerate(once())
-
-
-async def _tolerate(doing: Awaitable[object]) -> None:
-    """What fails now is done at the next turn."""
-    try:
-        await doing
-    except ConnectorError as error:
-        _log.warning("sweep: %s", error)
+    async def _tolerate(self, doing: Awaitable[object]) -> None:
+        """What fails now is done at the next turn, and holds up nothing that comes after it."""
+        try:
+            await doing
+        except ConnectorError as error:
+            _log.warning("sweep: %s", error)
+        except Exception:
+            self.background.failed("sweep")

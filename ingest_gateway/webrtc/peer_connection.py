@@ -19,6 +19,7 @@ from aiortc import (
 from aiortc.rtp import RtpPacket
 
 from ingest_gateway.webrtc.consent import Consent
+from ingest_gateway.webrtc.datagrams import DatagramBudget
 from ingest_gateway.webrtc.ice import IceSettings, keep_to
 from ingest_gateway.webrtc.offers import OfferError, PreparedOffer
 from ingest_gateway.webrtc.reorder import RtpAudio
@@ -44,9 +45,19 @@ class PeerConnection:
     a refusal may.
     """
 
-    def __init__(self, ice: IceSettings) -> None:
+    def __init__(
+        self,
+        ice: IceSettings,
+        datagrams: tuple[float, int],
+        on_flood: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``datagrams``: as ``DatagramBudget`` has them; ``on_flood``: told once, when there were
+        more, and the connection is cut off."""
         self.closed = asyncio.Event()
         self._ice = ice
+        self._on_flood = on_flood
+        self._budget = DatagramBudget(datagrams, asyncio.get_running_loop().time, self.cut_off)
+        self._closing: asyncio.Task[None] | None = None
         self._peer: RTCPeerConnection | None = None
         self._connected = asyncio.Event()
         self._consent = Consent(asyncio.get_running_loop().time)
@@ -75,10 +86,11 @@ class PeerConnection:
             await peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             keep_to(peer, self._ice.address)
             self._consent.keep(peer)
+            self._budget.keep(peer)
             await peer.setLocalDescription()
             return offer.answered(peer.localDescription.sdp)
         except Exception as error:  # an offer can be wrong in as many ways as the stack has checks
-            _log.info("an offer could not be answered: %s", error)
+            _log.info("an offer could not be answered: %s", type(error).__name__)
             await self.close()
             raise OfferError(422, "this offer cannot be served") from error
 
@@ -94,6 +106,7 @@ class PeerConnection:
         on_channel(peer.createDataChannel("control"))
         keep_to(peer, self._ice.address)
         self._consent.keep(peer)
+        self._budget.keep(peer)
         await peer.setLocalDescription()
         return peer.localDescription.sdp
 
@@ -102,7 +115,7 @@ class PeerConnection:
         try:
             await self._offered.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except Exception as error:  # as with offers
-            _log.info("an answer could not be taken: %s", error)
+            _log.info("an answer could not be taken: %s", type(error).__name__)
             await self.close()
             raise OfferError(422, "this answer cannot be taken") from error
 
@@ -119,6 +132,12 @@ class PeerConnection:
             _log.info("no client came for an answered offer")
             await self.close()
         await self.closed.wait()
+
+    def cut_off(self) -> None:
+        """Of a peer that sends more than any does: nothing of it is looked at any more."""
+        if self._closing is None:
+            self._on_flood()
+            self._closing = asyncio.create_task(self.close(), name="cut-off")
 
     async def close(self) -> None:
         if self._peer is not None:

@@ -16,6 +16,7 @@ from ingest_gateway.webrtc.whep import TalkTracks, WhepListener
 from ingest_gateway.webrtc.whip import WhipSpeaker
 
 MOST_LINES = 500
+KEPT_FOR_SPEAKERS = 50
 FULL_RETRY_MS = 10_000
 
 Kind = Literal["whip", "whep"]
@@ -81,10 +82,11 @@ class WebRtcPeers:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _answer(self, kind: Kind, line: WhipSpeaker | WhepListener, offer: str) -> Answer:
-        if len(self._open) + self._answering >= MOST_LINES:
+        most = MOST_LINES if kind == "whip" else MOST_LINES - KEPT_FOR_SPEAKERS
+        if len(self._open) + self._answering >= most:
             raise Refusal(
                 "RATE_LIMITED",
-                f"this gateway has its {MOST_LINES} WebRTC connections",
+                f"this gateway has its {most} WebRTC connections",
                 retry_after_ms=FULL_RETRY_MS,
             )
         self._answering += 1

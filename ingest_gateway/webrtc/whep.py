@@ -38,6 +38,7 @@ from ingest_gateway.protocol.messages import (
 from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
+from ingest_gateway.webrtc.datagrams import OF_LISTENERS
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.offers import prepared
 from ingest_gateway.webrtc.peer_connection import PeerConnection
@@ -89,7 +90,9 @@ class WhepListener:
         self._language = wanted.target_language
         self._wanted = wanted
         self._ice = ice
-        self._line = PeerConnection(ice)
+        self._line = PeerConnection(
+            ice, OF_LISTENERS, lambda: gateway.security.report("media_flood", address=peer.address)
+        )
         self._socket = _TrackSocket(self._line, self._receive)
         self._mine = ListenerTrack(self._begun)
         self._reads_along = False
@@ -122,12 +125,12 @@ class WhepListener:
         self._reads_along = wanted_media.has_channel
         capabilities = (INLINE_AUDIO, *((PARTIAL_CAPTIONS,) if self._reads_along else ()))
         wanted = msgspec.structs.replace(self._wanted, capabilities=capabilities)
-        joined = await self._gateway.listeners.join(self._connection, wanted)
-        self._language = joined.target_language
-        self._protocol.became_listener(self._session_id, self._language)
-        self._socket.waiting.appendleft(encode(joined))
-        self._gateway.hub.add(self._connection)
         try:
+            joined = await self._gateway.listeners.join(self._connection, wanted)
+            self._language = joined.target_language
+            self._protocol.became_listener(self._session_id, self._language)
+            self._socket.waiting.appendleft(encode(joined))
+            self._gateway.hub.add(self._connection)
             sdp = await self._line.answer(
                 wanted_media, send=self._mine, on_channel=self._socket.channel_opened
             )

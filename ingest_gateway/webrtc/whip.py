@@ -21,9 +21,11 @@ from ingest_gateway.audio_in.packet_decoders import PacketError
 from ingest_gateway.audio_in.speech_cutter import SpeechCutter, TimedPcm
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.protocol.frames import AudioFrame, encode_frame
+from ingest_gateway.protocol.limits import TokenBucket
 from ingest_gateway.sessions.hub import Connection, Peer
 from ingest_gateway.sessions.ids import new_connection_id
 from ingest_gateway.webrtc.channel_socket import ChannelSocket
+from ingest_gateway.webrtc.datagrams import OF_SPEAKERS
 from ingest_gateway.webrtc.ice import IceSettings
 from ingest_gateway.webrtc.offers import prepared
 from ingest_gateway.webrtc.peer_connection import PeerConnection
@@ -32,6 +34,9 @@ from ingest_gateway.webrtc.reorder import OpusPacket, Reorder, RtpAudio
 LONGEST_INBOX = 120
 """Chunks (30 s of audio) and messages that wait for a slow stream. RTP cannot be slowed down, so
 what comes on top is lost, and declared to be."""
+_CHUNKS_PER_S, _CHUNK_BURST = 8.0, 480
+"""Twice what a voice makes, beyond two minutes: a packet of a few bytes may stand for two seconds
+of silence before it, which have to be made."""
 _LAST_WORDS_S = 2.0
 
 _log = logging.getLogger(__name__)
@@ -51,7 +56,7 @@ class WhipSpeaker:
         self._gateway = gateway
         self._ice = ice
         self._session_id = session_id
-        self._line = PeerConnection(ice)
+        self._line = PeerConnection(ice, OF_SPEAKERS, self._report_flood)
         self._socket = ChannelSocket(self._line)
         self._connection = Connection(
             connection_id=new_connection_id(),
@@ -71,6 +76,7 @@ class WhipSpeaker:
         self._sequence = 0
         self._broken = 0
         self._counted: dict[str, int] = {}
+        self._sound = TokenBucket(_CHUNKS_PER_S, _CHUNK_BURST, now_ms)
 
     @property
     def resource_id(self) -> str:
@@ -157,6 +163,12 @@ class WhipSpeaker:
                 continue
             for chunk in chunks:
                 self._queue(chunk)
+            if chunks and self._sound.take(now_ms, len(chunks)):
+                self._line.cut_off()
+                return
+
+    def _report_flood(self) -> None:
+        self._gateway.security.report("media_flood", address=self.peer.address)
 
     def _queue(self, chunk: TimedPcm) -> None:
         self._count()

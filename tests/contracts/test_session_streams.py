@@ -15,6 +15,7 @@ from connectors.interfaces.session_tables import (
     MOST_STREAMS,
     KnownStream,
     Progress,
+    SessionChange,
     SessionTables,
 )
 from connectors.memory.session_tables import MemorySessionTables
@@ -51,6 +52,20 @@ class SessionStreamsContract(ABC):
             assert (row.stream_id, row.speaker_seen_at_ms) == (stream, T0_MS + 5)
             epochs.append(row.epoch)
         assert epochs == [0, 0, 1, 1, 0]
+
+    async def test_who_saves_learns_what_was_changed_elsewhere(
+        self, tables: SessionTables, session_id: str
+    ) -> None:
+        await tables.create(new_row(session_id))
+        await tables.open_stream(session_id, "ada", "s1", "c1", T0_MS)
+        for muted in (True, False):
+            await tables.change(session_id, SessionChange(muted=muted, volume=0.5))
+            for sequence in (7, 3):  # the second is behind what is known
+                saved = await tables.save_progress(
+                    Progress(session_id, 0, sequence, None, T0_MS + 9, 1)
+                )
+                assert saved is not None
+                assert (saved.muted, saved.volume, saved.durable_sequence) == (muted, 0.5, 7)
 
     async def test_the_same_stream_goes_on_where_it_was_and_a_new_one_begins(
         self, tables: SessionTables, session_id: str

@@ -6,6 +6,7 @@ run on that loop, and as its caller.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -26,7 +27,6 @@ from ingest_gateway.routes.signaling import SIGNALING_ROUTES
 MOST_ANSWER_BYTES = 4_400_000
 """Lambda answers with 6 MB at most, audio in base64."""
 _OF_A_SERVER = (issue_token, jwks, metrics)
-_TELLS_ALL = frozenset({"PATCH", "DELETE"})
 
 
 class HttpHandlers:
@@ -38,9 +38,6 @@ class HttpHandlers:
         call = replace(call, address=self._needs.edge.viewer(call.address, call.headers))
         event = OneEvent(self._needs, self._sockets)
         async with event.running():
-            kind, *named = call.path.strip("/").split("/")
-            if call.method in _TELLS_ALL and kind == "sessions" and named:
-                await event.assemble(named[0])
             return await _through(event.gateway, call)
 
 
@@ -69,7 +66,10 @@ async def _through(gateway: Gateway, call: HttpCall) -> dict[str, Any]:
     unread = [{"type": "http.request", "body": call.body, "more_body": False}]
 
     async def receive() -> Any:
-        return unread.pop() if unread else {"type": "http.disconnect"}
+        if not unread:
+            # A caller who were to hang up now would be sent nothing of an answer that is streamed.
+            await asyncio.Event().wait()
+        return unread.pop()
 
     async def send(message: Any) -> None:
         nonlocal status

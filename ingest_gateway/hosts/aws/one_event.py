@@ -47,9 +47,11 @@ class OneEvent:
     def __init__(self, needs: GatewayDependencies, sockets: OpenSockets) -> None:
         self.gateway = Gateway(needs)
         self.gateway.live.on_load = self._attach
+        self.gateway.hub.gather = self.assemble
         self._needs = needs
         self._sockets = sockets
         self._own: OpenConnection | None = None
+        self._assembled: set[str] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
@@ -80,7 +82,12 @@ class OneEvent:
         return connection
 
     async def assemble(self, session_id: str) -> None:
-        """Everybody who listens to this session, so that they can be counted and told."""
+        """Everybody who listens to this session, so that they can be counted and told. Their rows
+        are read once, and for nobody who may not have them told: a stranger's message costs no more
+        than its refusal."""
+        if session_id in self._assembled:
+            return
+        self._assembled.add(session_id)
         live, now_ms = self.gateway.live, self._needs.now_ms()
         for row in await live.ask(lambda: live.tables.connections(session_id, now_ms)):
             if self.gateway.hub.get(row.connection_id) is None:

@@ -44,26 +44,12 @@ from ingest_gateway.sessions.speaker_place import GRACE_MS
 
 CLOSE_FAILED = 1011
 _OPENED_WITHIN_S = 8.0
-_COUNTS_OR_TELLS_ALL = frozenset(
-    {
-        "joinAsSpeaker",
-        "joinSession",
-        "changeLanguage",
-        "pauseBroadcast",
-        "resumeBroadcast",
-        "muteBroadcast",
-        "unmuteBroadcast",
-        "setVolume",
-        "endSession",
-    }
-)
 
 _log = logging.getLogger(__name__)
 
 
 class _Heading(msgspec.Struct, rename="camel"):
     action: str = ""
-    session_id: str = ""
     room_id: str = ""
 
 
@@ -253,8 +239,6 @@ class SocketHandlers:
             return
         if heading.action == "joinRoom":
             await event.assemble_room(heading.room_id)
-        if heading.action in _COUNTS_OR_TELLS_ALL:
-            await event.assemble(heading.session_id)
         if heading.action != "audioChunk":
             await event.gateway.tokens.look(connection)
         if connection.closing is None:

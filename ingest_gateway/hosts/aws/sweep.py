@@ -24,12 +24,13 @@ async def sweep(needs: GatewayDependencies, sockets: OpenSockets) -> int:
             try:
                 live = gateway.live.add(row)
                 if is_over:
-                    await event.assemble(row.session_id)
                     await gateway.speakers.end_by_itself(live)
                     ended += 1
                 else:
                     await gateway.listeners.mend(row.session_id)
             except ConnectorError as error:
                 _log.warning("session %s was not swept: %s", row.session_id, error)
+            except Exception:  # the other sessions end all the same
+                gateway.background.failed("sweep")
         await gateway.deletions.carry_out()
     return ended

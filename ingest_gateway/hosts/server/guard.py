@@ -29,7 +29,8 @@ _MOST_CONNECTIONS = 20_000
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
     """``small_frames`` are data frames of at most 512 bytes, ``unread_bytes`` answers to pings that
-    the peer does not take. ``join_s`` is how long a guest may stay without joining."""
+    the peer does not take. ``join_s`` is how long a guest may stay without joining, ``unread_s``
+    how long a peer may take nothing of what is sent to it, the last of it included."""
 
     connections: int = 1024 - _FILES_FOR_THE_REST
     kept_for_known: int = 64
@@ -42,6 +43,7 @@ class GuardLimits:
     control_frames_per_s: float = 5.0
     control_frame_burst: int = 50
     unread_bytes: int = 64 * 1024
+    unread_s: float = 60.0
     guest_message_bytes: int = 4 * 1024
 
 

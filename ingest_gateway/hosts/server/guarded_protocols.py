@@ -46,12 +46,31 @@ class SocketSeat:
         self._guard.is_settled(self._protocol)
 
 
+class _Unread:
+    """Since when a peer takes nothing of what is sent to it. A transport that is closed waits for
+    that, too, and a peer with its window shut has us wait for ever."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._since_s: float | None = None
+
+    def begins(self) -> None:
+        self._since_s = self._guard.now_s() if self._since_s is None else self._since_s
+
+    def ends(self) -> None:
+        self._since_s = None
+
+    def is_over(self, now_s: float, limits: GuardLimits) -> bool:
+        return self._since_s is not None and now_s - self._since_s > limits.unread_s
+
+
 class GuardedHttp(H11Protocol):
     def __init__(self, guard: Guard, **given: Any) -> None:
         super().__init__(**given)
         self.address = "unknown"
         self._guard = guard
         self._since_s = guard.now_s()
+        self._unread = _Unread(guard)
 
     def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
         super().connection_made(cast("Any", transport))
@@ -86,7 +105,17 @@ class GuardedHttp(H11Protocol):
         self._guard.closed(self)
         super().handle_websocket_upgrade(event)
 
+    def pause_writing(self) -> None:
+        self._unread.begins()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._unread.ends()
+        super().resume_writing()
+
     def overdue(self, now_s: float, limits: GuardLimits) -> EventKind | None:
+        if self._unread.is_over(now_s, limits):
+            return "unread_response"
         waited_s = now_s - self._since_s
         if self.conn.their_state is h11.SEND_BODY and waited_s > limits.body_s:
             return "slow_body"
@@ -112,6 +141,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         self._small = TokenBucket(limits.small_frames_per_s, limits.small_frame_burst, now_ms)
         self._control = TokenBucket(limits.control_frames_per_s, limits.control_frame_burst, now_ms)
         self._opened_at_s = guard.now_s()
+        self._unread = _Unread(guard)
         self._message_since_s: float | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -183,7 +213,19 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             return
         super().handle_ping()
 
+    def pause_writing(self) -> None:
+        self._unread.begins()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._unread.ends()
+        super().resume_writing()
+
     def overdue(self, now_s: float, limits: GuardLimits) -> EventKind | None:
+        if self.transport.is_closing():
+            self._unread.begins()
+        if self._unread.is_over(now_s, limits):
+            return "unread_response"
         if self.read_paused:  # its frames wait for us
             self._message_since_s = None if self._message_since_s is None else now_s
         since_s = self._message_since_s

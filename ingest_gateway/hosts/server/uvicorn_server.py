@@ -100,6 +100,8 @@ def start_logging(settings: GatewaySettings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    for library in ("aioice", "aiortc"):  # their INFO writes where listeners are
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 class _AnnouncingServer(uvicorn.Server):

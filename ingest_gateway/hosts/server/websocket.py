@@ -161,7 +161,8 @@ async def _read(
         except Exception:  # a fault of ours: this client is told, its neighbours notice nothing
             _log.exception("connection %s: a frame could not be handled", connection.connection_id)
             connection.send(ErrorMessage(code="INTERNAL", message="this frame failed: try again"))
-        if seat is not None and conversation.protocol.role is not None:
+        has_joined = conversation.protocol.role is not None or connection.room_id is not None
+        if seat is not None and has_joined:
             seat.settle()
             seat = None
 

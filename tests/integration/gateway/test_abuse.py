@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ingest_gateway.access.auth import Identity
 from ingest_gateway.hosts.server.guard import GuardLimits
+from ingest_gateway.rooms.messages import EventWish, RoomWish
 
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import RunningGateway
@@ -186,3 +188,35 @@ async def test_what_strangers_try_is_counted(gateway: RunningGateway) -> None:
     assert [events(gateway, kind) for kind in kinds] == [1, 1, 1, 1]
     await page.frame(0)
     await page.acknowledged(0)
+
+
+async def test_who_waits_in_a_room_for_its_talk_stays(gateway: RunningGateway) -> None:
+    """Also for longer than a guest may stay without joining."""
+    olga, organiser = Identity("olga"), gateway.gateway.organiser
+    event = await organiser.create_event(olga, EventWish("Tides"))
+    room = await organiser.create_room(olga, RoomWish(event.event_id, "Hall"))
+    waiting, idle = await gateway.connect(), await gateway.connect()
+    await waiting.ask("joinRoom", "talkState", roomId=room.room_id, key=room.secret)
+    await idle.ask("heartbeat", "heartbeatAck")
+    gateway.guard.limits = GuardLimits(join_s=0.0)
+    gateway.guard.sweep()
+    await gateway.until(lambda: gateway.guard.connections == 1)
+    assert events(gateway, "not_joined") == 1
+    await waiting.ask("heartbeat", "heartbeatAck")
+
+
+async def test_who_takes_no_answers_has_no_place_for_ever(gateway: RunningGateway) -> None:
+    stranger = await Stranger.connect(gateway, upgrade=False)
+    stranger.writer.transport.pause_reading()  # type: ignore[attr-defined] - of a socket
+    stranger.writer.write(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 400)
+    page, _ = await gateway.speaker()
+    gateway.guard.limits = GuardLimits(unread_s=0.0)
+
+    def is_cut_off() -> bool:
+        gateway.guard.sweep()
+        return events(gateway, "unread_response") == 1
+
+    await gateway.until(is_cut_off)
+    await page.frame(0)
+    await page.acknowledged(0)
+    stranger.writer.transport.abort()

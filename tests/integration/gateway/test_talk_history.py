@@ -85,7 +85,7 @@ async def test_a_link_can_be_renewed(host: RunningGateway) -> None:
     wanted = {"sessionId": session_id, "targetLanguage": "es"}
     answer = await listener.ask("refreshUrl", "clipUrl", **wanted, sequenceNumber=3)
     key = clip_key(session_id, "es", T0_MS + 3000)
-    assert answer["url"] == f"memory://{key}?expires=600"
+    assert answer["url"] == f"memory://{key}?expires=900"
     refused = await listener.ask("refreshUrl", "error", **wanted, sequenceNumber=99)
     assert (refused["code"], refused["sequence"]) == ("BAD_FIELD", 99)
 

@@ -15,6 +15,7 @@ from ingest_gateway.operations.metrics import Metrics
 from ingest_gateway.operations.windows import LagWindows, PassedUtterance
 from ingest_gateway.protocol.limits import Limits
 from ingest_gateway.read_side.captions import KEPT_PER_LANGUAGE, Captions
+from ingest_gateway.read_side.ledger_reads import DEEP
 from schemas.names import clip_key
 from schemas.values import LEDGER_VERSION, EntryKind, FixedOutcome, LedgerEntry, Route
 from tests.settable_clock import T0_MS, SettableClock
@@ -191,3 +192,45 @@ def test_who_misses_more_than_one_answer_holds_gets_it_in_turns() -> None:
         return [[one.sequence_number for one in each] for each in (first, rest)]
 
     assert asyncio.run(turns()) == [list(range(limit)), list(range(limit, limit + 3))]
+
+
+async def test_links_are_made_once_for_all_who_join() -> None:
+    passing, made = Passing(), list[str]()
+    presign = passing.clips.presign
+
+    async def counted(key: str, *, expires_s: int) -> str:
+        made.append(key)
+        return await presign(key, expires_s=expires_s)
+
+    passing.clips.presign = counted  # type: ignore[method-assign]
+    for number in range(5):
+        await passing.commit(number, FixedOutcome("es", "una frase", None, 0))
+    for _ in range(20):
+        history = await passing.captions.history("talk", "es", since=-1)
+        assert [one.url is not None for one in history] == [True] * 5
+    assert len(made) == 5
+
+
+async def test_who_asks_for_all_of_a_long_talk_shares_a_reading() -> None:
+    """What is new is read for each: of that something may have been fixed meanwhile."""
+    passing, asked = Passing(), list[int]()
+    after = passing.ledger.after
+
+    async def counted(session_id: str, number: int) -> tuple[LedgerEntry, ...]:
+        asked.append(number)
+        await asyncio.sleep(0)
+        return await after(session_id, number)
+
+    passing.ledger.after = counted  # type: ignore[method-assign]
+    for number in range(3 * DEEP):
+        await passing.commit(number, FixedOutcome("es", "frase", "late", 0))
+        passing.observe(number)
+    listeners = [passing.captions.history("talk", "es", since=-1) for _ in range(20)]
+    histories = await asyncio.gather(*listeners)
+    wanted = list(range(Limits().resumed_captions))
+    assert [[one.sequence_number for one in each] for each in histories] == [wanted] * 20
+    assert asked.count(-1) == 1
+    assert min(number for number in asked if number >= 0) > DEEP
+    last = await passing.captions.history("talk", "es", since=3 * DEEP - 2)
+    assert [one.sequence_number for one in last] == [3 * DEEP - 1]
+    assert await passing.captions.url("talk", "es", 7) is not None

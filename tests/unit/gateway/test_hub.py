@@ -108,3 +108,14 @@ def test_of_two_messages_at_once_everybody_gets_the_first_one_first(
         assert {tuple(socket.sent) for _, socket in pairs} == {("first", "second")}
 
     run_virtual(run())
+
+
+def test_a_site_of_ipv6_is_one_guest_to_limits() -> None:
+    """Whoever has an address there has 2 to the 64 of them."""
+
+    def name(address: str) -> str:
+        return Peer(address, "", None).limit_name
+
+    assert name("2001:db8:1:2::7") == name("2001:db8:1:2:ffff::1") != name("2001:db8:1:3::7")
+    assert name("::ffff:192.0.2.7") == name("192.0.2.7") == "address:192.0.2.7"
+    assert name("unknown") == "address:unknown"

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.interfaces.errors import ConnectorError, RetryableError
 from connectors.interfaces.record_sink import SinkRecord
-from connectors.interfaces.session_tables import Progress, SessionRow
+from connectors.interfaces.session_tables import Progress, SessionChange, SessionRow
 from connectors.memory.clip_store import MemoryClipStore
 from connectors.memory.erasure import NothingErased
 from connectors.memory.ledger import MemoryLedger
@@ -93,7 +93,11 @@ class Tables(MemorySessionTables):
         await self._answer()
         return await super().open_stream(session_id, speaker_id, stream_id, connection_id, now_ms)
 
-    async def save_progress(self, progress: Progress) -> bool:
+    async def change(self, session_id: str, change: SessionChange) -> SessionRow | None:
+        await self._answer()
+        return await super().change(session_id, change)
+
+    async def save_progress(self, progress: Progress) -> SessionRow | None:
         await self._answer()
         return await super().save_progress(progress)
 
