@@ -2,11 +2,13 @@
 
 Talks in virtual time, with translations that were recorded of every text that a policy asks for, by
 the demo's engines: neural between English and Portuguese, Apertium from Portuguese on into Spanish
-and Catalan, Apertium alone into French. Portuguese talks are the references, spoken in the time
-that the original took. OmniSTEval scores what is released against references that people wrote
-(``--references``: a folder a language, a file ``TALK.txt`` a talk, a line a sentence); our own
-figures compare it with the same engine's translations of whole sentences. Whole sentences are the
-ceiling; utterances alone, and the pieces of 3 s of the flow that is replaced, the floor.
+and Catalan, Apertium alone into French. ``prefix`` has an engine of its own (``marian_decoder``),
+which also says of the neural pairs how likely it finds what swift ones release (``likelihood``).
+Portuguese talks are the references, spoken in the time that the original took. OmniSTEval scores
+what is released against references that people wrote (``--references``: a folder a language, a file
+``TALK.txt`` a talk, a line a sentence); our own figures compare it with the same engine's
+translations of whole sentences. Whole sentences are the ceiling; utterances alone, and the pieces
+of 3 s of the flow that is replaced, the floor.
 
 ``--check FILE``: fail when a policy's chrF has fallen by more than the bootstrap interval of a
 former run's.
@@ -21,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.score.measure import POLICIES, Row, measured, read_material
+from benchmarks.score.measure import Row, measured, read_material
 from benchmarks.score.sheet import draw, show_rows, side_by_side
 from benchmarks.score.talks import ENGINES, REFERENCES
 from benchmarks.score.virtual_talk import Lateness, Played
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         material = read_material(pair, given.references)
         played: dict[str, list[Played]] = {}
         for lateness in (None, Lateness()):
-            for policy in POLICIES:
+            for policy in material.policies:
                 row, of_policy = measured(policy, material, lateness, given.output)
                 rows.append(row)
                 played.setdefault(policy.name, of_policy)

@@ -15,6 +15,12 @@ from benchmarks.cost.charges import (
     window_usage,
 )
 from benchmarks.score.figures import Figures, chrf, figures, plain, whole_sentences
+from benchmarks.score.likelihood import (
+    Likelihood,
+    RecordedLikelihoods,
+    TokenLikelihood,
+    token_likelihood,
+)
 from benchmarks.score.omnisteval import omnisteval, write_logs, write_references
 from benchmarks.score.talks import (
     NEURAL,
@@ -38,13 +44,20 @@ REPLACED = "replaced, 3 s pieces"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``settings`` None: the flow that is replaced."""
+    """``settings`` None: the flow that is replaced. ``continues``: the engine is the one that
+    continues a given beginning."""
 
     name: str
     settings: ReleaseSettings | None
+    continues: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a model says how likely it finds what is released."""
+        return self.settings is not None and self.settings.spend is Spend.SWIFT
 
     def play(self, material: Material, talk: SpokenTalk, lateness: Lateness | None) -> Played:
-        translate = material.translate
+        translate = material.engine(self)
         if self.settings is None:
             return play_windows(talk, translate, lateness)
         policy = self.settings.policy(continues=False)
@@ -61,6 +74,8 @@ POLICIES = (
     _policy(ReleaseName.APPEND),
     *(_policy(ReleaseName.AGREEMENT, spend) for spend in Spend),
     _policy(ReleaseName.SENTENCE),
+    Policy("prefix, swift", ReleaseSettings(ReleaseName.PREFIX), continues=True),
+    Policy("sentence, by prefix's engine", ReleaseSettings(ReleaseName.SENTENCE), continues=True),
 )
 
 
@@ -68,7 +83,8 @@ POLICIES = (
 class Row:
     """``pair``: such as ``en-pt``. ``chrf_low``: the lower end of the 95 % bootstrap interval of
     ``figures.chrf``. ``scores``: OmniSTEval's, against references that people wrote. ``dollars_2``
-    and ``dollars_10``: an hour of the talk in so many languages by Amazon's list prices."""
+    and ``dollars_10``: an hour of the talk in so many languages by Amazon's list prices.
+    ``likelihood``: of what is released, where a model was asked."""
 
     pair: str
     policy: str
@@ -78,16 +94,28 @@ class Row:
     scores: dict[str, float]
     dollars_2: float
     dollars_10: float
+    likelihood: TokenLikelihood | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What there is of a pair: the talks, one engine's translations, references of some."""
+    """What there is of a pair: the talks, one engine's translations, references of some; of pairs
+    with a model that continues a given beginning (``NEURAL``) its translations, and how likely
+    it finds what is released."""
 
     pair: str
     talks: tuple[SpokenTalk, ...]
     translate: Translate
     references: dict[str, list[str]]
+    continued: Translate | None = None
+    likelihood: Likelihood | None = None
+
+    @property
+    def policies(self) -> list[Policy]:
+        return [each for each in POLICIES if self.continued or not each.continues]
+
+    def engine(self, policy: Policy) -> Translate:
+        return self.continued if policy.continues and self.continued else self.translate
 
     @property
     def source(self) -> str:
@@ -101,21 +129,24 @@ def read_material(pair: str, references: Path) -> Material:
     talks = read_material_talks(source)
     translate = RecordedTranslations(pair)
     if target == ORIGINAL:
-        originals = {talk.name: list(talk.sentences) for talk in read_material_talks()}
-        return Material(pair, talks, translate, originals)
-    with_references = referenced(talks, target, references)
+        found = {talk.name: list(talk.sentences) for talk in read_material_talks()}
+    else:
+        with_references = referenced(talks, target, references)
+        talks = talks if pair in NEURAL else with_references
+        found = {talk.name: references_of(talk, references / target) for talk in with_references}
+    if pair not in NEURAL:
+        return Material(pair, talks, translate, found)
+    continued = RecordedTranslations(pair, kind="continuations")
+    recorded = RecordedLikelihoods(pair)
     return Material(
-        pair,
-        talks if pair in NEURAL else with_references,
-        translate,
-        {talk.name: references_of(talk, references / target) for talk in with_references},
+        pair, talks, translate, found, continued, recorded if recorded.is_there else None
     )
 
 
 def measured(
     policy: Policy, material: Material, lateness: Lateness | None, build: Path
 ) -> tuple[Row, list[Played]]:
-    translate = material.translate
+    translate = material.engine(policy)
     played = [policy.play(material, talk, lateness) for talk in material.talks]
     words = "recognised" if lateness else "perfect"
     by_talk = policy.settings is None
@@ -129,6 +160,9 @@ def measured(
         scored(played, material, build / "score" / material.pair / f"{policy.name}-{words}"),
         hour_dollars(policy, found, material.talks, 2),
         hour_dollars(policy, found, material.talks, 10),
+        token_likelihood(played, material.likelihood)
+        if material.likelihood and policy.is_judged
+        else None,
     )
     return row, played
 

@@ -51,8 +51,8 @@ def local_engine(runner: asyncio.Runner, source: str, target: str) -> Generator[
     settings = LocalTranslatorSettings(answer_timeout_s=ANSWER_WITHIN_S)
     translator = LocalTranslator(settings, apertium=apertium)
 
-    def engine(text: str, *, is_unfinished: bool = False) -> str:
-        hints = TranslationHints(is_unfinished=is_unfinished)
+    def engine(text: str, *, is_unfinished: bool = False, released: str = "") -> str:
+        hints = TranslationHints(released, is_unfinished=is_unfinished)
         return runner.run(translator.translate(text, source, target, hints=hints))
 
     try:

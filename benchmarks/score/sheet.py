@@ -19,7 +19,8 @@ _NOW, _BEFORE, _WHOLE = "agreement, swift", "append", "sentence"
 
 def show_rows(rows: Sequence[Row]) -> None:
     columns = ("release", "words", "mean s", "p95 s", "voice mean s", "p95 s", "heard s")
-    columns = (*columns, "chrF to whole", "contradicted %", "seams kept %", "ends found %")
+    columns = (*columns, "chrF to whole", "contradicted %", "seams kept %")
+    columns = (*columns, "log p a token", "after seams", "ends found %")
     columns = (*columns, "calls/s", "characters")
     columns = (*columns, "words a phrase", *SCORES, "$/h, 2 languages", "$/h, 10")
     for pair in dict.fromkeys(row.pair for row in rows):
@@ -28,13 +29,17 @@ def show_rows(rows: Sequence[Row]) -> None:
             found = row.figures
             seconds = (found.delay_mean_s, found.delay_p95_s, found.voice_mean_s)
             seconds = (*seconds, found.voice_p95_s, found.playout_mean_s)
-            shares = (found.chrf, found.contradicted, found.seams, found.boundaries)
+            likely = row.likelihood
+            logs = (likely.mean, likely.at_seams) if likely else (None, None)
+            shares = (found.chrf, found.contradicted, found.seams)
             table.append(
                 [
                     row.policy,
                     row.words,
                     *(f"{each:.2f}" for each in seconds),
                     *(f"{each:.1f}" for each in shares),
+                    *("" if each is None else f"{each:.3f}" for each in logs),
+                    f"{found.boundaries:.1f}",
                     f"{found.calls_per_s:.2f}",
                     f"{found.cost:.2f}",
                     f"{found.phrase_words:.0f}",

@@ -29,8 +29,9 @@ NEURAL = tuple(pair for pair, engine in ENGINES.items() if engine == "neural")
 
 
 class Translate(Protocol):
-    def __call__(self, text: str, *, is_unfinished: bool = False) -> str:
-        """``is_unfinished``: as an engine is told of a sentence that goes on."""
+    def __call__(self, text: str, *, is_unfinished: bool = False, released: str = "") -> str:
+        """``is_unfinished``: as an engine is told of a sentence that goes on. ``released``: what an
+        engine that continues a given beginning begins its answer with."""
         ...
 
 
@@ -117,17 +118,24 @@ def referenced(
 
 UNFINISHED = " …"
 """At the end of a recorded text of which the engine was told that its sentence goes on."""
+GIVEN = " → "
+"""Behind a recorded text, and in front of the beginning that its translation was given."""
 
 
 class RecordedTranslations:
     """Texts and their translations by one engine. A text that is not among them is an error, or is
     translated and added where there is an ``engine``; of unfinished texts apart where an engine is
-    told of them."""
+    told of them, and of texts whose translation was given a beginning what follows it. ``kind``:
+    ``continuations`` are those of an engine that takes such beginnings."""
 
     def __init__(
-        self, pair: str, engine: Translate | None = None, material: Path = MATERIAL
+        self,
+        pair: str,
+        engine: Translate | None = None,
+        material: Path = MATERIAL,
+        kind: str = "translations",
     ) -> None:
-        self._file = material / f"translations-{pair}.jsonl"
+        self._file = material / f"{kind}-{pair}.jsonl"
         self._tells_unfinished = "neural" in ENGINES[pair]
         self._engine = engine
         self._asked: set[str] = set()
@@ -136,16 +144,21 @@ class RecordedTranslations:
             lines = (json.loads(line) for line in self._file.read_text().splitlines())
             self._known = dict(lines)
 
-    def __call__(self, text: str, *, is_unfinished: bool = False) -> str:
+    def __call__(self, text: str, *, is_unfinished: bool = False, released: str = "") -> str:
         key = f"{text}{UNFINISHED}" if is_unfinished and self._tells_unfinished else text
+        if released:
+            key += f"{GIVEN}{released}"
         if key not in self._known:
             if self._engine is None:
                 raise KeyError(
                     f"{self._file.name} has no translation of a text of {len(text)} signs"
                 )
-            self._known[key] = self._engine(text, is_unfinished=is_unfinished)
+            answer = self._engine(text, is_unfinished=is_unfinished, released=released)
+            if not answer.startswith(released):
+                raise ValueError(f"{self._file.name}: an answer begins otherwise than it was given")
+            self._known[key] = answer[len(released) :]
         self._asked.add(key)
-        return self._known[key]
+        return f"{released}{self._known[key]}"
 
     def save(self) -> None:
         """A line for each text that was asked for, in order."""
@@ -157,8 +170,8 @@ class RecordedTranslations:
 def counted(translate: Translate, calls: list[str]) -> Translate:
     """``translate``, noting each text that it is given in ``calls``."""
 
-    def counting(text: str, *, is_unfinished: bool = False) -> str:
+    def counting(text: str, *, is_unfinished: bool = False, released: str = "") -> str:
         calls.append(text)
-        return translate(text, is_unfinished=is_unfinished)
+        return translate(text, is_unfinished=is_unfinished, released=released)
 
     return counting

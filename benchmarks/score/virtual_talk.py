@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.score.talks import SpokenTalk, SpokenWord, Translate, counted
-from pipelines.sentences.cursor import Pace, TranslationCursor
+from pipelines.sentences.cursor import Pace, Released, TranslationCursor
 from pipelines.sentences.phrases import is_phrase
 from pipelines.sentences.release import ReleasePolicy
 from pipelines.sentences.sentence_buffer import SentenceBuffer, is_sentence_end
@@ -103,7 +103,14 @@ def play(
                 words[-1] = words[-1].rstrip(MARKS)
             if not played.sentences or played.sentences[-1].end:
                 played.sentences.append(ReleasedSentence(first))
-            _step(cursor, " ".join(words), known.at_s, played.sentences[-1], ask, ends=ends)
+            source, sentence = " ".join(words), played.sentences[-1]
+            step = cursor.step(sentence.first, source, is_final=ends)
+            if step is not None:
+                draft = step.draft
+                if draft is None:
+                    given = step.released if policy.continues else ""
+                    draft = ask(step.source, is_unfinished=step.is_unfinished, released=given)
+                _release(cursor.answered(step, draft, source), known.at_s, sentence)
             if has_mark:
                 # A word is committed once its mark is known.
                 buffer.add(text, ends=ends)
@@ -143,22 +150,7 @@ def _sentence_by_sentence(
     yield known.words
 
 
-def _step(
-    cursor: TranslationCursor,
-    source: str,
-    at_s: float,
-    sentence: ReleasedSentence,
-    translate: Translate,
-    *,
-    ends: bool,
-) -> None:
-    step = cursor.step(sentence.first, source, is_final=ends)
-    if step is None:
-        return
-    draft = step.draft
-    if draft is None:
-        draft = translate(step.source, is_unfinished=step.is_unfinished)
-    released = cursor.answered(step, draft, source)
+def _release(released: Released, at_s: float, sentence: ReleasedSentence) -> None:
     if released.ends:
         sentence.contradicted = released.contradicted
     if released.text:

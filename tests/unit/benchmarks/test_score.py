@@ -114,7 +114,7 @@ def test_without_a_demo_there_is_one_line_that_says_so(
 def test_unfinished_texts_are_recorded_apart_and_what_is_not_asked_for_is_left_out(
     tmp_path: Path,
 ) -> None:
-    def engine(text: str, *, is_unfinished: bool = False) -> str:
+    def engine(text: str, *, is_unfinished: bool = False, released: str = "") -> str:
         return f"{text}?" if is_unfinished else f"{text}."
 
     recorded = RecordedTranslations("en-pt", engine, tmp_path)
@@ -162,7 +162,7 @@ def test_a_score_below_the_former_interval_is_told(tmp_path: Path) -> None:
 
 
 def test_what_was_released_and_whole_sentences_are_translated_back() -> None:
-    def translate(text: str, *, is_unfinished: bool = False) -> str:
+    def translate(text: str, *, is_unfinished: bool = False, released: str = "") -> str:
         return {"Old house.": "Casa vieja.", "Casa vieja.": "Old house."}.get(text, "nothing")
 
     right = ReleasedSentence(0, 2, [Release("Casa", 1.0), Release(" vieja.", 2.0)])

@@ -8,22 +8,33 @@ from functools import cache
 import pytest
 
 from benchmarks.score.figures import Figures, figures
+from benchmarks.score.likelihood import RecordedLikelihoods, token_likelihood
 from benchmarks.score.talks import RecordedTranslations, read_material_talks
-from benchmarks.score.virtual_talk import Lateness, play
+from benchmarks.score.virtual_talk import Lateness, Played, play
 from pipelines.sentences.settings import ReleaseName, ReleaseSettings, Spend
 
 pytestmark = pytest.mark.unit
 
 
+def engine_of(release: str, pair: str) -> RecordedTranslations:
+    kind = "continuations" if release == "prefix" else "translations"
+    return RecordedTranslations(pair, kind=kind)
+
+
 @cache
-def measured(release: str, spend: str, *, is_late: bool = False, pair: str = "en-pt") -> Figures:
+def played_talks(release: str, spend: str, pair: str, *, is_late: bool = False) -> list[Played]:
     settings = ReleaseSettings(ReleaseName(release), Spend(spend))
-    translate = RecordedTranslations(pair)
+    translate = engine_of(release, pair)
     policy, lateness = settings.policy(continues=False), Lateness() if is_late else None
     source = pair.partition("-")[0]
     talks = read_material_talks(source)
-    played = [play(talk, policy, settings.pace, translate, lateness, source) for talk in talks]
-    return figures(played, translate)
+    return [play(talk, policy, settings.pace, translate, lateness, source) for talk in talks]
+
+
+@cache
+def measured(release: str, spend: str, *, is_late: bool = False, pair: str = "en-pt") -> Figures:
+    played = played_talks(release, spend, pair, is_late=is_late)
+    return figures(played, engine_of(release, pair))
 
 
 def test_swift_is_within_its_bars() -> None:
@@ -86,3 +97,20 @@ def test_behind_a_recogniser_it_gets_no_worse_but_later() -> None:
     assert found.seams >= 94
     assert found.phrase_words >= 4
     assert found.boundaries == 100
+
+
+@pytest.mark.parametrize("pair", ["en-pt", "pt-en"])
+def test_an_engine_that_continues_what_is_released_contradicts_nothing(pair: str) -> None:
+    found = measured("prefix", "swift", pair=pair)
+    assert found.chrf >= 97
+    assert found.contradicted == 0
+
+
+def test_seams_of_an_engine_that_continues_are_likelier() -> None:
+    likelihood = RecordedLikelihoods("pt-en")
+    prefix, agreement = (
+        token_likelihood(played_talks(release, "swift", "pt-en"), likelihood)
+        for release in ("prefix", "agreement")
+    )
+    assert prefix.mean > agreement.mean
+    assert (prefix.at_seams or -9) > 0.5 * (agreement.at_seams or 0)
