@@ -65,11 +65,14 @@ async def _through(gateway: Gateway, call: HttpCall) -> dict[str, Any]:
     status, headers = 500, dict[str, str]()
     unread = [{"type": "http.request", "body": call.body, "more_body": False}]
 
+    answered = asyncio.Event()
+
     async def receive() -> Any:
-        if not unread:
-            # A caller who were to hang up now would be sent nothing of an answer that is streamed.
-            await asyncio.Event().wait()
-        return unread.pop()
+        if unread:
+            return unread.pop()
+        # Not before: an answer that is streamed ends when its caller hangs up.
+        await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         nonlocal status
@@ -78,6 +81,8 @@ async def _through(gateway: Gateway, call: HttpCall) -> dict[str, Any]:
             headers.update({k.decode().lower(): v.decode() for k, v in message["headers"]})
         elif message["type"] == "http.response.body":
             body.extend(message.get("body", b""))
+            if not message.get("more_body", False):
+                answered.set()
 
     scope: Any = {
         "type": "http",
