@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from benchmarks.score.measure import Material, Row
 from benchmarks.score.talks import ENGINES
@@ -14,6 +17,7 @@ from benchmarks.tables import show
 
 SCORES = ("BLEU", "chrF", "LongYAAL (CU)", "LongYAAL (CA)")
 SENTENCES_SHOWN = 10
+_COLOURS = colormaps["tab10"]
 _NOW, _BEFORE, _WHOLE = "agreement, swift", "append", "sentence"
 
 
@@ -54,19 +58,26 @@ def show_rows(rows: Sequence[Row]) -> None:
 def draw(rows: Sequence[Row], file: Path) -> None:
     """Delay against chrF, a panel a pair: up and to the left is better."""
     pairs = tuple(dict.fromkeys(row.pair for row in rows))
-    figure = Figure((15.0, 7.0), layout="constrained")
+    policies = tuple(dict.fromkeys(row.policy for row in rows))
+    marks = {"perfect": "o", "recognised": "s"}
+    figure = Figure((15.0, 8.0), layout="constrained")
     for place, pair in enumerate(pairs, 1):
         panel = figure.add_subplot(2, 3, place)
-        for words, mark in (("perfect", "o"), ("recognised", "s")):
-            own = [row for row in rows if (row.pair, row.words) == (pair, words)]
-            x = [row.figures.delay_mean_s for row in own]
-            panel.scatter(x, [row.figures.chrf for row in own], marker=mark, label=f"{words} words")
-            for row in own:
-                at = (row.figures.delay_mean_s, row.figures.chrf)
-                panel.annotate(row.policy, at, (5, -9), textcoords="offset points", fontsize=6)
+        for row in (row for row in rows if row.pair == pair):
+            at = (row.figures.delay_mean_s, row.figures.chrf)
+            colour = _COLOURS(policies.index(row.policy))
+            panel.scatter(*at, color=colour, marker=marks[row.words], s=60, alpha=0.8)
         panel.set(title=pair, xlabel="mean delay of a released word, s")
         panel.set_ylabel("chrF to whole sentences")
-        panel.legend(fontsize=7)
+        panel.grid(alpha=0.3)
+    meanings = [
+        *(Patch(color=_COLOURS(at), label=policy) for at, policy in enumerate(policies)),
+        *(
+            Line2D([], [], linestyle="", marker=mark, color="grey", label=f"{words} words")
+            for words, mark in marks.items()
+        ),
+    ]
+    figure.legend(handles=meanings, loc="outside lower center", ncols=5)
     figure.savefig(file, dpi=120)
 
 
