@@ -51,11 +51,12 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a listener brings beside the session's id."""
+    """What a listener brings beside the session's id. ``room_id``: the room that has let it in."""
 
     key: str | None = None
     code: str | None = None
     seat: str | None = None
+    room_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,8 @@ class Organiser:
             is_locked=wish.locked,
         )
         room = await self.records.change_room(room_id, lambda now: replace(now, **changes))
+        if wish.access_code is not UNSET:
+            await self.stages.code_changed(room)
         self.stages.due_now(room_id)
         return room
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, PAUSED
 from ingest_gateway.access.auth import Identity
-from ingest_gateway.access.listener_rules import ListeningRules, new_key
+from ingest_gateway.access.listener_rules import ListeningRules, ListeningWish, new_key
 from ingest_gateway.protocol.connection_protocol import Refusal
 from ingest_gateway.protocol.messages import CreateSession, JoinRoom, TalkState, TalkView, encode
 from ingest_gateway.rooms.records import RoomRecords
@@ -136,6 +136,19 @@ class Stages:
         stage = None if room is None else room.stage
         return stage.session_id if stage is not None and stage.talk_id == talk.talk_id else None
 
+    async def code_changed(self, room: Room) -> None:
+        """The talk on the stage asks for the room's new code, too; who is in it stays."""
+        stage = room.stage
+        if stage is None or stage.session_id is None:
+            return
+        wish = ListeningWish(code=room.access_code or "")
+        try:
+            await self._needs.speakers.set_listening(
+                Identity(link_subject(stage.talk_id)), stage.session_id, wish
+            )
+        except Refusal as refusal:
+            _log.info("session %s keeps its code: %s", stage.session_id, refusal.code)
+
     def session_changed(self, session_id: str) -> None:
         """A speaker began, paused, went away or ended; of a session that is in no room: nothing."""
         live = self._live.loaded(session_id)
@@ -223,8 +236,10 @@ class Stages:
         speaker = replace(peer, identity=Identity(link_subject(talk.talk_id)))
         wanted = CreateSession(source_language=talk.language, target_languages=room.languages)
         extra = {ROOM_ID: room.room_id, TALK_ID: talk.talk_id, KEEP_DAYS: str(room.keep_days)}
-        # The room's link is the link of all its sessions.
-        rules = ListeningRules(key=room.secret, seat_key=new_key(), by_link=True)
+        # The room's link is the link of all its sessions, and its code their code.
+        rules = ListeningRules(
+            key=room.secret, seat_key=new_key(), by_link=True, code=room.access_code
+        )
         row = await self._needs.speakers.create(speaker, wanted, rules, extra)
 
         def with_session(now: Room) -> Room:

@@ -35,6 +35,7 @@ from ingest_gateway.routes.callers import (
 )
 from ingest_gateway.sessions.hub import known
 from ingest_gateway.sessions.ids import is_listener_id, memorable_id
+from ingest_gateway.sessions.listening_changes import check_code
 from ingest_gateway.sessions.live_sessions import LiveSession
 from ingest_gateway.sessions.views import session_view
 from schemas.captions import plain_text, sub_rip, web_vtt
@@ -119,6 +120,7 @@ async def patch_session(
     wanted = await read_body(request, SessionPatch)
     live = await gateway.owners.find_going_on(identity, session_id)
     if (wish := wanted.listening_wish()) != ListeningWish():
+        check_code(wish.code or None)
         live = await gateway.speakers.set_listening(identity, session_id, wish)
     if wanted.target_languages is not None:
         live = await gateway.speakers.set_targets(identity, session_id, wanted.target_languages)

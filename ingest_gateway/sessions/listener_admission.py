@@ -8,7 +8,7 @@ whether the next one was right, except by a right secret.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest_gateway.access.listener_rules import Decision, ListeningRules, Purpose, Shown, Verdict
 from ingest_gateway.protocol.connection_protocol import Refusal
@@ -17,6 +17,7 @@ from ingest_gateway.protocol.messages import ErrorCode
 from ingest_gateway.sessions.hub import Peer
 from ingest_gateway.sessions.live_sessions import LiveSession, LiveSessions
 from ingest_gateway.sessions.request_limits import RequestLimits
+from schemas.session_info import ROOM_ID
 
 RULES_KEPT_MS = 2000
 """What an owner changes through another gateway holds here after that."""
@@ -72,7 +73,10 @@ class ListenerAdmission:
         """Also to a session that has ended. Raises Refusal: NO_SESSION, ACCESS_CODE, LOCKED,
         REMOVED, RATE_LIMITED."""
         live = await self._find(peer, session_id, shown)
-        rules = ListeningRules.of(live.row.info.extra)
+        extra = live.row.info.extra
+        rules = ListeningRules.of(extra)
+        if shown.room_id is not None and shown.room_id == extra.get(ROOM_ID):
+            rules = replace(rules, code=None)  # it was asked for at the room's door
         if peer.identity is not None and peer.identity.subject == live.row.info.speaker_id:
             return Admitted(live, rules, True, None)
         decision = rules.decide(shown, purpose)

@@ -85,7 +85,7 @@ class Listeners:
 
     async def join(self, connection: Connection, wanted: JoinSession) -> SessionJoined:
         """Raises Refusal as ``ListenerAdmission.join``, and BAD_LANGUAGE."""
-        shown = Shown(wanted.key, wanted.access_code, wanted.seat)
+        shown = Shown(wanted.key, wanted.access_code, wanted.seat, connection.room_id)
         admitted = await self._needs.admission.join(connection.peer, wanted.session_id, shown)
         live = admitted.live
         await self._hub.gather(live.session_id)

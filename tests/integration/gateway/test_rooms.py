@@ -14,6 +14,7 @@ from connectors.memory.ledger import MemoryLedger
 from connectors.memory.room_tables import MemoryRoomTables
 from ingest_gateway.rooms.deletion import AGAIN_AFTER_MS, DELIVERED_AFTER_MS
 from ingest_gateway.rooms.stage import LONG_AWAY_MS
+from ingest_gateway.sessions.listener_admission import RULES_KEPT_MS
 from schemas.names import clip_key
 from schemas.rooms import Room
 from tests.contracts.test_ledger import entry
@@ -220,6 +221,30 @@ async def test_who_is_not_let_in(venue: Venue) -> None:
     assert await refused(accessCode="1234") == "ROOM_LOCKED"
     again = await listener.ask("joinRoom", "talkState", accessCode="1234", **wish)
     assert again["roomId"] == room["roomId"]
+
+
+async def test_a_rooms_code_is_asked_for_at_its_sessions_too(venue: Venue) -> None:
+    """Of who has the link and heard a talk's id, but came by no door."""
+    room = await venue.room(languages=["es"], accessCode="1234")
+    talk = await venue.talk(room, "One")
+    await venue.speak(talk)
+    listener, state = await venue.listener(room, accessCode="1234")
+    wish = {"sessionId": state["sessionId"], "targetLanguage": "es", "key": key_of(room)}
+    stranger = await venue.host.connect()
+    assert (await stranger.ask("joinSession", "error", **wish))["code"] == "ACCESS_CODE"
+    transcript = f"/transcripts/{state['sessionId']}/es.txt?key={key_of(room)}"
+    assert (await venue.http.get(transcript)).json()["code"] == "ACCESS_CODE"
+    assert (await venue.http.get(f"{transcript}&code=1234")).status_code == 200
+    await listener.ask("joinSession", "sessionJoined", **wish)
+    path = f"/rooms/{room['roomId']}"
+    assert (await venue.ask("PATCH", path, accessCode="9876")).status_code == 200
+    venue.clock.ahead_ms += RULES_KEPT_MS + 1
+    old = await stranger.ask("joinSession", "error", accessCode="1234", **wish)
+    assert old["code"] == "ACCESS_CODE"
+    await listener.ask("joinSession", "sessionJoined", **wish)
+    await venue.ask("PATCH", path, accessCode=None)
+    venue.clock.ahead_ms += RULES_KEPT_MS + 1
+    await stranger.ask("joinSession", "sessionJoined", **wish)
 
 
 async def test_the_door_shows_what_comes_to_who_has_the_link(venue: Venue) -> None:

@@ -45,12 +45,13 @@ function useFeedback(told: MessageId = "hear.told") {
   const session = useSession();
   const sessionId = useListener((state) => state.sessionId);
   const key = useListener((state) => state.key);
+  const accessCode = useListener((state) => state.accessCode);
   const [answer, setAnswer] = useState<MessageId | null>(null);
   const [isWaiting, setWaiting] = useState(false);
   const send = async (kind: FeedbackKind) => {
     if (sessionId === null) return;
     setWaiting(true);
-    const isTold = await session.needs.sendFeedback(sessionId, key, kind);
+    const isTold = await session.needs.sendFeedback(sessionId, { key, accessCode }, kind);
     setAnswer(isTold ? told : "hear.later");
     if (!isTold) setWaiting(false);
     else if (kind === "cannotHear") {

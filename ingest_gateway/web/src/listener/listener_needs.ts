@@ -10,6 +10,12 @@ import type { Sound, SoundEvents } from "./sound";
 import { TrackLine, type ListenerLine, type TrackEvents, type TrackWish } from "./track_line";
 import { TrackSound } from "./track_sound";
 
+/** What lets a listener in, beside the session's id. */
+export interface Shown {
+  readonly key: string | null;
+  readonly accessCode: string | null;
+}
+
 /** What a session needs of the browser and of the gateway. */
 export interface ListenerNeeds {
   readonly memory: Memory;
@@ -25,7 +31,7 @@ export interface ListenerNeeds {
   createTrackSound(events: SoundEvents): Sound & Pick<TrackSound, "play">;
   listOutputs(): Promise<readonly MediaDeviceInfo[]>;
   /** Whether it got through. */
-  sendFeedback(sessionId: string, key: string | null, kind: FeedbackKind): Promise<boolean>;
+  sendFeedback(sessionId: string, shown: Shown, kind: FeedbackKind): Promise<boolean>;
   showAddress(path: string): void;
   nowMs(): number;
 }
@@ -45,8 +51,11 @@ export function browserNeeds(): ListenerNeeds {
       const outputs = canChoose ? await listDevices("audiooutput") : [];
       return outputs.filter((device) => device.label !== "");
     },
-    sendFeedback: async (sessionId, key, kind) => {
-      const headers: Record<string, string> = key === null ? {} : { "x-listening-key": key };
+    sendFeedback: async (sessionId, { key, accessCode }, kind) => {
+      const headers: Record<string, string> = {
+        ...(key === null ? {} : { "x-listening-key": key }),
+        ...(accessCode === null ? {} : { "x-access-code": accessCode }),
+      };
       const init = { method: "POST", headers, body: JSON.stringify({ kind }) };
       const path = `/sessions/${encodeURIComponent(sessionId)}/feedback`;
       return (await fetch(path, init).catch(() => null))?.ok === true;

@@ -162,7 +162,9 @@ it("asks for the room's code, and says when it was wrong", async () => {
   await visit.enter(session, "1234");
   events?.opened();
   expect(sent[0]).toMatchObject({ accessCode: "1234" });
-  expect(session.store.getState()).toMatchObject({ needsCode: false, problem: null });
+  expect(session.store.getState()).toMatchObject({
+    ...{ needsCode: false, problem: null, accessCode: "1234" },
+  });
   expect(codes).toEqual([null, "4321", "1234"]);
 });
 

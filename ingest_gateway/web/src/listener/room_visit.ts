@@ -108,7 +108,8 @@ export class RoomVisit {
           state: state.state,
           clockAheadMs: found.clockAheadMs,
         };
-        session.store.setState({ room, needsCode: false, key: this.place.key });
+        const shown = { key: this.place.key, accessCode: this.code };
+        session.store.setState({ room, needsCode: false, ...shown });
         if (this.line === null) this.line = this.needs.openLine(this.lineEvents);
         else if (!this.isIn) this.knock(); // with the code that was asked for
         const sourceLanguage = (talk ?? next)?.language ?? null;
