@@ -23,6 +23,7 @@ TELLS_OR_DERIVES = (
     "requirements.txt",
     "flink-requirements.txt",
     "versions.toml",
+    "benchmarks/score/material/",
 )
 
 
