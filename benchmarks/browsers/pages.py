@@ -182,12 +182,13 @@ async def end(page: Page) -> None:
 
 
 async def listen(browser: Browser, url: str, session_id: str, language: str) -> Listening:
-    context = await browser.new_context(locale=language)
+    context = await browser.new_context()
     context.set_default_timeout(_SLOW_MS)
     page = await context.new_page()
     listening = Listening(page)
     await page.goto(f"{url}/listen/{session_id}")
-    await page.get_by_text("Live", exact=True).wait_for()
+    await page.locator("ul.languages button", has=page.locator(f"[lang={language}]")).click()
+    await page.locator("main.listener[data-phase=listening]").wait_for()
     return listening
 
 
