@@ -190,7 +190,8 @@ def _flooding(name: str, kind: str, data: bytes, sockets: int, once: bytes = b""
 
 
 def _holding(name: str, kinds: tuple[str, ...], count: int, sent: bytes, drip: bytes) -> Attack:
-    longest_s = 26.0 if "slow_body" in kinds else 12.0  # longer than the gateway waits
+    is_long = not {"slow_body", "slow_message"}.isdisjoint(kinds)
+    longest_s = 26.0 if is_long else 12.0  # longer than the gateway waits
     return Attack(
         name, kinds, lambda place, until_s: _held(place, until_s, count, sent, drip), longest_s
     )
@@ -331,9 +332,9 @@ ATTACKS = (
     ),
     _holding(
         "slow frames",
-        ("not_joined", "no_room"),
+        ("slow_message",),
         300,
-        _HANDSHAKE % b"" + bytes.fromhex("81fe7d00") + _NO_MASK,
+        _HANDSHAKE % b"" + bytes.fromhex("81fe0f00") + _NO_MASK,
         b"x",
     ),
     Attack("answers never read", (), _never_read, 12.0),
