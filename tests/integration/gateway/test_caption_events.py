@@ -104,7 +104,7 @@ async def test_a_room_and_its_talk_are_followed_without_a_websocket(
         live = await anext(told)
         while live["state"] != "live":
             live = await anext(told)
-        talks = f"/captions/{live['sessionId']}/es?key={key_of(room)}"
+        talks = f"/captions/{live['sessionId']}/es?key={key_of(room)}&code=1234"
         async with following(gateway, talks) as captions:
             assert (await anext(captions))["type"] == "sessionJoined"
             said = {"type": "translatedAudio", "sequenceNumber": 0, "transcript": "mareas"}

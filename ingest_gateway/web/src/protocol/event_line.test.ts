@@ -70,6 +70,12 @@ it("opens with the join, and again from where it was", async () => {
   expect(newest().url).toBe("/captions/a-b-1/pt-BR?since=7&key=the+secret");
 });
 
+it("shows the access code that was typed", () => {
+  const wanted = { sessionId: "a-b-1", targetLanguage: "es", capabilities: [] };
+  line.send({ action: "joinSession", ...wanted, key: "secret", accessCode: "tulip 42" });
+  expect(newest().url).toBe("/captions/a-b-1/es?key=secret&code=tulip+42");
+});
+
 it("notices that nothing comes any more", async () => {
   join();
   newest().say({ type: "heartbeatAck" });

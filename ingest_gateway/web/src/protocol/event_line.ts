@@ -50,8 +50,8 @@ export class EventLine {
         return true;
       }
       case "joinSession": {
-        const { sinceSequence, key, seat } = message;
-        this.shown = queryOf({ since: sinceSequence?.toString(), key, seat });
+        const { sinceSequence, key, accessCode, seat } = message;
+        this.shown = queryOf({ since: sinceSequence?.toString(), key, code: accessCode, seat });
         this.follow(message);
         return true;
       }
