@@ -106,10 +106,11 @@ def test_an_engine_that_continues_what_is_released_contradicts_nothing(pair: str
     assert found.contradicted == 0
 
 
-def test_seams_of_an_engine_that_continues_are_likelier() -> None:
-    likelihood = RecordedLikelihoods("pt-en")
+@pytest.mark.parametrize("pair", ["en-pt", "pt-en"])
+def test_seams_of_an_engine_that_continues_are_likelier(pair: str) -> None:
+    likelihood = RecordedLikelihoods(pair)
     prefix, agreement = (
-        token_likelihood(played_talks(release, "swift", "pt-en"), likelihood)
+        token_likelihood(played_talks(release, "swift", pair), likelihood)
         for release in ("prefix", "agreement")
     )
     assert prefix.mean > agreement.mean
