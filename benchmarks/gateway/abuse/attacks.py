@@ -75,12 +75,15 @@ async def _flood(
     await asyncio.gather(*(one() for _ in range(sockets)))
 
 
-async def _held(place: Place, until_s: float, count: int, sent: bytes, drip: bytes = b"") -> None:
-    """So many connections that send ``sent`` and then ``drip`` every second."""
+async def _held(
+    place: Place, until_s: float, count: int, sent: bytes, drip: bytes = b"", head: bytes = b""
+) -> None:
+    """So many connections that send ``sent`` and then ``drip`` every second; ``head`` before that,
+    and its answer is waited for."""
     writers: list[Any] = []
     for _ in range(count):
         with contextlib.suppress(OSError):
-            _, writer = await _open(place)
+            _, writer = await _open(place, head)
             writer.write(sent)
             writers.append(writer)
         if time.monotonic() > until_s:
@@ -189,11 +192,16 @@ def _flooding(name: str, kind: str, data: bytes, sockets: int, once: bytes = b""
     return Attack(name, (kind,), lambda place, until_s: _flood(place, until_s, data, sockets, once))
 
 
-def _holding(name: str, kinds: tuple[str, ...], count: int, sent: bytes, drip: bytes) -> Attack:
+def _holding(
+    name: str, kinds: tuple[str, ...], count: int, sent: bytes, drip: bytes, head: bytes = b""
+) -> Attack:
     is_long = not {"slow_body", "slow_message"}.isdisjoint(kinds)
     longest_s = 26.0 if is_long else 12.0  # longer than the gateway waits
     return Attack(
-        name, kinds, lambda place, until_s: _held(place, until_s, count, sent, drip), longest_s
+        name,
+        kinds,
+        lambda place, until_s: _held(place, until_s, count, sent, drip, head),
+        longest_s,
     )
 
 
@@ -334,8 +342,9 @@ ATTACKS = (
         "slow frames",
         ("slow_message",),
         300,
-        _HANDSHAKE % b"" + bytes.fromhex("81fe0f00") + _NO_MASK,
+        bytes.fromhex("81fe0f00") + _NO_MASK,
         b"x",
+        _HANDSHAKE % b"",
     ),
     Attack("answers never read", (), _never_read, 12.0),
     _holding("idle connections", _SLOW, 3_000, b"", b""),
