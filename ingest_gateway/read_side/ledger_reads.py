@@ -15,7 +15,7 @@ from schemas.values import LedgerEntry
 
 FRESH_S = 2.0
 DEEP = 200
-"""Entries behind the newest: who asks for more gets those of a shared reading."""
+"""Entries before the newest: a listener that asks for more gets those of a shared reading."""
 _MAY_CHANGE = 100
 """Of the last entries outcomes are still fixed: these are never taken from an older reading."""
 

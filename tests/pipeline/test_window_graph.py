@@ -189,36 +189,45 @@ def again(records: list[ReadRecord], log: LogOf) -> tuple[ReadRecord, ...]:
     return (*records, log.control(ControlKind.END, 0, len(records) - 1))
 
 
+class ReaderOf:
+    """The reader of a world's only talk, tick by tick. ``cell``: what Beam's state has of it."""
+
+    def __init__(self, worker: Worker, settings: WorkerSettings, *, begins_s: float = 0.0) -> None:
+        start = StartAt(StartKind.AT_TIMESTAMP, str(ms(0.0)))
+        options = ReadOptions("test", start, False, "avro", readers=1)
+        self.step = ReadShards(options, settings, TickHold(TICK_MS))
+        self.step.setup()
+        self.cell = Cell()
+        self._worker = worker
+        self._key = spread_keys(1)[0]
+        self._begins_s = begins_s
+        self._ticks = iter(range(1, 100))
+
+    def sequences(self) -> list[int]:
+        """Of the chunks that the next tick hands on."""
+        tick = next(self._ticks)
+        at_s = self._begins_s + tick * TICK_MS / 1000
+        self._worker.loop.advance(ms(at_s))
+        out = list(self.step.process((self._key, (0, tick)), Timestamp(ms(at_s) / 1000), self.cell))
+        return [found for each in out if (found := sequence_of(each)) is not None]
+
+
 def test_a_reader_that_handed_on_more_than_state_knows_reads_again() -> None:
     """A checkpoint, one more tick, a failure: what that tick handed on is in no state of Flink's,
     though the engine lives on in its process."""
-    world, cell = World(), Cell()
+    world = World()
     world.speak("talk", write_words(0, 6, 0.4, 0.1)[0], 0.0)
     world.let_happen()
-    key = spread_keys(1)[0]
     with worker_of(world) as (worker, settings):
-        start = StartAt(StartKind.AT_TIMESTAMP, str(ms(0.0)))
-        options = ReadOptions("test", start, False, "avro", readers=1)
-        step = ReadShards(options, settings, TickHold(TICK_MS))
-        step.setup()
-        ticks = iter(range(1, 100))
-
-        def sequences() -> list[int]:
-            """Of the chunks that the next tick hands on."""
-            tick = next(ticks)
-            at_s = tick * TICK_MS / 1000
-            worker.loop.advance(ms(at_s))
-            out = list(step.process((key, (0, tick)), Timestamp(ms(at_s) / 1000), cell))
-            return [found for each in out if (found := sequence_of(each)) is not None]
-
-        while cell.value is None:
-            sequences()
-        checkpoint: SavedMarks = cell.value
-        handed_on = sequences()
+        reader = ReaderOf(worker, settings)
+        while reader.cell.value is None:
+            reader.sequences()
+        checkpoint: SavedMarks = reader.cell.value
+        handed_on = reader.sequences()
         assert len(handed_on) >= TICK_MS // CHUNK_MS
-        cell.value = checkpoint
-        reread = [sequence for _ in range(3) for sequence in sequences()]
-        step.teardown()
+        reader.cell.value = checkpoint
+        reread = [sequence for _ in range(3) for sequence in reader.sequences()]
+        reader.step.teardown()
     assert set(handed_on) <= set(reread)
 
 
@@ -226,22 +235,13 @@ def test_what_an_outage_left_in_the_log_is_handed_on_in_many_bundles(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(record_engine, "MOST_A_BUNDLE", 10)
-    world, cell = World(), Cell()
+    world = World()
     world.speak("talk", write_words(0, 12, 0.4, 0.1)[0], 0.0)
     world.let_happen()
-    key = spread_keys(1)[0]
     with worker_of(world) as (worker, settings):
-        start = StartAt(StartKind.AT_TIMESTAMP, str(ms(0.0)))
-        options = ReadOptions("test", start, False, "avro", readers=1)
-        step = ReadShards(options, settings, TickHold(TICK_MS))
-        step.setup()
-        bundles: list[list[int]] = []
-        for tick in range(1, 40):
-            at_s = 60.0 + tick * TICK_MS / 1000
-            worker.loop.advance(ms(at_s))
-            out = list(step.process((key, (0, tick)), Timestamp(ms(at_s) / 1000), cell))
-            bundles.append([found for each in out if (found := sequence_of(each)) is not None])
-        step.teardown()
+        reader = ReaderOf(worker, settings, begins_s=60.0)
+        bundles = [reader.sequences() for _ in range(1, 40)]
+        reader.step.teardown()
     handed_on = [sequence for bundle in bundles for sequence in bundle]
     assert handed_on == list(range(len(handed_on)))
     assert len(handed_on) == 12 * 500 // CHUNK_MS + 1

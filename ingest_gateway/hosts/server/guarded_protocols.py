@@ -6,6 +6,7 @@ a token or has joined, through ``SocketSeat`` in the scope's extensions.
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,31 +47,36 @@ class SocketSeat:
         self._guard.is_settled(self._protocol)
 
 
-class _Unread:
-    """Since when a peer takes nothing of what is sent to it. A transport that is closed waits for
-    that, too, and a peer with its window shut has us wait for ever."""
+class _WatchesReading(asyncio.Protocol):
+    """Knows since when its peer takes nothing of what is sent to it. A transport that is closed
+    waits for that, too, and a peer with its window shut has us wait for ever."""
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._since_s: float | None = None
+    _guard: Guard
+    _unread_since_s: float | None = None
 
-    def begins(self) -> None:
-        self._since_s = self._guard.now_s() if self._since_s is None else self._since_s
+    def pause_writing(self) -> None:
+        self._unread_begins()
+        super().pause_writing()
 
-    def ends(self) -> None:
-        self._since_s = None
+    def resume_writing(self) -> None:
+        self._unread_since_s = None
+        super().resume_writing()
 
-    def is_over(self, now_s: float, limits: GuardLimits) -> bool:
-        return self._since_s is not None and now_s - self._since_s > limits.unread_s
+    def _unread_begins(self) -> None:
+        if self._unread_since_s is None:
+            self._unread_since_s = self._guard.now_s()
+
+    def _is_unread_too_long(self, now_s: float, limits: GuardLimits) -> bool:
+        since_s = self._unread_since_s
+        return since_s is not None and now_s - since_s > limits.unread_s
 
 
-class GuardedHttp(H11Protocol):
+class GuardedHttp(_WatchesReading, H11Protocol):
     def __init__(self, guard: Guard, **given: Any) -> None:
         super().__init__(**given)
         self.address = "unknown"
         self._guard = guard
         self._since_s = guard.now_s()
-        self._unread = _Unread(guard)
 
     def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
         super().connection_made(cast("Any", transport))
@@ -105,16 +111,8 @@ class GuardedHttp(H11Protocol):
         self._guard.closed(self)
         super().handle_websocket_upgrade(event)
 
-    def pause_writing(self) -> None:
-        self._unread.begins()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        self._unread.ends()
-        super().resume_writing()
-
     def overdue(self, now_s: float, limits: GuardLimits) -> EventKind | None:
-        if self._unread.is_over(now_s, limits):
+        if self._is_unread_too_long(now_s, limits):
             return "unread_response"
         waited_s = now_s - self._since_s
         if self.conn.their_state is h11.SEND_BODY and waited_s > limits.body_s:
@@ -130,7 +128,7 @@ class GuardedHttp(H11Protocol):
         return cycle is not None and not cycle.response_complete
 
 
-class GuardedWebSocket(WebSocketsSansIOProtocol):
+class GuardedWebSocket(_WatchesReading, WebSocketsSansIOProtocol):
     def __init__(self, guard: Guard, **given: Any) -> None:
         super().__init__(**given)
         limits, now_ms = guard.limits, _ms(guard)
@@ -141,7 +139,6 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         self._small = TokenBucket(limits.small_frames_per_s, limits.small_frame_burst, now_ms)
         self._control = TokenBucket(limits.control_frames_per_s, limits.control_frame_burst, now_ms)
         self._opened_at_s = guard.now_s()
-        self._unread = _Unread(guard)
         self._message_since_s: float | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -213,18 +210,10 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             return
         super().handle_ping()
 
-    def pause_writing(self) -> None:
-        self._unread.begins()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        self._unread.ends()
-        super().resume_writing()
-
     def overdue(self, now_s: float, limits: GuardLimits) -> EventKind | None:
         if self.transport.is_closing():
-            self._unread.begins()
-        if self._unread.is_over(now_s, limits):
+            self._unread_begins()
+        if self._is_unread_too_long(now_s, limits):
             return "unread_response"
         if self.read_paused:  # its frames wait for us
             self._message_since_s = None if self._message_since_s is None else now_s
