@@ -51,15 +51,24 @@ class _Queued:
 
 
 class ClipOrder:
-    """Each number once, after its predecessor, or when it was waited for long enough. Nothing up to
-    ``last`` is played: what was told before is told again when its teller was killed."""
+    """Each number once, after its predecessor and what is being loaded before it, or when it was
+    held for long enough. Nothing up to ``last`` is played: what was told before is told again when
+    its teller was killed."""
 
     def __init__(self, last: int = -1) -> None:
         self._last = last
         self._began = False
+        self._loading: set[int] = set()
         self._held: dict[int, tuple[Turn, int]] = {}
 
+    def expect(self, number: int) -> None:
+        """This number has been told of; its turn is added when its clip is loaded. Also the first
+        of a stream waits for what was told of before it: one clip loads sooner than another."""
+        if number > self._last:
+            self._loading.add(number)
+
     def add(self, turn: Turn, now_ms: int) -> list[Turn]:
+        self._loading.discard(turn.number)
         if turn.number > self._last and turn.number not in self._held:
             self._held[turn.number] = (turn, now_ms)
         return self.ready(now_ms)
@@ -70,10 +79,12 @@ class ClipOrder:
         while self._held:
             turn, since_ms = self._held[min(self._held)]
             follows = not self._began or turn.previous is None or turn.previous <= self._last
-            if not follows and now_ms - since_ms < LONGEST_HOLD_MS:
+            is_next = follows and all(number > turn.number for number in self._loading)
+            if not is_next and now_ms - since_ms < LONGEST_HOLD_MS:
                 break
             del self._held[turn.number]
             self._last = turn.number
+            self._loading = {number for number in self._loading if number > self._last}
             self._began = True
             turns.append(turn)
         return turns

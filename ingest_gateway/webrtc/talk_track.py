@@ -148,6 +148,7 @@ class TalkTrack:
             self._turn(Turn(message.sequence_number, message.previous_sequence_number, None))
         elif message.type == "translatedAudio":
             self._seen.add(message.sequence_number)
+            self._order.expect(message.sequence_number)
             task = asyncio.create_task(self._load(message), name="load-clip")
             self._loading.add(task)
             task.add_done_callback(self._loading.discard)

@@ -157,6 +157,23 @@ def test_a_skip_marker_is_a_turn_too() -> None:
     assert (skipped.number, skipped.samples, following.number) == (2, None, 3)
 
 
+def test_the_first_clip_is_not_overtaken_by_what_takes_no_loading() -> None:
+    order = ClipOrder()
+    order.expect(1)
+    assert numbers(order.add(Turn(2, 1, None), 0)) == []
+    assert numbers(order.add(turn(1), 10)) == [1, 2]
+
+
+def test_a_clip_that_loads_slowly_is_waited_for_as_a_predecessor_is() -> None:
+    order = ClipOrder()
+    order.expect(1)
+    order.expect(3)
+    assert numbers(order.add(turn(3, None), 1_000)) == []
+    assert numbers(order.ready(1_000 + LONGEST_HOLD_MS)) == [3]
+    assert numbers(order.add(turn(1), 9_000)) == []  # too late: no step back
+    assert numbers(order.add(turn(5, 3), 9_000)) == [5]  # and nothing waits for it any more
+
+
 def test_nobody_is_waited_for_for_ever() -> None:
     order = ClipOrder()
     order.add(turn(1), 0)
