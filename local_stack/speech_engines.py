@@ -12,7 +12,7 @@ from local_stack.flink import ROOT
 from local_stack.stack import StackSettings
 
 SPEECH = ("local", "offline", "amazon")
-LANGUAGES = {"es": "Spanish", "ca": "Catalan", "fr": "French"}
+LANGUAGES = {"es": "Spanish", "ca": "Catalan", "pt": "Portuguese"}
 OFFLINE = (
     "pocketsphinx recognises",
     "Apertium translates",

@@ -24,7 +24,7 @@ from local_stack.flink import ROOT
 from local_stack.incidents.case import NotShownError, until
 from local_stack.incidents.stack import TroubledStack
 
-LANGUAGES = ("es", "fr")
+LANGUAGES = ("es", "ca")
 LONGEST_S = 120.0
 SETTLE_S = 45.0
 FIRST_CLIP_S = 40.0

@@ -16,9 +16,11 @@ from urllib.parse import quote
 
 import pytest
 
+from local_stack.audience import promised
+from local_stack.completeness import judge
 from local_stack.demo.__main__ import hold_talk
 from local_stack.demo.display import DemoDisplay
-from local_stack.demo.report import Evidence, make_report
+from local_stack.demo.report import Evidence, playable
 from local_stack.flink import JOB_SERVER_JAR
 from local_stack.speech_engines import LANGUAGES
 from local_stack.stack import LocalStack, StackSettings
@@ -99,10 +101,17 @@ def step_metrics(stack: LocalStack) -> dict[str, dict[str, str]]:
 
 
 def test_nothing_is_missing_in_any_language(held: Held) -> None:
-    report = make_report(held.evidence)
-    assert report.faults == ()
-    assert report.missing == 0
-    assert set(report.clips_by_language) == set(LANGUAGES)
+    """On a busy machine what is too old to be voiced is told as a caption: late, not lost."""
+    heard, spoken = held.evidence.heard, held.evidence.spoken
+    told = playable(heard) | {
+        (skip.sequence_number, report.language)
+        for report in heard
+        for skip in report.skips
+        if skip.reason == "late"
+    }
+    verdict = judge(spoken.session_id, held.evidence.entries, [promised(spoken)], told)
+    assert verdict.faults == ()
+    assert {report.language for report in heard if report.clips} == set(LANGUAGES)
 
 
 def test_windows_of_three_seconds_are_what_is_recognised(held: Held) -> None:

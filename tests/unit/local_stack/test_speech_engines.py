@@ -26,7 +26,7 @@ def test_offline_changes_nothing_and_names_its_three_engines() -> None:
             "Apertium",
             "espeak-ng",
         ]
-        assert list(engines.languages) == ["es", "ca", "fr"]
+        assert list(engines.languages) == ["es", "ca", "pt"]
 
 
 def test_local_says_how_each_language_is_reached_and_who_speaks() -> None:
