@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """The figure ``key`` is at most ``most``, or at most another figure (``than``) and ``most``."""
-
-    key: str
-    most: float
-    than: str = ""
-
-    def limit(self, figures: Mapping[str, float]) -> float | None:
-        """None: what it is compared to was not measured."""
-        if not self.than:
-            return self.most
-        other = figures.get(self.than)
-        return None if other is None else other + self.most
-
-    def row(self, figures: Mapping[str, float]) -> tuple[str, str, str, str]:
-        """A row: the figure, its value, its limit, and whether it is kept."""
-        value, limit = figures.get(self.key), self.limit(figures)
-        wanted = "-" if limit is None else f"{limit:g}"
-        if value is None:
-            return self.key, "-", wanted, "not measured"
-        if limit is None:
-            return self.key, f"{value:g}", wanted, "not measured"
-        return self.key, f"{value:g}", wanted, "kept" if value <= limit else "MISSED"
-
+from benchmarks.bars import Bar
 
 BARS = (
     Bar("lag_ratio_seed_profile", 0.80),
-    Bar("lag_mean_s_current_profile", 2.0),
-    Bar("lag_p95_s_current_profile", 3.2),
+    Bar("words_lost_seed_profile", 0.0),
     Bar("words_lost_current_profile", 0.0),
     Bar("first_sample_p50_s_seed_profile", 0.0, "baseline_first_sample_p50_s_seed_profile"),
     Bar("first_sample_p50_s_seed_profile", 5.7),
     Bar("playout_job_page_heard_drift_s", 1.0),
-    Bar("overhead_p50_ms_300_sessions", 100.0),
+    Bar("overhead_p50_ms_10_sessions", 60.0),
+    Bar("overhead_p50_ms_300_sessions", 60.0),
     Bar("overhead_p99_ms_300_sessions", 400.0),
-    Bar("overhead_p99_ms_1000_sessions", 1_500.0),
-    Bar("overhead_growth_ms_1000_sessions", 300.0),
-    Bar("overhead_skipped_1000_sessions", 0.0),
+    Bar("overhead_cores_300_sessions", 1.2),
+    Bar("overhead_worker_memory_mb_300_sessions", 700.0),
+    Bar("overhead_checkpoint_size_max_kb_300_sessions", 1_000.0),
+    Bar("overhead_checkpoint_duration_max_ms_300_sessions", 250.0),
+    Bar("overhead_checkpoints_failed_300_sessions", 0.0),
+    Bar("overhead_p50_ms_600_sessions", 120.0),
+    Bar("overhead_p99_ms_600_sessions", 600.0),
+    Bar("overhead_growth_ms_600_sessions", 300.0),
+    Bar("overhead_skipped_600_sessions", 0.0),
     Bar("gateway_p99_ms_1000_speakers", 50.0),
     Bar("gateway_dropped", 0.0),
     Bar("gateway_memory_growth_kb", 10_240.0),
@@ -55,9 +35,10 @@ BARS = (
     Bar("balanced_2_heard_dollars_ratio", 1.0),
     Bar("thrifty_10_heard_dollars_ratio", 1.1),
 )
-"""Those of the issue that set them; 5.7 s is what the flow being replaced takes from the first
-sample to the notification. The drift and the second half's growth are ours: memory that still grows
-when the gateway's windows are full."""
+"""On two cores. 5.7 s is what the flow being replaced takes from the first sample to the
+notification. How much lag sentences cost and what they give is judged by ``make score``. The drift
+and the growths are ours: memory that still grows when the gateway's windows are full, and a job
+that still falls behind."""
 
 NOT_RUN = "-"
 _LOCAL_CLOUD = "local cloud"

@@ -69,7 +69,7 @@ def run() -> int:
     settings = StackSettings(DIRECTORY, stage="standby", gateway_options=GATEWAY_OPTIONS)
     with LocalStack(settings, say=lambda step: print(f"standby: {step}", flush=True)) as stack:
         found = asyncio.run(measure(stack))
-    save(DIRECTORY / "standby.json", found)
+    save(DIRECTORY.with_suffix(".json"), found)
     none = Footprint(0.0, 0.0)
     roles = sorted({*found.idle, *found.ten})
     rows = [

@@ -10,8 +10,8 @@ what is released against references that people wrote (``--references``: a folde
 translations of whole sentences. Whole sentences are the ceiling; utterances alone, and the pieces
 of 3 s of the flow that is replaced, the floor.
 
-``--check FILE``: fail when a policy's chrF has fallen by more than the bootstrap interval of a
-former run's.
+Fails when a figure is not what is promised (``bars``) and, with ``--check FILE``, when a policy's
+chrF has fallen by more than the bootstrap interval of a former run's. The last line says which.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.bars import NONE, missed
+from benchmarks.score.bars import BARS, flat
 from benchmarks.score.measure import Row, measured, read_material
 from benchmarks.score.sheet import draw, show_rows, side_by_side
 from benchmarks.score.talks import ENGINES, REFERENCES
@@ -69,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"see {given.output / 'score.png'}; sentences side by side: {given.output / 'score.md'}")
     for line in worse:
         print(f"worse: {line}", file=sys.stderr)
-    return 1 if worse else 0
+    below = missed(BARS, flat(rows), all_measured=True)
+    print(f"score: {len(rows)} rows; missed: {below}")
+    return 1 if worse or below != NONE else 0
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.bench import __main__ as bench
-from benchmarks.bench.bars import BARS, SERVICES, STOOD_IN, Bar
+from benchmarks.bench.bars import BARS, SERVICES, STOOD_IN
 from benchmarks.bench.parts import FULL, QUICK, Part, Result, Size, clear, lag_keys, parts, run_part
 from benchmarks.bench.pictures import draw_lag, draw_load, draw_stages, smoothed
 
@@ -34,13 +35,13 @@ def test_the_full_bench_asks_every_part_for_what_was_promised() -> None:
         "lag, seed",
         "lag, current",
         "overhead",
-        "overhead, 1000 sessions for 600 s",
+        "overhead, 600 sessions for 180 s",
         "gateway",
         "breadth",
         "recognition",
     ]
-    assert found["overhead"].command.count("--sessions") == 3
-    assert found["overhead, 1000 sessions for 600 s"].figures != found["overhead"].figures
+    assert found["overhead"].command.count("--sessions") == 4
+    assert found["overhead, 600 sessions for 180 s"].figures != found["overhead"].figures
     assert FULL.longest_s < 45 * 60
 
 
@@ -124,28 +125,43 @@ def test_one_part_fails_and_the_others_are_reported(
     assert found["wer_pause"] == 0.25
     told = capsys.readouterr().out
     assert "bench: the bad one ended with 2" in told
-    assert told.splitlines()[-1].endswith("failed: the bad one")
+    assert told.splitlines()[-1].endswith("failed: the bad one; missed: -")
     for picture in bench.PICTURES:
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_bar_is_kept_missed_or_not_measured() -> None:
-    bar = Bar("wer_pause", 0.01, "wer_whole_file")
-    assert bar.row({"wer_pause": 0.26, "wer_whole_file": 0.25})[1:] == ("0.26", "0.26", "kept")
-    assert bar.row({"wer_pause": 0.27, "wer_whole_file": 0.25})[3] == "MISSED"
-    assert bar.row({"wer_pause": 0.27})[3] == "not measured"
-    assert bar.row({"wer_whole_file": 0.25})[1] == "-"
-    assert Bar("x", 2.0).row({"x": 2.0}) == ("x", "2", "2", "kept")
+def test_a_figure_that_is_not_as_promised_fails_the_bench_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "found.json"
+    monkeypatch.setattr(bench, "BUILD", tmp_path)
+    monkeypatch.setattr(bench, "FOUND", tmp_path / "bench")
+    for lost, code, told in ((1, 1, "words_lost_current_profile 1"), (0, 0, "-")):
+        part = part_that(writes(file, {"words_lost_current_profile": lost}), file)
+
+        def one_part(_size: Size, _options: list[str], part: Part = part) -> tuple[Part, ...]:
+            return (part,)
+
+        monkeypatch.setattr(bench, "parts", one_part)
+        monkeypatch.setattr(bench, "draw", no_picture)
+        assert bench.main(["--quick"]) == code
+        assert capsys.readouterr().out.splitlines()[-1].endswith(f"failed: -; missed: {told}")
+
+
+def no_picture(_build: Path, _figures: Mapping[str, float]) -> dict[str, str]:
+    return {}
 
 
 def test_the_issues_keys_have_bars() -> None:
     assert {
         "lag_ratio_seed_profile",
-        "lag_mean_s_current_profile",
-        "lag_p95_s_current_profile",
+        "words_lost_seed_profile",
+        "overhead_p50_ms_10_sessions",
         "overhead_p50_ms_300_sessions",
         "overhead_p99_ms_300_sessions",
-        "overhead_p99_ms_1000_sessions",
+        "overhead_cores_300_sessions",
+        "overhead_p50_ms_600_sessions",
+        "overhead_p99_ms_600_sessions",
         "gateway_p99_ms_1000_speakers",
         "wer_pause",
         "stt_seconds_ratio",
