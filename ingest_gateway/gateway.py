@@ -187,7 +187,7 @@ class Gateway:
                 channels=self.channels,
                 new_session_id=needs.new_session_id,
                 listening_by=needs.listening_by,
-                on_end=self.deletions.session_ended,
+                before_end=self.deletions.session_ends,
                 now_ms=needs.now_ms,
             )
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from connectors.calls.policy import call
 from connectors.interfaces.erasure import Erased, Erasure
 from connectors.interfaces.errors import ConnectorError
-from connectors.interfaces.session_tables import SessionRow
+from connectors.interfaces.session_tables import ENDED, SessionRow
 from ingest_gateway.read_side.captions import Captions
 from ingest_gateway.rooms.records import RoomRecords
 from ingest_gateway.sessions.live_sessions import LiveSessions
@@ -41,20 +41,24 @@ class Deletions:
         await self._put(Deletion(session_id, created_at_ms, due_ms))
         return await self._erase(session_id, created_at_ms)
 
-    async def session_ended(self, row: SessionRow) -> None:
-        """What is kept for no day goes once it is delivered."""
+    async def session_ends(self, row: SessionRow) -> None:
+        """What is kept for no day goes once it is delivered. Noted before the end: a process that
+        died between the two would leave it for as long as anything is kept."""
         if keep_days(row.info) == 0:
             due_ms = self.now_ms() + DELIVERED_AFTER_MS
             await self._put(Deletion(row.session_id, row.info.created_at_ms, due_ms))
 
     async def carry_out(self) -> int:
-        """Those that are due; how many."""
+        """Those that are due and have ended; how many."""
         waiting = await self.records.ask(self.records.tables.deletions)
         done = 0
         for one in waiting:
             if one.due_ms > self.now_ms():
                 continue
             try:
+                row = await self.live.ask(lambda one=one: self.live.tables.get(one.session_id))
+                if row is not None and row.info.status != ENDED:
+                    continue
                 await self._erase(one.session_id, one.created_at_ms)
                 await self.records.ask(
                     lambda one=one: self.records.tables.remove_deletion(one.session_id)

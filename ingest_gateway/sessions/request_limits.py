@@ -34,6 +34,11 @@ class RequestLimits:
         """Keys for a signaling channel. Raises Refusal: RATE_LIMITED."""
         await self._count("keys", peer.limit_name, self._limits.joins_per_minute)
 
+    async def check_offer(self, peer: Peer) -> None:
+        """A speaker's offer of WebRTC: its answer costs 20 ms of the loop. Raises Refusal:
+        RATE_LIMITED."""
+        await self._count("offer", peer.limit_name, self._limits.joins_per_minute)
+
     async def check_feedback(self, peer: Peer, session_id: str) -> None:
         """Raises Refusal: RATE_LIMITED."""
         allowed = self._limits.feedback_per_minute

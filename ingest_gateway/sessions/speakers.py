@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SpeakerDependencies:
-    """``on_end`` is called once, by the gateway that ended a session."""
+    """``before_end`` is called with a session that is about to end, again when that failed."""
 
     live: LiveSessions
     owners: Owners
@@ -66,7 +66,7 @@ class SpeakerDependencies:
     channels: SessionChannels
     new_session_id: NewId
     listening_by: ListeningBy
-    on_end: Callable[[SessionRow], Awaitable[None]]
+    before_end: Callable[[SessionRow], Awaitable[None]]
     now_ms: Callable[[], int]
 
 
@@ -208,6 +208,7 @@ class Speakers:
             return
         await self._needs.hub.gather(live.session_id)
         await self._live.save_progress(live)
+        await self._needs.before_end(live.row)
         async with live.owning:
             row = await self._live.ask(
                 lambda: self._live.tables.end(live.session_id, self._now_ms())
@@ -220,7 +221,6 @@ class Speakers:
         self._tell_all(live)
         _log.info("session %s ended", live.session_id)
         if row is not None:  # the gateway that ended it tells of it
-            await self._needs.on_end(row)
             ended_at_ms = row.info.ended_at_ms or self._now_ms()
             await self._needs.events.publish(SessionEventType.ENDED, row, ended_at_ms)
         await self._needs.channels.close(live.row.info)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.interfaces.errors import ConnectorError
 from connectors.interfaces.session_tables import ENDED, SessionRow
@@ -38,6 +38,8 @@ class Sweeper:
     now_ms: Callable[[], int]
     deletions: Deletions
     background: Background
+    _silent: dict[str, int] = field(default_factory=dict[str, int])
+    """By session, when its speaker was last seen, of those that seemed silent at the last look."""
 
     async def recover(self) -> None:
         """At the start: the connections of this gateway's earlier life are lost."""
@@ -88,10 +90,17 @@ class Sweeper:
             )
 
     async def end_expired_sessions(self) -> None:
-        """Those too old or too long without speaker, whichever gateway they began on."""
+        """Those too old, or too long without speaker at this look and at the one before, whichever
+        gateway they began on."""
         rows = await self.live.ask(self.live.tables.live_sessions)
+        looks_silent = {
+            row.session_id: self._seen_at_ms(row) for row in rows if self._is_silent(row)
+        }
+        stayed_silent = looks_silent.items() & self._silent.items()
+        self._silent.clear()
+        self._silent.update(looks_silent)
         for row in rows:
-            if self.is_over(row):
+            if self._is_too_old(row) or (row.session_id, self._seen_at_ms(row)) in stayed_silent:
                 await self._tolerate(self.speakers.end_by_itself(self.live.add(row)))
         going_on = {row.session_id for row in rows}
         for live in self.live.all():
@@ -114,21 +123,30 @@ class Sweeper:
         self.captions.keep_only({live.session_id for live in self.live.all()})
 
     def is_over(self, row: SessionRow) -> bool:
-        """Whether it is to end by itself: too old, older than its owner lets it be, or too long
-        without speaker."""
-        now_ms, info = self.now_ms(), row.info
-        caps = TalkCaps.of(info.extra)
-        if now_ms >= caps.ends_at_ms(info.created_at_ms, self.limits.session_lifetime_ms):
-            return True
+        """By one look, for hosts whose clocks are the same."""
+        return self._is_too_old(row) or self._is_silent(row)
+
+    def _is_too_old(self, row: SessionRow) -> bool:
+        """Older than any session may be, or than its owner lets it be."""
+        caps = TalkCaps.of(row.info.extra)
+        ends_at_ms = caps.ends_at_ms(row.info.created_at_ms, self.limits.session_lifetime_ms)
+        return self.now_ms() >= ends_at_ms
+
+    def _is_silent(self, row: SessionRow) -> bool:
+        """Too long without speaker, by this machine's clock. Another gateway, which has the
+        speaker, may go by another one: what it writes meanwhile shows that it is not."""
         live = self.live.loaded(row.session_id)
         if live is not None and live.speaker is not None:
             return False
-        seen_at_ms = max(
+        return self.now_ms() - self._seen_at_ms(row) >= self.limits.without_speaker_ms
+
+    def _seen_at_ms(self, row: SessionRow) -> int:
+        live = self.live.loaded(row.session_id)
+        return max(
             row.info.created_at_ms,
             row.speaker_seen_at_ms or 0,
             (live.row.speaker_seen_at_ms or 0) if live is not None else 0,
         )
-        return now_ms - seen_at_ms >= self.limits.without_speaker_ms
 
     async def _repeat(self, every_s: float, once: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -94,6 +94,7 @@ class WhipSpeaker:
     async def answer(self, offer: str) -> str:
         """Our SDP. Raises OfferError, and Refusal as ``joinAsSpeaker`` does."""
         await self._gateway.speakers.check_speaker(self.peer, self._session_id)
+        await self._gateway.request_limits.check_offer(self.peer)
         sdp = await self._line.answer(
             prepared(offer, we="receive", may_reach=self._ice.may_reach),
             on_packet=self._packet,

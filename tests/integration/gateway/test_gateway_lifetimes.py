@@ -42,12 +42,32 @@ async def test_a_session_without_speaker_ends_after_ten_minutes(start: Start) ->
     await gateway.until(lambda: live.speaker is None)
     clock.now_ms += 10 * MINUTE_MS - 1
     await gateway.gateway.sweeper.end_expired_sessions()
+    await gateway.gateway.sweeper.end_expired_sessions()
     assert not live.ended
     clock.now_ms += 1
+    await gateway.gateway.sweeper.end_expired_sessions()
+    assert not live.ended  # by one look
     await gateway.gateway.sweeper.end_expired_sessions()
     assert (await listener.expect("broadcastState"))["state"] == "ended"
     await gateway.gateway.writer.wait_until_durable(session_id)
     assert len(gateway.controls("end")) == 1
+
+
+async def test_a_gateway_whose_clock_is_ahead_does_not_end_another_ones_talk(start: Start) -> None:
+    right, ahead = SettableClock(), SettableClock()
+    gateway = await start(now_ms=right)
+    speaker, session_id = await gateway.speaker()
+    ahead.now_ms = right.now_ms + 11 * MINUTE_MS
+    other = await start(now_ms=ahead, tables=gateway.needs.tables)
+    for _ in range(3):
+        await other.gateway.sweeper.end_expired_sessions()
+        for clock in (right, ahead):
+            clock.now_ms += MINUTE_MS // 2
+        await speaker.ask("heartbeat", "heartbeatAck")
+        await gateway.gateway.sweeper.save_progress()
+    row = await gateway.tables.get(session_id)
+    assert row is not None
+    assert row.info.ended_at_ms is None
 
 
 async def test_a_session_nobody_ever_spoke_into_ends_too(start: Start) -> None:
@@ -56,7 +76,8 @@ async def test_a_session_nobody_ever_spoke_into_ends_too(start: Start) -> None:
     session_id = await create_session(gateway.url, token=gateway.token())
     clock.now_ms += 10 * MINUTE_MS
     await gateway.restart()  # found in the table, not in memory
-    await gateway.gateway.sweeper.end_expired_sessions()
+    for _ in range(2):
+        await gateway.gateway.sweeper.end_expired_sessions()
     row = await gateway.tables.get(session_id)
     assert row is not None
     assert row.info.ended_at_ms == clock.now_ms

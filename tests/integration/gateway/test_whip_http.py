@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from tests.integration.gateway.conftest import ISSUER
+from tests.integration.gateway.conftest import ISSUER, LIMITS
+from tests.integration.gateway.sample_talk import T0_MS
 from tests.integration.gateway.webrtc_clients import RATE_HZ, WebRtcClient, a_session
 from tests.unit.gateway.opus_tones import tone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.integration.gateway.conftest import RunningGateway
+    from tests.integration.gateway.conftest import RunningGateway, Start
 
 pytestmark = pytest.mark.integration
 OFFERS = Path(__file__).parents[2] / "unit" / "gateway" / "offers"
@@ -125,6 +127,29 @@ async def test_a_stranger_is_refused_before_anything_is_built_for_the_connection
     assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
     await page.frame(0)
     await page.acknowledged(0)
+
+
+async def test_a_speaker_offers_so_many_times_a_minute(
+    start: Start, client: WebRtcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(*_: object) -> None:
+        raise AssertionError("a connection was built")
+
+    now_ms = T0_MS - T0_MS % 60_000
+    gateway = await start(replace(LIMITS, joins_per_minute=1), now_ms=lambda: now_ms)
+    _, session_id = await gateway.speaker()
+    client.speak(tone(440, 1.0, RATE_HZ))
+    offer, token = await client.offer(), gateway.token()
+    first = await client.post(gateway.url, f"/whip/{session_id}", token, offer)
+    assert first.status_code == 201, first.text
+    with monkeypatch.context() as patches:
+        patches.setattr("ingest_gateway.webrtc.peer_connection.RTCPeerConnection", built)
+        second = await client.post(gateway.url, f"/whip/{session_id}", token, offer)
+    assert (second.status_code, second.json()["code"]) == (429, "RATE_LIMITED")
+    assert second.headers["retry-after"] == "60"
+    now_ms += 60_000
+    third = await client.post(gateway.url, f"/whip/{session_id}", token, "no offer")
+    assert third.status_code == 400  # it is looked at again
 
 
 @pytest.mark.parametrize("name", ["obs_av1", "no_bundle", "video_port0", "no_direction"])
