@@ -69,8 +69,9 @@ def growth(looks: Sequence[Look]) -> tuple[str, ...]:
             found.append(f"{role} grew from {then.memory_mb:.0f} to {now.memory_mb:.0f} MB")
     if last.checkpoint_bytes > MOST_CHECKPOINT_BYTES:
         found.append(f"a checkpoint has {last.checkpoint_bytes // 1024} KB")
-    if last.checkpoints_failed:
-        found.append(f"{last.checkpoints_failed} checkpoints failed")
+    failed = last.checkpoints_failed - first.checkpoints_failed
+    if failed:
+        found.append(f"{failed} checkpoints failed")
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from benchmarks.footprint import Footprint
 
 pytestmark = pytest.mark.unit
 
-FIRST = Look(180.0, 71, 18_000, 0, {role: Footprint(0.1, 100.0) for role in FLAT_ROLES})
+FIRST = Look(180.0, 71, 18_000, 1, {role: Footprint(0.1, 100.0) for role in FLAT_ROLES})
 LAST = replace(FIRST, at_s=900.0)
 
 
@@ -26,7 +26,7 @@ def test_what_stays_as_it_is_is_flat() -> None:
 
 def test_what_grew_is_told() -> None:
     assert growth([FIRST, with_memory("worker", 111.0)]) == ("worker grew from 100 to 111 MB",)
-    full = replace(LAST, checkpoint_bytes=MOST_CHECKPOINT_BYTES + 1024, checkpoints_failed=2)
+    full = replace(LAST, checkpoint_bytes=MOST_CHECKPOINT_BYTES + 1024, checkpoints_failed=3)
     assert growth([FIRST, full]) == ("a checkpoint has 65 KB", "2 checkpoints failed")
 
 
