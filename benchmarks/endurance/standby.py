@@ -25,7 +25,7 @@ DIRECTORY = ROOT / "build" / "standby"
 SESSIONS = 10
 WARM_UP_S = 20.0
 MEASURED_S = 60.0
-MOST_CORES = 0.6
+MOST_CORES = 0.5
 MOST_MB = 3 * 1024
 
 
