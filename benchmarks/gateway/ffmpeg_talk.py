@@ -3,7 +3,7 @@
     python -m benchmarks.gateway.ffmpeg_talk [--seconds 120]
 
 Each is a line: what was sent, what became durable, and what is missing or came twice. Fails when
-anything is.
+anything is. What the encoder says is in build/ffmpeg-talk.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ import sys
 
 import httpx
 
+from benchmarks.gateway.abuse.server import running_server
 from ingest_gateway.audio_in.speech_cutter import CHUNK_SAMPLES
-from local_stack.ports import free_ports
+from local_stack.flink import ROOT
+from local_stack.processes import Processes, run_command
 from schemas.values import SAMPLE_RATE_HZ
 
+DIRECTORY = ROOT / "build" / "ffmpeg-talk"
 CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 _WAIT_S = 120.0
 _LAST_WORDS_S = 5.0
 
 
-async def talk(base: str, seconds: float, more: tuple[str, ...]) -> bool:
+async def talk(base: str, seconds: float, more: tuple[str, ...], encoders: Processes) -> bool:
     """Whether all that was sent is there, once."""
     async with httpx.AsyncClient(base_url=base, timeout=30) as http:
         token = (await http.post("/tokens", json={"subject": "encoder"})).json()["token"]
         headers = {"authorization": f"Bearer {token}"}
         session = await http.post("/sessions", json={"sourceLanguage": "en"}, headers=headers)
         session_id = session.json()["sessionId"]
-        encoder = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.gateway.ffmpeg_encoder"),
-            *(f"{base}/whip/{session_id}", token, f"--seconds={seconds}", *more),
-        )
-        ended_well = await encoder.wait() == 0
+        command = [sys.executable, "-m", "benchmarks.gateway.ffmpeg_encoder"]
+        command += [f"{base}/whip/{session_id}", token, f"--seconds={seconds}", *more]
+        encoder = encoders.start("encoder", command)
+        await asyncio.to_thread(encoder.wait_for_exit, seconds + _WAIT_S)
         await asyncio.sleep(_LAST_WORDS_S)
         stored = (await http.get(f"/chunks/{session_id}")).json()
     durable_s = (stored["highest"] + 1 - stored["missing"]) * CHUNK_S
@@ -42,32 +44,23 @@ async def talk(base: str, seconds: float, more: tuple[str, ...]) -> bool:
         f"FFmpeg {' '.join(more) or 'sound alone'}: {seconds:g} s sent, {durable_s:g} s durable,"
         f" {stored['missing']} chunks missing, {stored['repeated']} twice\n"
     )
-    return ended_well and durable_s > seconds - 1 and not stored["missing"] + stored["repeated"]
+    return durable_s > seconds - 1 and not stored["missing"] + stored["repeated"]
 
 
-async def run(seconds: float) -> bool:
-    (port,) = free_ports(1)
-    server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.gateway.abuse.server", f"--port={port}")
-    )
-    base = f"http://127.0.0.1:{port}"
-    try:
-        async with asyncio.timeout(_WAIT_S), httpx.AsyncClient(base_url=base) as http:
-            while True:
-                try:
-                    await http.get("/healthz")
-                    break
-                except httpx.TransportError:
-                    await asyncio.sleep(0.1)
-        results = [await talk(base, seconds, more) for more in ((), ("--video",))]
-    finally:
-        server.terminate()
-        await server.wait()
-    return all(results)
+async def talks(base: str, seconds: float, encoders: Processes) -> bool:
+    return all([await talk(base, seconds, more, encoders) for more in ((), ("--video",))])
+
+
+def run(seconds: float) -> int:
+    with running_server(DIRECTORY) as (base, _), Processes(DIRECTORY) as encoders:
+        if asyncio.run(talks(base, seconds, encoders)):
+            return 0
+    print("not all that was sent became durable once", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=120.0)
-    if not asyncio.run(run(parser.parse_args().seconds)):
-        sys.exit("not all that was sent became durable once")
+    seconds = parser.parse_args().seconds
+    sys.exit(run_command("ffmpeg-talk", lambda: run(seconds)))

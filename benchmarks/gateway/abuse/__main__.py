@@ -21,7 +21,8 @@ from benchmarks.gateway.abuse.attacks import ATTACKS, RATE_BYTES_PER_S, Attack
 from benchmarks.gateway.abuse.hall import Hall, fill_hall
 from benchmarks.gateway.abuse.honest import Place, listen_and_speak, open_place
 from benchmarks.gateway.abuse.judge import Run, Verdict, judged
-from local_stack.ports import free_ports
+from benchmarks.gateway.abuse.server import running_server
+from local_stack.processes import run_command
 
 _START_S = 60.0
 _SETTLE_S = 2.0
@@ -36,17 +37,6 @@ class Report:
     rate_bytes_per_s: int
     verdicts: tuple[Verdict, ...]
     hall: Hall | None
-
-
-async def _ready(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as http, asyncio.timeout(_START_S):
-        while True:
-            try:
-                await http.get("/healthz")
-            except httpx.HTTPError:
-                await asyncio.sleep(0.1)
-            else:
-                return
 
 
 async def _events(url: str, kinds: tuple[str, ...]) -> float:
@@ -93,34 +83,32 @@ async def _begun(attack: Attack, place: Place, seconds: float) -> BaseProcess:
     return process
 
 
-async def run(seconds: float, only: str, output: Path) -> int:
-    (port,) = free_ports(1)
-    cores = sorted(os.sched_getaffinity(0))
-    server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.gateway.abuse.server", f"--port={port}")
-    )
-    if len(cores) > 1:  # the gateway has one to itself
-        os.sched_setaffinity(server.pid, {cores[0]})
-        os.sched_setaffinity(0, set(cores[1:]))
-    url = f"http://127.0.0.1:{port}"
+async def measure(
+    url: str, gateway: int, seconds: float, only: str
+) -> tuple[list[Verdict], Hall | None]:
     verdicts: list[Verdict] = []
     hall: Hall | None = None
-    try:
-        await _ready(url)
-        for _ in range(_FILLS):
-            await attacks.fill(await open_place(url), _FILL_S)
-            await asyncio.sleep(_SETTLE_S)
-        chosen = [one for one in ATTACKS if only in one.name]
-        for attack in (None, *chosen):
-            for_s = seconds if attack is None else max(seconds, attack.at_least_s)
-            verdicts.append(judged(await run_one(url, attack, for_s, server.pid)))
-            print(f"{verdicts[-1].attack}: {'; '.join(verdicts[-1].problems) or 'held'}")
-        if only in "hall":
-            hall = await fill_hall(await open_place(url))
-            print(f"hall: {hall.seated} seated in {hall.seconds:.1f} s; {hall.problems or 'held'}")
-    finally:
-        server.terminate()
-        await server.wait()
+    for _ in range(_FILLS):
+        await attacks.fill(await open_place(url), _FILL_S)
+        await asyncio.sleep(_SETTLE_S)
+    chosen = [one for one in ATTACKS if only in one.name]
+    for attack in (None, *chosen):
+        for_s = seconds if attack is None else max(seconds, attack.at_least_s)
+        verdicts.append(judged(await run_one(url, attack, for_s, gateway)))
+        print(f"{verdicts[-1].attack}: {'; '.join(verdicts[-1].problems) or 'held'}")
+    if only in "hall":
+        hall = await fill_hall(await open_place(url))
+        print(f"hall: {hall.seated} seated in {hall.seconds:.1f} s; {hall.problems or 'held'}")
+    return verdicts, hall
+
+
+def run(seconds: float, only: str, output: Path) -> int:
+    cores = sorted(os.sched_getaffinity(0))
+    with running_server(output.with_suffix("")) as (url, server):
+        if len(cores) > 1:  # the gateway has one to itself
+            os.sched_setaffinity(server.pid, {cores[0]})
+            os.sched_setaffinity(0, set(cores[1:]))
+        verdicts, hall = asyncio.run(measure(url, server.pid, seconds, only))
     report = Report(seconds, RATE_BYTES_PER_S, tuple(verdicts), hall)
     tables.show(
         f"{seconds:g} s each, attackers at {RATE_BYTES_PER_S * 8 / 1e6:g} Mbit/s",
@@ -151,7 +139,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="attacks with this in their name")
     parser.add_argument("--output", type=Path, default=Path("build/abuse.json"))
     options = parser.parse_args()
-    return asyncio.run(run(options.seconds, options.only, options.output))
+    return run_command("abuse", lambda: run(options.seconds, options.only, options.output))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 import uvicorn
@@ -32,6 +34,8 @@ from ingest_gateway.hosts.server.app import ServerApp
 from ingest_gateway.hosts.server.guard import Guard, GuardLimits
 from ingest_gateway.hosts.server.uvicorn_server import run, server_config
 from ingest_gateway.sessions.languages import Languages
+from local_stack.ports import free_ports
+from local_stack.processes import Processes, Running
 from schemas.avro_codec import decode
 from schemas.values import AudioChunk
 
@@ -106,6 +110,17 @@ async def serve(port: int, connections: int) -> None:
     sweeping = asyncio.create_task(guard.run())
     await uvicorn.Server(server_config(app, "127.0.0.1", port, guard=guard)).serve()
     sweeping.cancel()
+
+
+@contextmanager
+def running_server(logs: Path) -> Generator[tuple[str, Running]]:
+    """One that answers, and its address. It ends with the block, and with this process."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "benchmarks.gateway.abuse.server", f"--port={port}"]
+    with Processes(logs) as processes:
+        server = processes.start("gateway", command)
+        server.wait_for_port(port)
+        yield f"http://127.0.0.1:{port}", server
 
 
 def main() -> None:
