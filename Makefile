@@ -148,8 +148,8 @@ standby: setup ## what it costs to stand by, with no session and with ten
 abuse: setup ## an honest speaker, listener and operator beside 29 attacks: seven minutes, build/abuse.json [ABUSE="--seconds=20"]
 	@$(PYTHON) -m benchmarks.gateway.abuse $(ABUSE)
 
-fuzz: setup ## hostile bytes for the parsers of the gateway, some ten minutes where make test spends seconds [EXAMPLES=3000]
-	@FUZZ_EXAMPLES=$(or $(EXAMPLES),3000) $(PYTHON) -m pytest tests/unit/gateway/fuzz
+fuzz: setup ## hostile bytes for the parsers of the gateway, some ten minutes where make test spends seconds [EXAMPLES=10000]
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PYTHON) -m pytest tests/unit/gateway/fuzz
 
 bench: setup ## this job beside the flow that it replaces: lag, overhead, gateway, words, cost
 	@$(PYTHON) -m benchmarks.bench
