@@ -6,9 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-NONE = "-"
-"""No figure was missed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -43,12 +40,18 @@ class Bar:
         return self.key, f"{value:g}", wanted, "MISSED" if self.is_missed(figures) else "kept"
 
 
-def missed(bars: Iterable[Bar], figures: Mapping[str, float], *, all_measured: bool = False) -> str:
-    """The figures that are not as promised, once each, with their values, or NONE.
-    ``all_measured``: one that is not there is not as promised."""
+def missed(
+    bars: Iterable[Bar], figures: Mapping[str, float], *, all_measured: bool = False
+) -> list[str]:
+    """The figures that are not as promised, once each, with their values. ``all_measured``: one
+    that is not there is not as promised."""
     found = {
         bar.key: f"{bar.key} {figures[bar.key]:g}" if bar.key in figures else f"{bar.key} -"
         for bar in bars
         if bar.is_missed(figures) or (all_measured and bar.key not in figures)
     }
-    return ", ".join(found.values()) or NONE
+    return list(found.values())
+
+
+def in_a_line(names: Iterable[str]) -> str:
+    return ", ".join(names) or "-"

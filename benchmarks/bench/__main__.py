@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.bars import NONE, missed
+from benchmarks.bars import in_a_line, missed
 from benchmarks.bench.bars import BARS, SERVICES, STOOD_IN
 from benchmarks.bench.parts import BUILD, FOUND, FULL, QUICK, clear, parts, run_part
 from benchmarks.bench.pictures import draw_lag, draw_load, draw_stages
@@ -80,10 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tell(figures, problems)
     print("see", ", ".join(f"{BUILD / name}" for name in ("bench.json", *PICTURES)))
     minutes = (time.monotonic() - began_s) / 60
-    failed = ", ".join(problems) or "-"
     below = missed(BARS, figures)
-    print(f"bench: {len(figures)} figures in {minutes:.1f} min; failed: {failed}; missed: {below}")
-    return 1 if problems or below != NONE else 0
+    told = f"failed: {in_a_line(problems)}; missed: {in_a_line(below)}"
+    print(f"bench: {len(figures)} figures in {minutes:.1f} min; {told}")
+    return 1 if problems or below else 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import sys
 
 import httpx
 
-from benchmarks.gateway.abuse.server import running_server
+from benchmarks.gateway.abuse.server import start_server
 from ingest_gateway.audio_in.speech_cutter import CHUNK_SAMPLES
 from local_stack.flink import ROOT
 from local_stack.processes import Processes, run_command
@@ -52,8 +52,9 @@ async def talks(base: str, seconds: float, encoders: Processes) -> bool:
 
 
 def run(seconds: float) -> int:
-    with running_server(DIRECTORY) as (base, _), Processes(DIRECTORY) as encoders:
-        if asyncio.run(talks(base, seconds, encoders)):
+    with Processes(DIRECTORY) as processes:
+        base, _ = start_server(processes)
+        if asyncio.run(talks(base, seconds, processes)):
             return 0
     print("not all that was sent became durable once", file=sys.stderr)
     return 1

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.bars import NONE, missed
+from benchmarks.bars import in_a_line, missed
 from benchmarks.score.bars import BARS, flat
 from benchmarks.score.measure import Row, measured, read_material
 from benchmarks.score.sheet import draw, show_rows, side_by_side
@@ -72,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in worse:
         print(f"worse: {line}", file=sys.stderr)
     below = missed(BARS, flat(rows), all_measured=True)
-    print(f"score: {len(rows)} rows; missed: {below}")
-    return 1 if worse or below != NONE else 0
+    print(f"score: {len(rows)} rows; missed: {in_a_line(below)}")
+    return 1 if worse or below else 0
 
 
 if __name__ == "__main__":

@@ -96,11 +96,11 @@ class Sweeper:
         looks_silent = {
             row.session_id: self._seen_at_ms(row) for row in rows if self._is_silent(row)
         }
-        stayed_silent = looks_silent.items() & self._silent.items()
+        stayed_silent = dict(looks_silent.items() & self._silent.items())
         self._silent.clear()
         self._silent.update(looks_silent)
         for row in rows:
-            if self._is_too_old(row) or (row.session_id, self._seen_at_ms(row)) in stayed_silent:
+            if self._is_too_old(row) or row.session_id in stayed_silent:
                 await self._tolerate(self.speakers.end_by_itself(self.live.add(row)))
         going_on = {row.session_id for row in rows}
         for live in self.live.all():

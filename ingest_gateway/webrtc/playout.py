@@ -52,8 +52,8 @@ class _Queued:
 
 class ClipOrder:
     """Each number once, after its predecessor and what is being loaded before it, or when it was
-    held for long enough. Nothing up to ``last`` is played: what was told before is told again when
-    its teller was killed."""
+    held for long enough. Nothing up to ``last`` is played: a job that was killed sends numbers
+    again."""
 
     def __init__(self, last: int = -1) -> None:
         self._last = last
@@ -62,8 +62,8 @@ class ClipOrder:
         self._held: dict[int, tuple[Turn, int]] = {}
 
     def expect(self, number: int) -> None:
-        """This number has been told of; its turn is added when its clip is loaded. Also the first
-        of a stream waits for what was told of before it: one clip loads sooner than another."""
+        """A message with this number has arrived; its turn is added when its clip is loaded. Higher
+        numbers wait for it, also at the beginning of a stream: clips load in any order."""
         if number > self._last:
             self._loading.add(number)
 

@@ -21,8 +21,8 @@ from benchmarks.gateway.abuse.attacks import ATTACKS, RATE_BYTES_PER_S, Attack
 from benchmarks.gateway.abuse.hall import Hall, fill_hall
 from benchmarks.gateway.abuse.honest import Place, listen_and_speak, open_place
 from benchmarks.gateway.abuse.judge import Run, Verdict, judged
-from benchmarks.gateway.abuse.server import running_server
-from local_stack.processes import run_command
+from benchmarks.gateway.abuse.server import start_server
+from local_stack.processes import Processes, run_command
 
 _START_S = 60.0
 _SETTLE_S = 2.0
@@ -104,7 +104,8 @@ async def measure(
 
 def run(seconds: float, only: str, output: Path) -> int:
     cores = sorted(os.sched_getaffinity(0))
-    with running_server(output.with_suffix("")) as (url, server):
+    with Processes(output.with_suffix("")) as processes:
+        url, server = start_server(processes)
         if len(cores) > 1:  # the gateway has one to itself
             os.sched_setaffinity(server.pid, {cores[0]})
             os.sched_setaffinity(0, set(cores[1:]))

@@ -13,9 +13,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 import uvicorn
@@ -112,15 +110,13 @@ async def serve(port: int, connections: int) -> None:
     sweeping.cancel()
 
 
-@contextmanager
-def running_server(logs: Path) -> Generator[tuple[str, Running]]:
-    """One that answers, and its address. It ends with the block, and with this process."""
+def start_server(processes: Processes) -> tuple[str, Running]:
+    """One that answers, and its address."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "benchmarks.gateway.abuse.server", f"--port={port}"]
-    with Processes(logs) as processes:
-        server = processes.start("gateway", command)
-        server.wait_for_port(port)
-        yield f"http://127.0.0.1:{port}", server
+    server = processes.start("gateway", command)
+    server.wait_for_port(port)
+    return f"http://127.0.0.1:{port}", server
 
 
 def main() -> None:
